@@ -1,0 +1,62 @@
+# make run     serve the API on http://localhost:8000 (PORT= changes it)
+# make test    run all tests
+# make check   format, lint, types
+
+PYTHON ?= python3
+PORT ?= 8000
+STATE ?= .local
+PACK ?= sface
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
+LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
+
+.PHONY: run stack test check format models lock clean
+
+run: $(VENV)/.run
+	@$(BIN)/python -m models.build auto
+	@exec $(BIN)/python -m infra.local run --port $(PORT) --state $(STATE)
+
+# All but the app: then `.venv/bin/chalice local --stage local` serves it.
+stack: $(VENV)/.run
+	@$(BIN)/python -m models.build auto
+	@exec $(BIN)/python -m infra.local stack --state $(STATE)
+
+test: $(VENV)/.test
+	@$(BIN)/python -m models.build auto
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# PACK=sface or dlib; never another one than that.
+models: $(VENV)/.run
+	@$(BIN)/python -m models.build $(PACK)
+
+# Pin what pyproject.toml asks for, with hashes; needs uv.
+lock:
+	uv pip compile pyproject.toml $(LOCK) -o requirements.txt
+	uv pip compile pyproject.toml $(LOCK) -c requirements.txt --group run -o infra/requirements.txt
+	uv pip compile pyproject.toml $(LOCK) -c infra/requirements.txt --group test -o tests/requirements.txt
+
+# All that was set up, but not the face set in $(STATE).
+clean:
+	rm -rf $(VENV) models/build build
+
+$(VENV)/.run: infra/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; PYTHON= names the one to use."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot make a virtual environment: install its venv module (on Debian python3-venv)."; exit 1; }
+	@echo "Installing what the service needs into $(VENV) ..."
+	@$(PIP) infra/requirements.txt || { echo "The packages could not be installed: is the package index reachable?"; exit 1; }
+	@touch $@
+
+$(VENV)/.test: tests/requirements.txt $(VENV)/.run
+	@echo "Installing what the tests need into $(VENV) ..."
+	@$(PIP) tests/requirements.txt || { echo "The packages could not be installed: is the package index reachable?"; exit 1; }
+	@touch $@

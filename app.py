@@ -1,0 +1,58 @@
+"""The HTTP routes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalice.app import Chalice
+
+from chalicelib import replies, uploads
+from chalicelib.endpoints import endpoint, keep_error_shape
+from chalicelib.wiring import wiring
+
+app = Chalice(app_name="face-search")
+# API Gateway hands these over as base64, byte for byte.
+app.api.binary_types.append("multipart/form-data")
+app.register_middleware(keep_error_shape, "http")
+
+
+@endpoint(app, "/detect", "POST")
+def detect(arguments: uploads.Arguments) -> dict[str, Any]:
+    return replies.detected(wiring().service.detect(arguments.image()))
+
+
+@endpoint(app, "/search", "GET")
+def search_by_token(arguments: uploads.Arguments) -> dict[str, Any]:
+    token, (text, threshold), limit = arguments.token(), arguments.threshold(), arguments.limit()
+    return replies.found(token, text, wiring().service.search_token(token, threshold, limit))
+
+
+@endpoint(app, "/search", "POST")
+def search_by_picture(arguments: uploads.Arguments) -> dict[str, Any]:
+    image, (text, threshold), limit = arguments.image(), arguments.threshold(), arguments.limit()
+    token, result = wiring().service.search_picture(image, threshold, limit)
+    return replies.found(token, text, result)
+
+
+@endpoint(app, "/addface", "GET")
+def add_face(arguments: uploads.Arguments) -> dict[str, Any]:
+    token, name = arguments.token(), arguments.name()
+    wiring().service.add(token, name)
+    return replies.success(face_token=token, face_neme=name)
+
+
+@endpoint(app, "/removeface", "GET")
+def remove_face(arguments: uploads.Arguments) -> dict[str, Any]:
+    token = arguments.token()
+    wiring().service.remove(token)
+    return replies.success(face_token=token)
+
+
+@endpoint(app, "/health", "GET")
+def health(_: uploads.Arguments) -> dict[str, Any]:
+    return {"status": "ok"}
+
+
+@endpoint(app, "/info", "GET")
+def info(_: uploads.Arguments) -> dict[str, Any]:
+    return replies.info(wiring().pack, wiring().face_set.count())

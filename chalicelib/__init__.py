@@ -1,0 +1,1 @@
+"""Finds, compares and keeps faces; everything the Lambda function runs."""

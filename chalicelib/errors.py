@@ -1,0 +1,60 @@
+"""The seven errors of the HTTP contract."""
+
+from __future__ import annotations
+
+# The field `error_msg` of each code, to the letter of the published contract.
+MESSAGES = {
+    "1001": "BAD_ARGUMENTS",
+    "1002": "MISSING_ARGUMENTS",
+    "1003": "INTERNAL_ERROR",
+    "1004": "FIlE_ERROR",
+    "1005": "UPLOAD_ERROR",
+    "1006": "FACE_TOKEN_ERROR",
+    "1007": "FACE_INFO_ERROR",
+}
+
+
+class ServiceError(Exception):
+    """A failure that the client is told about: a code of the contract, an HTTP status, one sentence.
+
+    `retry_after` is in seconds; None when trying again does not help.
+    """
+
+    def __init__(self, code: str, status: int, detail: str, *, retry_after: int | None = None) -> None:
+        super().__init__(f"{code} {MESSAGES[code]}: {detail}")
+        self.code = code
+        self.status = status
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+def bad_argument(detail: str, *, status: int = 400) -> ServiceError:
+    return ServiceError("1001", status, detail)
+
+
+def missing_argument(name: str) -> ServiceError:
+    return ServiceError("1002", 400, f"{name} is required")
+
+
+def internal_error() -> ServiceError:
+    return ServiceError("1003", 500, "the server failed; the fault is logged under this request's id")
+
+
+def store_unavailable() -> ServiceError:
+    return ServiceError("1003", 503, "a store cannot be reached at the moment; try again", retry_after=2)
+
+
+def file_error(detail: str, *, status: int = 400) -> ServiceError:
+    return ServiceError("1004", status, detail)
+
+
+def upload_error(detail: str) -> ServiceError:
+    return ServiceError("1005", 400, detail)
+
+
+def unknown_token() -> ServiceError:
+    return ServiceError("1006", 404, "the face_token is unknown or has expired")
+
+
+def no_face() -> ServiceError:
+    return ServiceError("1007", 422, "no face of at least 30 x 30 px was found in the image")

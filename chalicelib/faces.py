@@ -1,0 +1,99 @@
+"""The values that pass between the parts of the service."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+"""Height x width x 3, RGB, upright."""
+
+Landmarks = NDArray[np.float32]
+"""5 x 2, [x, y] in pixels of the image, whole numbers being the centres of pixels: both eyes, the nose, both corners of
+the mouth, left before right as seen in the image."""
+
+Embedding = NDArray[np.float32]
+"""One face's calibrated embedding; the Euclidean distance of two is the `distant` of the HTTP contract."""
+
+TOKEN_LENGTH = 24
+_TOKEN_ALPHABET = string.ascii_letters + string.digits
+_TOKEN = re.compile(rf"[A-Za-z0-9]{{{TOKEN_LENGTH}}}", re.ASCII)
+
+
+def new_token() -> str:
+    """Return 24 letters and digits from the system's randomness (143 bits): unique without asking anyone."""
+    return "".join(secrets.choice(_TOKEN_ALPHABET) for _ in range(TOKEN_LENGTH))
+
+
+def is_token(text: str) -> bool:
+    return _TOKEN.fullmatch(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle by its edges, in pixels of the upright image: pixel i covers [i, i + 1); x to the right, y down."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def area(self) -> float:
+        return (self.right - self.left) * (self.bottom - self.top)
+
+
+@dataclass(frozen=True, slots=True)
+class DetectedFace:
+    """A face in an image. `confidence` is the detector's probability that it is one."""
+
+    box: Box
+    landmarks: Landmarks
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class TemporaryFace:
+    """A detected face as it is kept under its token until it expires.
+
+    `crop` is the name of its picture under the temporary prefix; `expires_at` is in seconds since 1970.
+    """
+
+    token: str
+    embedding: Embedding
+    embedding_id: str
+    crop: str
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFace:
+    """A face of the face set. `crop` is the name of its picture under the permanent prefix."""
+
+    token: str
+    name: str
+    embedding: Embedding
+    embedding_id: str
+    crop: str
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A known face and its distance from the face that was searched for."""
+
+    token: str
+    name: str
+    distance: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Matches, nearest first; `truncated` when more faces are within the threshold than were asked for."""
+
+    matches: list[Match]
+    truncated: bool

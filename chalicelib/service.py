@@ -1,0 +1,147 @@
+"""What the service does: detect, search, add and remove faces."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib import errors, images
+from chalicelib.errors import ServiceError
+from chalicelib.faces import DetectedFace, Embedding, Image, KnownFace, SearchResult, TemporaryFace, new_token
+from chalicelib.gallery.gallery import Gallery
+from chalicelib.stores.crops import Crop, CropStore
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.tokens import TokenStore
+from chalicelib.vision.detector import Detector
+from chalicelib.vision.embedder import Embedder
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFace:
+    """A detected face and the token and crop it is kept under."""
+
+    token: str
+    crop: str
+    detected: DetectedFace
+
+
+class FaceService:
+    """The use cases, over collaborators that are given to it. Safe to use from several threads at once.
+
+    Every method raises `ServiceError`: 1004 for a picture that cannot be read, 1006 for a token that is not known, 1007
+    for a search with a picture that shows no face, 1003 when a store fails.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        embedder: Embedder,
+        embedding_id: str,
+        tokens: TokenStore,
+        crops: CropStore,
+        face_set: FaceSet,
+        gallery: Gallery,
+    ) -> None:
+        self._detector = detector
+        self._embedder = embedder
+        self._embedding_id = embedding_id
+        self._tokens = tokens
+        self._crops = crops
+        self._face_set = face_set
+        self._gallery = gallery
+
+    def detect(self, file: bytes) -> list[SavedFace]:
+        """Find the faces of a picture, the largest first, and keep each under a token of its own."""
+        image = images.decode(file)
+        return self._keep(image, self._detector.detect(image))[0]
+
+    def search_picture(self, file: bytes, threshold: float, limit: int) -> tuple[str, SearchResult]:
+        """Search for the largest face of a picture; return the token it is now kept under, and what was found."""
+        image = images.decode(file)
+        faces = self._detector.detect(image)
+        if not faces:
+            raise errors.no_face()
+        [saved], [embedding] = self._keep(image, faces[:1])
+        return saved.token, self._gallery.search(embedding, threshold, limit)
+
+    def search_token(self, token: str, threshold: float, limit: int) -> SearchResult:
+        """Search for a face by its token, which may be temporary or in the face set."""
+        return self._gallery.search(self._embedding_of(token), threshold, limit, without=token)
+
+    def add(self, token: str, name: str) -> None:
+        """Put a detected face into the face set under a name; rename it when it is there already."""
+        if self._face_set.rename(token, name):
+            return
+        face = self._temporary(token)
+        crop = self._crops.keep(face.crop)
+        if crop is None:
+            raise errors.unknown_token()
+        added = self._face_set.add(KnownFace(token, name, face.embedding, face.embedding_id, crop))
+        if not added:  # somebody else added the same token meanwhile: their crop is the row's
+            self._delete_quietly(crop)
+
+    def remove(self, token: str) -> None:
+        """Take a face out of the face set and erase its embedding and crops everywhere.
+
+        What lies beside the row goes first, so that a failure half-way leaves a face that can be removed again.
+        """
+        if self._face_set.get(token) is None:
+            raise errors.unknown_token()
+        temporary = self._tokens.get(token)
+        if temporary is not None:
+            self._crops.delete_temporary(temporary.crop)
+        self._tokens.delete(token)
+        crop = self._face_set.remove(token)
+        if crop is None:
+            raise errors.unknown_token()
+        self._delete_quietly(crop)
+
+    def _keep(self, image: Image, faces: Sequence[DetectedFace]) -> tuple[list[SavedFace], NDArray[np.float32]]:
+        """Save crops, then tokens: a token that exists can always be added."""
+        embeddings = self._embedder.embed(image, [face.landmarks for face in faces])
+        saved = [SavedFace(new_token(), f"{uuid.uuid4()}.jpg", face) for face in faces]
+        if saved:
+            self._crops.save_temporary([_crop(image, face) for face in saved])
+            expires_at = self._tokens.expiry()
+            self._tokens.save(
+                [
+                    TemporaryFace(face.token, embedding, self._embedding_id, face.crop, expires_at)
+                    for face, embedding in zip(saved, embeddings, strict=True)
+                ]
+            )
+        return saved, embeddings
+
+    def _embedding_of(self, token: str) -> Embedding:
+        known = self._face_set.get(token)
+        if known is not None and known.embedding_id == self._embedding_id:
+            return known.embedding
+        return self._temporary(token).embedding
+
+    def _temporary(self, token: str) -> TemporaryFace:
+        """A token of another model counts as expired: its embedding cannot be compared with the face set's."""
+        face = self._tokens.get(token)
+        if face is None or face.embedding_id != self._embedding_id:
+            raise errors.unknown_token()
+        return face
+
+    def _delete_quietly(self, crop: str) -> None:
+        """Delete a crop that no row names any more; should that fail, `reconcile` finds it."""
+        try:
+            self._crops.delete(crop)
+        except ServiceError:
+            log.warning("a crop without a row could not be deleted; reconcile will")
+
+
+def _crop(image: Image, face: SavedFace) -> Crop:
+    jpeg, part, scale = images.crop(image, face.detected.box)
+    # Pixel centres: x covers [x - 0.5, x + 0.5) in the image and in the crop.
+    corner = np.array([part.left, part.top], np.float32)
+    landmarks = (face.detected.landmarks + 0.5 - corner) * scale - 0.5
+    return Crop(face.crop, jpeg, landmarks.astype(np.float32))

@@ -1,0 +1,73 @@
+"""Every setting, read from the environment once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+
+class Setting(NamedTuple):
+    name: str
+    default: str
+    help: str
+
+
+SETTINGS = (
+    Setting("MODEL_DIR", "models/build/current", "folder of the model pack: its card and its ONNX files"),
+    Setting(
+        "DATABASE_URL",
+        "sqlite:///.local/face_set.sqlite",
+        "the face set: mysql://user:password@host:3306/database, or sqlite:///file (not on Lambda)",
+    ),
+    Setting("TOKENS_TABLE", "face-search-tokens", "DynamoDB table of the temporary faces"),
+    Setting("CROPS_BUCKET", "face-search-crops", "S3 bucket of the crops"),
+    Setting("TOKEN_TTL_SECONDS", "86400", "how long a detected face is kept under its token, in seconds"),
+    Setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),
+)
+
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class SettingsError(ValueError):
+    """A setting has a value that cannot work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    model_dir: str
+    database_url: str
+    tokens_table: str
+    crops_bucket: str
+    token_ttl_seconds: int
+    log_level: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read and check all settings; an empty variable counts as absent.
+
+        Raises
+        ------
+        SettingsError
+            Naming the variable, what it is and what it may be.
+        """
+        values = {setting.name: environment.get(setting.name) or setting.default for setting in SETTINGS}
+        scheme = urlsplit(values["DATABASE_URL"]).scheme
+        if scheme not in ("mysql", "sqlite"):
+            raise SettingsError("DATABASE_URL must begin with mysql:// or sqlite:///")
+        if scheme == "sqlite" and environment.get("AWS_LAMBDA_FUNCTION_NAME"):
+            raise SettingsError("DATABASE_URL must name a MySQL server on Lambda: a container's files are not kept")
+        ttl = values["TOKEN_TTL_SECONDS"]
+        if not ttl.isdecimal() or not 1 <= int(ttl) <= 366 * 86_400:
+            raise SettingsError("TOKEN_TTL_SECONDS must be a whole number of seconds from 1 to 31622400")
+        if values["LOG_LEVEL"] not in _LOG_LEVELS:
+            raise SettingsError(f"LOG_LEVEL must be one of {', '.join(_LOG_LEVELS)}")
+        return cls(
+            model_dir=values["MODEL_DIR"],
+            database_url=values["DATABASE_URL"],
+            tokens_table=values["TOKENS_TABLE"],
+            crops_bucket=values["CROPS_BUCKET"],
+            token_ttl_seconds=int(ttl),
+            log_level=values["LOG_LEVEL"],
+        )

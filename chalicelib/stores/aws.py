@@ -1,0 +1,102 @@
+"""The clients of AWS's services, and their faults as ServiceErrors."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from chalicelib.errors import internal_error, store_unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+CONNECT_TIMEOUT_SECONDS = 2
+READ_TIMEOUT_SECONDS = 5
+MAX_ATTEMPTS = 3
+MAX_CONNECTIONS = 16
+
+# Errors with a 4xx status that pass by themselves.
+_TRANSIENT_CODES = frozenset(
+    {
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+_log = logging.getLogger(__name__)
+
+
+@overload
+def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
+@overload
+def client(service: Literal["s3"]) -> S3Client: ...
+def client(service: str) -> Any:
+    """Return a new client with short timeouts; credentials, region and endpoint are the SDK's, from the environment.
+
+    Not to be called by two threads at once: they would share boto3's default session, which is not thread-safe.
+    The client itself is.
+    """
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
+        max_pool_connections=MAX_CONNECTIONS,
+        # Another endpoint than AWS's own need not resolve a host name for every bucket.
+        s3={"addressing_style": "path"} if _has_own_endpoint(service) else None,
+    )
+    create: Any = boto3.client
+    return create(service, config=config)
+
+
+@contextmanager
+def faults_translated() -> Iterator[None]:
+    """Turn an error of the SDK in the block into 503 when it may pass by itself, else into a logged 500.
+
+    Logs tell its kind only: the SDK's messages may quote what was sent.
+    """
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        ConnectionError,  # noqa: A004
+        HTTPClientError,
+        IncompleteReadError,
+    )
+
+    try:
+        yield
+    except ClientError as error:
+        code = error_code(error)
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if status >= 500 or code in _TRANSIENT_CODES:
+            _log.warning("%s is unavailable: %s, status %s", error.operation_name, code, status)
+            raise store_unavailable() from None
+        _log.error("%s failed: %s, status %s", error.operation_name, code, status)
+        raise internal_error() from None
+    except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
+        _log.warning("an AWS service cannot be reached: %s", type(error).__name__)
+        raise store_unavailable() from None
+    except BotoCoreError as error:
+        _log.error("an AWS call failed: %s", type(error).__name__)
+        raise internal_error() from None
+
+
+def error_code(error: Any) -> str:
+    """Return the code of a botocore ClientError, such as NoSuchKey."""
+    return str(error.response.get("Error", {}).get("Code", "unknown"))
+
+
+def _has_own_endpoint(service: str) -> bool:
+    return bool(os.environ.get("AWS_ENDPOINT_URL") or os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}"))

@@ -1,0 +1,114 @@
+"""The pictures of faces, kept in S3: for a while those of every detected face, for good those of the face set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import numpy as np
+
+from chalicelib.faces import Landmarks
+from chalicelib.stores.aws import MAX_CONNECTIONS, error_code, faults_translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_TEMPORARY = "temporary/"  # infra/resources.yaml lets what is under it expire
+_PERMANENT = "faces/"
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """A face cut out of its image, as a JPEG file.
+
+    With `landmarks`, in pixels of the crop, it can be aligned and embedded again without a detector.
+    """
+
+    name: str
+    jpeg: bytes
+    landmarks: Landmarks | None
+
+
+class CropStore:
+    """Crops by name, under a temporary and a permanent prefix.
+
+    Every method raises ServiceError: 503 when S3 cannot be reached or throttles, 500 when it refuses. The caller's role
+    needs s3:ListBucket, without which S3 answers 403 instead of 404 for a crop that is not there.
+
+    Parameters
+    ----------
+    client
+        A boto3 client of S3.
+    """
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def save_temporary(self, crops: Sequence[Crop]) -> None:
+        """Save all crops, in parallel; when this fails some may have been saved, and expire."""
+        with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
+            # Reading the results raises the first failure and cancels what has not begun.
+            list(executor.map(self._put_temporary, crops))
+
+    def keep(self, temporary_name: str) -> str | None:
+        """Copy a temporary crop to the permanent prefix; return its name there, or None when it has expired.
+
+        The name is a new one every time. Were it the same, this could happen: one request removes a face's row, another
+        adds the face again and copies the crop, then the first deletes the crop of the row that it removed, and the new
+        row has none.
+        """
+        permanent_name = f"{uuid4()}.jpg"
+        with faults_translated():
+            try:
+                self._client.copy_object(
+                    Bucket=self._bucket,
+                    Key=_PERMANENT + permanent_name,
+                    CopySource={"Bucket": self._bucket, "Key": _TEMPORARY + temporary_name},
+                )
+            except self._client.exceptions.ClientError as error:
+                if error_code(error) != "NoSuchKey":
+                    raise
+                return None
+        return permanent_name
+
+    def read(self, permanent_name: str) -> Crop | None:
+        with faults_translated():
+            try:
+                reply = self._client.get_object(Bucket=self._bucket, Key=_PERMANENT + permanent_name)
+            except self._client.exceptions.NoSuchKey:
+                return None
+            jpeg = reply["Body"].read()
+        return Crop(permanent_name, jpeg, _parsed(reply["Metadata"].get("landmarks")))
+
+    def delete(self, permanent_name: str) -> None:
+        self._delete(_PERMANENT + permanent_name)
+
+    def delete_temporary(self, name: str) -> None:
+        self._delete(_TEMPORARY + name)
+
+    def _put_temporary(self, crop: Crop) -> None:
+        with faults_translated():
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=_TEMPORARY + crop.name,
+                Body=crop.jpeg,
+                ContentType="image/jpeg",
+                Metadata={} if crop.landmarks is None else {"landmarks": _as_text(crop.landmarks)},
+            )
+
+    def _delete(self, key: str) -> None:
+        with faults_translated():
+            self._client.delete_object(Bucket=self._bucket, Key=key)
+
+
+def _as_text(landmarks: Landmarks) -> str:
+    """Return x and y of one point after the other, to a hundredth of a pixel."""
+    return ",".join(f"{number:.2f}" for number in landmarks.ravel())
+
+
+def _parsed(text: str | None) -> Landmarks | None:
+    return None if text is None else np.array(text.split(","), dtype=np.float32).reshape(5, 2)

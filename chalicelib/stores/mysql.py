@@ -1,0 +1,145 @@
+"""The MySQL dialect, on PyMySQL; MariaDB speaks it too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import ClassVar, TypeVar
+
+import pymysql
+from pymysql.constants import CLIENT
+
+from chalicelib.errors import store_unavailable
+from chalicelib.stores.database import Connection, Database, Fault, Transaction
+
+CONNECT_TIMEOUT_SECONDS = 5
+READ_TIMEOUT_SECONDS = 10
+WRITE_TIMEOUT_SECONDS = 10
+# Shorter than the read timeout: the server's default of 50 s would look like a lost connection.
+LOCK_TIMEOUT_SECONDS = 2
+MIGRATION_LOCK_TIMEOUT_SECONDS = 8
+
+_SQL_MODE = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+# GET_LOCK's names are the whole server's, and may have 64 characters.
+_MIGRATION_LOCK = "CONCAT('face_search.migrate.', MD5(DATABASE()))"
+
+# https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html and client-error-reference.html,
+# https://mariadb.com/kb/en/mariadb-error-codes
+_FAULT_OF_CODE = {
+    0: Fault.LOST,  # PyMySQL's own: the socket is closed already
+    1053: Fault.LOST,  # the server shuts down
+    1080: Fault.LOST,  # the server forces a close
+    1290: Fault.LOST,  # read-only: after a failover only a new connection leads to the new primary
+    1792: Fault.LOST,  # the session is read-only
+    1836: Fault.LOST,  # the server is in read-only mode
+    1927: Fault.LOST,  # MariaDB: the connection was killed
+    2006: Fault.LOST,  # the server has gone away
+    2013: Fault.LOST,  # lost during a statement, or a timeout
+    3169: Fault.LOST,  # the session was killed
+    4031: Fault.LOST,  # disconnected because of inactivity
+    1020: Fault.CONFLICT,  # MariaDB: the row has changed since it was read
+    1205: Fault.CONFLICT,  # lock wait timeout
+    1213: Fault.CONFLICT,  # deadlock
+    1062: Fault.DUPLICATE,
+    1040: Fault.UNAVAILABLE,  # too many connections
+    1041: Fault.UNAVAILABLE,  # out of memory
+    1047: Fault.UNAVAILABLE,  # Galera: the node is not ready
+    1129: Fault.UNAVAILABLE,  # the host is blocked after many errors
+    1135: Fault.UNAVAILABLE,  # no new thread
+    1203: Fault.UNAVAILABLE,  # too many connections of this user
+    1226: Fault.UNAVAILABLE,  # the user's limit is reached
+    1317: Fault.UNAVAILABLE,  # the statement was interrupted
+    1969: Fault.UNAVAILABLE,  # MariaDB: statement timeout
+    2002: Fault.UNAVAILABLE,  # no connection
+    2003: Fault.UNAVAILABLE,  # no connection to the host
+    2005: Fault.UNAVAILABLE,  # unknown host
+    3024: Fault.UNAVAILABLE,  # statement timeout
+    9501: Fault.UNAVAILABLE,  # RDS Proxy: no connection became free in time
+    1054: Fault.SCHEMA,  # unknown column
+    1146: Fault.SCHEMA,  # no such table
+}
+
+T = TypeVar("T")
+
+
+class MySQLDatabase(Database):
+    """Connections are READ COMMITTED, strict and utf8mb4; an UPDATE counts the rows it matches."""
+
+    dialect: ClassVar[str] = "mysql"
+    begin: ClassVar[str] = "BEGIN"
+    driver_errors: ClassVar[tuple[type[Exception], ...]] = (pymysql.MySQLError, OSError)
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        user: str,
+        password: str,
+        database: str,
+        ca: str | None,
+        sleep: Callable[[float], None],
+    ) -> None:
+        super().__init__(sleep)
+        self._host = host
+        self._port = port
+        self._user = user
+        self._password = password
+        self._database = database
+        self._ca = ca
+
+    def open(self) -> Connection:
+        connection = pymysql.connect(
+            host=self._host,
+            port=self._port,
+            user=self._user,
+            password=self._password.encode(),  # PyMySQL would encode text as Latin-1
+            database=self._database,
+            charset="utf8mb4",
+            autocommit=True,
+            client_flag=CLIENT.FOUND_ROWS,
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=READ_TIMEOUT_SECONDS,
+            write_timeout=WRITE_TIMEOUT_SECONDS,
+            sql_mode=_SQL_MODE,
+            init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+            ssl_ca=self._ca,
+            ssl_verify_cert=True if self._ca else None,
+            ssl_verify_identity=True if self._ca else None,
+        )
+        connection.cursor().execute("SET innodb_lock_wait_timeout = %s", (LOCK_TIMEOUT_SECONDS,))
+        return connection
+
+    def fault(self, error: Exception) -> Fault:
+        if isinstance(error, OSError):
+            return Fault.UNAVAILABLE
+        return _FAULT_OF_CODE.get(_number(error), Fault.UNEXPECTED)
+
+    def code(self, error: Exception) -> str:
+        number = _number(error)
+        return type(error).__name__ if number < 0 else str(number)
+
+    def in_dialect(self, sql: str) -> str:
+        return _with_percent_marks(sql)
+
+    def alone(self, work: Callable[[Transaction], T]) -> T:
+        def locked(transaction: Transaction) -> T:
+            wait = (MIGRATION_LOCK_TIMEOUT_SECONDS,)
+            if transaction.query(f"SELECT GET_LOCK({_MIGRATION_LOCK}, ?)", wait) != [(1,)]:
+                raise store_unavailable()
+            result = work(transaction)
+            transaction.query(f"SELECT RELEASE_LOCK({_MIGRATION_LOCK})")
+            return result
+
+        return self.write(locked)
+
+
+@lru_cache(maxsize=256)
+def _with_percent_marks(sql: str) -> str:
+    return sql.replace("%", "%%").replace("?", "%s")
+
+
+def _number(error: Exception) -> int:
+    """Return the error's number, or -1: some of PyMySQL's own errors carry only a sentence."""
+    number = error.args[0] if error.args else None
+    return number if isinstance(number, int) else -1

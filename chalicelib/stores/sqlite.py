@@ -1,0 +1,82 @@
+"""The SQLite dialect: the face set of a laptop, in one file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+from chalicelib.stores.database import Connection, Database, Fault, Transaction
+
+BUSY_TIMEOUT_SECONDS = 2.0
+
+_FAULT_OF_CODE = {
+    sqlite3.SQLITE_BUSY: Fault.CONFLICT,
+    sqlite3.SQLITE_LOCKED: Fault.CONFLICT,
+    sqlite3.SQLITE_CANTOPEN: Fault.UNAVAILABLE,
+    sqlite3.SQLITE_READONLY: Fault.UNAVAILABLE,
+    sqlite3.SQLITE_IOERR: Fault.UNAVAILABLE,
+    sqlite3.SQLITE_FULL: Fault.UNAVAILABLE,
+}
+_DUPLICATE = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+_SCHEMA_MESSAGES = ("no such table", "no such column", "has no column named")
+
+T = TypeVar("T")
+
+
+class SQLiteDatabase(Database):
+    """Readers go on while one writes (WAL), and a commit is on the disk when it returns.
+
+    Parameters
+    ----------
+    file
+        Made with the folders above it when it is not there.
+    """
+
+    dialect: ClassVar[str] = "sqlite"
+    # Takes the write lock at once: a transaction that began as a reader could not wait for it.
+    begin: ClassVar[str] = "BEGIN IMMEDIATE"
+    driver_errors: ClassVar[tuple[type[Exception], ...]] = (sqlite3.Error, OSError)
+
+    def __init__(self, file: Path, sleep: Callable[[float], None]) -> None:
+        super().__init__(sleep)
+        self._file = file.absolute()
+
+    def open(self) -> Connection:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        # The pool gives a connection to one thread at a time, but not always to the same.
+        connection = sqlite3.connect(
+            self._file, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            # NORMAL could lose the last commits when the power fails.
+            connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def fault(self, error: Exception) -> Fault:
+        if isinstance(error, OSError):
+            return Fault.UNAVAILABLE
+        code = _code(error)
+        if code in _DUPLICATE:
+            return Fault.DUPLICATE
+        if any(message in str(error) for message in _SCHEMA_MESSAGES):
+            return Fault.SCHEMA
+        return _FAULT_OF_CODE.get(code & 0xFF, Fault.UNEXPECTED)  # the low byte is the primary code
+
+    def code(self, error: Exception) -> str:
+        return getattr(error, "sqlite_errorname", type(error).__name__)
+
+    def in_dialect(self, sql: str) -> str:
+        return sql.removesuffix(" FOR UPDATE")  # the one writer holds the whole database's lock
+
+    def alone(self, work: Callable[[Transaction], T]) -> T:
+        return self.write(work)
+
+
+def _code(error: Exception) -> int:
+    return getattr(error, "sqlite_errorcode", 0)

@@ -1,0 +1,137 @@
+"""Reads what a client sent: multipart forms and query strings."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
+
+from chalicelib import errors
+from chalicelib.faces import is_token
+from chalicelib.images import MAX_IMAGE_BYTES
+
+# Room for the boundaries, the part headers and the other fields of a form.
+MAX_FORM_OVERHEAD_BYTES = 64 * 1024
+MAX_BODY_BYTES = MAX_IMAGE_BYTES + MAX_FORM_OVERHEAD_BYTES
+MAX_FORM_PARTS = 16
+MAX_BOUNDARY_CHARACTERS = 200
+MAX_NAME_CHARACTERS = 255
+MAX_NUMBER_CHARACTERS = 64
+MAX_RESULTS = 10_000
+DEFAULT_NAME = "unknown"
+
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?")
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+class Arguments:
+    """The arguments of one request, from the query string and, for a POST, the form.
+
+    Every getter raises `ServiceError` 1002 for a required argument that is absent or empty, and 1001 for one that does
+    not parse, is out of range, or is given more than once.
+    """
+
+    def __init__(self, query: Mapping[str, Sequence[str]], form: Mapping[str, Sequence[bytes]] | None = None) -> None:
+        self._query = query
+        self._form = form or {}
+
+    def image(self) -> bytes:
+        """The file `image_file`, as sent."""
+        files = self._form.get("image_file", ())
+        if len(files) > 1:
+            raise errors.bad_argument("image_file is given more than once; one picture is accepted")
+        if not files or not files[0]:
+            raise errors.missing_argument("image_file")
+        return files[0]
+
+    def token(self) -> str:
+        token = self._required("face_token")
+        if not is_token(token):
+            raise errors.bad_argument("face_token must be 24 letters and digits")
+        return token
+
+    def threshold(self) -> tuple[str, float]:
+        """The threshold as it was given, and as a number."""
+        text = self._required("threshold")
+        number = float(text) if len(text) <= MAX_NUMBER_CHARACTERS and _NUMBER.fullmatch(text) else math.inf
+        if not math.isfinite(number):
+            raise errors.bad_argument("threshold must be a finite number of at least 0, such as 0.65")
+        return text, number
+
+    def limit(self) -> int:
+        text = self._optional("limit")
+        if text is None:
+            return MAX_RESULTS
+        if not _WHOLE_NUMBER.fullmatch(text) or not 1 <= int(text) <= MAX_RESULTS:
+            raise errors.bad_argument(f"limit must be a whole number from 1 to {MAX_RESULTS}")
+        return int(text)
+
+    def name(self) -> str:
+        name = self._optional("face_name") or DEFAULT_NAME
+        if len(name) > MAX_NAME_CHARACTERS:
+            raise errors.bad_argument(f"face_name must have at most {MAX_NAME_CHARACTERS} characters")
+        try:
+            name.encode("utf-8")
+        except UnicodeEncodeError:
+            raise errors.bad_argument("face_name must be valid Unicode text") from None
+        return name
+
+    def _required(self, name: str) -> str:
+        value = self._optional(name)
+        if value is None:
+            raise errors.missing_argument(name)
+        return value
+
+    def _optional(self, name: str) -> str | None:
+        try:
+            values = [*self._query.get(name, ()), *(value.decode("utf-8") for value in self._form.get(name, ()))]
+        except UnicodeDecodeError:
+            raise errors.bad_argument(f"{name} must be UTF-8 text") from None
+        if len(values) > 1:
+            raise errors.bad_argument(f"{name} is given more than once")
+        return values[0] or None if values else None
+
+
+def read_form(body: bytes, content_type: str) -> dict[str, list[bytes]]:
+    """Return the parts of a multipart/form-data body by name; file names and types of parts are ignored.
+
+    Raises
+    ------
+    ServiceError
+        1005 when the body is no such form or is cut off; 1004 (413) when it is larger than a picture may be.
+    """
+    kind, options = parse_options_header(content_type)
+    if kind != "multipart/form-data":
+        raise errors.upload_error("the body must be multipart/form-data")
+    boundary = options.get("boundary", "")
+    if not 0 < len(boundary) <= MAX_BOUNDARY_CHARACTERS or not boundary.isascii():
+        raise errors.upload_error("the multipart boundary is missing or not valid")
+    if len(body) > MAX_BODY_BYTES:
+        raise errors.file_error(f"the picture may have at most {MAX_IMAGE_BYTES} bytes", status=413)
+    try:
+        return _parts(body, boundary)
+    except ParserLimitReached:
+        raise errors.upload_error(f"the form has more than {MAX_FORM_PARTS} parts, or headers too long") from None
+    except (MultipartError, ValueError, LookupError):
+        raise errors.upload_error("the multipart body is malformed or cut off") from None
+
+
+def _parts(body: bytes, boundary: str) -> dict[str, list[bytes]]:
+    parts: dict[str, list[bytes]] = {}
+    chunks: list[bytes] = []
+    with PushMultipartParser(
+        boundary, max_segment_count=MAX_FORM_PARTS, max_header_count=8, max_header_size=4096, strict=False
+    ) as parser:
+        for event in (*parser.parse(body), *parser.parse(b"")):
+            if isinstance(event, MultipartSegment):
+                chunks, name = [], event.name
+                if not name:
+                    raise MultipartError("a part has no name")
+                parts.setdefault(name, []).append(b"")
+            elif event:
+                chunks.append(bytes(event))
+            else:
+                parts[name][-1] = b"".join(chunks)
+    return parts

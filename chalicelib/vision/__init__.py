@@ -1,0 +1,1 @@
+"""From pixels to embeddings: detector, alignment, embedder, and the pack of models they run."""

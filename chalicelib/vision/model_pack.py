@@ -1,0 +1,179 @@
+"""A model pack: a folder with a card (TOML) and the ONNX files that it names. All that is specific to a model is in the
+card; `models/build.py` makes packs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Network = Callable[[NDArray[Any]], NDArray[np.float32]]
+"""Runs one network: its only input -> its only output. Safe to call from several threads at once."""
+
+
+class ModelPackError(Exception):
+    """The pack is missing, damaged or wrongly described; the message is one sentence for whoever set it up."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorCard:
+    """`files` maps a network's role to its file; `smallest_face` is in pixels; `thresholds` are probabilities."""
+
+    kind: str
+    files: dict[str, str]
+    smallest_face: int
+    pyramid_factor: float
+    thresholds: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedderCard:
+    """How a chip is made and what comes out.
+
+    The chip is `input_size` px square; its landmarks lie at `template` (5 x 2, [x, y] px). The network takes
+    `(pixel - mean) * scale` in `colour_order`. `unit_length`: whether its output is brought to length 1.
+    `calibration` then scales it, so that the contract's threshold of 0.65 means what the model's authors advise.
+    """
+
+    file: str
+    input_size: int
+    colour_order: str
+    mean: tuple[float, float, float]
+    scale: float
+    template: tuple[tuple[float, float], ...]
+    unit_length: bool
+    dimension: int
+    calibration: float
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The distance below which different people pass as one at the rate `fmr`, measured on `data`."""
+
+    fmr: float
+    distance: float
+    true_match_rate: float
+    data: str
+
+
+class ModelPack:
+    """A card, and its networks on demand.
+
+    Raises
+    ------
+    ModelPackError
+        When the folder has no readable card.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        card = _read_card(folder / "card.toml")
+        try:
+            self.name: str = card["name"]
+            self.title: str = card["title"]
+            self.detector = _detector_card(card["detector"])
+            self.embedder = _embedder_card(card["embedder"])
+            self.thresholds = tuple(Threshold(**threshold) for threshold in card.get("thresholds", ()))
+            self.weaknesses = tuple(str(weakness["text"]) for weakness in card.get("weaknesses", ()))
+            self._digests: dict[str, str] = card["files"]
+            self.embedding_id = _embedding_id(self.name, card)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelPackError(f"the model card {folder / 'card.toml'} is not valid: {error!r}") from error
+
+    def network(self, file: str) -> Network:
+        """Load one ONNX file on one thread.
+
+        Raises
+        ------
+        ModelPackError
+            When the file is missing, or its sha256 is not the card's.
+        """
+        path = self._folder / file
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ModelPackError(f"the model file {path} cannot be read: {error.strerror}; `make models`") from error
+        if hashlib.sha256(data).hexdigest() != self._digests.get(file):
+            raise ModelPackError(
+                f"the model file {path} is damaged or not the card's: its sha256 differs; `make models`"
+            )
+        return _on_onnxruntime(data)
+
+
+def _on_onnxruntime(model: bytes) -> Network:
+    import onnxruntime  # 0.1 s: paid when the first model is loaded
+
+    options = onnxruntime.SessionOptions()
+    # One thread a run: several pictures at once use the cores better, and the results cannot depend on timing.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # shapes vary from run to run
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    batch = session.get_inputs()[0].shape[0]
+
+    def run(values: NDArray[Any]) -> NDArray[np.float32]:
+        output: NDArray[np.float32] = session.run(None, {name: values})[0]
+        return output
+
+    def run_one_by_one(values: NDArray[Any]) -> NDArray[np.float32]:
+        return np.concatenate([run(values[i : i + 1]) for i in range(len(values))])
+
+    return run_one_by_one if batch == 1 else run
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ModelPackError(
+            f"there is no model card at {path}: {error.strerror}; `make models` builds a pack"
+        ) from error
+    except ValueError as error:
+        raise ModelPackError(f"the model card {path} is not valid TOML: {error}") from error
+
+
+def _detector_card(table: dict[str, Any]) -> DetectorCard:
+    return DetectorCard(
+        kind=table["kind"],
+        files=dict(table["files"]),
+        smallest_face=int(table["smallest_face"]),
+        pyramid_factor=float(table["pyramid_factor"]),
+        thresholds=tuple(map(float, table["thresholds"])),
+    )
+
+
+def _embedder_card(table: dict[str, Any]) -> EmbedderCard:
+    red, green, blue = map(float, table["mean"])
+    template = tuple((float(x), float(y)) for x, y in table["template"])
+    if len(template) != 5:
+        raise ValueError("the template must have five points")
+    if table["colour_order"] not in ("RGB", "BGR"):
+        raise ValueError("colour_order must be RGB or BGR")
+    return EmbedderCard(
+        file=table["file"],
+        input_size=int(table["input_size"]),
+        colour_order=table["colour_order"],
+        mean=(red, green, blue),
+        scale=float(table["scale"]),
+        template=template,
+        unit_length=bool(table["unit_length"]),
+        dimension=int(table["dimension"]),
+        calibration=float(table["calibration"]),
+    )
+
+
+def _embedding_id(name: str, card: dict[str, Any]) -> str:
+    """Name what an embedding depends on: the weights, and all that happens to pixels and output around them."""
+    files = [card["files"][file] for file in (*card["detector"]["files"].values(), card["embedder"]["file"])]
+    parts = json.dumps([card["detector"], card["embedder"], files], sort_keys=True)
+    return f"{name}-{card['embedder']['dimension']}-{hashlib.sha256(parts.encode()).hexdigest()[:12]}"

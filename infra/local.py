@@ -1,0 +1,179 @@
+"""The local stack: `python -m infra.local run` serves the API, `stack` starts all but the app.
+
+moto's server stands for DynamoDB and S3; the face set is in SQLite, or where DATABASE_URL says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from chalicelib.settings import Settings, SettingsError
+from chalicelib.vision.model_pack import ModelPackError
+from infra.crop_mirror import CropMirror
+
+ROOT = Path(__file__).parent.parent
+
+
+def main() -> None:
+    arguments = _arguments()
+    os.chdir(ROOT)
+    # From here on Ctrl-C, TERM and a closed terminal all unwind the stack below in order.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(0))
+    try:
+        if arguments.what == "run":
+            _check_port(arguments.port, "choose another one with PORT=, as in `make run PORT=8001`")
+        with stack(arguments.state, arguments.moto_port) as settings:
+            if arguments.what == "run":
+                _serve(arguments.port, arguments.state, settings)
+            else:
+                print("The stack is up. In another terminal: .venv/bin/chalice local --stage local", flush=True)
+                threading.Event().wait()
+    except KeyboardInterrupt:
+        print("\nStopped.", flush=True)
+    except (SettingsError, ModelPackError) as error:
+        sys.exit(f"{error}.")
+
+
+@contextmanager
+def stack(state: Path, moto_port: int) -> Iterator[Settings]:
+    """Start what the app needs, lead the environment to it, and stop it at the end."""
+    state.mkdir(parents=True, exist_ok=True)
+    with _only_one(state), _moto(moto_port) as port:
+        _set_environment(state, port)
+        settings = Settings.from_environment(os.environ)
+        mirror = _create(settings, state)
+        try:
+            yield settings
+        finally:
+            mirror.stop()
+
+
+def _create(settings: Settings, state: Path) -> CropMirror:
+    from chalicelib.errors import ServiceError
+    from chalicelib.stores import aws, database, schema
+    from infra import resources
+
+    dynamodb, s3 = aws.client("dynamodb"), aws.client("s3")
+    names = {"table_name": settings.tokens_table, "bucket_name": settings.crops_bucket}
+    resources.create(ROOT / "infra" / "resources.yaml", dynamodb, s3, **names)
+    face_set = database.connect(settings.database_url)
+    try:
+        schema.migrate(face_set)
+    except ServiceError:
+        sys.exit(
+            f"The database at {_without_password(settings.database_url)} cannot be used; the line above tells why."
+        )
+    finally:
+        face_set.close()
+    mirror = CropMirror(s3, settings.crops_bucket, state / "crops")
+    mirror.start()
+    return mirror
+
+
+def _serve(port: int, state: Path, settings: Settings) -> None:
+    from chalicelib import wiring
+    from infra import sample_face
+    from infra.local_server import make_server
+
+    sys.path.insert(0, str(ROOT))
+    import app
+
+    wiring.wiring()
+    sample_face.write(state / "sample.jpg")
+    server = make_server(app.app, "127.0.0.1", port)
+    url = f"http://localhost:{port}"
+    print(f"Face set: {_without_password(settings.database_url)}")
+    print(f"Serving on {url} (Ctrl-C stops). Try it, with this drawing or a photograph of yours:")
+    print(f"  curl -F image_file=@{state / 'sample.jpg'} {url}/detect", flush=True)
+    try:
+        server.server.serve_forever()
+    finally:
+        server.server.server_close()
+        wiring.reset()
+
+
+@contextmanager
+def _moto(port: int) -> Iterator[int]:
+    if port:
+        _check_port(port, "stop that program, or change AWS_ENDPOINT_URL in .chalice/config.json")
+    # A session of its own: Ctrl-C reaches only this process, which stops moto when nobody uses it any more.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "infra.moto_server", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        answer = process.stdout.readline()
+        if not answer:
+            sys.exit("moto's server did not start; `make clean` and `make run` set everything up anew.")
+        yield int(answer)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def _only_one(state: Path) -> Iterator[None]:
+    with (state / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            sys.exit(f"Another local stack already uses {state}: stop it first, or choose another folder with STATE=.")
+        yield
+
+
+def _set_environment(state: Path, moto_port: int) -> None:
+    """The local stage of .chalice/config.json, where the environment does not say otherwise, on this moto's port."""
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
+    stage = dict(config["stages"]["local"]["environment_variables"])
+    # moto is on this machine, where a proxy would not find it.
+    os.environ.update(stage, AWS_ENDPOINT_URL=f"http://127.0.0.1:{moto_port}", no_proxy="127.0.0.1")
+    if not os.environ.get("DATABASE_URL"):
+        os.environ["DATABASE_URL"] = f"sqlite:///{state / 'face_set.sqlite'}"
+
+
+def _check_port(port: int, remedy: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError):
+            sys.exit(f"Port {port} is taken by another program, or not allowed: {remedy}.")
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return url if parts.password is None else url.replace(f":{parts.password}@", ":***@")
+
+
+def _arguments() -> argparse.Namespace:
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
+    endpoint = config["stages"]["local"]["environment_variables"]["AWS_ENDPOINT_URL"]
+    parser = argparse.ArgumentParser(prog="python -m infra.local")
+    parser.add_argument("what", choices=("run", "stack"))
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--state", type=Path, default=Path(".local"), help="folder of what the stack keeps")
+    arguments = parser.parse_args()
+    # `chalice local` finds moto where its stage's configuration says; our own server is told.
+    arguments.moto_port = urlsplit(endpoint).port if arguments.what == "stack" else 0
+    return arguments
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Turns published weights into model packs; never imported at run time."""

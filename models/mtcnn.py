@@ -1,0 +1,154 @@
+"""Converts MTCNN's three networks from the weight files of the PyPI package `mtcnn` to ONNX.
+
+Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks", 2016. The layers and
+their order follow the package's mtcnn/network/{pnet,rnet,onet}.py. Three things differ from a plain translation; none
+changes a result: pixels go in as bytes (n, h, w, 3), RGB, and their normalisation is folded into the first
+convolution, which has no padding; the two-way softmax becomes the difference of its inputs, the log-odds of a face; and
+the outputs that share an input are one layer, `faces`: log-odds, then box offsets, then (O-Net) landmarks.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from typing import Any
+
+import joblib.numpy_pickle
+import lz4.frame
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto
+
+from models.onnx_graph import Graph
+
+Weights = list[NDArray[np.float32]]
+
+# The package's mtcnn/utils/images.py: normalize_images.
+MEAN, STD = 127.5, 128.0
+
+_ALLOWED = {
+    ("joblib.numpy_pickle", "NumpyArrayWrapper"),
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+}
+
+
+class _ArraysOnly(joblib.numpy_pickle.NumpyUnpickler):  # type: ignore[misc]  # joblib has no type hints
+    """An unpickler that can make NumPy arrays and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ALLOWED:
+            raise pickle.UnpicklingError(f"the weights name {module}.{name}, which is no array")
+        return super().find_class(module, name)
+
+
+def read_weights(data: bytes) -> Weights:
+    """Return the arrays of one of the package's .lz4 files, in Keras order (kernels are height, width, in, out)."""
+    file = io.BytesIO(lz4.frame.decompress(data))
+    arrays: Weights = _ArraysOnly("", file, ensure_native_byte_order=False).load()
+    return arrays
+
+
+def convert(name: str, weights: Weights) -> onnx.ModelProto:
+    """Return P-Net, R-Net or O-Net (`name`: pnet, rnet, onet) with pixels normalised and outputs joined as said above.
+
+    P-Net: (n, h, w, 3) uint8 -> (n, 5, h', w'). R-Net: (n, 24, 24, 3) -> (n, 5). O-Net: (n, 48, 48, 3) -> (n, 15).
+    """
+    return _CONVERTERS[name](_Network(name, weights))
+
+
+class _Network:
+    def __init__(self, name: str, weights: Weights) -> None:
+        self.graph = Graph(name)
+        self._weights = iter(weights)
+        self._side = _SIDES[name]
+        pixels = self.graph.op("Cast", "pixels", to=TensorProto.FLOAT)
+        self.now = self.graph.op("Transpose", pixels, perm=[0, 3, 1, 2])
+        self._first = True
+
+    def convolution(self) -> None:
+        kernel, bias = (next(self._weights).astype(np.float64) for _ in range(2))
+        kernel = kernel.transpose(3, 2, 0, 1)
+        if self._first:
+            bias = bias - kernel.sum(axis=(1, 2, 3)) * (MEAN / STD)
+            kernel = kernel / STD
+            self._first = False
+        self._convolve(kernel, bias)
+        self._prelu((-1, 1, 1))
+
+    def _convolve(self, kernel: NDArray[np.float64], bias: NDArray[np.float64]) -> None:
+        self.now = self.graph.op(
+            "Conv",
+            self.now,
+            self.graph.weight(kernel.astype(np.float32)),
+            self.graph.weight(bias.astype(np.float32)),
+            kernel_shape=list(kernel.shape[2:]),
+        )
+
+    def _prelu(self, shape: tuple[int, ...]) -> None:
+        slope = next(self._weights).reshape(shape)
+        self.now = self.graph.op("PRelu", self.now, self.graph.weight(slope))
+
+    def max_pool(self, window: int, *, keep_rest: bool) -> None:
+        """Stride 2. TensorFlow's "same" keeps a last, incomplete window; "valid" drops it."""
+        self.now = self.graph.op(
+            "MaxPool", self.now, kernel_shape=[window, window], strides=[2, 2], ceil_mode=int(keep_rest)
+        )
+
+    def dense(self) -> None:
+        # The package flattens (width, height, channels).
+        self.now = self.graph.op("Flatten", self.graph.op("Transpose", self.now, perm=[0, 3, 2, 1]))
+        kernel, bias = next(self._weights), next(self._weights)
+        self.now = self.graph.op("Gemm", self.now, self.graph.weight(kernel), self.graph.weight(bias))
+        self._prelu((-1,))
+
+    def heads(self, *order: str, convolve: bool = False) -> onnx.ModelProto:
+        """Join the output layers, given in the file's order, and close the network."""
+        found = {kind: [next(self._weights).astype(np.float64) for _ in range(2)] for kind in order}
+        if next(self._weights, None) is not None:
+            raise ValueError("the file has more weights than the network")
+        found["score"] = [values[..., 1:] - values[..., :1] for values in found["score"]]
+        kinds = [kind for kind in ("score", "box", "landmarks") if kind in found]
+        kernel, bias = (np.concatenate([found[kind][part] for kind in kinds], axis=-1) for part in range(2))
+        if convolve:
+            kernel = kernel.transpose(3, 2, 0, 1)
+        inputs = [self.graph.weight(values.astype(np.float32)) for values in (kernel, bias)]
+        self.graph.op("Conv" if convolve else "Gemm", self.now, *inputs, output="faces")
+        side: tuple[int | str, int | str] = ("height", "width") if convolve else (self._side, self._side)
+        cells = ["rows", "columns"] if convolve else []
+        return self.graph.model({"pixels": (TensorProto.UINT8, ["n", *side, 3])}, {"faces": ["n", len(bias), *cells]})
+
+
+def _pnet(net: _Network) -> onnx.ModelProto:
+    net.convolution()
+    net.max_pool(2, keep_rest=True)
+    net.convolution()
+    net.convolution()
+    return net.heads("box", "score", convolve=True)
+
+
+def _rnet(net: _Network) -> onnx.ModelProto:
+    net.convolution()
+    net.max_pool(3, keep_rest=True)
+    net.convolution()
+    net.max_pool(3, keep_rest=False)
+    net.convolution()
+    net.dense()
+    return net.heads("box", "score")
+
+
+def _onet(net: _Network) -> onnx.ModelProto:
+    net.convolution()
+    net.max_pool(3, keep_rest=True)
+    net.convolution()
+    net.max_pool(3, keep_rest=False)
+    net.convolution()
+    net.max_pool(2, keep_rest=True)
+    net.convolution()
+    net.dense()
+    return net.heads("box", "landmarks", "score")
+
+
+_CONVERTERS = {"pnet": _pnet, "rnet": _rnet, "onet": _onet}
+_SIDES = {"pnet": 0, "rnet": 24, "onet": 48}

@@ -1,0 +1,109 @@
+"""What the tests share: real services, and stores that are empty at the start of every test."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import pymysql
+import pytest
+from moto.server import ThreadedMotoServer
+
+from chalicelib.stores import aws
+from chalicelib.stores.database import Database, connect
+from chalicelib.stores.schema import migrate
+from infra import resources
+from tests.services import mysql_port
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+RESOURCES_FILE = Path(resources.__file__).with_name("resources.yaml")
+
+
+@pytest.fixture(scope="session")
+def aws_endpoint() -> Iterator[str]:
+    """The URL of moto's server, to which the environment leads every client of AWS."""
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def dynamodb(aws_endpoint: str) -> DynamoDBClient:
+    return aws.client("dynamodb")
+
+
+@pytest.fixture(scope="session")
+def s3(aws_endpoint: str) -> S3Client:
+    return aws.client("s3")
+
+
+@pytest.fixture
+def tokens_table(dynamodb: DynamoDBClient, s3: S3Client) -> str:
+    """The name of an empty table of tokens."""
+    return _create_resources(dynamodb, s3)
+
+
+@pytest.fixture
+def crops_bucket(dynamodb: DynamoDBClient, s3: S3Client) -> str:
+    """The name of an empty bucket of crops."""
+    return _create_resources(dynamodb, s3)
+
+
+@pytest.fixture(scope="session")
+def mysql_server() -> Iterator[int]:
+    """The port of a MySQL server on this machine whose root has no password."""
+    with mysql_port() as port:
+        if port is None:
+            absent("no MySQL server on 127.0.0.1:3306, and neither mariadbd nor mysqld to start one")
+        yield port
+
+
+@pytest.fixture(params=["sqlite", "mysql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database that is empty, once for each dialect."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'face_set.sqlite'}"
+        return
+    port = request.getfixturevalue("mysql_server")
+    name = f"face_search_{secrets.token_hex(8)}"
+    server = pymysql.connect(host="127.0.0.1", port=port, user="root", autocommit=True)
+    server.cursor().execute(f"CREATE DATABASE {name}")
+    yield f"mysql://root@127.0.0.1:{port}/{name}"
+    server.cursor().execute(f"DROP DATABASE {name}")
+    server.close()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A database with the newest schema and no faces, once for each dialect."""
+    database = connect(database_url)
+    migrate(database)
+    yield database
+    database.close()
+
+
+def absent(what: str) -> NoReturn:
+    """Skip the test; in CI, which must have everything, fail it."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def _create_resources(dynamodb: DynamoDBClient, s3: S3Client) -> str:
+    name = f"face-search-{secrets.token_hex(8)}"
+    resources.create(RESOURCES_FILE, dynamodb, s3, table_name=name, bucket_name=name)
+    return name

@@ -1,0 +1,134 @@
+"""A crop is temporary until it is kept, and keeps its landmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from chalicelib.errors import ServiceError
+from chalicelib.stores import aws
+from chalicelib.stores.crops import Crop, CropStore
+from tests.services import free_port
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+LANDMARKS = np.array([[30.125, 41], [70.5, 40.25], [50, 60], [-3.5, 1e3], [65.999, 80]], np.float32)
+CROP = Crop("a.jpg", b"\xff\xd8 a picture \xff\xd9", LANDMARKS)
+
+
+@pytest.fixture
+def crops(s3: S3Client, crops_bucket: str) -> CropStore:
+    return CropStore(s3, crops_bucket)
+
+
+def keys(s3: S3Client, bucket: str) -> list[str]:
+    return [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+
+def test_a_kept_crop_has_its_bytes_its_type_and_its_landmarks(
+    crops: CropStore, s3: S3Client, crops_bucket: str
+) -> None:
+    crops.save_temporary([CROP])
+
+    name = crops.keep("a.jpg")
+
+    assert name is not None
+    kept = crops.read(name)
+    assert kept is not None
+    assert (kept.name, kept.jpeg) == (name, CROP.jpeg)
+    assert kept.landmarks is not None
+    assert kept.landmarks.dtype == np.float32
+    assert kept.landmarks.shape == (5, 2)
+    np.testing.assert_allclose(kept.landmarks, LANDMARKS, rtol=0, atol=0.0051)
+    assert s3.head_object(Bucket=crops_bucket, Key=f"faces/{name}")["ContentType"] == "image/jpeg"
+
+
+def test_a_crop_may_have_no_landmarks(crops: CropStore) -> None:
+    crops.save_temporary([Crop("a.jpg", b"jpeg", None)])
+
+    kept = crops.read(crops.keep("a.jpg") or "")
+
+    assert kept is not None
+    assert kept.landmarks is None
+
+
+def test_many_crops_are_saved_at_once(crops: CropStore, s3: S3Client, crops_bucket: str) -> None:
+    crops.save_temporary([Crop(f"{n:02}.jpg", bytes([n]), None) for n in range(40)])
+
+    assert keys(s3, crops_bucket) == [f"temporary/{n:02}.jpg" for n in range(40)]
+    fifth = crops.read(crops.keep("05.jpg") or "")
+    assert fifth is not None
+    assert fifth.jpeg == b"\x05"
+
+
+def test_saving_no_crop_is_fine(crops: CropStore, s3: S3Client, crops_bucket: str) -> None:
+    crops.save_temporary([])
+
+    assert keys(s3, crops_bucket) == []
+
+
+def test_a_crop_kept_twice_has_two_names_so_that_deleting_one_leaves_the_other(crops: CropStore) -> None:
+    crops.save_temporary([CROP])
+    first, second = crops.keep("a.jpg"), crops.keep("a.jpg")
+    assert first is not None
+    assert second is not None
+
+    crops.delete(first)
+
+    assert crops.read(first) is None
+    assert crops.read(second) is not None
+
+
+def test_keeping_a_crop_that_has_expired_returns_none(crops: CropStore, s3: S3Client, crops_bucket: str) -> None:
+    crops.save_temporary([CROP])
+    crops.delete_temporary("a.jpg")
+
+    assert crops.keep("a.jpg") is None
+    assert keys(s3, crops_bucket) == []
+
+
+def test_deleting_what_is_not_there_is_fine(crops: CropStore, s3: S3Client, crops_bucket: str) -> None:
+    crops.save_temporary([CROP])
+
+    crops.delete("a.jpg")
+    crops.delete_temporary("b.jpg")
+
+    assert keys(s3, crops_bucket) == ["temporary/a.jpg"]
+
+
+def assert_every_call_fails(store: CropStore, status: int) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: store.save_temporary([CROP, CROP]),
+        lambda: store.keep("a.jpg"),
+        lambda: store.read("a.jpg"),
+        lambda: store.delete("a.jpg"),
+        lambda: store.delete_temporary("a.jpg"),
+    ]
+    for call in calls:
+        with pytest.raises(ServiceError) as raised:
+            call()
+        assert raised.value.status == status
+
+
+def test_a_bucket_that_is_not_there_is_500(s3: S3Client) -> None:
+    assert_every_call_fails(CropStore(s3, "no-such-bucket"), 500)
+
+
+def test_a_server_that_cannot_be_reached_is_503(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setattr(aws, "MAX_ATTEMPTS", 1)
+    assert_every_call_fails(CropStore(aws.client("s3"), "crops"), 503)
+
+
+def test_another_endpoint_is_asked_without_the_bucket_in_the_host_name(
+    aws_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:9000")
+
+    url = aws.client("s3").generate_presigned_url("get_object", Params={"Bucket": "crops", "Key": "faces/a.jpg"})
+
+    assert url.startswith("http://localhost:9000/crops/faces/a.jpg?")

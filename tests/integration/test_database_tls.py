@@ -1,0 +1,81 @@
+"""With a CA file in the URL nobody but the named server is talked to, and never in clear text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from chalicelib.errors import ServiceError
+from chalicelib.stores.database import connect
+from tests.conftest import absent
+from tests.services import mysql_program, own_mysql
+
+CIPHER = "SHOW STATUS LIKE 'Ssl_cipher'"
+
+
+def write_certificate(folder: Path, host: str) -> tuple[Path, Path]:
+    """Write a certificate for `host` that is its own CA, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file, key_file = folder / f"{host}.pem", folder / f"{host}.key"
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return certificate_file, key_file
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return write_certificate(tmp_path_factory.mktemp("tls"), "localhost")
+
+
+@pytest.fixture(scope="module")
+def port(certificate: tuple[Path, Path]) -> Iterator[int]:
+    """The port of a server with a certificate for localhost."""
+    if mysql_program() is None:
+        absent("neither mariadbd nor mysqld to start a server with a certificate")
+    with own_mysql(f"--ssl-cert={certificate[0]}", f"--ssl-key={certificate[1]}") as port:
+        yield port
+
+
+def test_the_named_server_is_talked_to_over_tls(port: int, certificate: tuple[Path, Path]) -> None:
+    [(_, cipher)] = connect(f"mysql://root@localhost:{port}/mysql?ca={certificate[0]}").read(CIPHER)
+
+    assert cipher
+
+
+def test_a_certificate_for_another_host_is_refused(port: int, certificate: tuple[Path, Path]) -> None:
+    with pytest.raises(ServiceError) as raised:
+        connect(f"mysql://root@127.0.0.1:{port}/mysql?ca={certificate[0]}").read(CIPHER)
+    assert raised.value.status == 503
+
+
+def test_a_certificate_of_another_ca_is_refused(port: int, tmp_path: Path) -> None:
+    other, _ = write_certificate(tmp_path, "localhost")
+
+    with pytest.raises(ServiceError) as raised:
+        connect(f"mysql://root@localhost:{port}/mysql?ca={other}").read(CIPHER)
+    assert raised.value.status == 503
+
+
+def test_a_server_without_tls_is_refused(mysql_server: int, certificate: tuple[Path, Path]) -> None:
+    url = f"mysql://root@127.0.0.1:{mysql_server}/mysql"
+    if connect(url).read(CIPHER) != [("Ssl_cipher", "")]:
+        pytest.skip("this server has TLS")
+
+    with pytest.raises(ServiceError):
+        connect(f"{url}?ca={certificate[0]}").read(CIPHER)

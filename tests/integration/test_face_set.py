@@ -1,0 +1,168 @@
+"""The face set keeps what it is given to the byte."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chalicelib.faces import KnownFace, new_token
+from chalicelib.stores.database import Database
+from chalicelib.stores.face_set import MAX_IDS_PER_STATEMENT, FaceSet
+from tests.examples import EMBEDDING_ID, known_face
+
+
+@pytest.fixture
+def face_set(database: Database) -> FaceSet:
+    return FaceSet(database)
+
+
+def all_ids(database: Database) -> set[int]:
+    return {row[0] for row in database.read("SELECT id FROM face_set")}
+
+
+def test_a_face_is_returned_as_it_was_added(face_set: FaceSet) -> None:
+    face = known_face()
+
+    assert face_set.add(face) is True
+
+    kept = face_set.get(face.token)
+    assert kept is not None
+    assert (kept.token, kept.name, kept.embedding_id, kept.crop) == (
+        face.token,
+        face.name,
+        face.embedding_id,
+        face.crop,
+    )
+    assert kept.embedding.dtype == np.float32
+    np.testing.assert_array_equal(kept.embedding, face.embedding)
+    assert face_set.count() == 1
+
+
+def test_the_largest_embedding_fits(face_set: FaceSet) -> None:
+    face = KnownFace(new_token(), "Ada", np.ones(2048, np.float32), EMBEDDING_ID, "c.jpg")
+    face_set.add(face)
+
+    kept = face_set.get(face.token)
+    assert kept is not None
+    assert kept.embedding.shape == (2048,)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "張偉",
+        "👩🏽‍🚀🇺🇳",
+        "ends in spaces  ",
+        "  ",
+        "\t\n\x00",
+        "\u200b",
+        "e\u0301 is not é",
+        "'; DROP TABLE face_set; --",
+        '%s ? \\ " `',
+        "😀" * 255,
+    ],
+)
+def test_names_are_kept_to_the_byte(face_set: FaceSet, name: str) -> None:
+    added, renamed = known_face(name=name), known_face()
+    face_set.add(added)
+    face_set.add(renamed)
+    face_set.rename(renamed.token, name)
+
+    for token in (added.token, renamed.token):
+        face = face_set.get(token)
+        assert face is not None
+        assert face.name.encode() == name.encode()
+
+
+def test_tokens_that_differ_only_in_case_are_different(face_set: FaceSet) -> None:
+    upper, lower = "A" * 24, "a" * 24
+    assert face_set.add(known_face(upper, name="upper"))
+    assert face_set.add(known_face(lower, name="lower"))
+
+    face_set.rename(upper, "renamed")
+    face_set.remove(lower)
+
+    face = face_set.get(upper)
+    assert face is not None
+    assert face.name == "renamed"
+    assert face_set.get(lower) is None
+
+
+def test_adding_a_token_again_only_renames(face_set: FaceSet) -> None:
+    face_set.add(known_face("T" * 24, name="first", seed=1))
+
+    assert face_set.add(known_face("T" * 24, name="second", seed=2)) is False
+
+    face = face_set.get("T" * 24)
+    assert face is not None
+    assert (face.name, face.crop) == ("second", "1.jpg")
+    assert (face_set.count(), face_set.version()) == (1, 1)
+
+
+def test_renaming_tells_whether_the_token_is_there(face_set: FaceSet) -> None:
+    face = known_face(name="same")
+    face_set.add(face)
+
+    assert face_set.rename(face.token, "same") is True
+    assert face_set.rename(new_token(), "same") is False
+
+
+def test_removing_returns_the_crop_once(face_set: FaceSet) -> None:
+    face = known_face(seed=5)
+    face_set.add(face)
+
+    assert face_set.remove(face.token) == "5.jpg"
+    assert face_set.remove(face.token) is None
+    assert face_set.get(face.token) is None
+    assert (face_set.count(), face_set.version()) == (0, 2)
+
+
+def test_the_id_of_a_removed_face_is_not_used_again(face_set: FaceSet, database: Database) -> None:
+    first = known_face()
+    face_set.add(first)
+    removed = all_ids(database)
+    face_set.remove(first.token)
+    face_set.add(known_face())
+
+    assert all_ids(database).isdisjoint(removed)
+
+
+def test_a_scan_yields_the_faces_of_one_model_in_the_order_of_their_ids(face_set: FaceSet) -> None:
+    faces = [known_face(seed=n) for n in range(10)]
+    for face in faces:
+        face_set.add(face)
+        face_set.add(known_face(embedding_id="another"))
+
+    batches = list(face_set.scan(EMBEDDING_ID, batch_size=4))
+
+    assert [len(ids) for ids, _ in batches] == [4, 4, 2]
+    ids = np.concatenate([ids for ids, _ in batches])
+    embeddings = np.concatenate([embeddings for _, embeddings in batches])
+    assert ids.dtype == np.int64
+    assert embeddings.dtype == np.float32
+    assert (np.diff(ids) > 0).all()
+    np.testing.assert_array_equal(embeddings, np.stack([face.embedding for face in faces]))
+    assert list(face_set.scan("unknown", batch_size=4)) == []
+
+
+def test_rows_are_fetched_by_id_however_many(face_set: FaceSet, database: Database) -> None:
+    number = 2 * MAX_IDS_PER_STATEMENT + 1
+    faces = [known_face(seed=n, name=f"name {n}") for n in range(number)]
+    rows = [(face.token, face.name, EMBEDDING_ID, face.embedding.tobytes(), face.crop, 0) for face in faces]
+    database.write(
+        lambda transaction: transaction.execute_many(
+            "INSERT INTO face_set (face_token, face_name, embedding_id, embedding, crop, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            rows,
+        )
+    )
+    ids = np.array([*all_ids(database), 10**9], np.int64)
+
+    found = face_set.fetch(ids)
+
+    assert {row.id for row in found} == all_ids(database)
+    by_token = {row.token: row for row in found}
+    for face in faces:
+        assert by_token[face.token].name == face.name
+        np.testing.assert_array_equal(by_token[face.token].embedding, face.embedding)
+    assert face_set.fetch([]) == []

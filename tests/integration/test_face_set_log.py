@@ -1,0 +1,201 @@
+"""The face set's log tells every change once, in order, whoever writes at the same time and whatever is lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from chalicelib.errors import ServiceError
+from chalicelib.faces import KnownFace, new_token
+from chalicelib.stores.database import Database, connect
+from chalicelib.stores.face_set import FaceSet, Operation
+from chalicelib.stores.schema import migrate
+from tests.examples import EMBEDDING_ID, known_face
+
+
+@pytest.fixture
+def face_set(database: Database) -> FaceSet:
+    return FaceSet(database)
+
+
+class Copy:
+    """A copy of the face set's ids that follows its log."""
+
+    def __init__(self, face_set: FaceSet) -> None:
+        self._face_set = face_set
+        self._version = 0
+        self.ids: set[int] = set()
+
+    def follow(self, limit: int = 10_000) -> None:
+        changes = self._face_set.changes_since(self._version, limit)
+        assert changes is not None, "the log has a gap"
+        for change in changes:
+            self._version = change.version
+            if change.operation is Operation.ADD:
+                self.ids.add(change.face_id)
+            else:
+                self.ids.remove(change.face_id)
+
+
+def all_ids(database: Database) -> set[int]:
+    return {row[0] for row in database.read("SELECT id FROM face_set")}
+
+
+def all_tokens(database: Database) -> set[str]:
+    return {row[0] for row in database.read("SELECT face_token FROM face_set")}
+
+
+def test_the_log_tells_what_was_added_and_removed(face_set: FaceSet) -> None:
+    stays, goes = known_face(seed=1), known_face(seed=2)
+    face_set.add(stays)
+    face_set.add(goes)
+    face_set.remove(goes.token)
+
+    changes = face_set.changes_since(0)
+
+    assert changes is not None
+    assert [(change.version, change.operation) for change in changes] == [
+        (1, Operation.ADD),
+        (2, Operation.ADD),
+        (3, Operation.REMOVE),
+    ]
+    assert changes[0].embedding_id == EMBEDDING_ID
+    assert changes[0].embedding is not None
+    np.testing.assert_array_equal(changes[0].embedding, stays.embedding)
+    assert changes[1].face_id == changes[2].face_id != changes[0].face_id
+    assert [(change.embedding_id, change.embedding) for change in changes[1:]] == [(None, None)] * 2
+    assert face_set.changes_since(2) == changes[2:]
+    assert face_set.changes_since(3) == []
+
+
+def test_a_long_log_is_read_in_parts(face_set: FaceSet, database: Database) -> None:
+    for _ in range(5):
+        face_set.add(known_face())
+    copy = Copy(face_set)
+
+    copy.follow(limit=3)
+    assert len(copy.ids) == 3
+    copy.follow(limit=3)
+    assert copy.ids == all_ids(database)
+
+
+@pytest.mark.parametrize("pruned", [1, 3], ids=["in part", "to the end"])
+def test_a_reader_behind_a_pruned_log_is_told_so(face_set: FaceSet, database: Database, pruned: int) -> None:
+    for _ in range(3):
+        face_set.add(known_face())
+    database.write(lambda transaction: transaction.execute("DELETE FROM face_set_change WHERE version <= ?", (pruned,)))
+
+    assert face_set.changes_since(0) is None
+    assert face_set.changes_since(3) == []
+
+
+def test_a_reader_ahead_of_the_log_is_told_so(face_set: FaceSet) -> None:
+    face_set.add(known_face())
+
+    assert face_set.changes_since(2) is None
+
+
+def test_a_missing_counter_stops_changes_instead_of_losing_them(face_set: FaceSet, database: Database) -> None:
+    database.write(lambda transaction: transaction.execute("DELETE FROM face_set_version"))
+
+    with pytest.raises(ServiceError) as raised:
+        face_set.add(known_face())
+    assert raised.value.status == 500
+    assert face_set.count() == 0
+
+
+def test_eight_threads_lose_no_change(face_set: FaceSet, database: Database) -> None:
+    rounds, writers = 12, 8
+    copy = Copy(face_set)
+    done = threading.Event()
+
+    def follow_all_the_time() -> None:
+        while not done.is_set():
+            copy.follow()
+            time.sleep(0.001)
+
+    def write(writer: int) -> list[str]:
+        kept = []
+        for n in range(rounds):
+            face = known_face(seed=writer)
+            assert face_set.add(face)
+            if n % 2:
+                assert face_set.remove(face.token) == face.crop
+            else:
+                kept.append(face.token)
+        return kept
+
+    with ThreadPoolExecutor(writers + 1) as executor:
+        follower = executor.submit(follow_all_the_time)
+        kept = [token for tokens in executor.map(write, range(writers)) for token in tokens]
+        done.set()
+        follower.result()
+
+    copy.follow()
+    assert copy.ids == all_ids(database)
+    assert all_tokens(database) == set(kept)
+    assert face_set.version() == writers * rounds * 3 // 2
+
+
+def test_one_token_added_by_eight_threads_is_one_face(face_set: FaceSet) -> None:
+    for n in range(5):
+        token = new_token()
+        with ThreadPoolExecutor(8) as executor:
+            added = list(executor.map(lambda seed, token=token: face_set.add(known_face(token, seed=seed)), range(8)))
+
+        assert sorted(added) == [False] * 7 + [True]
+        assert (face_set.count(), face_set.version()) == (n + 1, n + 1)
+
+
+@pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
+def test_connections_killed_all_the_time_lose_and_double_no_change(database_url: str) -> None:
+    database, server = connect(database_url), connect(database_url)
+    migrate(database)
+    face_set = FaceSet(database)
+    done = threading.Event()
+    killed = 0
+
+    def kill_all_the_time() -> None:
+        nonlocal killed
+        others = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+        while not done.is_set():
+            for row in server.read(others):
+                try:
+                    server.read("KILL ?", row)
+                    killed += 1
+                except ServiceError:
+                    pass  # it is gone already
+            time.sleep(0.02)
+
+    def until_answered(change: str, face: KnownFace) -> None:
+        while True:
+            try:
+                _ = face_set.add(face) if change == "add" else face_set.remove(face.token)
+                return
+            except ServiceError as error:
+                if error.status != 503:
+                    raise
+
+    def write(writer: int) -> None:
+        for n in range(15):
+            face = known_face(f"{writer:012}{n:012}")
+            until_answered("add", face)
+            if n % 2:
+                until_answered("remove", face)
+
+    with ThreadPoolExecutor(5) as executor:
+        killer = executor.submit(kill_all_the_time)
+        list(executor.map(write, range(4)))
+        done.set()
+        killer.result()
+
+    copy = Copy(face_set)
+    copy.follow()
+    assert killed > 5
+    assert copy.ids == all_ids(database)
+    assert all_tokens(database) == {f"{writer:012}{n:012}" for writer in range(4) for n in range(0, 15, 2)}
+    assert face_set.version() == 4 * (15 + 7)

@@ -1,0 +1,84 @@
+"""Any number of processes may migrate at once, and a migration that broke off is completed by the next."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chalicelib.errors import ServiceError
+from chalicelib.faces import KnownFace
+from chalicelib.stores import mysql, schema
+from chalicelib.stores.database import connect
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.schema import MIGRATIONS, migrate
+from tests.examples import known_face
+
+STEPS = [step for statements in MIGRATIONS for step in statements]
+
+
+def assert_keeps_faces(database_url: str, face: KnownFace) -> None:
+    face_set = FaceSet(connect(database_url))
+    assert face_set.add(face)
+    assert face_set.get(face.token) is not None
+    assert face_set.version() == 1
+
+
+def test_a_new_database_gets_every_version(database_url: str) -> None:
+    assert migrate(connect(database_url)) == len(MIGRATIONS)
+    assert_keeps_faces(database_url, known_face())
+
+
+def test_migrating_again_changes_nothing(database_url: str) -> None:
+    migrate(connect(database_url))
+    assert_keeps_faces(database_url, known_face())
+
+    assert migrate(connect(database_url)) == len(MIGRATIONS)
+
+    face_set = FaceSet(connect(database_url))
+    assert (face_set.count(), face_set.version()) == (1, 1)
+
+
+def test_processes_migrate_at_once(database_url: str) -> None:
+    databases = [connect(database_url) for _ in range(6)]
+    with ThreadPoolExecutor(len(databases)) as executor:
+        reached = list(executor.map(migrate, databases))
+
+    assert reached == [len(MIGRATIONS)] * len(databases)
+    assert databases[0].read("SELECT version FROM schema_version") == [(n + 1,) for n in range(len(MIGRATIONS))]
+    assert_keeps_faces(database_url, known_face())
+
+
+@pytest.mark.parametrize("done", range(len(STEPS) + 1))
+def test_a_migration_that_broke_off_is_completed(database_url: str, done: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(schema, "MIGRATIONS", ((*STEPS[:done], "THIS FAILS"),))
+        with pytest.raises(ServiceError):
+            migrate(connect(database_url))
+
+    assert migrate(connect(database_url)) == len(MIGRATIONS)
+
+    assert_keeps_faces(database_url, known_face())
+
+
+def test_a_database_newer_than_the_code_is_left_alone(database_url: str) -> None:
+    database = connect(database_url)
+    migrate(database)
+    database.write(lambda transaction: transaction.execute("INSERT INTO schema_version (version) VALUES (99)"))
+
+    assert migrate(database) == 99
+
+
+@pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
+def test_while_another_process_migrates_too_long_the_answer_is_503(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mysql, "MIGRATION_LOCK_TIMEOUT_SECONDS", 0)
+
+    def migrate_meanwhile(_: object) -> int:
+        return migrate(connect(database_url))
+
+    with pytest.raises(ServiceError) as raised:
+        connect(database_url).alone(migrate_meanwhile)
+    assert raised.value.status == 503
+    assert migrate(connect(database_url)) == len(MIGRATIONS)

@@ -1,0 +1,178 @@
+"""A temporary face is under its token until it expires, and not a second longer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pytest
+
+from chalicelib.errors import ServiceError
+from chalicelib.faces import TemporaryFace, new_token
+from chalicelib.stores import aws
+from chalicelib.stores.tokens import MAX_SETBACKS, TokenStore
+from tests.services import free_port
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TTL_SECONDS = 100
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000.5
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def tokens(dynamodb: DynamoDBClient, tokens_table: str, clock: Clock) -> TokenStore:
+    return TokenStore(dynamodb, tokens_table, TTL_SECONDS, clock)
+
+
+def a_face(tokens: TokenStore, seed: int = 0) -> TemporaryFace:
+    embedding = np.random.default_rng(seed).standard_normal(512).astype(np.float32)
+    return TemporaryFace(new_token(), embedding, "model-512-none-1", f"{seed}.jpg", tokens.expiry())
+
+
+class Busy:
+    """DynamoDB's client, except that it leaves the last half of each of the first `refusals` batches unprocessed.
+
+    moto neither throttles nor limits a batch to 25 items.
+    """
+
+    def __init__(self, client: DynamoDBClient, refusals: int) -> None:
+        self._client = client
+        self._refusals = refusals
+        self.sizes: list[int] = []
+
+    def batch_write_item(self, **request: Any) -> dict[str, Any]:
+        ((table, items),) = request["RequestItems"].items()
+        self.sizes.append(len(items))
+        taken = items
+        if self._refusals > 0:
+            self._refusals -= 1
+            taken = items[: len(items) // 2]
+        if taken:
+            self._client.batch_write_item(RequestItems={table: taken})
+        refused = items[len(taken) :]
+        return {"UnprocessedItems": {table: refused} if refused else {}}
+
+
+def test_a_face_is_returned_as_it_was_saved(tokens: TokenStore) -> None:
+    face = a_face(tokens)
+
+    tokens.save([face])
+
+    kept = tokens.get(face.token)
+    assert kept is not None
+    assert (kept.token, kept.embedding_id, kept.crop) == (face.token, face.embedding_id, face.crop)
+    assert kept.expires_at == 1_000_000 + TTL_SECONDS
+    assert kept.embedding.dtype == np.float32
+    np.testing.assert_array_equal(kept.embedding, face.embedding)
+
+
+def test_more_faces_than_one_request_takes_are_all_saved(
+    dynamodb: DynamoDBClient, tokens_table: str, tokens: TokenStore
+) -> None:
+    client = Busy(dynamodb, refusals=0)
+    faces = [a_face(tokens, seed) for seed in range(60)]
+
+    TokenStore(cast("DynamoDBClient", client), tokens_table, TTL_SECONDS).save(faces)
+
+    assert client.sizes == [25, 25, 10]
+    for face in faces:
+        kept = tokens.get(face.token)
+        assert kept is not None
+        np.testing.assert_array_equal(kept.embedding, face.embedding)
+
+
+def test_saving_no_face_asks_nothing_of_the_server(tokens_table: str, dynamodb: DynamoDBClient) -> None:
+    TokenStore(cast("DynamoDBClient", None), tokens_table, TTL_SECONDS).save([])
+
+    assert dynamodb.scan(TableName=tokens_table)["Count"] == 0
+
+
+def test_tokens_that_differ_only_in_case_are_different(tokens: TokenStore) -> None:
+    tokens.save([TemporaryFace("A" * 24, np.ones(4, np.float32), "m", "upper.jpg", tokens.expiry())])
+
+    assert tokens.get("A" * 24) is not None
+    assert tokens.get("a" * 24) is None
+
+
+def test_a_face_expires_though_dynamodb_has_not_deleted_it(
+    tokens: TokenStore, clock: Clock, dynamodb: DynamoDBClient, tokens_table: str
+) -> None:
+    face = a_face(tokens)
+    tokens.save([face])
+
+    clock.now = face.expires_at - 0.1
+    assert tokens.get(face.token) is not None
+    clock.now = face.expires_at
+    assert tokens.get(face.token) is None
+    assert dynamodb.scan(TableName=tokens_table)["Count"] == 1
+
+
+def test_a_deleted_face_is_gone_and_deleting_it_again_is_fine(tokens: TokenStore) -> None:
+    face, other = a_face(tokens), a_face(tokens)
+    tokens.save([face, other])
+
+    tokens.delete(face.token)
+    tokens.delete(face.token)
+
+    assert tokens.get(face.token) is None
+    assert tokens.get(other.token) is not None
+
+
+def test_items_that_a_busy_server_refuses_are_sent_again(
+    dynamodb: DynamoDBClient, tokens_table: str, tokens: TokenStore
+) -> None:
+    client = cast("DynamoDBClient", Busy(dynamodb, MAX_SETBACKS))
+    slept: list[float] = []
+    faces = [a_face(tokens, seed) for seed in range(60)]
+
+    TokenStore(client, tokens_table, TTL_SECONDS, sleep=slept.append).save(faces)
+
+    assert all(tokens.get(face.token) is not None for face in faces)
+    assert len(slept) == MAX_SETBACKS
+
+
+def test_a_server_that_stays_busy_is_503(dynamodb: DynamoDBClient, tokens_table: str, tokens: TokenStore) -> None:
+    client = cast("DynamoDBClient", Busy(dynamodb, MAX_SETBACKS + 1))
+    slept: list[float] = []
+    store = TokenStore(client, tokens_table, TTL_SECONDS, sleep=slept.append)
+
+    with pytest.raises(ServiceError) as raised:
+        store.save([a_face(tokens)])
+    assert raised.value.status == 503
+    assert len(slept) == MAX_SETBACKS
+
+
+def assert_every_call_fails(store: TokenStore, status: int) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: store.save([a_face(store)]),
+        lambda: store.get("T"),
+        lambda: store.delete("T"),
+    ]
+    for call in calls:
+        with pytest.raises(ServiceError) as raised:
+            call()
+        assert raised.value.status == status
+
+
+def test_a_table_that_is_not_there_is_500(dynamodb: DynamoDBClient) -> None:
+    assert_every_call_fails(TokenStore(dynamodb, "no-such-table", TTL_SECONDS), 500)
+
+
+def test_a_server_that_cannot_be_reached_is_503(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setattr(aws, "MAX_ATTEMPTS", 1)
+    assert_every_call_fails(TokenStore(aws.client("dynamodb"), "tokens", TTL_SECONDS), 503)

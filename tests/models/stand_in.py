@@ -1,0 +1,40 @@
+"""A small network with SFace's input and output, for where its weights cannot be had."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+
+def stand_in_for_sface(*, old_style: bool = True) -> bytes:
+    """112 x 112 RGB, 0 to 255 -> 128 values, that depend on every pixel.
+
+    `old_style` writes it as SFace's exporter did: a batch of one, and the weights listed among the inputs.
+    """
+    random = np.random.default_rng(11)
+    weights = {
+        "kernel": (random.standard_normal((8, 3, 7, 7)) / 2000).astype(np.float32),
+        "dense": (random.standard_normal((8 * 14 * 14, 128)) / 20).astype(np.float32),
+    }
+    nodes = [
+        helper.make_node("Conv", ["data", "kernel"], ["a"], strides=[4, 4], pads=[3, 3, 3, 3]),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("AveragePool", ["b"], ["c"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Flatten", ["c"], ["d"]),
+        helper.make_node("MatMul", ["d", "dense"], ["fc1"]),
+    ]
+    batch: int | str = 1 if old_style else "n"
+    inputs = [helper.make_tensor_value_info("data", TensorProto.FLOAT, [batch, 3, 112, 112])]
+    if old_style:
+        inputs += [helper.make_tensor_value_info(n, TensorProto.FLOAT, v.shape) for n, v in weights.items()]
+    graph = helper.make_graph(
+        nodes,
+        "stand-in",
+        inputs,
+        [helper.make_tensor_value_info("fc1", TensorProto.FLOAT, [batch, 128])],
+        [numpy_helper.from_array(values, name) for name, values in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=4)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())

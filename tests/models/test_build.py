@@ -1,0 +1,231 @@
+"""Building packs: reproducible, proven by sha256, and honest about what cannot be had."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import shutil
+import subprocess
+import sys
+import threading
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chalicelib.vision.model_pack import ModelPack, ModelPackError
+from models import build, sources
+from tests.models.stand_in import stand_in_for_sface
+from tests.packs import folder_with_detector
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """The address of a web server that publishes the stand-in as sface.onnx."""
+    published = tmp_path / "published"
+    published.mkdir()
+    (published / "sface.onnx").write_bytes(stand_in_for_sface())
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments, directory=str(published))  # type: ignore[arg-type]
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    httpd = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{httpd.server_port}"
+    httpd.shutdown()
+    httpd.server_close()
+
+
+@pytest.fixture
+def into(tmp_path: Path) -> Path:
+    return folder_with_detector(tmp_path / "build")
+
+
+def _card(folder: Path, url: str, digest: str, *, name: str = "sface") -> Path:
+    """Write SFace's card, but for where its embedder comes from, and its name."""
+    text = (ROOT / "models" / "cards" / "sface.toml").read_text()
+    source = tomllib.loads(text)["sources"]["embedder"]
+    card = folder / f"{name}.toml"
+    text = text.replace(source["url"], url).replace(source["sha256"], digest)
+    card.write_text(text.replace('name = "sface"', f'name = "{name}"'))
+    return card
+
+
+DIGEST = hashlib.sha256(stand_in_for_sface()).hexdigest()
+
+
+def test_a_pack_is_built_from_its_published_address(server: str, tmp_path: Path, into: Path) -> None:
+    folder = build.build(_card(tmp_path, f"{server}/sface.onnx", DIGEST), into)
+
+    assert ModelPack(folder).name == "sface"
+    assert {path.name for path in folder.iterdir()} == {
+        "card.toml",
+        "pnet.onnx",
+        "rnet.onnx",
+        "onet.onnx",
+        "embedder.onnx",
+    }
+
+
+def test_a_pack_that_is_built_again_is_byte_identical(server: str, tmp_path: Path, into: Path) -> None:
+    card = _card(tmp_path, f"{server}/sface.onnx", DIGEST)
+    first = build.build(card, into)
+    before = {path.name: path.read_bytes() for path in first.iterdir()}
+    shutil.rmtree(first)
+
+    second = build.build(card, into)
+
+    assert {path.name: path.read_bytes() for path in second.iterdir()} == before
+
+
+def test_a_file_that_is_not_the_cards_is_refused(server: str, tmp_path: Path, into: Path) -> None:
+    card = _card(tmp_path, f"{server}/sface.onnx", "0" * 64)
+
+    with pytest.raises(sources.SourceError, match=f"has sha256 {DIGEST}; the card asks for {'0' * 64}"):
+        build.build(card, into)
+    assert not (into / "sface").exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [("{server}/gone.onnx", "404"), ("http://127.0.0.1:9/x.onnx", "refused"), ("http://host.invalid/x", "known")],
+)
+def test_an_address_that_does_not_answer_is_named_with_the_reason(
+    server: str, tmp_path: Path, into: Path, address: str, reason: str
+) -> None:
+    address = address.format(server=server)
+
+    with pytest.raises(sources.SourceError, match=f"^{address} cannot be fetched: .*{reason}"):
+        build.build(_card(tmp_path, address, DIGEST), into)
+
+
+def test_a_package_that_is_not_the_pinned_one_is_refused(tmp_path: Path) -> None:
+    source = {"package": "mtcnn==1.0.0", "sha256": "0" * 64}
+
+    with pytest.raises(sources.SourceError, match=r"mtcnn==1.0.0 cannot be fetched"):
+        sources.fetch(source, tmp_path)
+
+
+class TestAuto:
+    """What `make run` and `make test` do: SFace where it can be had, else dlib, saying why."""
+
+    @pytest.fixture(autouse=True)
+    def _elsewhere(self, server: str, tmp_path: Path, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Cards and packs of its own; what is called dlib is the stand-in too, which is quickly built."""
+        monkeypatch.setattr(build, "BUILD", into)
+        monkeypatch.setattr(build, "CURRENT", into / "current")
+        monkeypatch.setattr(build, "CARDS", tmp_path)
+        _card(tmp_path, f"{server}/sface.onnx", DIGEST, name="dlib")
+
+    def test_sface_is_taken_where_it_can_be_had(self, server: str, tmp_path: Path) -> None:
+        _card(tmp_path, f"{server}/sface.onnx", DIGEST)
+
+        assert build.build_auto() == "Model pack: sface"
+        assert build.CURRENT.resolve().name == "sface"
+
+    def test_elsewhere_dlib_is_taken_and_one_line_says_why(self, tmp_path: Path) -> None:
+        _card(tmp_path, "http://127.0.0.1:9/sface.onnx", DIGEST)
+
+        line = build.build_auto()
+
+        assert line.startswith("Model pack: dlib, because http://127.0.0.1:9/sface.onnx cannot be fetched: ")
+        assert "not fit" in line
+        assert "\n" not in line
+        assert build.CURRENT.resolve().name == "dlib"
+
+    def test_the_pack_in_use_is_kept(self, server: str, tmp_path: Path) -> None:
+        _card(tmp_path, "http://127.0.0.1:9/sface.onnx", DIGEST)
+        build.build_auto()
+        _card(tmp_path, f"{server}/sface.onnx", DIGEST)
+
+        assert build.build_auto() == "Model pack: dlib"
+
+
+def test_a_named_pack_never_falls_back() -> None:
+    """`make models` (PACK=sface) where OpenCV Zoo cannot be reached ends with one sentence and no other pack."""
+    script = (
+        "from models import build, sources\n"
+        "def refuse(source, cache): raise sources.SourceError('the network is down')\n"
+        "sources.fetch = refuse\n"
+        "build._is_built = lambda *_: False\n"
+        "import sys; sys.argv = ['build', 'sface']\n"
+        "build.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "The model pack sface was not built: the network is down. PACK=dlib needs only a package index.\n"
+    )
+
+
+class TestADamagedPack:
+    @pytest.fixture
+    def folder(self, server: str, tmp_path: Path, into: Path) -> Path:
+        return build.build(_card(tmp_path, f"{server}/sface.onnx", DIGEST), into)
+
+    def test_a_damaged_file_is_named(self, folder: Path) -> None:
+        file = folder / "onet.onnx"
+        file.write_bytes(file.read_bytes()[:-1] + b"?")
+
+        with pytest.raises(ModelPackError, match=r"^the model file .*onet\.onnx is damaged or not the card's"):
+            ModelPack(folder).network("onet.onnx")
+
+    def test_a_missing_file_is_named(self, folder: Path) -> None:
+        (folder / "onet.onnx").unlink()
+
+        with pytest.raises(ModelPackError, match=r"^the model file .*onet\.onnx cannot be read: No such file"):
+            ModelPack(folder).network("onet.onnx")
+
+    def test_a_missing_card_is_named(self, folder: Path) -> None:
+        (folder / "card.toml").unlink()
+
+        with pytest.raises(ModelPackError, match=r"^there is no model card at .*card\.toml"):
+            ModelPack(folder)
+
+    @pytest.mark.parametrize(
+        ("before", "after"), [("dimension", "dimensions"), ('"RGB"', '"XYZ"'), ("[embedder]", "[embedder")]
+    )
+    def test_a_card_that_is_not_valid_is_named(self, folder: Path, before: str, after: str) -> None:
+        card = folder / "card.toml"
+        card.write_text(card.read_text().replace(before, after))
+
+        with pytest.raises(ModelPackError, match=r"^the model card .*card\.toml is not valid"):
+            ModelPack(folder)
+
+    def test_it_is_built_anew(self, folder: Path, tmp_path: Path, into: Path) -> None:
+        (folder / "onet.onnx").write_bytes(b"?")
+
+        build.build(tmp_path / "sface.toml", into)
+
+        ModelPack(folder).network("onet.onnx")
+
+
+def test_the_embedding_id_tells_apart_all_that_changes_an_embedding(server: str, tmp_path: Path, into: Path) -> None:
+    folder = build.build(_card(tmp_path, f"{server}/sface.onnx", DIGEST), into)
+    card = folder / "card.toml"
+    text = card.read_text()
+    ids = {ModelPack(folder).embedding_id}
+
+    for before, after in [
+        ("calibration = 0.57", "calibration = 0.58"),
+        ("unit_length = true", "unit_length = false"),
+        ("scale = 1.0", "scale = 2.0"),
+        ("[[38.2946", "[[38.3946"),
+        ('"embedder.onnx" = "', '"embedder.onnx" = "0'),
+    ]:
+        assert before in text
+        card.write_text(text.replace(before, after))
+        ids.add(ModelPack(folder).embedding_id)
+    card.write_text(text.replace("weaknesses", "strengths"))
+    ids.add(ModelPack(folder).embedding_id)
+
+    assert len(ids) == 6
+    assert all(len(embedding_id) <= 64 for embedding_id in ids)

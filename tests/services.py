@@ -1,0 +1,82 @@
+"""The real services that tests run against: a MySQL server and an unoccupied port."""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pymysql
+
+MAX_START_SECONDS = 30.0
+
+
+def free_port() -> int:
+    """Return a port of this machine on which nothing listens at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def mysql_port() -> Iterator[int | None]:
+    """Yield the port of a server that lets root in without a password: the one on 3306, else one started for the tests.
+
+    None when there is neither.
+    """
+    if _answers(3306):
+        yield 3306
+    elif mysql_program() is not None:
+        with own_mysql() as port:
+            yield port
+    else:
+        yield None
+
+
+def mysql_program() -> str | None:
+    return shutil.which("mariadbd") or shutil.which("mysqld")
+
+
+@contextmanager
+def own_mysql(*options: str) -> Iterator[int]:
+    """Start a server with empty data in a temporary folder, yield its port, and stop it."""
+    program = mysql_program()
+    assert program is not None
+    with TemporaryDirectory(prefix="face-search-mysql-") as name:
+        folder, port = Path(name), free_port()
+        own = ["--no-defaults", f"--datadir={folder / 'data'}", f"--user={getpass.getuser()}"]
+        listen = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}"]
+        installer = shutil.which("mariadb-install-db")
+        (folder / "data").mkdir()
+        with (folder / "log").open("wb") as log:
+            install = (
+                [installer, *own, "--auth-root-authentication-method=normal"]
+                if installer
+                else [program, *own, "--initialize-insecure"]
+            )
+            subprocess.run(install, check=True, stdout=log, stderr=log)
+            server = subprocess.Popen([program, *own, *listen, *options], stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + MAX_START_SECONDS
+            while not _answers(port):
+                if server.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"{program} did not start: {(folder / 'log').read_text()}")
+                time.sleep(0.05)
+            yield port
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        pymysql.connect(host="127.0.0.1", port=port, user="root", connect_timeout=2).close()
+    except pymysql.MySQLError:
+        return False
+    return True

@@ -1,0 +1,34 @@
+"""A database URL that cannot work is refused at once, without repeating the password that it holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.settings import SettingsError
+from chalicelib.stores.database import connect
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "postgresql://user:s3cret@host/faces",
+        "mysql://user:s3cret@host",
+        "mysql://user:s3cret@host/",
+        "mysql:///faces",
+        "mysql://user:s3cret@host:port/faces",
+        "mysql://user:s3cret@host:99999/faces",
+        "mysql://user:s3cret@host/faces?ca=no-such-file.pem",
+        "mysql://user:s3cret@[host/faces",
+        "sqlite://face_set.sqlite",
+        "sqlite:///",
+    ],
+)
+def test_a_url_that_names_no_database_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError, match="DATABASE_URL") as raised:
+        connect(url)
+    assert "s3cret" not in str(raised.value)
+
+
+def test_connecting_is_left_to_the_first_statement() -> None:
+    assert connect("mysql://user:password@host.invalid/faces").dialect == "mysql"

@@ -1,0 +1,178 @@
+"""Files in, upright RGB out; and only files within the limits."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+from PIL import ImageOps
+
+from chalicelib import images
+from chalicelib.errors import ServiceError
+from chalicelib.faces import Box, Image
+from tests.pictures import astronaut, jpeg, png, scaled
+
+
+def _file(picture: Image | Pillow.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    pillow = picture if isinstance(picture, Pillow.Image) else Pillow.fromarray(picture)
+    pillow.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _difference(a: Image, b: Image) -> float:
+    assert a.shape == b.shape
+    return float(np.abs(a.astype(int) - b.astype(int)).mean())
+
+
+def _png(width: int, height: int, pixels: bytes) -> bytes:
+    """An RGB PNG of which every part can be a lie."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def _rejected(data: bytes) -> ServiceError:
+    with pytest.raises(ServiceError) as caught:
+        images.decode(data)
+    assert caught.value.code == "1004"
+    return caught.value
+
+
+def test_a_png_comes_back_pixel_by_pixel_in_rgb() -> None:
+    assert np.array_equal(images.decode(_file(astronaut(), "PNG")), astronaut())
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"optimize": True}])
+def test_jpegs_of_every_kind(options: dict[str, object]) -> None:
+    assert _difference(images.decode(_file(astronaut(), "JPEG", quality=95, **options)), astronaut()) < 2.5
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK"])
+def test_a_jpeg_in_other_colours_becomes_rgb(mode: str) -> None:
+    other = Pillow.fromarray(astronaut()).convert(mode)
+
+    picture = images.decode(_file(other, "JPEG", quality=95))
+
+    assert _difference(picture, np.asarray(other.convert("RGB"))) < 2.5
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "1"])
+def test_a_png_in_other_colours_becomes_rgb(mode: str) -> None:
+    other = Pillow.fromarray(astronaut()).convert(mode)
+
+    assert _difference(images.decode(_file(other, "PNG")), np.asarray(other.convert("RGB"))) < 0.5
+
+
+def test_a_16_bit_png_becomes_8_bit() -> None:
+    wide = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2BGR).astype(np.uint16) * 257
+
+    assert np.array_equal(images.decode(cv2.imencode(".png", wide)[1].tobytes()), astronaut())
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_honoured(kind: str, orientation: int) -> None:
+    exif = Pillow.Exif()
+    exif[0x0112] = orientation
+    file = _file(astronaut()[:400], kind, exif=exif.tobytes())
+    upright = ImageOps.exif_transpose(Pillow.open(io.BytesIO(file)))
+
+    assert _difference(images.decode(file), np.asarray(upright)) < 1
+
+
+@pytest.mark.parametrize(("width", "height"), [(48, 48), (4096, 48), (48, 4096), (4096, 4096)])
+def test_sides_within_the_limits_are_accepted(width: int, height: int) -> None:
+    assert images.decode(_file(Pillow.new("RGB", (width, height)), "PNG")).shape == (height, width, 3)
+
+
+@pytest.mark.parametrize(("width", "height"), [(47, 100), (100, 47), (4097, 100), (100, 4097), (1, 1)])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_sides_outside_the_limits_are_refused(width: int, height: int, kind: str) -> None:
+    error = _rejected(_file(Pillow.new("RGB", (width, height)), kind))
+
+    assert error.status == 400
+    assert error.detail == f"the picture's sides must be 48 to 4096 px; it is {width} x {height}"
+
+
+def test_a_small_file_cannot_ask_for_gigabytes() -> None:
+    error = _rejected(_png(2**31 - 1, 2**31 - 1, zlib.compress(bytes(1000))))
+
+    assert "sides must be" in error.detail
+
+
+def test_bytes_up_to_the_limit_are_accepted() -> None:
+    file = jpeg(astronaut())
+    # Bytes behind the end-of-image marker are no part of the picture.
+    assert images.decode(file + bytes(images.MAX_IMAGE_BYTES - len(file))).shape == (512, 512, 3)
+
+
+def test_more_bytes_than_the_limit_are_refused() -> None:
+    error = _rejected(jpeg(astronaut()) + bytes(images.MAX_IMAGE_BYTES))
+
+    assert error.status == 413
+
+
+@pytest.mark.parametrize("data", [b"GIF89a", b"BM", b"RIFF0000WEBP", b"%PDF-1.7", b"PK\x03\x04", b"\xff\xd8", b"x"])
+def test_another_type_is_refused_whatever_its_name(data: bytes) -> None:
+    assert _rejected(data + bytes(100)).status == 415
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_a_jpeg_that_is_cut_off_anywhere_is_refused(options: dict[str, object]) -> None:
+    file = _file(astronaut(), "JPEG", quality=90, **options)
+
+    for length in range(3, len(file) - 1, 1_001):
+        assert _rejected(file[:length]).status == 400
+
+
+def test_a_png_that_is_cut_off_anywhere_is_refused() -> None:
+    file = png(scaled(astronaut(), 128, 128))
+
+    for length in range(8, len(file), 101):
+        assert _rejected(file[:length]).status == 400
+
+
+def test_a_png_with_a_flipped_bit_is_refused() -> None:
+    file = bytearray(png(scaled(astronaut(), 128, 128)))
+    file[len(file) // 2] ^= 1
+
+    assert _rejected(bytes(file)).status == 400
+
+
+@pytest.mark.parametrize("pixels", [b"", b"not deflated", zlib.compress(bytes(301 * 50)), zlib.compress(bytes(100))])
+def test_a_png_with_too_few_pixels_is_refused(pixels: bytes) -> None:
+    assert _rejected(_png(100, 100, pixels)).status == 400
+
+
+def test_a_crop_shows_the_face_with_its_margin() -> None:
+    picture = astronaut()
+
+    file, part, scale = images.crop(picture, Box(200, 100, 260, 180))
+
+    assert part == Box(182, 76, 278, 204)
+    assert scale == 1
+    assert _difference(images.decode(file), picture[76:204, 182:278]) < 3
+
+
+def test_a_crop_ends_at_the_border_of_the_picture() -> None:
+    file, part, _ = images.crop(astronaut(), Box(0, 400, 100, 512))
+
+    assert part == Box(0, 366, 130, 512)
+    assert images.decode(file).shape == (146, 130, 3)
+
+
+def test_a_large_crop_is_reduced() -> None:
+    file, part, scale = images.crop(astronaut(), Box(100, 50, 400, 450))
+
+    assert part == Box(10, 0, 490, 512)
+    assert scale == 320 / 512
+    assert images.decode(file).shape == (320, 300, 3)

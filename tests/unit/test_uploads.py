@@ -1,0 +1,207 @@
+"""What clients send, well-formed and not."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.errors import ServiceError
+from chalicelib.uploads import MAX_BODY_BYTES, MAX_FORM_PARTS, Arguments, read_form
+
+TYPE = "multipart/form-data; boundary=b"
+
+
+def _form(*parts: tuple[str, bytes], boundary: str = "b") -> bytes:
+    """Parts are (the rest of the part's header behind `form-data; `, content)."""
+    lines = b"".join(
+        f"--{boundary}\r\nContent-Disposition: form-data; {header}\r\n\r\n".encode() + content + b"\r\n"
+        for header, content in parts
+    )
+    return lines + f"--{boundary}--\r\n".encode()
+
+
+def _refused(body: bytes, content_type: str = TYPE) -> ServiceError:
+    with pytest.raises(ServiceError) as caught:
+        read_form(body, content_type)
+    return caught.value
+
+
+class TestForms:
+    def test_parts_are_read_by_name(self) -> None:
+        body = _form(('name="image_file"; filename="a.jpg"', b"\xff\xd8\r\n\0--b"), ('name="threshold"', b"0.65"))
+
+        assert read_form(body, TYPE) == {"image_file": [b"\xff\xd8\r\n\0--b"], "threshold": [b"0.65"]}
+
+    def test_a_part_may_come_twice(self) -> None:
+        assert read_form(_form(('name="x"', b"1"), ('name="x"', b"2")), TYPE) == {"x": [b"1", b"2"]}
+
+    @given(content=st.binary(max_size=300))
+    def test_any_bytes_come_back_as_they_were_sent(self, content: bytes) -> None:
+        boundary = secrets.token_hex(16)
+        body = _form(('name="image_file"; filename="x"', content), boundary=boundary)
+
+        assert read_form(body, f"multipart/form-data; boundary={boundary}") == {"image_file": [content]}
+
+    @pytest.mark.parametrize("name", ["größe.jpg", "照片.jpg", "a\\b.jpg", '\\"', "../../etc/passwd"])
+    def test_file_names_do_not_matter(self, name: str) -> None:
+        assert read_form(_form((f'name="image_file"; filename="{name}"', b"x")), TYPE) == {"image_file": [b"x"]}
+
+    @pytest.mark.parametrize(
+        "content_type",
+        [
+            "",
+            "application/json",
+            "text/plain; boundary=b",
+            "multipart/mixed; boundary=b",
+            "multipart/form-data",
+            "multipart/form-data; boundary=",
+            "multipart/form-data; boundary=" + "b" * 201,
+            "multipart/form-data; boundary=größe",
+        ],
+    )
+    def test_other_content_types_are_refused(self, content_type: str) -> None:
+        error = _refused(_form(('name="x"', b"1")), content_type)
+
+        assert (error.code, error.status) == ("1005", 400)
+
+    def test_a_form_that_is_cut_off_anywhere_is_refused(self) -> None:
+        body = _form(('name="image_file"; filename="a.jpg"', b"0123456789"), ('name="threshold"', b"0.65"))
+
+        for length in range(len(body) - len("--\r\n")):
+            assert _refused(body[:length]).code == "1005"
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"hello",
+            b"--b",
+            b"--c\r\n\r\n--c--\r\n",
+            b"--b\r\n\r\nno header\r\n--b--\r\n",
+            b"--b\r\nContent-Disposition: attachment\r\n\r\nx\r\n--b--\r\n",
+            b"--b\r\nContent-Disposition: form-data\r\n\r\nno name\r\n--b--\r\n",
+            b"--b\r\nContent-Disposition form-data; name=x\r\n\r\nno colon\r\n--b--\r\n",
+            b'--b\r\nContent-Disposition: form-data; name="\xff"\r\n\r\nnot UTF-8\r\n--b--\r\n',
+        ],
+    )
+    def test_a_malformed_form_is_refused(self, body: bytes) -> None:
+        assert _refused(body).code == "1005"
+
+    def test_a_form_without_parts_has_none(self) -> None:
+        assert read_form(b"--b--", TYPE) == {}
+
+    def test_more_parts_than_needed_are_refused(self) -> None:
+        assert _refused(_form(*[('name="x"', b"1")] * (MAX_FORM_PARTS + 1))).code == "1005"
+
+    def test_headers_without_end_are_refused(self) -> None:
+        assert _refused(_form((f'name="{"x" * 10_000}"', b"1"))).code == "1005"
+
+    def test_a_body_larger_than_a_picture_may_be_is_refused_unread(self) -> None:
+        error = _refused(bytes(MAX_BODY_BYTES + 1))
+
+        assert (error.code, error.status) == ("1004", 413)
+
+    @given(body=st.binary(max_size=500), content_type=st.text(max_size=60))
+    def test_whatever_comes_is_read_or_refused(self, body: bytes, content_type: str) -> None:
+        for kind in (content_type, TYPE):
+            try:
+                read_form(body, kind)
+            except ServiceError as error:
+                assert error.code == "1005"  # noqa: PT017  # both outcomes are right
+
+
+TOKEN = "aB3" * 8
+
+
+class TestArguments:
+    def test_they_come_from_the_query_and_the_form(self) -> None:
+        arguments = Arguments({"face_token": [TOKEN]}, {"threshold": [b"0.650"], "image_file": [b"picture"]})
+
+        assert arguments.token() == TOKEN
+        assert arguments.threshold() == ("0.650", 0.65)
+        assert arguments.image() == b"picture"
+
+    @pytest.mark.parametrize("getter", [Arguments.token, Arguments.threshold, Arguments.image])
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            Arguments({}),
+            Arguments({"face_token": [""], "threshold": [""]}),
+            Arguments({}, {"face_token": [b""], "threshold": [b""], "image_file": [b""]}),
+        ],
+    )
+    def test_a_required_one_that_is_absent_or_empty_is_1002(self, getter: object, arguments: Arguments) -> None:
+        with pytest.raises(ServiceError) as caught:
+            getter(arguments)  # type: ignore[operator]
+        assert (caught.value.code, caught.value.status) == ("1002", 400)
+
+    @pytest.mark.parametrize(
+        ("text", "number"),
+        [("0", 0.0), ("0.65", 0.65), (".5", 0.5), ("1.", 1.0), ("1e-3", 0.001), ("2E+2", 200.0), ("00.1", 0.1)],
+    )
+    def test_thresholds(self, text: str, number: float) -> None:
+        assert Arguments({"threshold": [text]}).threshold() == (text, number)
+
+    @pytest.mark.parametrize(
+        "text",
+        ["-1", "-0.1", "nan", "inf", "Infinity", "1e999", " 0.65", "0.65 ", "0,65", "0x1", "1_0", "٠", "½", ".", "e5"]
+        + ["0" * 65, "0.65\n", "--1", "1e", "abc"],
+    )
+    def test_a_threshold_that_is_no_finite_number_of_at_least_0_is_1001(self, text: str) -> None:
+        with pytest.raises(ServiceError) as caught:
+            Arguments({"threshold": [text]}).threshold()
+        assert (caught.value.code, caught.value.status) == ("1001", 400)
+
+    @pytest.mark.parametrize(
+        "text", ["x", "a" * 23, "a" * 25, "a" * 23 + "-", "a" * 23 + "é", "a" * 23 + "\n", "a" * 24 + "\n", "'; DROP--"]
+    )
+    def test_a_malformed_token_is_1001(self, text: str) -> None:
+        with pytest.raises(ServiceError) as caught:
+            Arguments({"face_token": [text]}).token()
+        assert caught.value.code == "1001"
+
+    @pytest.mark.parametrize(("text", "limit"), [("1", 1), ("10000", 10_000), ("", 10_000), ("007", 7)])
+    def test_limits(self, text: str, limit: int) -> None:
+        assert Arguments({"limit": [text]}).limit() == limit
+
+    @pytest.mark.parametrize("text", ["0", "10001", "-1", "1.5", "1e3", "x", "9" * 400, "٣"])
+    def test_a_limit_out_of_range_is_1001(self, text: str) -> None:
+        with pytest.raises(ServiceError) as caught:
+            Arguments({"limit": [text]}).limit()
+        assert caught.value.code == "1001"
+
+    @pytest.mark.parametrize("name", ["Ann", "王小明", "🧑‍🚀", "a" * 255, "🙂" * 255, " spaces ", "'; --", "\t"])
+    def test_names(self, name: str) -> None:
+        assert Arguments({"face_name": [name]}).name() == name
+
+    @pytest.mark.parametrize("query", [{}, {"face_name": [""]}])
+    def test_the_default_name(self, query: dict[str, list[str]]) -> None:
+        assert Arguments(query).name() == "unknown"
+
+    @pytest.mark.parametrize("name", ["a" * 256, "🙂" * 256, "\ud800", "a\udfff"])
+    def test_a_name_too_long_or_no_text_is_1001(self, name: str) -> None:
+        with pytest.raises(ServiceError) as caught:
+            Arguments({"face_name": [name]}).name()
+        assert caught.value.code == "1001"
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            Arguments({"threshold": ["1", "1"]}),
+            Arguments({"threshold": ["1"]}, {"threshold": [b"2"]}),
+            Arguments({}, {"threshold": [b"1", b"2"]}),
+            Arguments({}, {"threshold": [b"\xff"]}),
+        ],
+    )
+    def test_one_that_is_given_twice_or_is_no_text_is_1001(self, arguments: Arguments) -> None:
+        with pytest.raises(ServiceError) as caught:
+            arguments.threshold()
+        assert caught.value.code == "1001"
+
+    def test_two_pictures_are_1001(self) -> None:
+        with pytest.raises(ServiceError) as caught:
+            Arguments({}, {"image_file": [b"1", b"2"]}).image()
+        assert caught.value.code == "1001"

@@ -1,0 +1,34 @@
+"""How well the dlib pack tells people apart: the figures that the README states, as floors."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+
+from tests.packs import SHARED_FACES, detector, embedder
+from tests.pictures import read
+
+THRESHOLD = 0.65
+
+
+@pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces beside the project are absent")
+def test_people_are_told_apart() -> None:
+    with (SHARED_FACES / "people.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    embeddings = []
+    for row in rows:
+        picture = read(SHARED_FACES / row["file"])
+        faces = detector().detect(picture)
+        assert faces, f"no face was found in {row['file']}"
+        embeddings.append(embedder().embed(picture, [faces[0].landmarks])[0].astype(np.float64))
+
+    first, second = np.triu_indices(len(rows), 1)
+    distances = np.linalg.norm(np.array(embeddings)[first] - np.array(embeddings)[second], axis=1)
+    people = np.array([row["person"] for row in rows])
+    same = people[first] == people[second]
+
+    assert (same.sum(), (~same).sum()) == (89, 1289)
+    assert np.mean(distances[same] <= THRESHOLD) >= 0.97
+    assert np.mean(distances[~same] <= THRESHOLD) <= 0.003

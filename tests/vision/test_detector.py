@@ -1,0 +1,155 @@
+"""The detector on real pictures."""
+
+from __future__ import annotations
+
+import csv
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
+import numpy as np
+import pytest
+
+from chalicelib.faces import DetectedFace, Image
+from chalicelib.vision.pyramid import Pyramid
+from infra import sample_face
+from tests.packs import SHARED_FACES, detector
+from tests.pictures import astronaut, cat, read, scaled
+
+needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces beside the project are absent")
+
+
+def _same(a: list[DetectedFace], b: list[DetectedFace]) -> bool:
+    return [(f.box, f.confidence, f.landmarks.tolist()) for f in a] == [
+        (f.box, f.confidence, f.landmarks.tolist()) for f in b
+    ]
+
+
+def test_a_face_is_found_with_its_landmarks_in_their_places() -> None:
+    [face] = detector().detect(astronaut())
+
+    assert face.confidence > 0.99
+    left_eye, right_eye, nose, left_mouth, right_mouth = face.landmarks
+    assert 150 < face.box.left < left_eye[0] < nose[0] < right_eye[0] < face.box.right < 300
+    assert 50 < face.box.top < left_eye[1] < nose[1] < left_mouth[1] < face.box.bottom < 250
+    assert left_mouth[0] < right_mouth[0]
+
+
+def test_a_drawn_face_is_found() -> None:
+    assert len(detector().detect(sample_face.draw())) == 1
+
+
+@pytest.mark.parametrize("picture", [cat(), np.zeros((48, 48, 3), np.uint8), np.full((200, 300, 3), 255, np.uint8)])
+def test_no_face_is_found_where_none_is(picture: Image) -> None:
+    assert detector().detect(picture) == []
+
+
+def test_noise_is_no_face() -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (480, 640, 3), np.uint8)
+
+    assert detector().detect(noise) == []
+
+
+@pytest.mark.parametrize("side", [30, 35, 50, 100, 200, 400])
+def test_faces_are_found_from_30_px_up(side: int) -> None:
+    [face] = detector().detect(astronaut())
+    scale = side / min(face.box.right - face.box.left, face.box.bottom - face.box.top)
+    picture = scaled(astronaut(), round(512 * scale), round(512 * scale))
+
+    [found] = detector().detect(picture)
+
+    expected = np.array([face.box.left, face.box.top, face.box.right, face.box.bottom]) * scale
+    box = np.array([found.box.left, found.box.top, found.box.right, found.box.bottom])
+    assert np.abs(box - expected).max() < 0.2 * side
+
+
+def test_a_small_face_is_found_in_the_largest_picture() -> None:
+    picture = np.zeros((4096, 4096, 3), np.uint8)
+    picture[3500:3700, 200:400] = scaled(astronaut(), 200, 200)
+
+    [face] = detector().detect(picture)
+
+    assert 200 < face.box.left < face.box.right < 400
+    assert 3500 < face.box.top < face.box.bottom < 3700
+
+
+def test_boxes_lie_inside_the_picture() -> None:
+    picture = astronaut()[95:220, 175:280]
+
+    for face in detector().detect(np.ascontiguousarray(picture)):
+        assert 0 <= face.box.left < face.box.right <= picture.shape[1]
+        assert 0 <= face.box.top < face.box.bottom <= picture.shape[0]
+
+
+def test_faces_come_largest_first() -> None:
+    picture = np.zeros((600, 900, 3), np.uint8)
+    picture[:200, :200] = scaled(astronaut(), 200, 200)
+    picture[:512, 300:812] = astronaut()
+    picture[300:600, :300] = scaled(astronaut(), 300, 300)
+
+    areas = [face.box.area for face in detector().detect(picture)]
+
+    assert len(areas) == 3
+    assert areas == sorted(areas, reverse=True)
+
+
+def test_landmarks_move_with_the_picture() -> None:
+    """Shifted by whole pixels, a face's landmarks are found at the same place within 3 % of the eye distance."""
+    picture = cv2.copyMakeBorder(astronaut(), 40, 40, 40, 40, cv2.BORDER_REPLICATE)
+    [reference] = detector().detect(np.asarray(picture, np.uint8))
+    eyes = np.linalg.norm(reference.landmarks[1] - reference.landmarks[0])
+    errors = []
+    for dx, dy in [(1, 0), (0, 1), (3, 2), (5, 7), (11, 4), (17, 23), (30, 9)]:
+        [face] = detector().detect(np.ascontiguousarray(picture[dy:, dx:]))
+        errors.append(np.linalg.norm(face.landmarks + [dx, dy] - reference.landmarks, axis=1).mean())
+
+    assert np.mean(errors) / eyes < 0.03
+
+
+def test_results_do_not_change_with_thread_timing() -> None:
+    pictures = [astronaut(), scaled(astronaut(), 300, 300), cat(), np.ascontiguousarray(astronaut()[:, ::-1])] * 6
+    alone = [detector().detect(picture) for picture in pictures]
+
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(detector().detect, pictures))
+
+    assert all(_same(a, b) for a, b in zip(alone, together, strict=True))
+
+
+@needs_shared
+def test_every_face_of_the_group_photographs_is_found_and_no_other() -> None:
+    with (SHARED_FACES / "groups.csv").open() as file:
+        rows = list(csv.DictReader(file))
+
+    counts = {row["file"]: len(detector().detect(read(SHARED_FACES / row["file"]))) for row in rows}
+
+    assert counts == {row["file"]: int(row["faces"]) for row in rows}
+
+
+class TestPyramid:
+    def test_levels_shrink_by_the_factor_down_to_the_smallest_side(self) -> None:
+        pyramid = Pyramid(astronaut(), 0.4, 0.709, smallest_side=8)
+
+        sides = [level.image.shape[0] for level in pyramid.levels]
+        assert sides[0] == 205
+        assert sides[-1] >= 8 > sides[-1] * 0.709
+        assert all(0.68 < b / a < 0.74 for a, b in zip(sides, sides[1:], strict=False))
+
+    def test_a_crop_shows_the_square(self) -> None:
+        pyramid = Pyramid(astronaut(), 0.4, 0.709, smallest_side=8)
+        square = np.array([[100, 50, 300, 250]], np.float32)
+
+        [crop], [cut] = pyramid.crops(square, 48, (127, 127, 127))
+
+        assert cut == pytest.approx(square[0], abs=3)
+        expected = scaled(np.ascontiguousarray(astronaut()[50:250, 100:300]), 48, 48)
+        assert np.abs(crop.astype(int) - expected.astype(int)).mean() < 8
+
+    def test_what_lies_outside_the_picture_is_grey(self) -> None:
+        pyramid = Pyramid(np.zeros((100, 100, 3), np.uint8), 0.4, 0.709, smallest_side=8)
+        squares = np.array([[-60, -60, 60, 60], [500, 500, 600, 600]], np.float32)
+
+        crops, _ = pyramid.crops(squares, 24, (127, 127, 127))
+
+        assert crops[0, :11, :11].min() == 127
+        assert crops[0, 13:, 13:].max() == 0
+        assert crops[1].min() == crops[1].max() == 127
