@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 
 class Setting(NamedTuple):
@@ -26,6 +25,9 @@ SETTINGS = (
     Setting("TOKEN_TTL_SECONDS", "86400", "how long a detected face is kept under its token, in seconds"),
     Setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),
 )
+
+# Temporary crops expire after two days (infra/resources.yaml), and a token needs its crop.
+MAX_TOKEN_TTL_SECONDS = 2 * 86_400
 
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -53,14 +55,14 @@ class Settings:
             Naming the variable, what it is and what it may be.
         """
         values = {setting.name: environment.get(setting.name) or setting.default for setting in SETTINGS}
-        scheme = urlsplit(values["DATABASE_URL"]).scheme
+        scheme = values["DATABASE_URL"].partition(":")[0]
         if scheme not in ("mysql", "sqlite"):
             raise SettingsError("DATABASE_URL must begin with mysql:// or sqlite:///")
         if scheme == "sqlite" and environment.get("AWS_LAMBDA_FUNCTION_NAME"):
             raise SettingsError("DATABASE_URL must name a MySQL server on Lambda: a container's files are not kept")
         ttl = values["TOKEN_TTL_SECONDS"]
-        if not ttl.isdecimal() or not 1 <= int(ttl) <= 366 * 86_400:
-            raise SettingsError("TOKEN_TTL_SECONDS must be a whole number of seconds from 1 to 31622400")
+        if not (ttl.isascii() and ttl.isdecimal() and 1 <= int(ttl) <= MAX_TOKEN_TTL_SECONDS):
+            raise SettingsError(f"TOKEN_TTL_SECONDS must be a whole number from 1 to {MAX_TOKEN_TTL_SECONDS}")
         if values["LOG_LEVEL"] not in _LOG_LEVELS:
             raise SettingsError(f"LOG_LEVEL must be one of {', '.join(_LOG_LEVELS)}")
         return cls(

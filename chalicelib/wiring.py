@@ -8,12 +8,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from chalicelib.gallery.gallery import RowScan
+from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.service import FaceService
 from chalicelib.settings import Settings
 from chalicelib.stores import aws, database
 from chalicelib.stores.crops import CropStore
 from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.segments import SegmentStore
 from chalicelib.stores.tokens import TokenStore
 from chalicelib.vision.detector import Detector, Mtcnn
 from chalicelib.vision.embedder import Embedder
@@ -28,6 +29,7 @@ class Wiring:
         self.pack = ModelPack(Path(settings.model_dir))
         self._database = database.connect(settings.database_url)
         self.face_set = FaceSet(self._database)
+        self.segments = SegmentStore(self._database)
         self.service = FaceService(
             detector(self.pack),
             Embedder(self.pack.embedder, self.pack.network(self.pack.embedder.file)),
@@ -35,7 +37,7 @@ class Wiring:
             TokenStore(aws.client("dynamodb"), settings.tokens_table, settings.token_ttl_seconds),
             CropStore(aws.client("s3"), settings.crops_bucket),
             self.face_set,
-            RowScan(self.face_set, self.pack.embedding_id),
+            MemoryGallery(self.face_set, self.segments, self.pack.embedding_id, self.pack.embedder.dimension),
         )
 
     def close(self) -> None:

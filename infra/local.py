@@ -39,7 +39,10 @@ def main() -> None:
             if arguments.what == "run":
                 _serve(arguments.port, arguments.state, settings)
             else:
-                print("The stack is up. In another terminal: .venv/bin/chalice local --stage local", flush=True)
+                print(
+                    f"The stack is up. In another terminal: {_where(settings)}.venv/bin/chalice local --stage local",
+                    flush=True,
+                )
                 threading.Event().wait()
     except KeyboardInterrupt:
         print("\nStopped.", flush=True)
@@ -155,6 +158,13 @@ def _check_port(port: int, remedy: str) -> None:
             probe.bind(("127.0.0.1", port))
         except (OSError, OverflowError):
             sys.exit(f"Port {port} is taken by another program, or not allowed: {remedy}.")
+
+
+def _where(settings: Settings) -> str:
+    """What leads another process to this face set; nothing when that is where it looks anyway."""
+    if settings.database_url == Settings.from_environment({}).database_url:
+        return ""
+    return f"DATABASE_URL={_without_password(settings.database_url)} "
 
 
 def _without_password(url: str) -> str:

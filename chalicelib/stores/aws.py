@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -54,8 +53,6 @@ def client(service: str) -> Any:
         read_timeout=READ_TIMEOUT_SECONDS,
         retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
         max_pool_connections=MAX_CONNECTIONS,
-        # Another endpoint than AWS's own need not resolve a host name for every bucket.
-        s3={"addressing_style": "path"} if _has_own_endpoint(service) else None,
     )
     create: Any = boto3.client
     return create(service, config=config)
@@ -96,7 +93,3 @@ def faults_translated() -> Iterator[None]:
 def error_code(error: Any) -> str:
     """Return the code of a botocore ClientError, such as NoSuchKey."""
     return str(error.response.get("Error", {}).get("Code", "unknown"))
-
-
-def _has_own_endpoint(service: str) -> bool:
-    return bool(os.environ.get("AWS_ENDPOINT_URL") or os.environ.get(f"AWS_ENDPOINT_URL_{service.upper()}"))

@@ -208,7 +208,8 @@ class Database(ABC):
                     reopened = True
                     # The idle ones are likely to be lost too, as all are after Lambda's freeze.
                     self._pool.close()
-                elif error.fault is Fault.CONFLICT and conflicts < MAX_CONFLICTS:
+                # A key that was free when the work looked and is taken now: the next time it will see it.
+                elif error.fault in (Fault.CONFLICT, Fault.DUPLICATE) and conflicts < MAX_CONFLICTS:
                     conflicts += 1
                     self._sleep(
                         backoff_seconds(conflicts, first=FIRST_BACKOFF_SECONDS, longest=LONGEST_BACKOFF_SECONDS)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,10 @@ from chalicelib.stores.database import Database, Row, Transaction
 from chalicelib.stores.embedding_bytes import from_bytes, to_bytes
 
 MAX_IDS_PER_STATEMENT = 500
+# Below what a statement may have in parameters, and short enough that nobody waits long for the counter.
+MAX_FACES_PER_ADDITION = 1_000
 MAX_CHANGES_PER_POLL = 10_000
+MAX_CHANGES_PER_PRUNING = 10_000
 
 _INSERT = """INSERT INTO face_set (face_token, face_name, embedding_id, embedding, crop, created_at)
     VALUES (?, ?, ?, ?, ?, ?)"""
@@ -37,13 +41,19 @@ _LOG_CHANGE = (
 _GET = "SELECT face_token, face_name, embedding, embedding_id, crop FROM face_set WHERE face_token = ?"
 _COUNT = "SELECT COUNT(*) FROM face_set"
 _VERSION = "SELECT version FROM face_set_version WHERE id = 1"
-_SCAN = "SELECT id, embedding FROM face_set WHERE id > ? AND embedding_id = ? ORDER BY id LIMIT ?"
 # The counter's row comes even without a change, so that a log whose end was pruned is told from one without news.
 _CHANGES = """SELECT latest.version, log.version, log.op, log.face_id, face.embedding_id, face.embedding
     FROM face_set_version AS latest
     LEFT JOIN face_set_change AS log ON log.version > ? AND log.version <= ?
     LEFT JOIN face_set AS face ON face.id = log.face_id
     WHERE latest.id = 1"""
+
+_VECTORS = "SELECT id, embedding_id, embedding FROM face_set WHERE id >= ? AND id < ?"
+# The first id of every range that was touched.
+_TOUCHED = "SELECT DISTINCT face_id - face_id % ? FROM face_set_change WHERE version > ? AND version <= ?"
+_PRUNED_VERSION = "SELECT pruned_version FROM face_set_version WHERE id = 1"
+_PRUNE = "UPDATE face_set_version SET pruned_version = ? WHERE id = 1 AND pruned_version < ?"
+_DELETE_CHANGES = "DELETE FROM face_set_change WHERE version > ? AND version <= ?"
 
 _log = logging.getLogger(__name__)
 
@@ -57,6 +67,12 @@ class FaceRow(NamedTuple):
     id: int
     token: str
     name: str
+    embedding: Embedding
+
+
+class VectorRow(NamedTuple):
+    id: int
+    embedding_id: str
     embedding: Embedding
 
 
@@ -107,6 +123,55 @@ class FaceSet:
 
         return self._database.write(work)
 
+    def add_many(self, faces: Sequence[KnownFace]) -> int:
+        """Add faces whose tokens are all different, in one transaction; rename those that are already there.
+
+        The counter, which all writers wait for, is raised once: thousands of faces a second go in this way, some
+        hundreds one by one. At most MAX_FACES_PER_ADDITION at a time.
+
+        Returns
+        -------
+        int
+            How many were added.
+        """
+        assert len(faces) <= MAX_FACES_PER_ADDITION
+        now = int(self._clock())
+        marks = ", ".join("?" * len(faces))
+        tokens = [face.token for face in faces]
+
+        def work(transaction: Transaction) -> int:
+            there = {
+                token
+                for (token,) in transaction.query(
+                    f"SELECT face_token FROM face_set WHERE face_token IN ({marks}) FOR UPDATE",  # noqa: S608 - marks only
+                    tokens,
+                )
+            }
+            new = [face for face in faces if face.token not in there]
+            for face in faces:
+                if face.token in there:
+                    transaction.execute(_RENAME, (face.name, face.token))
+            if not new:
+                return 0
+            transaction.execute_many(
+                _INSERT, [(f.token, f.name, f.embedding_id, to_bytes(f.embedding), f.crop, now) for f in new]
+            )
+            transaction.execute("UPDATE face_set_version SET version = version + ? WHERE id = 1", (len(new),))
+            new_marks = ", ".join("?" * len(new))
+            logged = transaction.execute(
+                f"""INSERT INTO face_set_change
+                    SELECT counter.version - ? + ROW_NUMBER() OVER (ORDER BY face.id), ?, face.id
+                    FROM face_set AS face JOIN face_set_version AS counter ON counter.id = 1
+                    WHERE face.face_token IN ({new_marks})""",  # noqa: S608 - marks only
+                (len(new), int(Operation.ADD), *(face.token for face in new)),
+            )
+            if logged != len(new):
+                _log.error("face_set_version has no row: run the migration")
+                raise internal_error()
+            return len(new)
+
+        return self._database.write(work) if faces else 0
+
     def rename(self, token: str, name: str) -> bool:
         """Return False when the token is not there. Copies hold no names, so the log does not mention it."""
         return self._database.write(lambda transaction: transaction.execute(_RENAME, (name, token))) > 0
@@ -139,23 +204,6 @@ class FaceSet:
         """Return the number of faces that were ever added or removed."""
         return int(self._database.read(_VERSION)[0][0])
 
-    def scan(self, embedding_id: str, batch_size: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield all faces of one embedding id in the order of their ids, at most `batch_size` at a time.
-
-        Batches are read one after the other: changes made meanwhile may or may not be seen. Take `version` before the
-        first batch and apply `changes_since` it after the last.
-
-        Yields
-        ------
-        ids : n
-        embeddings : n x d
-        """
-        last_id = 0
-        while rows := self._database.read(_SCAN, (last_id, embedding_id, batch_size)):
-            ids = np.array([row[0] for row in rows], dtype=np.int64)
-            yield ids, np.stack([from_bytes(row[1]) for row in rows])
-            last_id = rows[-1][0]
-
     def fetch(self, ids: Sequence[int] | NDArray[np.int64]) -> list[FaceRow]:
         """Return the rows of those ids that are still there, in no particular order."""
         found: list[FaceRow] = []
@@ -168,6 +216,25 @@ class FaceSet:
             )
             found += [FaceRow(face_id, token, name, from_bytes(data)) for face_id, token, name, data in rows]
         return found
+
+    def vectors(self, first_id: int, end_id: int) -> list[VectorRow]:
+        """Return the faces with ids from `first_id` to below `end_id`."""
+        return [
+            VectorRow(row[0], row[1], from_bytes(row[2])) for row in self._database.read(_VECTORS, (first_id, end_id))
+        ]
+
+    def touched(self, after: int, upto: int, size: int) -> list[int]:
+        """Return which ranges of `size` ids hold a face that was added or removed in the versions (after, upto]."""
+        rows = self._database.read(_TOUCHED, (size, after, upto))
+        return sorted(first_id // size for (first_id,) in rows)
+
+    def prune(self, version: int) -> None:
+        """Forget the changes up to a version, some thousands a transaction; who has not seen them reads anew."""
+        pruned = int(self._database.read(_PRUNED_VERSION)[0][0])
+        while pruned < version:
+            upto = min(pruned + MAX_CHANGES_PER_PRUNING, version)
+            self._database.write(partial(_prune, after=pruned, upto=upto))
+            pruned = upto
 
     def changes_since(self, version: int, limit: int = MAX_CHANGES_PER_POLL) -> list[Change] | None:
         """Return the changes after `version`, oldest first and without gaps, by one statement.
@@ -186,6 +253,11 @@ class FaceSet:
         if version > latest or [change.version for change in changes] != list(expected):
             return None
         return changes
+
+
+def _prune(transaction: Transaction, *, after: int, upto: int) -> None:
+    transaction.execute(_PRUNE, (upto, upto))
+    transaction.execute(_DELETE_CHANGES, (after, upto))
 
 
 def _log_change(transaction: Transaction, operation: Operation, face_id: int) -> None:

@@ -12,6 +12,8 @@ _TYPES = {
         "name": "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL",
         "word": "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL",
         "embedding": "VARBINARY(8192) NOT NULL",
+        "packed": "MEDIUMBLOB NOT NULL",
+        "real": "DOUBLE NOT NULL",
         "operation": "TINYINT NOT NULL",
         "end": "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
     },
@@ -23,6 +25,8 @@ _TYPES = {
         "name": "TEXT NOT NULL",
         "word": "TEXT NOT NULL",
         "embedding": "BLOB NOT NULL",
+        "packed": "BLOB NOT NULL",
+        "real": "REAL NOT NULL",
         "operation": "INTEGER NOT NULL",
         "end": "",
     },
@@ -55,6 +59,26 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) {end}""",
         """INSERT INTO face_set_version (id, version, pruned_version)
             SELECT 1, 0, 0 FROM (SELECT COUNT(*) AS present FROM face_set_version) AS existing WHERE present = 0""",
+    ),
+    (
+        """CREATE TABLE IF NOT EXISTS face_set_segment (
+            number {integer},
+            embedding_id {word},
+            exponent {integer},
+            residual {real},
+            ids {packed},
+            codes {packed},
+            PRIMARY KEY (number, embedding_id, exponent)
+        ) {end}""",
+        """CREATE TABLE IF NOT EXISTS face_set_compaction (
+            id {integer} PRIMARY KEY,
+            version {integer},
+            run {integer},
+            leased_until {integer}
+        ) {end}""",
+        """INSERT INTO face_set_compaction (id, version, run, leased_until)
+            SELECT 1, 0, 0, 0 FROM (SELECT COUNT(*) AS present FROM face_set_compaction) AS existing
+            WHERE present = 0""",
     ),
 )
 

@@ -1,7 +1,7 @@
 """What a picture costs, and how well people are told apart: `python -m tests.benchmarks.vision`.
 
-Speed: one thread, the median of many runs, on a picture with one face and on a group photograph where the labelled faces
-are at hand. Accuracy: all pairs of the labelled people, at the reference threshold.
+Speed: one thread, the median of many runs, on a picture with one face and on a group photograph where the labelled
+faces are at hand. Accuracy: all pairs of the labelled people, at the reference threshold.
 """
 
 from __future__ import annotations

@@ -127,8 +127,8 @@ def test_a_server_that_cannot_be_reached_is_503(aws_endpoint: str, monkeypatch: 
 def test_another_endpoint_is_asked_without_the_bucket_in_the_host_name(
     aws_endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:9000")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://storage.test:9000")
 
     url = aws.client("s3").generate_presigned_url("get_object", Params={"Bucket": "crops", "Key": "faces/a.jpg"})
 
-    assert url.startswith("http://localhost:9000/crops/faces/a.jpg?")
+    assert url.startswith("http://storage.test:9000/crops/faces/a.jpg?")

@@ -179,7 +179,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Blocked:
-    """A row that another transaction has locked, until `free` is called."""
+    """A row that another transaction has locked, until `free` is called or the block ends."""
 
     def __init__(self, database: Database) -> None:
         self._locked, self._free = threading.Event(), threading.Event()
@@ -192,18 +192,23 @@ class Blocked:
         self._locked.set()
         self._free.wait()
 
-    def free(self, *_: float) -> None:
+    def free(self, *_: object) -> None:
         self._free.set()
         self._thread.join()
+
+    def __enter__(self) -> Blocked:
+        return self
+
+    __exit__ = free
 
 
 @pytest.mark.usefixtures("impatient")
 def test_a_transaction_that_had_to_wait_too_long_is_repeated(notes: Database, database_url: str) -> None:
     notes.write(lambda transaction: transaction.execute(INSERT, (1, "")))
-    blocked = Blocked(notes)
-    patient = connect(database_url, sleep=blocked.free)
+    with Blocked(notes) as blocked:
+        patient = connect(database_url, sleep=blocked.free)
 
-    patient.write(lambda transaction: transaction.execute("UPDATE note SET text = 'mine' WHERE id = 1"))
+        patient.write(lambda transaction: transaction.execute("UPDATE note SET text = 'mine' WHERE id = 1"))
 
     assert texts(notes) == ["mine"]
 
@@ -211,15 +216,11 @@ def test_a_transaction_that_had_to_wait_too_long_is_repeated(notes: Database, da
 @pytest.mark.usefixtures("impatient")
 def test_a_transaction_that_always_has_to_wait_too_long_is_503(notes: Database, database_url: str) -> None:
     notes.write(lambda transaction: transaction.execute(INSERT, (1, "")))
-    blocked = Blocked(notes)
     slept: list[float] = []
-    try:
-        with pytest.raises(ServiceError) as raised:
-            connect(database_url, sleep=slept.append).write(
-                lambda transaction: transaction.execute("UPDATE note SET text = 'mine' WHERE id = 1")
-            )
-    finally:
-        blocked.free()
+    with Blocked(notes), pytest.raises(ServiceError) as raised:
+        connect(database_url, sleep=slept.append).write(
+            lambda transaction: transaction.execute("UPDATE note SET text = 'mine' WHERE id = 1")
+        )
 
     assert raised.value.status == 503
     assert len(slept) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -38,44 +37,27 @@ def write_certificate(folder: Path, host: str) -> tuple[Path, Path]:
     return certificate_file, key_file
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return write_certificate(tmp_path_factory.mktemp("tls"), "localhost")
-
-
-@pytest.fixture(scope="module")
-def port(certificate: tuple[Path, Path]) -> Iterator[int]:
-    """The port of a server with a certificate for localhost."""
+def test_only_the_named_server_is_talked_to(tmp_path: Path) -> None:
     if mysql_program() is None:
         absent("neither mariadbd nor mysqld to start a server with a certificate")
-    with own_mysql(f"--ssl-cert={certificate[0]}", f"--ssl-key={certificate[1]}") as port:
-        yield port
+    certificate, key = write_certificate(tmp_path, "localhost")
+    another_ca, _ = write_certificate(tmp_path, "another.test")
 
-
-def test_the_named_server_is_talked_to_over_tls(port: int, certificate: tuple[Path, Path]) -> None:
-    [(_, cipher)] = connect(f"mysql://root@localhost:{port}/mysql?ca={certificate[0]}").read(CIPHER)
+    with own_mysql(f"--ssl-cert={certificate}", f"--ssl-key={key}") as port:
+        [(_, cipher)] = connect(f"mysql://root@localhost:{port}/mysql?ca={certificate}").read(CIPHER)
+        with pytest.raises(ServiceError) as another_host:
+            connect(f"mysql://root@127.0.0.1:{port}/mysql?ca={certificate}").read(CIPHER)
+        with pytest.raises(ServiceError) as unknown_ca:
+            connect(f"mysql://root@localhost:{port}/mysql?ca={another_ca}").read(CIPHER)
 
     assert cipher
+    assert (another_host.value.status, unknown_ca.value.status) == (503, 503)
 
 
-def test_a_certificate_for_another_host_is_refused(port: int, certificate: tuple[Path, Path]) -> None:
-    with pytest.raises(ServiceError) as raised:
-        connect(f"mysql://root@127.0.0.1:{port}/mysql?ca={certificate[0]}").read(CIPHER)
-    assert raised.value.status == 503
-
-
-def test_a_certificate_of_another_ca_is_refused(port: int, tmp_path: Path) -> None:
-    other, _ = write_certificate(tmp_path, "localhost")
-
-    with pytest.raises(ServiceError) as raised:
-        connect(f"mysql://root@localhost:{port}/mysql?ca={other}").read(CIPHER)
-    assert raised.value.status == 503
-
-
-def test_a_server_without_tls_is_refused(mysql_server: int, certificate: tuple[Path, Path]) -> None:
+def test_a_server_without_tls_is_refused(mysql_server: int, tmp_path: Path) -> None:
     url = f"mysql://root@127.0.0.1:{mysql_server}/mysql"
     if connect(url).read(CIPHER) != [("Ssl_cipher", "")]:
         pytest.skip("this server has TLS")
 
     with pytest.raises(ServiceError):
-        connect(f"{url}?ca={certificate[0]}").read(CIPHER)
+        connect(f"{url}?ca={write_certificate(tmp_path, 'localhost')[0]}").read(CIPHER)

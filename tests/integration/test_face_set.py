@@ -127,22 +127,12 @@ def test_the_id_of_a_removed_face_is_not_used_again(face_set: FaceSet, database:
     assert all_ids(database).isdisjoint(removed)
 
 
-def test_a_scan_yields_the_faces_of_one_model_in_the_order_of_their_ids(face_set: FaceSet) -> None:
-    faces = [known_face(seed=n) for n in range(10)]
-    for face in faces:
-        face_set.add(face)
-        face_set.add(known_face(embedding_id="another"))
+def test_vectors_are_those_of_a_range_of_ids(face_set: FaceSet) -> None:
+    for _ in range(6):
+        face_set.add(known_face())
+    ids = sorted(row.id for row in face_set.vectors(0, 2**62))
 
-    batches = list(face_set.scan(EMBEDDING_ID, batch_size=4))
-
-    assert [len(ids) for ids, _ in batches] == [4, 4, 2]
-    ids = np.concatenate([ids for ids, _ in batches])
-    embeddings = np.concatenate([embeddings for _, embeddings in batches])
-    assert ids.dtype == np.int64
-    assert embeddings.dtype == np.float32
-    assert (np.diff(ids) > 0).all()
-    np.testing.assert_array_equal(embeddings, np.stack([face.embedding for face in faces]))
-    assert list(face_set.scan("unknown", batch_size=4)) == []
+    assert sorted(row.id for row in face_set.vectors(ids[1], ids[4])) == ids[1:4]
 
 
 def test_rows_are_fetched_by_id_however_many(face_set: FaceSet, database: Database) -> None:

@@ -31,6 +31,8 @@ def test_an_empty_variable_counts_as_absent() -> None:
         ("TOKEN_TTL_SECONDS", "a day", "TOKEN_TTL_SECONDS must be"),
         ("TOKEN_TTL_SECONDS", "-5", "TOKEN_TTL_SECONDS must be"),
         ("TOKEN_TTL_SECONDS", "1e4", "TOKEN_TTL_SECONDS must be"),
+        ("TOKEN_TTL_SECONDS", "172801", "TOKEN_TTL_SECONDS must be"),
+        ("TOKEN_TTL_SECONDS", "٣", "TOKEN_TTL_SECONDS must be"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR"),
     ],
 )

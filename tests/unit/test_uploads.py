@@ -147,8 +147,28 @@ class TestArguments:
 
     @pytest.mark.parametrize(
         "text",
-        ["-1", "-0.1", "nan", "inf", "Infinity", "1e999", " 0.65", "0.65 ", "0,65", "0x1", "1_0", "٠", "½", ".", "e5"]
-        + ["0" * 65, "0.65\n", "--1", "1e", "abc"],
+        [
+            "-1",
+            "-0.1",
+            "nan",
+            "inf",
+            "Infinity",
+            "1e999",
+            " 0.65",
+            "0.65 ",
+            "0,65",
+            "0x1",
+            "1_0",
+            "٠",
+            "½",
+            ".",
+            "e5",
+            "0" * 65,
+            "0.65\n",
+            "--1",
+            "1e",
+            "abc",
+        ],
     )
     def test_a_threshold_that_is_no_finite_number_of_at_least_0_is_1001(self, text: str) -> None:
         with pytest.raises(ServiceError) as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -100,7 +101,7 @@ def test_landmarks_move_with_the_picture() -> None:
     errors = []
     for dx, dy in [(1, 0), (0, 1), (3, 2), (5, 7), (11, 4), (17, 23), (30, 9)]:
         [face] = detector().detect(np.ascontiguousarray(picture[dy:, dx:]))
-        errors.append(np.linalg.norm(face.landmarks + [dx, dy] - reference.landmarks, axis=1).mean())
+        errors.append(np.linalg.norm(face.landmarks + np.array([dx, dy]) - reference.landmarks, axis=1).mean())
 
     assert np.mean(errors) / eyes < 0.03
 
@@ -132,7 +133,7 @@ class TestPyramid:
         sides = [level.image.shape[0] for level in pyramid.levels]
         assert sides[0] == 205
         assert sides[-1] >= 8 > sides[-1] * 0.709
-        assert all(0.68 < b / a < 0.74 for a, b in zip(sides, sides[1:], strict=False))
+        assert all(0.68 < b / a < 0.74 for a, b in pairwise(sides))
 
     def test_a_crop_shows_the_square(self) -> None:
         pyramid = Pyramid(astronaut(), 0.4, 0.709, smallest_side=8)

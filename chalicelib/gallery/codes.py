@@ -1,0 +1,214 @@
+"""Compressed embeddings in memory, and which of them can be near a probe.
+
+An embedding x is kept as whole numbers c from -127 to 127 and a scale s, x ~ s c. Faces whose largest components are
+alike share a scale, and so a block: s is the smallest power of the square root of 2 with 127 s >= max |x|. Nothing
+clips, an odd face does not coarsen the others, and a new face fits the open block of its scale without touching it.
+
+What a scan may conclude rests on the triangle inequality. A block knows r, the largest |x - s c| of its faces. The
+probe q is coded with the block's scale as well; where it is larger than 127 s it is cut there, and k is the length of
+what is cut off. With p the rest, e the length of its rounding error and D the exact integer distance of the two codes,
+
+    |p - x|  >=  s D - r - e,        and        |q - x|^2  >=  |p - x|^2 + k^2,
+
+for in every cut component x lies on the same side of p as p does of q. Above, |q - x| <= s D + r + e + k.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib.gallery.integer_distances import squared_distances
+
+T = TypeVar("T", np.int8, np.int64)
+
+Codes = NDArray[np.int8]
+Ids = NDArray[np.int64]
+
+LARGEST_CODE = 127
+BLOCK_FACES = 65_536
+FIRST_CAPACITY = 256
+# Float64 arithmetic on numbers of the size of the vectors: far above its error, far below any residual.
+RELATIVE_SLACK = 1e-12
+# Covers zero and whatever float32 can hold.
+LOWEST_EXPONENT, HIGHEST_EXPONENT = -312, 256
+
+
+class Coded(NamedTuple):
+    """Faces that share a scale. `residual` is the largest |x - s c| among them."""
+
+    exponent: int
+    residual: float
+    ids: Ids
+    codes: Codes
+
+
+class Candidates(NamedTuple):
+    """Every face that can be within `reach`, and a distance that it cannot be below, in ascending order of these."""
+
+    ids: Ids
+    at_least: NDArray[np.float64]
+    reach: float
+
+
+def encode(ids: Ids, embeddings: NDArray[np.float32]) -> list[Coded]:
+    """Code embeddings (n x d, finite), those of one scale together."""
+    vectors = embeddings.astype(np.float64)
+    exponents = _exponents(np.abs(vectors).max(axis=1, initial=0.0))
+    coded = []
+    for exponent in np.unique(exponents).tolist():
+        chosen = exponents == exponent
+        scale = _scale(exponent)
+        codes = np.rint(vectors[chosen] / scale)
+        residual = float(np.linalg.norm(vectors[chosen] - scale * codes, axis=1).max())
+        coded.append(Coded(exponent, residual, ids[chosen], codes.astype(np.int8)))
+    return coded
+
+
+class CodeBook:
+    """All codes of a gallery. Not thread-safe: the gallery guards it."""
+
+    def __init__(self, dimension: int) -> None:
+        self._dimension = dimension
+        self._blocks: list[_Block] = []
+        self._open: dict[int, _Block] = {}
+        self._highest_id = -1
+
+    def __len__(self) -> int:
+        return sum(block.count for block in self._blocks)
+
+    def add(self, faces: Iterable[Coded]) -> None:
+        """Add faces that are not here yet; see `unknown`."""
+        for coded in faces:
+            start = 0
+            while start < len(coded.ids):
+                block = self._open_block(coded.exponent)
+                start += block.append(coded, start)
+            if len(coded.ids):
+                self._highest_id = max(self._highest_id, int(coded.ids.max()))
+
+    def unknown(self, ids: Ids) -> NDArray[np.bool_]:
+        """Tell which ids are not here. Cheap for ids above all known ones, as those of new faces nearly always are."""
+        unknown = np.ones(len(ids), np.bool_)
+        doubtful = np.flatnonzero(ids <= self._highest_id)
+        if len(doubtful):
+            for block in self._blocks:
+                unknown[doubtful] &= ~np.isin(ids[doubtful], block.ids[: block.count])
+        return unknown
+
+    def remove(self, ids: Ids) -> None:
+        """Erase faces, and their codes from memory; ids that are not here are passed over."""
+        for block in self._blocks:
+            block.remove(ids)
+
+    def near(self, probe: NDArray[np.float64], threshold: float, most: int) -> Candidates:
+        """Return every face that can be within `threshold` and among the `most` nearest ones.
+
+        Parameters
+        ----------
+        probe : d, finite.
+        threshold : the largest distance.
+        most : how many of the nearest are wanted, at least 1.
+        """
+        found_ids: list[Ids] = []
+        at_least: list[NDArray[np.float64]] = []
+        at_most = np.zeros(0)
+        reach = threshold
+        for block in self._blocks:
+            ids, lower, upper = block.near(probe, reach)
+            found_ids.append(ids)
+            at_least.append(lower)
+            at_most = np.concatenate([at_most, upper])
+            if len(at_most) >= most:
+                # So many faces are at most this far away: what is farther is not among the nearest.
+                at_most = np.partition(at_most, most - 1)[:most]
+                reach = min(reach, float(at_most[-1]))
+        if not found_ids:
+            return Candidates(np.zeros(0, np.int64), np.zeros(0), reach)
+        ids, lower = np.concatenate(found_ids), np.concatenate(at_least)
+        within = np.flatnonzero(lower <= reach)
+        order = within[np.argsort(lower[within], kind="stable")]
+        return Candidates(ids[order], lower[order], reach)
+
+    def _open_block(self, exponent: int) -> _Block:
+        block = self._open.get(exponent)
+        if block is None or block.count == BLOCK_FACES:
+            block = _Block(exponent, self._dimension)
+            self._open[exponent] = block
+            self._blocks.append(block)
+        return block
+
+
+class _Block:
+    def __init__(self, exponent: int, dimension: int) -> None:
+        self._scale = _scale(exponent)
+        self._residual = 0.0
+        self.count = 0
+        self.ids: Ids = np.empty(FIRST_CAPACITY, np.int64)
+        self._codes: Codes = np.empty((FIRST_CAPACITY, dimension), np.int8)
+
+    def append(self, coded: Coded, start: int) -> int:
+        """Take as many faces from `start` on as there is room for; return how many."""
+        taken = min(len(coded.ids) - start, BLOCK_FACES - self.count)
+        end = self.count + taken
+        if end > len(self.ids):
+            capacity = min(BLOCK_FACES, max(end, 2 * len(self.ids)))
+            self.ids = _grown(self.ids, self.count, capacity)
+            self._codes = _grown(self._codes, self.count, capacity)
+        self.ids[self.count : end] = coded.ids[start : start + taken]
+        self._codes[self.count : end] = coded.codes[start : start + taken]
+        self.count = end
+        self._residual = max(self._residual, coded.residual)
+        return taken
+
+    def remove(self, ids: Ids) -> None:
+        """Move the last faces into the gaps, and blank what they leave."""
+        for position in np.flatnonzero(np.isin(self.ids[: self.count], ids))[::-1].tolist():
+            last = self.count - 1
+            self.ids[position], self._codes[position] = self.ids[last], self._codes[last]
+            self.ids[last], self._codes[last] = 0, 0
+            self.count = last
+
+    def near(self, probe: NDArray[np.float64], reach: float) -> tuple[Ids, NDArray[np.float64], NDArray[np.float64]]:
+        """Return the faces that can be within `reach`, with the least and the most that their distances can be."""
+        bound = LARGEST_CODE * self._scale
+        cut = np.clip(probe, -bound, bound)
+        cut_off = float(np.linalg.norm(probe - cut))
+        code = np.rint(cut / self._scale)
+        slack = RELATIVE_SLACK * (float(np.linalg.norm(probe)) + bound * math.sqrt(len(probe)))
+        error = self._residual + float(np.linalg.norm(cut - self._scale * code)) + slack
+        if reach < cut_off - slack:
+            none = np.zeros(0)
+            return np.zeros(0, np.int64), none, none
+        inner = math.sqrt(max(reach * reach - cut_off * cut_off, 0.0)) + slack
+        squares = squared_distances(code.astype(np.int8), self._codes[: self.count])
+        chosen = np.flatnonzero(squares <= ((inner + error) / self._scale) ** 2 * (1 + RELATIVE_SLACK))
+        distances = self._scale * np.sqrt(squares[chosen])
+        lower = np.sqrt(np.maximum(distances - error, 0.0) ** 2 + cut_off**2) - slack
+        return self.ids[chosen], lower, distances + error + cut_off + slack
+
+
+def _exponents(largest: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return for each largest component the scale's exponent: the least k with 127 * 2^(k/2) >= it."""
+    with np.errstate(divide="ignore"):
+        exponents = np.ceil(2 * np.log2(largest / LARGEST_CODE))
+    exponents = np.clip(exponents, LOWEST_EXPONENT, HIGHEST_EXPONENT).astype(np.int64)
+    # Where rounding put the logarithm on the wrong side of a whole number.
+    exponents += LARGEST_CODE * np.exp2(exponents / 2) < largest
+    return np.asarray(exponents)
+
+
+def _scale(exponent: int) -> float:
+    return float(np.exp2(exponent / 2))
+
+
+def _grown(values: NDArray[T], count: int, capacity: int) -> NDArray[T]:
+    grown = np.empty((capacity, *values.shape[1:]), values.dtype)
+    grown[:count] = values[:count]
+    # The old memory goes back to the system with nothing readable in it.
+    values[:count] = 0
+    return grown

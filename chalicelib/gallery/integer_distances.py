@@ -1,0 +1,42 @@
+"""Exact squared distances between codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+simsimd: Any
+try:
+    import simsimd
+except ImportError:  # no wheel for this platform
+    simsimd = None
+
+# The dot product of two codes must stay below 2^24, where float32 still tells every whole number apart.
+MAX_EXACT_DIMENSION = 2**24 // 127**2
+CHUNK = 8_192
+
+
+def squared_distances(probe: NDArray[np.int8], codes: NDArray[np.int8]) -> NDArray[np.float64]:
+    """Return |code - probe|^2 of every code (n x d, contiguous), exact, as float64: n."""
+    if simsimd is None:
+        return with_numpy(probe, codes)
+    if len(codes) == 0:
+        return np.zeros(0)
+    # Never with `out=`: SimSIMD then corrupts reference counts on Python 3.11.
+    distances: NDArray[np.float64] = np.asarray(simsimd.cdist(probe[None], codes, metric="sqeuclidean"))[0]
+    return distances
+
+
+def with_numpy(probe: NDArray[np.int8], codes: NDArray[np.int8]) -> NDArray[np.float64]:
+    """The same where SimSIMD has no wheel: |c|^2 - 2 c.p + |p|^2, each exact in float32, through the BLAS."""
+    assert codes.shape[1] <= MAX_EXACT_DIMENSION
+    distances = np.empty(len(codes))
+    wide = probe.astype(np.float32)
+    own = float(wide @ wide)
+    for start in range(0, len(codes), CHUNK):
+        chunk = codes[start : start + CHUNK].astype(np.float32)
+        lengths = np.einsum("ij,ij->i", chunk, chunk)
+        distances[start : start + CHUNK] = lengths.astype(np.float64) - 2.0 * (chunk @ wide) + own
+    return distances

@@ -1,0 +1,123 @@
+"""A gallery in this process's memory, kept current from the face set's change log."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib.faces import Embedding, Match, SearchResult
+from chalicelib.gallery import snapshot
+from chalicelib.gallery.codes import Candidates, CodeBook, encode
+from chalicelib.gallery.shared_lock import SharedLock
+from chalicelib.stores.face_set import MAX_CHANGES_PER_POLL, MAX_IDS_PER_STATEMENT, Change, FaceSet, Operation
+from chalicelib.stores.segments import SegmentStore
+
+
+class MemoryGallery:
+    """136 bytes a face of 128 dimensions: the codes that choose candidates, and ids. The rows decide.
+
+    Loaded from the segments when first asked; from then on every search begins with one poll of the change log. Any
+    number of threads may search at once.
+    """
+
+    def __init__(self, face_set: FaceSet, segments: SegmentStore, embedding_id: str, dimension: int) -> None:
+        self._face_set = face_set
+        self._segments = segments
+        self._embedding_id = embedding_id
+        self._dimension = dimension
+        self._loading = threading.Lock()
+        self._lock = SharedLock()
+        # Guarded by the lock: the codes, and the version of the face set that they show. None: not loaded.
+        self._codes = CodeBook(dimension)
+        self._version: int | None = None
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def search(self, embedding: Embedding, threshold: float, limit: int, *, without: str | None = None) -> SearchResult:
+        """See `Gallery.search`."""
+        probe = embedding.astype(np.float64)
+        # One more than asked for tells whether there are more; another stands for the face to leave out.
+        most = limit + 1 + (without is not None)
+        while True:
+            self.refresh()
+            with self._lock.shared():
+                candidates = self._codes.near(probe, threshold, most)
+            found = self._decide(probe, candidates, threshold, limit, without)
+            if found is not None:
+                return found
+
+    def refresh(self) -> None:
+        """Show every change that was committed before this call."""
+        while True:
+            version = self._version
+            changes = None if version is None else self._face_set.changes_since(version)
+            if changes is None:
+                self._load(version)
+                continue
+            if changes:
+                self._apply(changes)
+            if len(changes) < MAX_CHANGES_PER_POLL:
+                return
+
+    def _load(self, outdated: int | None) -> None:
+        """Read all segments anew, unless another thread has replaced the outdated version meanwhile."""
+        with self._loading:
+            if self._version != outdated:
+                return
+            codes = CodeBook(self._dimension)
+            version = snapshot.load(self._segments, self._embedding_id, codes)
+            with self._lock.exclusive():
+                self._codes, self._version = codes, version
+
+    def _apply(self, changes: list[Change]) -> None:
+        with self._lock.exclusive():
+            # Another thread may have polled the same changes, or an older state may have been loaded.
+            version = self._version
+            if version is None or changes[0].version > version + 1:
+                return
+            news = [change for change in changes if change.version > version]
+            added = {
+                change.face_id: change.embedding
+                for change in news
+                if change.embedding is not None and change.embedding_id == self._embedding_id
+            }
+            ids = np.fromiter(added, np.int64, len(added))
+            unknown = self._codes.unknown(ids)
+            if unknown.any():
+                embeddings = np.stack(list(added.values()))
+                self._codes.add(encode(ids[unknown], embeddings[unknown]))
+            # After the additions: an id is never used twice, so nothing removed comes back.
+            removed = [change.face_id for change in news if change.operation is Operation.REMOVE]
+            if removed:
+                self._codes.remove(np.array(removed, np.int64))
+            self._version = changes[-1].version if news else version
+
+    def _decide(
+        self, probe: NDArray[np.float64], candidates: Candidates, threshold: float, limit: int, without: str | None
+    ) -> SearchResult | None:
+        """Read the candidates' rows, nearest first, until no other can be among the results.
+
+        None when faces were removed after the codes were scanned, and others must take their places.
+        """
+        results: list[tuple[float, int, Match]] = []
+        gone = 0
+        for start in range(0, len(candidates.ids), MAX_IDS_PER_STATEMENT):
+            if len(results) > limit and candidates.at_least[start] > sorted(r[0] for r in results)[limit]:
+                break
+            chunk = candidates.ids[start : start + MAX_IDS_PER_STATEMENT]
+            rows = self._face_set.fetch(chunk)
+            gone += len(chunk) - len(rows)
+            embeddings = np.array([row.embedding for row in rows], np.float64).reshape(len(rows), -1)
+            distances = np.sqrt(np.sum((embeddings - probe) ** 2, axis=1)) if rows else ()
+            results += [
+                (distance, row.id, Match(row.token, row.name, distance))
+                for distance, row in zip(map(float, distances), rows, strict=True)
+                if distance <= threshold and row.token != without
+            ]
+        if gone and len(results) <= limit and candidates.reach < threshold:
+            return None
+        results.sort(key=lambda result: result[:2])
+        return SearchResult([match for _, _, match in results[:limit]], truncated=len(results) > limit)

@@ -1,0 +1,71 @@
+"""Segments: the codes of the face set, packed, so that a new container need not read every row.
+
+Segment n holds the faces whose ids lie in [n * SEGMENT_IDS, (n + 1) * SEGMENT_IDS). Compaction packs anew the segments
+that the change log mentions since the last time, from the rows as they are then. What it packs may be newer than the
+version it states in the end, which does no harm: applying a change twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chalicelib.gallery.codes import CodeBook, Coded, encode
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.segments import SEGMENT_IDS, Segment, SegmentStore
+
+# Changes that one step of a compaction takes up: a step that was finished is never done again.
+CHANGES_PER_STEP = 500_000
+# Changes that stay in the log for containers that are behind; who is farther behind loads the segments.
+CHANGES_KEPT = 100_000
+
+
+def load(segments: SegmentStore, embedding_id: str, codes: CodeBook) -> int:
+    """Fill a code book from the segments; return the version from which on changes must be applied."""
+    version = segments.version()
+    for segment in segments.read(embedding_id):
+        ids = np.frombuffer(segment.ids, "<i8")
+        values = np.frombuffer(segment.codes, np.int8).reshape(len(ids), -1)
+        codes.add([Coded(segment.exponent, segment.residual, ids, values)])
+    return version
+
+
+def compact(face_set: FaceSet, segments: SegmentStore) -> int | None:
+    """Bring the segments up to the face set's present version and prune the log; return that version.
+
+    May be killed at any point, and be run by several processes at once: the version is stated last, and a run that was
+    overtaken by another one stops at its next write.
+
+    Returns
+    -------
+    int or None
+        None when another run is at work, or has overtaken this one.
+    """
+    run = segments.claim()
+    if run is None:
+        return None
+    present = face_set.version()
+    done = run.version
+    while done < present:
+        step = min(done + CHANGES_PER_STEP, present)
+        for number in face_set.touched(done, step, SEGMENT_IDS):
+            if not segments.replace(run, number, _pack(face_set, number)):
+                return None
+        if not segments.state(run, step):
+            return None
+        done = step
+    segments.release(run)
+    face_set.prune(done - CHANGES_KEPT)
+    return done
+
+
+def _pack(face_set: FaceSet, number: int) -> list[Segment]:
+    rows = face_set.vectors(number * SEGMENT_IDS, (number + 1) * SEGMENT_IDS)
+    packed = []
+    for embedding_id in sorted({row.embedding_id for row in rows}):
+        chosen = [row for row in rows if row.embedding_id == embedding_id]
+        ids = np.array([row.id for row in chosen], np.int64)
+        packed += [
+            Segment(embedding_id, c.exponent, c.residual, c.ids.astype("<i8").tobytes(), c.codes.tobytes())
+            for c in encode(ids, np.stack([row.embedding for row in chosen]))
+        ]
+    return packed

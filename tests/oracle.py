@@ -1,0 +1,24 @@
+"""What a search must return: float64 brute force over the rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chalicelib.faces import Embedding, Match, SearchResult
+from chalicelib.stores.face_set import FaceSet
+
+
+def brute_force(
+    face_set: FaceSet, embedding_id: str, embedding: Embedding, threshold: float, limit: int, without: str | None = None
+) -> SearchResult:
+    rows = [row for row in face_set.vectors(0, 2**62) if row.embedding_id == embedding_id]
+    vectors = np.array([row.embedding for row in rows], np.float64).reshape(len(rows), len(embedding))
+    distances = np.sqrt(np.sum((vectors - embedding.astype(np.float64)) ** 2, axis=1)).tolist()
+    found = [(distance, row.id) for distance, row in zip(distances, rows, strict=True) if distance <= threshold]
+    named = {row.id: row for row in face_set.fetch([face_id for _, face_id in found])}
+    matches = [
+        Match(named[face_id].token, named[face_id].name, distance)
+        for distance, face_id in sorted(found)
+        if named[face_id].token != without
+    ]
+    return SearchResult(matches[:limit], truncated=len(matches) > limit)
