@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run stack test check format models lock clean
+.PHONY: run stack migrate compact test check format bench models lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build auto
@@ -35,15 +35,26 @@ format: $(VENV)/.test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# All figures of docs/benchmarks.md, side by side in one run; some minutes, and some GB of the MySQL server's disk.
+bench: $(VENV)/.bench
+	@$(BIN)/python -m models.build auto
+	@$(BIN)/python -m tests.benchmarks.vision
+	@$(BIN)/python -m tests.benchmarks.gallery
+
 # PACK=sface or dlib; never another one than that.
 models: $(VENV)/.run
 	@$(BIN)/python -m models.build $(PACK)
+
+# Migrate the database, or compact its segments: what a deployment and a schedule do elsewhere.
+migrate compact: $(VENV)/.run
+	@$(BIN)/python -m chalicelib.operations $@
 
 # Pin what pyproject.toml asks for, with hashes; needs uv.
 lock:
 	uv pip compile pyproject.toml $(LOCK) -o requirements.txt
 	uv pip compile pyproject.toml $(LOCK) -c requirements.txt --group run -o infra/requirements.txt
 	uv pip compile pyproject.toml $(LOCK) -c infra/requirements.txt --group test -o tests/requirements.txt
+	uv pip compile pyproject.toml $(LOCK) -c tests/requirements.txt --group bench -o tests/benchmarks/requirements.txt
 
 # All that was set up, but not the face set in $(STATE).
 clean:
@@ -59,4 +70,9 @@ $(VENV)/.run: infra/requirements.txt
 $(VENV)/.test: tests/requirements.txt $(VENV)/.run
 	@echo "Installing what the tests need into $(VENV) ..."
 	@$(PIP) tests/requirements.txt || { echo "The packages could not be installed: is the package index reachable?"; exit 1; }
+	@touch $@
+
+$(VENV)/.bench: tests/benchmarks/requirements.txt $(VENV)/.test
+	@echo "Installing what the benchmarks need into $(VENV) ..."
+	@$(PIP) tests/benchmarks/requirements.txt || { echo "The packages could not be installed: is the package index reachable?"; exit 1; }
 	@touch $@

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalice.app import Chalice
+from chalice.app import Chalice, CloudWatchEvent, Rate
 
-from chalicelib import replies, uploads
+from chalicelib import operations, replies, uploads
 from chalicelib.endpoints import endpoint, keep_error_shape
 from chalicelib.wiring import wiring
 
@@ -56,3 +56,8 @@ def health(_: uploads.Arguments) -> dict[str, Any]:
 @endpoint(app, "/info", "GET")
 def info(_: uploads.Arguments) -> dict[str, Any]:
     return replies.info(wiring().pack, wiring().face_set.count())
+
+
+@app.schedule(Rate(operations.COMPACTION_MINUTES, unit=Rate.MINUTES))
+def compact(_: CloudWatchEvent) -> str:
+    return operations.compact(wiring())

@@ -22,26 +22,45 @@ from chalicelib.vision.model_pack import ModelPack, ModelPackError
 
 
 class Wiring:
-    """The collaborators of one process; `close` gives back its connections."""
+    """The collaborators of one process, each built when first asked for; `close` gives back its connections."""
 
     def __init__(self, settings: Settings) -> None:
         logging.getLogger("chalicelib").setLevel(settings.log_level)
-        self.pack = ModelPack(Path(settings.model_dir))
-        self._database = database.connect(settings.database_url)
-        self.face_set = FaceSet(self._database)
-        self.segments = SegmentStore(self._database)
-        self.service = FaceService(
-            detector(self.pack),
-            Embedder(self.pack.embedder, self.pack.network(self.pack.embedder.file)),
-            self.pack.embedding_id,
-            TokenStore(aws.client("dynamodb"), settings.tokens_table, settings.token_ttl_seconds),
-            CropStore(aws.client("s3"), settings.crops_bucket),
-            self.face_set,
-            MemoryGallery(self.face_set, self.segments, self.pack.embedding_id, self.pack.embedder.dimension),
-        )
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._pack: ModelPack | None = None
+        self._service: FaceService | None = None
+        # None of these connects before it is used.
+        self.database = database.connect(settings.database_url)
+        self.face_set = FaceSet(self.database)
+        self.segments = SegmentStore(self.database)
+
+    @property
+    def pack(self) -> ModelPack:
+        if self._pack is None:
+            self._pack = ModelPack(Path(self._settings.model_dir))
+        return self._pack
+
+    @property
+    def service(self) -> FaceService:
+        with self._lock:  # two threads may ask at once
+            if self._service is None:
+                self._service = self._build_service(self.pack)
+            return self._service
 
     def close(self) -> None:
-        self._database.close()
+        self.database.close()
+
+    def _build_service(self, pack: ModelPack) -> FaceService:
+        return FaceService(
+            detector(pack),
+            Embedder(pack.embedder, pack.network(pack.embedder.file)),
+            pack.embedding_id,
+            TokenStore(aws.client("dynamodb"), self._settings.tokens_table, self._settings.token_ttl_seconds),
+            CropStore(aws.client("s3"), self._settings.crops_bucket),
+            self.face_set,
+            MemoryGallery(self.face_set, self.segments, pack.embedding_id, pack.embedder.dimension),
+        )
 
 
 def detector(pack: ModelPack) -> Detector:

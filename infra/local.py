@@ -87,14 +87,15 @@ def _create(settings: Settings, state: Path) -> CropMirror:
 
 
 def _serve(port: int, state: Path, settings: Settings) -> None:
-    from chalicelib import wiring
+    from chalicelib import operations, wiring
     from infra import sample_face
     from infra.local_server import make_server
 
     sys.path.insert(0, str(ROOT))
     import app
 
-    wiring.wiring()
+    wiring.wiring().service  # noqa: B018  # loads the models: what is wrong shows now, not at the first request
+    operations.compact(wiring.wiring())
     sample_face.write(state / "sample.jpg")
     server = make_server(app.app, "127.0.0.1", port)
     url = f"http://localhost:{port}"
@@ -113,22 +114,21 @@ def _moto(port: int) -> Iterator[int]:
     if port:
         _check_port(port, "stop that program, or change AWS_ENDPOINT_URL in .chalice/config.json")
     # A session of its own: Ctrl-C reaches only this process, which stops moto when nobody uses it any more.
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "infra.moto_server", str(port)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
         text=True,
-    )
-    try:
-        assert process.stdout is not None
-        answer = process.stdout.readline()
-        if not answer:
-            sys.exit("moto's server did not start; `make clean` and `make run` set everything up anew.")
-        yield int(answer)
-    finally:
-        process.terminate()
-        process.wait()
+    ) as process:
+        try:
+            assert process.stdout is not None
+            answer = process.stdout.readline()
+            if not answer:
+                sys.exit("moto's server did not start; `make clean` and `make run` set everything up anew.")
+            yield int(answer)
+        finally:
+            process.terminate()
 
 
 @contextmanager

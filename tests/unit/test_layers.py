@@ -18,6 +18,7 @@ FLOORS = [
     ["gallery"],
     ["service"],
     ["uploads", "replies", "endpoints", "wiring"],
+    ["operations"],
 ]
 
 

@@ -1,0 +1,314 @@
+"""What a search costs: `python -m tests.benchmarks.gallery`.
+
+Needs a MySQL server that lets root in without a password on 127.0.0.1:3306, or mariadbd or mysqld to start one, and
+some 2 GB of its disk. Every ratio is of medians measured in turn in this run, on one thread.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import faiss
+import numpy as np
+import pymysql
+from numpy.typing import NDArray
+
+from chalicelib.faces import KnownFace
+from chalicelib.gallery import snapshot
+from chalicelib.gallery.codes import encode
+from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.stores import schema
+from chalicelib.stores.database import Database, connect
+from chalicelib.stores.face_set import MAX_FACES_PER_ADDITION, FaceSet
+from chalicelib.stores.segments import SEGMENT_IDS, SegmentStore
+from tests.benchmarks import gallery_plot, report
+from tests.benchmarks.exactness import differences
+from tests.embeddings import MODEL, known_faces
+from tests.services import mysql_port
+from tests.stress.run import run as run_stress
+
+DIMENSION = 128
+THRESHOLD = 0.65
+LIMIT = 10_000
+FACES_PER_PERSON = 20
+MILLION = 1_000_000
+RUNS = 21
+
+Vectors = NDArray[np.float32]
+
+
+class Point(NamedTuple):
+    """A search among so many faces: milliseconds, and the bytes that the process grew by."""
+
+    faces: int
+    search_ms: float
+    grown_bytes: int
+
+
+class Figures:
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str, str, str]] = []
+
+    def add(self, what: str, bar: str, value: float, detail: str, *, most: float) -> None:
+        verdict = f"{value:.3g}" if value <= most else f"**{value:.3g}**, missed"
+        self.rows.append((what, bar, verdict, detail))
+        print(f"{what}: {verdict} ({bar}); {detail}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    faiss.omp_set_num_threads(1)
+    figures = Figures()
+    with mysql_port() as port:
+        if port is None:
+            sys.exit("There is no MySQL server on 127.0.0.1:3306, and neither mariadbd nor mysqld to start one.")
+        _exactness(figures)
+        _stress(figures, port)
+        with _database(port) as database:
+            _against_a_loop(figures, database)
+        with _database(port) as database:
+            points = _a_million_and_more(figures, database)
+    gallery_plot.draw(points)
+    header = ("what", "bar", "measured", "detail")
+    curve = report.table(
+        ("faces", "search, ms", "bytes a face"),
+        [(f"{p.faces:,}", f"{p.search_ms:.2f}", f"{p.grown_bytes / p.faces:.0f}") for p in points],
+    )
+    report.write_section(
+        "gallery",
+        f"{report.machine()}, MariaDB or MySQL on the same machine, one thread.\n\n{report.table(header, figures.rows)}"
+        f"\n\nA whole search (poll, scan, rows) and the process's growth, against the number of faces:\n\n{curve}"
+        "\n\n![latency and memory against the number of faces](benchmarks-gallery.svg)",
+    )
+
+
+def _exactness(figures: Figures) -> None:
+    searches, wrong = differences()
+    figures.add("differences from float64 brute force", "0", wrong, f"{searches} searches, up to 1M faces", most=0)
+
+
+def _stress(figures: Figures, port: int) -> None:
+    for dialect in ("mysql", "sqlite"):
+        with _url(port, dialect) as url:
+            result = run_stress(url, changes=5_000, seed=1)
+        figures.add(
+            f"lost or phantom changes, read-your-writes failures, {dialect}",
+            "0",
+            result.failures,
+            f"{result.changes} changes by 8 writers, {result.searches} searches by 4 readers, {result.kills} kills, "
+            f"{result.rollbacks} rollbacks",
+            most=0,
+        )
+
+
+def _against_a_loop(figures: Figures, database: Database) -> None:
+    """What small projects do: read all rows, loop over them in Python."""
+    vectors = _people(100_000, seed=1)
+    face_set = _fill(database, vectors)
+    gallery = _gallery(database)
+    probe = vectors[5]
+
+    def loop() -> list[tuple[str, float]]:
+        found = []
+        for token, data in database.read("SELECT face_token, embedding FROM face_set"):
+            distance = np.linalg.norm(np.frombuffer(data, np.float32) - probe)
+            if distance <= THRESHOLD:
+                found.append((token, float(distance)))
+        return sorted(found, key=lambda match: match[1])
+
+    ours, theirs = report.interleaved_ms([lambda: gallery.search(probe, THRESHOLD, LIMIT), loop], 5)
+    assert [token for token, _ in loop()] == [m.token for m in gallery.search(probe, THRESHOLD, LIMIT).matches]
+    figures.add(
+        "search at 100k / reading all rows and looping",
+        "<= 1/300",
+        ours / theirs,
+        f"{ours:.2f} ms against {theirs:.0f} ms, 1/{theirs / ours:.0f}",
+        most=1 / 300,
+    )
+    assert face_set.count() == len(vectors)
+
+
+def _a_million_and_more(figures: Figures, database: Database) -> list[Point]:
+    vectors = _people(MILLION, seed=2)
+    started = time.perf_counter()
+    face_set = _fill(database, vectors)
+    rate = MILLION / (time.perf_counter() - started)
+    figures.add("bulk adding, ms a face", "<= 0.5", 1000 / rate, f"{rate:,.0f} faces a second", most=0.5)
+
+    started = time.perf_counter()
+    _gallery(database)
+    by_row = time.perf_counter() - started
+    started = time.perf_counter()
+    snapshot.compact(face_set, SegmentStore(database))
+    compaction = time.perf_counter() - started
+    before = _resident_bytes()
+    started = time.perf_counter()
+    gallery = _gallery(database)
+    by_segment = time.perf_counter() - started
+    grown = _resident_bytes() - before
+    detail = f"{by_segment:.2f} s against {by_row:.1f} s; a first compaction takes {compaction:.1f} s"
+    figures.add("cold load of 1M from segments / row by row", "<= 0.15", by_segment / by_row, detail, most=0.15)
+
+    probe = vectors[7]
+    codes, wide = gallery._codes, probe.astype(np.float64)
+    index = faiss.IndexFlatL2(DIMENSION)
+    index.add(vectors)
+
+    def read() -> int:
+        """Read the same bytes, block by block, eight at a time."""
+        return sum(int(block._codes[: block.count].view(np.int64).sum()) for block in codes._blocks)
+
+    def scan() -> object:
+        return codes.near(wide, THRESHOLD, LIMIT + 1)
+
+    def search() -> object:
+        return gallery.search(probe, THRESHOLD, LIMIT)
+
+    def with_faiss() -> object:
+        return index.range_search(probe[None], THRESHOLD**2)
+
+    def poll() -> object:
+        return face_set.changes_since(MILLION)
+
+    def select_one() -> object:
+        return database.read("SELECT 1")
+
+    reading, scanning, searching, faiss_ms, polling, asking = report.interleaved_ms(
+        [read, scan, search, with_faiss, poll, select_one], RUNS
+    )
+    found = len(gallery.search(probe, THRESHOLD, LIMIT).matches)
+    figures.add(
+        "scan of 1M / NumPy reading the same bytes",
+        "<= 2.5",
+        scanning / reading,
+        f"{scanning:.2f} ms against {reading:.2f} ms",
+        most=2.5,
+    )
+    figures.add(
+        "search at 1M / the scan alone",
+        "<= 1.3",
+        searching / scanning,
+        f"{searching:.2f} ms, {found} matches",
+        most=1.3,
+    )
+    figures.add(
+        "search at 1M / faiss IndexFlatL2.range_search",
+        "<= 0.5",
+        searching / faiss_ms,
+        f"{faiss_ms:.1f} ms, in memory",
+        most=0.5,
+    )
+    figures.add(
+        "poll without news / SELECT 1",
+        "<= 10",
+        polling / asking,
+        f"{polling:.3f} ms against {asking:.3f} ms",
+        most=10,
+    )
+    figures.add(
+        "bytes a face at 1M", "<= 180", grown / MILLION, f"the process grew by {grown / 2**20:.0f} MiB", most=180
+    )
+    return _growth(figures, gallery, probe)
+
+
+def _growth(figures: Figures, gallery: MemoryGallery, probe: Vectors) -> list[Point]:
+    """Grow the loaded gallery by faces that have no rows, in the portions that segments come in, and search it."""
+    points = []
+    small = MemoryGallery(gallery._face_set, gallery._segments, MODEL, DIMENSION)
+    small._version = gallery._version
+    random = np.random.default_rng(3)
+    base = _resident_bytes()
+    wanted = [10_000, 30_000, 100_000, 300_000, MILLION, 3 * MILLION, 10 * MILLION]
+    first_id = 2**40  # none of them is in the face set
+    for count in wanted:
+        while len(small) < count:
+            portion = min(SEGMENT_IDS, count - len(small))
+            vectors = random.standard_normal((portion, DIMENSION), np.float32)
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            small._codes.add(encode(np.arange(first_id, first_id + portion), vectors))
+            first_id += portion
+        del vectors
+        taken = report.median_ms(lambda: small.search(probe, THRESHOLD, LIMIT), 9)
+        points.append(Point(count, taken, _resident_bytes() - base))
+    at = {point.faces: point for point in points}
+    most = at[10 * MILLION]
+    figures.add(
+        "bytes a face at 10M",
+        "<= 180",
+        most.grown_bytes / most.faces,
+        f"the process grew by {most.grown_bytes / 2**20:.0f} MiB",
+        most=180,
+    )
+    figures.add(
+        "search at 10M / at 1M",
+        "<= 12",
+        most.search_ms / at[MILLION].search_ms,
+        f"{most.search_ms:.1f} ms against {at[MILLION].search_ms:.2f} ms",
+        most=12,
+    )
+    return points
+
+
+def _people(count: int, seed: int) -> Vectors:
+    """Unit vectors in groups of FACES_PER_PERSON that lie some 0.5 apart."""
+    random = np.random.default_rng(seed)
+    people = random.standard_normal((count // FACES_PER_PERSON, DIMENSION), np.float32)
+    people /= np.linalg.norm(people, axis=1, keepdims=True)
+    noise = random.standard_normal((count, DIMENSION), np.float32) * np.float32(0.35 / DIMENSION**0.5)
+    return np.asarray(np.repeat(people, FACES_PER_PERSON, axis=0) + noise, np.float32)
+
+
+def _fill(database: Database, vectors: Vectors) -> FaceSet:
+    face_set = FaceSet(database)
+    for start in range(0, len(vectors), MAX_FACES_PER_ADDITION):
+        faces: list[KnownFace] = known_faces(vectors[start : start + MAX_FACES_PER_ADDITION])
+        face_set.add_many(faces)
+    return face_set
+
+
+def _gallery(database: Database) -> MemoryGallery:
+    gallery = MemoryGallery(FaceSet(database), SegmentStore(database), MODEL, DIMENSION)
+    gallery.refresh()
+    return gallery
+
+
+def _resident_bytes() -> int:
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def _url(port: int, dialect: str) -> Iterator[str]:
+    import tempfile
+
+    if dialect == "sqlite":
+        with tempfile.TemporaryDirectory() as folder:
+            yield f"sqlite:///{folder}/face_set.sqlite"
+        return
+    name = f"face_search_bench_{secrets.token_hex(4)}"
+    server = pymysql.connect(host="127.0.0.1", port=port, user="root", autocommit=True)
+    server.cursor().execute(f"CREATE DATABASE {name}")
+    try:
+        yield f"mysql://root@127.0.0.1:{port}/{name}"
+    finally:
+        server.ping()
+        server.cursor().execute(f"DROP DATABASE {name}")
+        server.close()
+
+
+@contextmanager
+def _database(port: int) -> Iterator[Database]:
+    with _url(port, "mysql") as url:
+        database = connect(url)
+        schema.migrate(database)
+        yield database
+        database.close()
+
+
+if __name__ == "__main__":
+    main()
