@@ -24,7 +24,7 @@ stack: $(VENV)/.run
 
 test: $(VENV)/.test
 	@$(BIN)/python -m models.build auto
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest -n auto $(TESTS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

@@ -146,7 +146,7 @@ def _set_environment(state: Path, moto_port: int) -> None:
     config = json.loads((ROOT / ".chalice" / "config.json").read_text())
     stage = dict(config["stages"]["local"]["environment_variables"])
     # moto is on this machine, where a proxy would not find it.
-    os.environ.update(stage, AWS_ENDPOINT_URL=f"http://127.0.0.1:{moto_port}", no_proxy="127.0.0.1")
+    os.environ.update(stage, AWS_ENDPOINT_URL=f"http://127.0.0.1:{moto_port}")
     if not os.environ.get("DATABASE_URL"):
         os.environ["DATABASE_URL"] = f"sqlite:///{state / 'face_set.sqlite'}"
 

@@ -110,8 +110,8 @@ class MemoryGallery:
             chunk = candidates.ids[start : start + MAX_IDS_PER_STATEMENT]
             rows = self._face_set.fetch(chunk)
             gone += len(chunk) - len(rows)
-            embeddings = np.array([row.embedding for row in rows], np.float64).reshape(len(rows), -1)
-            distances = np.sqrt(np.sum((embeddings - probe) ** 2, axis=1)) if rows else ()
+            embeddings = np.array([row.embedding for row in rows], np.float64).reshape(len(rows), len(probe))
+            distances = np.sqrt(np.sum((embeddings - probe) ** 2, axis=1))
             results += [
                 (distance, row.id, Match(row.token, row.name, distance))
                 for distance, row in zip(map(float, distances), rows, strict=True)

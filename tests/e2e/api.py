@@ -1,0 +1,113 @@
+"""The HTTP API as a client sees it, whatever carries the requests."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from urllib3 import encode_multipart_formdata
+
+Query = Sequence[tuple[str, str]]
+Part = tuple[str, bytes | str]
+"""A field of a form: bytes are sent as a file, text as a value."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """`headers` by their names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.text)
+
+
+class Api(ABC):
+    """`get` and `post` send anything; the methods named after what the service does expect it to succeed."""
+
+    def __init__(self) -> None:
+        self._added: set[str] = set()
+
+    @abstractmethod
+    def send(
+        self, method: str, path: str, query: Query = (), content_type: str | None = None, body: bytes | None = None
+    ) -> Reply: ...
+
+    def get(self, path: str, *query: tuple[str, str], **arguments: str) -> Reply:
+        return self.send("GET", path, [*query, *arguments.items()])
+
+    def post(self, path: str, *parts: Part, query: Query = (), **fields: bytes | str) -> Reply:
+        content_type, body = form(*parts, *fields.items())
+        return self.send("POST", path, query, content_type, body)
+
+    def detect(self, picture: bytes) -> list[dict[str, Any]]:
+        faces: list[dict[str, Any]] = _succeeded(self.post("/detect", image_file=picture))["faces"]
+        return faces
+
+    def token(self, picture: bytes) -> str:
+        """Return the token of the only face of a picture."""
+        [face] = self.detect(picture)
+        return str(face["face_token"])
+
+    def added(self, picture: bytes, name: str) -> str:
+        """Put the only face of a picture into the face set; return its token."""
+        token = self.token(picture)
+        self.add(token, face_name=name)
+        return token
+
+    def add(self, token: str, **arguments: str) -> dict[str, Any]:
+        body = _succeeded(self.get("/addface", face_token=token, **arguments))
+        self._added.add(token)
+        return body
+
+    def remove(self, token: str) -> dict[str, Any]:
+        return _succeeded(self.get("/removeface", face_token=token))
+
+    def search(self, token: str, threshold: str = "0.65", **arguments: str) -> dict[str, Any]:
+        return _succeeded(self.get("/search", face_token=token, threshold=threshold, **arguments))
+
+    def search_picture(self, picture: bytes, threshold: str = "0.65", **arguments: str) -> dict[str, Any]:
+        fields = {"threshold": threshold, **arguments}
+        return _succeeded(self.post("/search", ("image_file", picture), *fields.items()))
+
+    @contextmanager
+    def on_an_empty_face_set(self) -> Iterator[None]:
+        """See that nobody is known before the block, and remove whoever was added in it."""
+        assert self.get("/info").body["faces"] == 0
+        yield
+        for token in self._added:
+            self.get("/removeface", face_token=token)
+        self._added.clear()
+
+
+def form(*parts: Part) -> tuple[str, bytes]:
+    """Return the content type and the body of a multipart form."""
+    body, content_type = encode_multipart_formdata(
+        [(name, ("picture", value, "image/jpeg") if isinstance(value, bytes) else value) for name, value in parts]
+    )
+    return content_type, body
+
+
+def tokens(result: dict[str, Any]) -> list[str]:
+    return [match["face_token"] for match in result["cmp_result"]]
+
+
+def names(result: dict[str, Any]) -> list[str]:
+    return [match["face_name"] for match in result["cmp_result"]]
+
+
+def distances(result: dict[str, Any]) -> list[float]:
+    return [match["distant"] for match in result["cmp_result"]]
+
+
+def _succeeded(reply: Reply) -> dict[str, Any]:
+    assert reply.status == 200, reply.text
+    body: dict[str, Any] = reply.body
+    return body

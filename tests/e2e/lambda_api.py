@@ -1,0 +1,77 @@
+"""The API as API Gateway calls it: by an event of a REST API's proxy integration, and the reply to it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import app
+from tests.e2e.api import Api, Query, Reply
+
+STAGE = "api"
+
+
+class LambdaApi(Api):
+    def send(
+        self, method: str, path: str, query: Query = (), content_type: str | None = None, body: bytes | None = None
+    ) -> Reply:
+        headers = {"Host": "abcdefghij.execute-api.eu-central-1.amazonaws.com", "X-Forwarded-Proto": "https"}
+        if content_type is not None:
+            headers["Content-Type"] = content_type
+        # As from Lambda, through JSON and back.
+        sent = json.loads(json.dumps(event(method, path, query, headers, body)))
+        reply = json.loads(json.dumps(app.app(sent, context())))
+        assert not reply.get("isBase64Encoded")
+        assert not reply["multiValueHeaders"]
+        # API Gateway's own default where the function names no type.
+        answered = {"content-type": "application/json", **{key.lower(): text for key, text in reply["headers"].items()}}
+        return Reply(reply["statusCode"], answered, reply["body"])
+
+
+def event(method: str, path: str, query: Query, headers: dict[str, str], body: bytes | None) -> dict[str, Any]:
+    """Return the event of a request; the body is base64 for the one media type that is registered as binary.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+    """
+    values: dict[str, list[str]] = {}
+    for name, value in query:
+        values.setdefault(name, []).append(value)
+    binary = headers.get("Content-Type", "").startswith("multipart/form-data")
+    encoded = None if body is None else base64.b64encode(body).decode() if binary else body.decode()
+    return {
+        "resource": path,
+        "path": path,
+        "httpMethod": method,
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": {name: given[-1] for name, given in values.items()} or None,
+        "multiValueQueryStringParameters": values or None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "abcdefghij",
+            "httpMethod": method,
+            "identity": {"sourceIp": "192.0.2.1", "userAgent": "tests"},
+            "path": f"/{STAGE}{path}",
+            "protocol": "HTTP/1.1",
+            "requestId": str(uuid4()),
+            "resourceId": "abc123",
+            "resourcePath": path,
+            "stage": STAGE,
+        },
+        "body": encoded,
+        "isBase64Encoded": binary and body is not None,
+    }
+
+
+def context() -> Any:
+    return SimpleNamespace(
+        aws_request_id=str(uuid4()),
+        function_name="face-search-api",
+        memory_limit_in_mb="1024",
+        get_remaining_time_in_millis=lambda: 29_000,
+    )

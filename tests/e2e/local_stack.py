@@ -1,0 +1,108 @@
+"""The local stack, `python -m infra.local`, as processes of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import requests
+
+from chalicelib.settings import SETTINGS
+from tests.e2e.http_api import HttpApi
+from tests.e2e.processes import Process, alive, descendants
+from tests.services import free_port
+
+ROOT = Path(__file__).parents[2]
+MAX_START_SECONDS = 60.0
+MAX_STOP_SECONDS = 30.0
+
+
+class LocalStack:
+    """`run` or `stack` on a folder of its own; the environment's own settings do not reach it, but for the models.
+
+    Use `local_stack`, which waits for it and ends it.
+    """
+
+    def __init__(self, what: str, state: Path, settings: dict[str, str]) -> None:
+        self.port = free_port()
+        self.state = state
+        self._what = what
+        self._log = state.with_suffix(".log")
+        arguments = [sys.executable, "-m", "infra.local", what, "--port", str(self.port), "--state", str(state)]
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                arguments,
+                cwd=ROOT,
+                env=environment(**settings),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # what it starts in its process group can then be told from ours
+            )
+        self._children: list[Process] = []
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+    @property
+    def children(self) -> list[Process]:
+        return descendants(self.process.pid)
+
+    def wait_until_up(self) -> None:
+        end = time.monotonic() + MAX_START_SECONDS
+        while not self._is_up():
+            assert self.process.poll() is None, self.log
+            assert time.monotonic() < end, self.log
+            time.sleep(0.05)
+        self._children = self.children
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(MAX_STOP_SECONDS)
+
+    def left_behind(self) -> list[Process]:
+        """Return the processes that it had once it was up, and those of its process group, that still run."""
+        return alive((child.pid for child in self._children), self.process.pid)
+
+    def clear_away(self) -> None:
+        """End what a failed test would leave behind."""
+        for process in self.left_behind():
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def _is_up(self) -> bool:
+        if self._what == "stack":
+            return "The stack is up." in self.log
+        try:
+            return HttpApi(self.port).get("/health").status == 200
+        except requests.ConnectionError:
+            return False
+
+
+@contextmanager
+def local_stack(state: Path, what: str = "run", **settings: str) -> Iterator[LocalStack]:
+    """Start a stack, and see at the end that it stops cleanly, unless the block has stopped it already."""
+    stack = LocalStack(what, state, settings)
+    try:
+        stack.wait_until_up()
+        yield stack
+        if stack.process.poll() is None:
+            assert stack.stop() == 0, stack.log
+            assert stack.left_behind() == []
+    finally:
+        stack.clear_away()
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Return this process's environment without what would lead the app elsewhere, and with some settings."""
+    foreign = {setting.name for setting in SETTINGS} - {"MODEL_DIR"}
+    kept = {name: value for name, value in os.environ.items() if name not in foreign and not name.startswith("AWS_")}
+    return {**kept, **settings}

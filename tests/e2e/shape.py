@@ -1,0 +1,18 @@
+"""The shape of a JSON value: its fields, and the type of each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def shape(value: Any) -> Any:
+    """Return the value with its leaves replaced by the names of their types; of a list, the different shapes."""
+    if isinstance(value, dict):
+        return {name: shape(item) for name, item in value.items()}
+    if isinstance(value, list):
+        different: list[Any] = []
+        for item in map(shape, value):
+            if item not in different:
+                different.append(item)
+        return different
+    return type(value).__name__

@@ -1,0 +1,251 @@
+"""What a client is told over HTTP when something is wrong with its request or with the connection."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.e2e import pictures
+from tests.e2e.api import form, names, tokens
+from tests.e2e.http_api import HttpApi
+from tests.e2e.local_stack import LocalStack
+from tests.e2e.raw_http import Connection, head
+from tests.e2e.refusals import (
+    CUT_OFF_FORM,
+    INTERNAL,
+    NOT_A_FORM,
+    TOKEN,
+    TOO_MANY_BYTES,
+    Refusals,
+    assert_refused,
+    bad_argument,
+    file_error,
+    upload_error,
+)
+
+MAX_REQUEST_BYTES = 10 * 1024 * 1024
+CLIENTS = 64
+# How long an answer takes when the end of the one before waits for the client's acknowledgement.
+DELAYED_ACKNOWLEDGEMENT_SECONDS = 0.04
+
+NO_ADDRESS = bad_argument("there is no such address")
+NO_LENGTH = upload_error("the body must come with its Content-Length")
+BODY_TOO_LARGE = file_error("the body may have at most 2162688 bytes")
+FORM = "Content-Type: multipart/form-data; boundary=b"
+
+
+class TestRefusals(Refusals):
+    @pytest.fixture
+    def api(self, sqlite_api: HttpApi) -> HttpApi:
+        return sqlite_api
+
+
+class TestAddresses:
+    @pytest.mark.parametrize("path", ["/", "/nothing", "/detect/1", "/SEARCH", "/search/%2e%2e", "/api/search"])
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    def test_an_unknown_address(self, sqlite_api: HttpApi, method: str, path: str) -> None:
+        assert_refused(sqlite_api.send(method, path, content_type="text/plain", body=b"text"), 404, NO_ADDRESS)
+
+    def test_an_unknown_method(self, sqlite_stack: LocalStack) -> None:
+        with Connection(sqlite_stack.port) as connection:
+            connection.send(head("BREW", "/detect"))
+
+            assert connection.status() == 405
+            assert connection.body() == bad_argument("this address does not take that method")
+
+    def test_no_body_after_a_head_request(self, sqlite_stack: LocalStack) -> None:
+        with Connection(sqlite_stack.port) as connection:
+            connection.send(head("HEAD", "/health", "Connection: close"))
+
+            assert connection.status() == 405
+            assert connection.is_closed()
+
+    @pytest.mark.parametrize(
+        ("sent", "status"),
+        [
+            pytest.param(head("GET", "/addface?face_name=Ada Lovelace"), 400, id="a space in the address"),
+            pytest.param(head("GET", "/" + "a" * 70_000), 414, id="a long address"),
+            pytest.param(head("GET", "/health", "X: " + "a" * 70_000), 431, id="a long header"),
+            pytest.param(head("GET", "/health", *(f"X{number}: x" for number in range(101))), 431, id="many headers"),
+        ],
+    )
+    def test_a_request_that_cannot_be_read(self, sqlite_stack: LocalStack, sent: bytes, status: int) -> None:
+        with Connection(sqlite_stack.port) as connection:
+            connection.send(sent)
+
+            assert connection.status() == status
+            assert connection.body() == bad_argument("the request cannot be read")
+            assert connection.is_closed()
+
+    def test_an_authorization_header_of_strange_bytes(self, sqlite_stack: LocalStack) -> None:
+        """Chalice itself fails at it."""
+        with Connection(sqlite_stack.port) as connection:
+            connection.send(head("GET", "/nothing", "Authorization: \xff"))
+
+            assert connection.status() == 500
+            assert connection.body() == INTERNAL
+
+
+class TestBodies:
+    @pytest.mark.parametrize("size", [MAX_REQUEST_BYTES + 1, 30 * 1024 * 1024])
+    def test_a_picture_of_more_than_10_mb(self, sqlite_api: HttpApi, size: int) -> None:
+        assert_refused(sqlite_api.post("/detect", image_file=bytes(size)), 413, BODY_TOO_LARGE)
+        assert sqlite_api.get("/health").status == 200
+
+    def test_a_picture_of_less_than_10_mb(self, sqlite_api: HttpApi) -> None:
+        assert_refused(sqlite_api.post("/detect", image_file=bytes(10_000_000)), 413, TOO_MANY_BYTES)
+
+    def test_a_client_that_reads_only_after_it_has_sent_all_gets_its_answer(self, sqlite_api: HttpApi) -> None:
+        content_type, body = form(("image_file", bytes(MAX_REQUEST_BYTES)))
+        for _ in range(10):
+            client = http.client.HTTPConnection("127.0.0.1", urlsplit(sqlite_api.url).port or 0, timeout=30)
+            client.request("POST", "/detect", body, {"Content-Type": content_type})
+
+            assert client.getresponse().status == 413
+            client.close()
+
+    @pytest.mark.parametrize("length", [str(MAX_REQUEST_BYTES + 1), "1000000000000", "9" * 5000])
+    def test_a_body_that_is_announced_as_too_large_is_not_awaited(self, sqlite_stack: LocalStack, length: str) -> None:
+        with Connection(sqlite_stack.port) as connection:
+            connection.send(head("POST", "/detect", FORM, f"Content-Length: {length}") + bytes(1000))
+
+            assert connection.status() == 413
+            assert connection.headers["connection"] == "close"
+            assert connection.body() == BODY_TOO_LARGE
+            assert connection.is_closed()
+
+    @pytest.mark.parametrize("length", ["-1", "1.5", "ten", "0x10", "1_0", "+1"])
+    def test_a_length_that_is_no_number(self, sqlite_stack: LocalStack, length: str) -> None:
+        with Connection(sqlite_stack.port) as connection:
+            connection.send(head("POST", "/detect", FORM, f"Content-Length: {length}"))
+
+            assert connection.status() == 400
+            assert connection.body() == upload_error("Content-Length is not a number")
+
+    def test_a_body_without_a_length(self, sqlite_stack: LocalStack) -> None:
+        with Connection(sqlite_stack.port) as connection:
+            connection.send(head("POST", "/detect", FORM))
+
+            assert connection.status() == 411
+            assert connection.body() == NO_LENGTH
+
+    def test_a_chunked_body(self, sqlite_api: HttpApi) -> None:
+        content_type, body = form(("image_file", pictures.drawing()))
+        chunks = (body[start : start + 1000] for start in range(0, len(body), 1000))
+
+        response = sqlite_api.session.post(
+            f"{sqlite_api.url}/detect", data=chunks, headers={"Content-Type": content_type}, timeout=30
+        )
+
+        assert (response.status_code, response.json()) == (411, NO_LENGTH)
+        assert sqlite_api.get("/health").status == 200
+
+    def test_an_empty_body(self, sqlite_api: HttpApi) -> None:
+        reply = sqlite_api.send("POST", "/detect", content_type="multipart/form-data; boundary=b", body=b"")
+        assert_refused(reply, 400, CUT_OFF_FORM)
+
+        assert_refused(sqlite_api.send("POST", "/detect", body=b""), 400, NOT_A_FORM)
+
+    @pytest.mark.parametrize("sent", [0, 1, 1000])
+    def test_a_body_that_is_cut_off(self, sqlite_stack: LocalStack, sent: int) -> None:
+        content_type, body = form(("image_file", pictures.drawing()))
+        with Connection(sqlite_stack.port) as connection:
+            headers = (f"Content-Type: {content_type}", f"Content-Length: {len(body)}")
+            connection.send(head("POST", "/detect", *headers) + body[:sent])
+            connection.finish_sending()
+
+            assert connection.status() == 400
+            assert connection.body() == upload_error("the body is cut off")
+            assert connection.is_closed()
+
+    def test_a_client_that_hangs_up_harms_nobody(self, sqlite_stack: LocalStack, sqlite_api: HttpApi) -> None:
+        content_type, body = form(("image_file", pictures.drawing()))
+        headers = (f"Content-Type: {content_type}", f"Content-Length: {len(body)}")
+        logged = len(sqlite_stack.log)
+
+        for sent in (0, len(body) // 2, len(body)):
+            with Connection(sqlite_stack.port) as connection:
+                connection.send(head("POST", "/detect", *headers) + body[:sent])
+
+        assert len(sqlite_api.detect(pictures.drawing())) == 1
+        assert "Traceback" not in sqlite_stack.log[logged:]
+
+    def test_a_client_that_waits_until_it_may_send_its_body(self, sqlite_stack: LocalStack) -> None:
+        content_type, body = form(("image_file", pictures.drawing()))
+        with Connection(sqlite_stack.port) as connection:
+            headers = (f"Content-Type: {content_type}", f"Content-Length: {len(body)}", "Expect: 100-continue")
+            connection.send(head("POST", "/detect", *headers))
+            assert connection.status() == 100
+
+            connection.send(body)
+            assert connection.status() == 200
+            assert connection.body()["face_num"] == 1
+
+    def test_a_client_that_waits_is_told_when_it_need_not_send(self, sqlite_stack: LocalStack) -> None:
+        with Connection(sqlite_stack.port) as connection:
+            connection.send(head("POST", "/detect", FORM, "Content-Length: 99000000", "Expect: 100-continue"))
+
+            assert connection.status() == 413
+            assert connection.body() == BODY_TOO_LARGE
+
+
+class TestConnections:
+    def test_many_requests_go_through_one_connection_without_delays(self, sqlite_stack: LocalStack) -> None:
+        count = 300
+        client = http.client.HTTPConnection("127.0.0.1", sqlite_stack.port, timeout=30)
+        client.connect()
+        connected = client.sock
+
+        began = time.monotonic()
+        for number in range(count):
+            client.request("GET", "/health" if number % 2 else f"/search?face_token={TOKEN}")
+            response = client.getresponse()
+            assert (response.status, response.read() != b"") == (200 if number % 2 else 400, True)
+        seconds = time.monotonic() - began
+
+        assert client.sock is connected
+        assert seconds < count * DELAYED_ACKNOWLEDGEMENT_SECONDS
+        client.close()
+
+    def test_a_connection_outlives_what_a_route_refuses(self, sqlite_stack: LocalStack) -> None:
+        client = http.client.HTTPConnection("127.0.0.1", sqlite_stack.port, timeout=30)
+        content_type, body = form(("image_file", pictures.cat()), ("threshold", "0.65"))
+        client.connect()
+        connected = client.sock
+
+        for _ in range(3):
+            client.request("POST", "/search", body, {"Content-Type": content_type})
+            response = client.getresponse()
+            assert (response.status, response.read() != b"") == (422, True)
+
+        assert client.sock is connected
+        client.close()
+
+    @pytest.mark.parametrize("database", ["sqlite", "mysql"])
+    def test_64_clients_at_once(self, request: pytest.FixtureRequest, database: str) -> None:
+        stack: LocalStack = request.getfixturevalue(f"{database}_stack")
+        together = threading.Barrier(CLIENTS)
+        target = HttpApi(stack.port).token(pictures.drawing())
+
+        def walk(number: int) -> str:
+            client = HttpApi(stack.port)
+            together.wait()
+            token = client.token(pictures.drawing())
+            client.add(token, face_name=f"client {number}")
+            client.add(token, face_name=f"renamed {number}")
+            found = client.search(target, "0")
+            client.remove(token)
+            client.session.close()
+            assert (token, f"renamed {number}") in zip(tokens(found), names(found), strict=True)
+            return token
+
+        with ThreadPoolExecutor(CLIENTS) as executor:
+            given = list(executor.map(walk, range(CLIENTS)))
+
+        assert len(set(given)) == CLIENTS
+        assert HttpApi(stack.port).get("/info").body["faces"] == 0

@@ -1,0 +1,274 @@
+"""The API as API Gateway calls it on Lambda: the same walk, the same refusals, and each reply to the letter."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chalicelib import wiring
+from chalicelib.stores.database import Database, connect
+from chalicelib.stores.schema import migrate
+from infra import resources
+from tests.conftest import RESOURCES_FILE
+from tests.e2e import pictures
+from tests.e2e.api import Api, tokens
+from tests.e2e.lambda_api import LambdaApi
+from tests.e2e.local_stack import ROOT
+from tests.e2e.mysql_database import mysql_database
+from tests.e2e.refusals import INTERNAL, UNREACHABLE, Refusals, assert_refused
+from tests.e2e.shape import shape
+from tests.e2e.walk import Walk
+from tests.services import free_port
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+CROP_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.jpg")
+
+
+@contextmanager
+def handler(table: str, bucket: str, database_url: str) -> Iterator[LambdaApi]:
+    """Lead the environment to the stores and build the service anew, as a new container does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)  # the model pack's folder is relative to it
+        patch.setenv("TOKENS_TABLE", table)
+        patch.setenv("CROPS_BUCKET", bucket)
+        patch.setenv("DATABASE_URL", database_url)
+        wiring.reset()
+        yield LambdaApi()
+        wiring.reset()
+
+
+@pytest.fixture
+def api(tokens_table: str, crops_bucket: str, database: Database, database_url: str) -> Iterator[LambdaApi]:
+    """The handler, with stores that are empty."""
+    with handler(tokens_table, crops_bucket, database_url) as api:
+        yield api
+
+
+@contextmanager
+def lasting_handler(dynamodb: DynamoDBClient, s3: S3Client, database_url: str) -> Iterator[LambdaApi]:
+    """The handler, with stores of its own for as long as several tests last."""
+    name = f"face-search-{secrets.token_hex(8)}"
+    resources.create(RESOURCES_FILE, dynamodb, s3, table_name=name, bucket_name=name)
+    database = connect(database_url)
+    migrate(database)
+    database.close()
+    with handler(name, name, database_url) as api:
+        yield api
+
+
+@pytest.fixture(scope="class")
+def sqlite_handler(
+    dynamodb: DynamoDBClient, s3: S3Client, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LambdaApi]:
+    file = tmp_path_factory.mktemp("lambda") / "face_set.sqlite"
+    with lasting_handler(dynamodb, s3, f"sqlite:///{file}") as api:
+        yield api
+
+
+@pytest.fixture(scope="class")
+def mysql_handler(dynamodb: DynamoDBClient, s3: S3Client, mysql_server: int) -> Iterator[LambdaApi]:
+    with (
+        mysql_database(mysql_server) as database,
+        lasting_handler(dynamodb, s3, f"mysql://root@127.0.0.1:{mysql_server}/{database}") as api,
+    ):
+        yield api
+
+
+class TestWalkOnSqlite(Walk):
+    @pytest.fixture
+    def api(self, sqlite_handler: LambdaApi) -> Iterator[LambdaApi]:
+        with sqlite_handler.on_an_empty_face_set():
+            yield sqlite_handler
+
+
+class TestWalkOnMysql(Walk):
+    @pytest.fixture
+    def api(self, mysql_handler: LambdaApi) -> Iterator[LambdaApi]:
+        with mysql_handler.on_an_empty_face_set():
+            yield mysql_handler
+
+
+class TestRefusals(Refusals):
+    @pytest.fixture
+    def api(self, sqlite_handler: LambdaApi) -> LambdaApi:
+        return sqlite_handler
+
+
+@on_sqlite
+class TestReplies:
+    """The fields of each reply and their types; every misspelt field has its twin beside it."""
+
+    def test_detect(self, api: Api) -> None:
+        body = api.post("/detect", image_file=pictures.two_faces()).body
+
+        assert shape(body) == {
+            "sucess": "bool",
+            "success": "bool",
+            "face_num": "int",
+            "faces": [
+                {
+                    "face_token": "str",
+                    "face_name": "str",
+                    "top_left": ["float"],
+                    "bottom_right": ["float"],
+                    "confidence": "float",
+                    "landmarks": [["float"]],
+                }
+            ],
+        }
+        assert (body["sucess"], body["success"]) == (True, True)
+        assert body["face_num"] == len(body["faces"]) == 2
+        for face in body["faces"]:
+            assert re.fullmatch("[A-Za-z0-9]{24}", face["face_token"])
+            assert CROP_NAME.fullmatch(face["face_name"])
+            (left, top), (right, bottom) = face["top_left"], face["bottom_right"]
+            assert 0 <= left < right <= 960
+            assert 0 <= top < bottom <= 480
+            assert 0 < face["confidence"] <= 1
+            assert len(face["landmarks"]) == 5
+            assert all(left < x < right and top < y < bottom for x, y in face["landmarks"])
+
+    def test_detect_without_a_face(self, api: Api) -> None:
+        body = api.post("/detect", image_file=pictures.cat()).body
+
+        assert body == {"sucess": True, "success": True, "face_num": 0, "faces": []}
+
+    def test_search_by_token(self, api: Api) -> None:
+        added = api.added(pictures.astronaut(), "Eileen Collins")
+        target = api.token(pictures.astronaut())
+
+        body = api.get("/search", face_token=target, threshold="0.650").body
+
+        assert body == {
+            "sucess": True,
+            "success": True,
+            "face_token": target,
+            "threshold": "0.650",
+            "cmp_result": [
+                {"face_token": added, "distant": 0.0, "distance": 0.0, "face_name": "Eileen Collins"},
+            ],
+            "truncated": False,
+        }
+        assert shape(body["cmp_result"][0]["distant"]) == "float"
+
+    def test_search_by_picture(self, api: Api) -> None:
+        added = api.added(pictures.astronaut(), "Eileen Collins")
+
+        body = api.post("/search", image_file=pictures.drawing(), threshold="9", limit="1").body
+
+        [match] = body["cmp_result"]
+        assert match["distant"] > 0
+        assert body == {
+            "sucess": True,
+            "success": True,
+            "face_token": body["face_token"],
+            "threshold": "9",
+            "cmp_result": [
+                {
+                    "face_token": added,
+                    "distant": match["distant"],
+                    "distance": match["distant"],
+                    "face_name": "Eileen Collins",
+                },
+            ],
+            "truncated": False,
+        }
+        assert re.fullmatch("[A-Za-z0-9]{24}", body["face_token"])
+        assert body["face_token"] != added
+
+    def test_search_with_no_result(self, api: Api) -> None:
+        target = api.token(pictures.astronaut())
+
+        assert api.get("/search", face_token=target, threshold="0").body == {
+            "sucess": True,
+            "success": True,
+            "face_token": target,
+            "threshold": "0",
+            "cmp_result": [],
+            "truncated": False,
+        }
+
+    def test_addface(self, api: Api) -> None:
+        token = api.token(pictures.drawing())
+
+        assert api.get("/addface", face_token=token, face_name="Ada").body == {
+            "sucess": True,
+            "success": True,
+            "face_token": token,
+            "face_neme": "Ada",
+            "face_name": "Ada",
+        }
+
+    def test_removeface(self, api: Api) -> None:
+        token = api.added(pictures.drawing(), "Ada")
+
+        assert api.get("/removeface", face_token=token).body == {"sucess": True, "success": True, "face_token": token}
+
+    def test_health(self, api: Api) -> None:
+        assert api.get("/health").body == {"status": "ok"}
+
+    def test_info(self, api: Api) -> None:
+        body = api.get("/info").body
+
+        assert shape(body) == {
+            "sucess": "bool",
+            "success": "bool",
+            "model": {
+                "name": "str",
+                "title": "str",
+                "embedding_id": "str",
+                "thresholds": [{"fmr": "float", "distance": "float", "true_match_rate": "float", "data": "str"}],
+                "weaknesses": ["str"],
+            },
+            "faces": "int",
+            "limits": {
+                "image_bytes": "int",
+                "image_side_px": ["int"],
+                "smallest_face_px": "int",
+                "name_characters": "int",
+                "results": "int",
+            },
+        }
+        assert body["faces"] == 0
+        assert body["limits"] == {
+            "image_bytes": 2_097_152,
+            "image_side_px": [48, 4096],
+            "smallest_face_px": 30,
+            "name_characters": 255,
+            "results": 10_000,
+        }
+
+    @pytest.mark.parametrize("path", ["/health", "/info"])
+    def test_replies_are_json(self, api: Api, path: str) -> None:
+        assert api.get(path).headers["content-type"] == "application/json"
+
+
+class TestContainers:
+    def test_without_its_database_the_service_still_detects(self, tokens_table: str, crops_bucket: str) -> None:
+        with handler(tokens_table, crops_bucket, f"mysql://root@127.0.0.1:{free_port()}/face_search") as api:
+            token = api.token(pictures.drawing())
+
+            reply = api.get("/search", face_token=token, threshold="0.65")
+
+        assert (reply.status, reply.headers["retry-after"], reply.body) == (503, "2", UNREACHABLE)
+
+    def test_a_wrong_setting_shows_nothing_of_itself(self, tokens_table: str, crops_bucket: str) -> None:
+        with handler(tokens_table, crops_bucket, "postgres://root:secret@127.0.0.1/face_search") as api:
+            assert_refused(api.get("/info"), 500, INTERNAL)
+
+    def test_a_new_container_knows_the_faces_of_the_one_before(self, api: Api) -> None:
+        added, temporary = api.added(pictures.drawing(), "Ada"), api.token(pictures.drawing())
+
+        wiring.reset()
+
+        assert tokens(api.search(temporary)) == [added]

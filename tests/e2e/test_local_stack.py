@@ -1,0 +1,247 @@
+"""The local stack as a program: how it starts, what it keeps, and how it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from chalicelib.stores import aws
+from infra.local import stack
+from tests.e2e import pictures
+from tests.e2e.api import names, tokens
+from tests.e2e.chalice_local import chalice_local
+from tests.e2e.http_api import HttpApi
+from tests.e2e.local_stack import ROOT, LocalStack, environment, local_stack
+from tests.services import free_port
+
+# Of .chalice/config.json, where `chalice local` looks for DynamoDB and S3.
+MOTO_PORT = 5566
+MAX_WAIT_SECONDS = 60
+MAX_ORPHAN_SECONDS = 2
+
+
+def refused(*arguments: str, **settings: str) -> str:
+    """Return what the program says when it refuses to start, which must not be a traceback."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "infra.local", *arguments],
+        cwd=ROOT,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=MAX_WAIT_SECONDS,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+class TestRefusals:
+    def test_a_port_that_is_taken(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+
+            said = refused("run", "--port", str(port), "--state", str(tmp_path))
+
+        assert said == (
+            f"Port {port} is taken by another program, or not allowed: "
+            "choose another one with PORT=, as in `make run PORT=8001`.\n"
+        )
+
+    def test_a_port_that_does_not_exist(self, tmp_path: Path) -> None:
+        said = refused("run", "--port", "65536", "--state", str(tmp_path))
+
+        assert said.startswith("Port 65536 is taken by another program, or not allowed: ")
+
+    def test_a_database_of_another_kind(self, tmp_path: Path) -> None:
+        said = self.refused_database("postgres://root:secret@127.0.0.1/face_search", tmp_path)
+
+        assert said == "DATABASE_URL must begin with mysql:// or sqlite:///.\n"
+
+    @pytest.mark.parametrize("url", ["mysql://127.0.0.1", "mysql://127.0.0.1:99999/face_search", "sqlite:///"])
+    def test_a_database_url_without_a_database(self, tmp_path: Path, url: str) -> None:
+        said = self.refused_database(url, tmp_path)
+
+        assert said == "DATABASE_URL must be mysql://user:password@host:port/database or sqlite:///file.\n"
+
+    def test_a_dead_database_server(self, tmp_path: Path) -> None:
+        port = free_port()
+
+        cause, said = self.refused_database(f"mysql://root:secret@127.0.0.1:{port}/x", tmp_path).splitlines()
+
+        assert "Connection refused" in cause
+        assert said == f"The database at mysql://root:***@127.0.0.1:{port}/x cannot be used; the line above tells why."
+
+    def test_a_wrong_password(self, tmp_path: Path, mysql_server: int) -> None:
+        url = f"mysql://nobody:secret@127.0.0.1:{mysql_server}/x"
+
+        cause, said = self.refused_database(url, tmp_path).splitlines()
+
+        assert "Access denied" in cause
+        assert "secret" not in cause + said
+
+    def test_no_model_pack(self, tmp_path: Path) -> None:
+        said = refused("run", "--port", str(free_port()), "--state", str(tmp_path), MODEL_DIR=str(tmp_path))
+
+        assert said.startswith(f"there is no model card at {tmp_path}")
+        assert said.count("\n") == 1
+
+    def test_a_second_stack_on_the_same_folder(self, sqlite_stack: LocalStack) -> None:
+        said = refused("run", "--port", str(free_port()), "--state", str(sqlite_stack.state))
+
+        assert said == (
+            f"Another local stack already uses {sqlite_stack.state}: "
+            "stop it first, or choose another folder with STATE=.\n"
+        )
+        assert HttpApi(sqlite_stack.port).get("/health").status == 200
+
+    @staticmethod
+    def refused_database(url: str, state: Path) -> str:
+        return refused("run", "--port", str(free_port()), "--state", str(state), DATABASE_URL=url)
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Undo that a shell lets what it starts in the background, and whatever that starts, ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+class TestEnds:
+    @pytest.mark.usefixtures("interruptible")
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    def test_a_signal_stops_everything(self, tmp_path: Path, number: signal.Signals) -> None:
+        with local_stack(tmp_path / "state") as running:
+            assert [child for child in running.children if "infra.moto_server" in child.command]
+
+            assert running.stop(number) == 0
+
+            assert running.left_behind() == []
+            assert "Traceback" not in running.log
+            with socket.create_server(("127.0.0.1", running.port)):
+                pass
+
+    def test_a_signal_stops_it_while_it_is_busy(self, tmp_path: Path) -> None:
+        with local_stack(tmp_path / "state") as running, socket.create_connection(("127.0.0.1", running.port)) as idle:
+            idle.sendall(b"POST /detect HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")
+
+            assert running.stop() == 0
+
+            assert running.left_behind() == []
+
+    def test_moto_does_not_outlive_a_stack_that_was_killed(self, tmp_path: Path) -> None:
+        with local_stack(tmp_path / "state") as running:
+            assert running.stop(signal.SIGKILL) == -signal.SIGKILL
+
+            end = time.monotonic() + MAX_ORPHAN_SECONDS
+            while running.left_behind() and time.monotonic() < end:
+                time.sleep(0.05)
+            assert running.left_behind() == []
+
+    def test_a_stack_starts_again_after_it_was_killed(self, tmp_path: Path) -> None:
+        with local_stack(tmp_path / "state") as killed:
+            token = HttpApi(killed.port).added(pictures.drawing(), "Ada")
+            killed.stop(signal.SIGKILL)
+
+        with local_stack(tmp_path / "state") as running:
+            assert tokens(HttpApi(running.port).search_picture(pictures.drawing())) == [token]
+
+
+class TestState:
+    def test_a_second_start_finds_the_faces_of_the_first(self, tmp_path: Path) -> None:
+        with local_stack(tmp_path / "state") as first:
+            api = HttpApi(first.port)
+            ada, removed = api.added(pictures.drawing(), "Ada"), api.added(pictures.astronaut(), "Eileen")
+            temporary = api.token(pictures.drawing())
+            api.remove(removed)
+
+        with local_stack(tmp_path / "state") as second:
+            api = HttpApi(second.port)
+
+            assert api.get("/info").body["faces"] == 1
+            assert names(api.search_picture(pictures.drawing())) == ["Ada"]
+            # What was only detected is gone; who is in the face set needs no temporary entry to be renamed.
+            assert api.get("/search", face_token=temporary, threshold="0.65").status == 404
+            assert api.add(ada, face_name="Ada Lovelace")["face_neme"] == "Ada Lovelace"
+            assert api.get("/search", face_token=ada, threshold="0.65").status == 200
+            api.remove(ada)
+
+        with local_stack(tmp_path / "state") as third:
+            assert HttpApi(third.port).get("/info").body["faces"] == 0
+        assert list((tmp_path / "state" / "crops").iterdir()) == []
+
+    def test_a_second_start_has_the_crops_of_the_first(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        with local_stack(tmp_path / "state") as first:
+            HttpApi(first.port).added(pictures.drawing(), "Ada")
+        [crop] = (tmp_path / "state" / "crops").glob("*.jpg")
+
+        monkeypatch.chdir(ROOT)
+        with mock.patch.dict(os.environ, environment(), clear=True), stack(tmp_path / "state", free_port()) as settings:
+            s3 = aws.client("s3")
+            [key] = [item["Key"] for item in s3.list_objects_v2(Bucket=settings.crops_bucket)["Contents"]]
+            kept = s3.get_object(Bucket=settings.crops_bucket, Key=key)
+
+        assert key == f"faces/{crop.name}"
+        assert kept["Body"].read() == crop.read_bytes()
+        assert kept["ContentType"] == "image/jpeg"
+        assert len(kept["Metadata"]["landmarks"].split(",")) == 10
+
+    def test_the_picture_to_try_it_with_shows_a_face(self, sqlite_stack: LocalStack, sqlite_api: HttpApi) -> None:
+        picture = sqlite_stack.state / "sample.jpg"
+
+        assert f"curl -F image_file=@{picture} http://localhost:{sqlite_stack.port}/detect" in sqlite_stack.log
+        assert len(sqlite_api.detect(picture.read_bytes())) == 1
+
+    def test_a_proxy_is_not_asked_for_what_is_on_this_machine(self, tmp_path: Path) -> None:
+        proxy = f"http://127.0.0.1:{free_port()}"
+
+        with local_stack(tmp_path / "state", HTTP_PROXY=proxy, HTTPS_PROXY=proxy, http_proxy=proxy) as running:
+            assert len(HttpApi(running.port).detect(pictures.drawing())) == 1
+
+    def test_the_log_shows_neither_names_nor_tokens(self, sqlite_stack: LocalStack, sqlite_api: HttpApi) -> None:
+        token = sqlite_api.added(pictures.drawing(), "Ada-Lovelace")
+        sqlite_api.search(token)
+
+        assert "GET /addface 200" in sqlite_stack.log
+        assert "Lovelace" not in sqlite_stack.log
+        assert token not in sqlite_stack.log
+
+
+@pytest.fixture
+def moto_port() -> Iterator[int]:
+    """The port that `chalice local` expects, for one test at a time on this machine."""
+    with Path(tempfile.gettempdir(), f"face-search-port-{MOTO_PORT}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            socket.create_server(("127.0.0.1", MOTO_PORT)).close()
+        except OSError:
+            pytest.fail(f"port {MOTO_PORT}, which .chalice/config.json names, is taken: is `make stack` running?")
+        yield MOTO_PORT
+
+
+class TestChaliceLocal:
+    def test_chalice_local_serves_what_the_stack_holds(self, moto_port: int, tmp_path: Path) -> None:
+        with local_stack(tmp_path / "state", "stack") as running:
+            database_url = f"sqlite:///{tmp_path / 'state' / 'face_set.sqlite'}"
+            assert f"terminal: DATABASE_URL={database_url} .venv/bin/chalice local --stage local\n" in running.log
+            said = refused("stack", "--state", str(tmp_path / "another"))
+            assert said.startswith(f"Port {moto_port} is taken by another program, or not allowed: ")
+
+            with chalice_local(tmp_path, database_url) as api:
+                token = api.added(pictures.drawing(), "Ada")
+                assert tokens(api.search_picture(pictures.drawing())) == [token]
+                assert api.get("/search", face_token="no").status == 400
+        assert len(list((tmp_path / "state" / "crops").glob("*.jpg"))) == 1

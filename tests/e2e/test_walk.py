@@ -1,0 +1,20 @@
+"""Faces from detection to removal, over HTTP, against the stack that `make run` starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.http_api import HttpApi
+from tests.e2e.walk import Walk
+
+
+class TestOnSqlite(Walk):
+    @pytest.fixture
+    def api(self, sqlite_api: HttpApi) -> HttpApi:
+        return sqlite_api
+
+
+class TestOnMysql(Walk):
+    @pytest.fixture
+    def api(self, mysql_api: HttpApi) -> HttpApi:
+        return mysql_api
