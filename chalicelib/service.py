@@ -108,7 +108,7 @@ class FaceService:
         embeddings = self._embedder.embed(image, [face.landmarks for face in faces])
         saved = [SavedFace(new_token(), f"{uuid.uuid4()}.jpg", face) for face in faces]
         if saved:
-            self._crops.save_temporary([_crop(image, face) for face in saved])
+            self._crops.save_temporary([as_crop(image, face) for face in saved])
             expires_at = self._tokens.expiry()
             self._tokens.save(
                 [
@@ -139,7 +139,8 @@ class FaceService:
             log.warning("a crop without a row could not be deleted; reconcile will")
 
 
-def _crop(image: Image, face: SavedFace) -> Crop:
+def as_crop(image: Image, face: SavedFace) -> Crop:
+    """Cut a face out of its image, with its landmarks in the crop's pixels."""
     jpeg, part, scale = images.crop(image, face.detected.box)
     # Pixel centres: x covers [x - 0.5, x + 0.5) in the image and in the crop.
     corner = np.array([part.left, part.top], np.float32)

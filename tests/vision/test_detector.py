@@ -10,11 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
+from chalicelib import images
+from chalicelib.errors import ServiceError
 from chalicelib.faces import DetectedFace, Image
 from chalicelib.vision.pyramid import Pyramid
 from infra import sample_face
 from tests.packs import SHARED_FACES, detector
-from tests.pictures import astronaut, cat, read, scaled
+from tests.pictures import astronaut, cat, jpeg, read, scaled
 
 needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces beside the project are absent")
 
@@ -114,6 +116,23 @@ def test_results_do_not_change_with_thread_timing() -> None:
         together = list(pool.map(detector().detect, pictures))
 
     assert all(_same(a, b) for a, b in zip(alone, together, strict=True))
+
+
+def test_one_bad_picture_never_affects_another() -> None:
+    good, broken = jpeg(astronaut()), jpeg(astronaut())[:20_000]
+    alone = detector().detect(images.decode(good))
+
+    def visit(number: int) -> list[DetectedFace] | None:
+        try:
+            return detector().detect(images.decode(broken if number % 2 else good))
+        except ServiceError:
+            return None
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(visit, range(24)))
+
+    assert all(result is None for result in results[1::2])
+    assert all(result is not None and _same(alone, result) for result in results[::2])
 
 
 @needs_shared
