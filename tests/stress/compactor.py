@@ -1,0 +1,39 @@
+"""Compacts all the time."""
+
+from __future__ import annotations
+
+import time
+
+from chalicelib.errors import ServiceError
+from chalicelib.gallery import snapshot
+from chalicelib.stores.database import connect
+from chalicelib.stores.face_set import FaceSet
+from tests.stress import conditions
+from tests.stress.plan import Plan
+from tests.stress.report import COMPACTIONS, OVERTAKEN, REFUSED, REFUSED_RUNS, Report
+
+LONGEST_PAUSE_SECONDS = 0.1
+
+
+def compact(plan: Plan, name: str) -> None:
+    """What a compactor does until it is killed. """
+    conditions.shrink_constants()
+    random = plan.random(name)
+    conditions.delay_statements(random)
+    report = Report(plan.folder, name)
+    conditions.take_naps(plan.random(f"{name} naps"), report, every=3, longest=3)
+    database = connect(plan.url)
+    face_set, segments = FaceSet(database), conditions.SlowWrites(database, random)
+    while True:
+        plan.check_time()
+        try:
+            version = snapshot.compact(face_set, segments)
+            if version is not None:
+                report.count(COMPACTIONS)
+            else:
+                report.count(OVERTAKEN if segments.claimed else REFUSED_RUNS)
+        except ServiceError as error:
+            if error.status != 503:
+                raise
+            report.count(REFUSED)
+        time.sleep(random.uniform(0, LONGEST_PAUSE_SECONDS))

@@ -1,0 +1,138 @@
+"""What makes rare things frequent: small constants, statements that are late, processes that freeze for a while."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType, ModuleType
+
+from chalicelib.gallery import codes, memory_gallery, snapshot
+from chalicelib.stores import face_set, segments
+from chalicelib.stores.database import Database
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.segments import Run, Segment, SegmentStore
+from tests.stress.report import NAPS, Report
+
+_LEASE_SECONDS = 1
+_CONSTANTS: tuple[tuple[ModuleType, str, int], ...] = (
+    (snapshot, "SEGMENT_IDS", 64),
+    (snapshot, "CHANGES_PER_STEP", 50),
+    (snapshot, "CHANGES_KEPT", 40),
+    (segments, "SEGMENTS_PER_READ", 8),
+    (segments, "LEASE_SECONDS", _LEASE_SECONDS),
+    (face_set, "MAX_CHANGES_PER_PRUNING", 25),
+    (face_set, "MAX_CHANGES_PER_POLL", 16),
+    (memory_gallery, "MAX_CHANGES_PER_POLL", 16),
+    (face_set, "MAX_IDS_PER_STATEMENT", 50),
+    (memory_gallery, "MAX_IDS_PER_STATEMENT", 50),
+    (codes, "BLOCK_FACES", 64),
+    (codes, "FIRST_CAPACITY", 8),
+)
+_LATE = 0.03
+_LONGEST_DELAY_SECONDS = 0.008
+_SLOW_LOADS = 0.3
+_LONGEST_LOAD_DELAY_SECONDS = 0.05
+_SLOW_REPLACEMENTS = 0.005
+_SLOW_STATEMENTS = 0.02
+
+
+def shrink_constants() -> None:
+    """For the whole process: pruned logs, several steps, polls, statements and blocks after some dozens of changes."""
+    for module, name, value in _CONSTANTS:
+        assert hasattr(module, name)
+        setattr(module, name, value)
+    FaceSet.changes_since.__defaults__ = (face_set.MAX_CHANGES_PER_POLL,)
+
+
+def delay_statements(chance: random.Random) -> None:
+    """For the whole process: some statements and some answers come late, so that others get in between."""
+    statement = Database.statement
+
+    @contextmanager
+    def late(database: Database, sql: str) -> Iterator[str]:
+        wait()
+        with statement(database, sql) as dialect_sql:
+            yield dialect_sql
+        wait()
+
+    def wait() -> None:
+        if chance.random() < _LATE:
+            time.sleep(chance.uniform(0, _LONGEST_DELAY_SECONDS))
+
+    setattr(Database, "statement", late)  # noqa: B010 - the type checker forbids the assignment
+
+
+def take_naps(chance: random.Random, report: Report, *, every: float, longest: float) -> None:
+    """Stop now and then wherever the process is, as a container does that is frozen between requests. In seconds.
+
+    Parameters
+    ----------
+    every
+        The mean time between naps.
+    longest
+        The longest nap.
+    """
+
+    def nap(_signal: int, _frame: FrameType | None) -> None:
+        report.count(NAPS)
+        time.sleep(chance.uniform(0, longest))
+        set_alarm()
+
+    def set_alarm() -> None:
+        signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.1, 2) * every)
+
+    signal.signal(signal.SIGALRM, nap)
+    set_alarm()
+
+
+class SlowLoads(SegmentStore):
+    """Some loads take their time around the look at the version. Tells of every load but the first, which all need."""
+
+    def __init__(
+        self, database: Database, chance: random.Random, first: Callable[[], None], again: Callable[[], None]
+    ) -> None:
+        super().__init__(database)
+        self._chance = chance
+        self._next = first
+        self._again = again
+
+    def version(self) -> int:
+        self._next()
+        self._next = self._again
+        self._dawdle()
+        version = super().version()
+        self._dawdle()
+        return version
+
+    def _dawdle(self) -> None:
+        if self._chance.random() < _SLOW_LOADS:
+            time.sleep(self._chance.uniform(0, _LONGEST_LOAD_DELAY_SECONDS))
+
+
+class SlowWrites(SegmentStore):
+    """Some compactions hesitate before a write for longer than their lease, and are overtaken."""
+
+    def __init__(self, database: Database, chance: random.Random) -> None:
+        super().__init__(database)
+        self._chance = chance
+        self.claimed = False
+
+    def claim(self) -> Run | None:
+        run = super().claim()
+        self.claimed = run is not None
+        return run
+
+    def replace(self, run: Run, number: int, segments: Sequence[Segment]) -> bool:
+        self._hesitate(_SLOW_REPLACEMENTS)
+        return super().replace(run, number, segments)
+
+    def state(self, run: Run, version: int) -> bool:
+        self._hesitate(_SLOW_STATEMENTS)
+        return super().state(run, version)
+
+    def _hesitate(self, how_often: float) -> None:
+        if self._chance.random() < how_often:
+            time.sleep(self._chance.uniform(1, 2.5) * _LEASE_SECONDS)

@@ -1,0 +1,130 @@
+"""Whether all agree once nothing changes any more: rows, journals, log, segments, galleries."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from chalicelib.gallery import snapshot
+from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.stores.database import Database, connect
+from chalicelib.stores.face_set import FaceSet, Operation
+from chalicelib.stores.segments import SegmentStore
+from tests.embeddings import MODEL
+from tests.oracle import brute_force
+from tests.stress import conditions
+from tests.stress.galleries import ids_of, new_gallery
+from tests.stress.journal import Fate, Ledger
+from tests.stress.numbered_faces import embedding, token
+from tests.stress.plan import Plan
+from tests.stress.report import GALLERY, LOG, LOST, PHANTOM, SEARCHES, SEGMENT, Report
+
+PROBES = 48
+THRESHOLDS = (0.0, 0.3, 0.65, 0.9, 100.0)
+LIMITS = (1, 10, 100_000)
+
+
+def check_all(plan: Plan, name: str) -> None:
+    """What is done when the writers, the readers and the compactors are gone."""
+    conditions.shrink_constants()
+    report = Report(plan.folder, name)
+    database = connect(plan.url)
+    face_set = FaceSet(database)
+    ledger = Ledger([plan.journal(writer) for writer in range(plan.writers)])
+    ledger.read()
+    _wait_for_transactions(database)
+    _check_rows(database, ledger, report)
+    _check_log(database, ledger, report)
+
+    setattr(snapshot, "CHANGES_KEPT", 0)  # noqa: B010 - imported there, so the type checker forbids the assignment
+    segments = SegmentStore(database)
+    while snapshot.compact(face_set, segments) is None:  # the killed one's lease must run out
+        plan.check_time()
+        time.sleep(0.1)
+    _check_segments(database, report)
+    random = plan.random(name)
+    numbers = [random.randrange(len(ledger.fates())) for _ in range(PROBES)]
+    check_galleries({"new": new_gallery(database, plan.fault, random, report)}, face_set, numbers, report)
+
+
+def check_galleries(
+    galleries: Mapping[str, MemoryGallery], face_set: FaceSet, numbers: Sequence[int], report: Report
+) -> None:
+    """Compare galleries with the rows, and what they find for some faces with brute force over the rows."""
+    expected_ids = sorted(row.id for row in face_set.vectors(0, 2**62))
+    for i, number in enumerate(numbers):
+        probe, threshold, limit = embedding(number), THRESHOLDS[i % len(THRESHOLDS)], LIMITS[i % len(LIMITS)]
+        expected = brute_force(face_set, MODEL, probe, threshold, limit)
+        for name, gallery in galleries.items():
+            if gallery.search(probe, threshold, limit) != expected:
+                report.fail(GALLERY, name, f"finds others than brute force: face {number}, {threshold}, {limit}")
+            report.count(SEARCHES)
+    for name, gallery in galleries.items():
+        ids = ids_of(gallery)
+        if ids != expected_ids:
+            missing, extra = set(expected_ids) - set(ids), set(ids) - set(expected_ids)
+            report.fail(GALLERY, name, f"{len(ids)} ids, lacks {sorted(missing)[:9]}, has {sorted(extra)[:9]} too many")
+
+
+def _wait_for_transactions(database: Database) -> None:
+    """A server may still be committing what a killed client has asked for; it holds the counter until then."""
+    database.write(lambda t: t.query("SELECT version FROM face_set_version WHERE id = 1 FOR UPDATE"))
+
+
+def _check_rows(database: Database, ledger: Ledger, report: Report) -> None:
+    rows = database.read("SELECT face_token, face_name, embedding FROM face_set")
+    there = {int(row[0]): row for row in rows}
+    fates = ledger.fates()
+    for number in ledger.with_fate(Fate.THERE):
+        if number not in there:
+            report.fail(LOST, number, "has no row")
+    for number, (found_token, name, data) in there.items():
+        if number >= len(fates) or fates[number] in {Fate.NEVER, Fate.GONE}:
+            report.fail(PHANTOM, number, "has a row")
+        if (found_token, name, data) != (token(number), f"name {number}", embedding(number).astype("<f4").tobytes()):
+            report.fail(LOST, number, "its row is not what was added")
+    for numbers in ledger.together:
+        adding = [number for number in numbers if fates[number] == Fate.ADDING]
+        if 0 < len(there.keys() & set(adding)) < len(adding):
+            report.fail(LOST, numbers, "were added in part")
+
+    changes = 0
+    for number, fate in enumerate(fates.tolist()):
+        if fate in {Fate.ADDING, Fate.THERE}:
+            changes += number in there
+        elif fate in {Fate.REMOVING, Fate.GONE}:
+            changes += 1 if number in there else 2
+    version = FaceSet(database).version()
+    if version != changes:
+        report.fail(LOG, "version", f"{version} for {changes} changes")
+
+
+def _check_log(database: Database, ledger: Ledger, report: Report) -> None:
+    [(version, pruned)] = database.read("SELECT version, pruned_version FROM face_set_version")
+    log = sorted(database.read("SELECT version, op, face_id FROM face_set_change"))
+    if [entry[0] for entry in log] != list(range(pruned + 1, version + 1)):
+        report.fail(LOG, "versions", f"not those from {pruned + 1} to {version}")
+    there = {row[0] for row in database.read("SELECT id FROM face_set")}
+    removed: set[int] = set()
+    added: set[int] = set()
+    # Backwards: what is removed later need not be there now.
+    for number, operation, face_id in reversed(log):
+        known = removed if operation == Operation.REMOVE else added
+        wrong = face_id in known or face_id in added
+        wrong |= face_id in there if operation == Operation.REMOVE else face_id not in there | removed
+        known.add(face_id)
+        if wrong:
+            report.fail(LOG, number, f"operation {operation} on face id {face_id}")
+
+
+def _check_segments(database: Database, report: Report) -> None:
+    """Compacted to the end, they hold every face once and nothing of those that were removed."""
+    rows = database.read("SELECT number, ids, codes FROM face_set_segment")
+    ids = [face_id for _, data, _ in rows for face_id in np.frombuffer(data, "<i8").tolist()]
+    there = sorted(row[0] for row in database.read("SELECT id FROM face_set"))
+    if sorted(ids) != there:
+        report.fail(SEGMENT, "ids", f"{len(ids)} of {len(there)}, {len(set(ids) - set(there))} of them removed faces'")
+    if any(len(codes) != len(data) // 8 * 128 for _, data, codes in rows):
+        report.fail(SEGMENT, "codes", "more or fewer than ids")

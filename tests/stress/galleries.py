@@ -1,0 +1,71 @@
+"""The galleries that the processes search in, sound ones and ones that are broken on purpose."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+
+from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.stores.database import Database
+from chalicelib.stores.embedding_bytes import from_bytes
+from chalicelib.stores.face_set import MAX_CHANGES_PER_POLL, Change, FaceSet, Operation
+from tests.embeddings import MODEL
+from tests.stress.conditions import SlowLoads
+from tests.stress.numbered_faces import DIMENSION
+from tests.stress.plan import Fault
+from tests.stress.report import COLD_LOADS, RELOADS, Report
+
+
+def new_gallery(database: Database, fault: Fault, chance: random.Random, report: Report) -> MemoryGallery:
+    """Return one as a new container has it."""
+    segments = SlowLoads(database, chance, lambda: report.count(COLD_LOADS), lambda: report.count(RELOADS))
+    return MemoryGallery(_BROKEN.get(fault, FaceSet)(database), segments, MODEL, DIMENSION)
+
+
+def ids_of(gallery: MemoryGallery) -> list[int]:
+    """Return the ids whose codes a gallery holds, in ascending order; one that it holds twice comes twice."""
+    blocks = gallery._codes._blocks
+    ids = np.concatenate([np.zeros(0, np.int64), *(block.ids[: block.count] for block in blocks)])
+    return sorted(ids.tolist())
+
+
+class _FollowingIds(FaceSet):
+    """Takes the rows above the highest id it has seen for the new ones."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self._highest = 0
+
+    def changes_since(self, version: int, limit: int = MAX_CHANGES_PER_POLL) -> list[Change] | None:
+        rows = self._database.read(
+            "SELECT id, embedding_id, embedding FROM face_set WHERE id > ? ORDER BY id LIMIT ?", (self._highest, limit)
+        )
+        changes = super().changes_since(version, limit)
+        if not changes:
+            return changes
+        self._highest = max([self._highest, *(row[0] for row in rows)])
+        first = changes[0].version
+        added = [Change(first, Operation.ADD, row[0], row[1], from_bytes(row[2])) for row in rows]
+        return added + [_silent(change) if change.operation is Operation.ADD else change for change in changes]
+
+
+class _SkippingAdditions(FaceSet):
+    def changes_since(self, version: int, limit: int = MAX_CHANGES_PER_POLL) -> list[Change] | None:
+        changes = super().changes_since(version, limit)
+        return changes and [_silent(change) if _skipped(change) else change for change in changes]
+
+
+def _skipped(change: Change) -> bool:
+    return change.operation is Operation.ADD and change.face_id % 10 == 0
+
+
+def _silent(change: Change) -> Change:
+    """Return a change that tells a gallery nothing."""
+    return change._replace(operation=Operation.ADD, embedding_id=None, embedding=None)
+
+
+_BROKEN: dict[Fault, type[FaceSet]] = {
+    Fault.FOLLOWS_IDS: _FollowingIds,
+    Fault.SKIPS_ADDITIONS: _SkippingAdditions,
+}

@@ -1,0 +1,133 @@
+"""What each writer is about to do and has done, on record for everyone and whatever becomes of the writer.
+
+A line states an intent before anything is done about it; `done` follows when it was answered. After a writer is killed
+its last intent is in doubt: it may have been carried out or not. All else is certain.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from enum import Enum, IntEnum
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Operation(Enum):
+    ADD = "add"
+    REMOVE = "remove"
+    # The transaction is rolled back at its end.
+    UNDONE_ADD = "undone-add"
+    UNDONE_REMOVE = "undone-remove"
+
+
+class Fate(IntEnum):
+    """What is known of a face. It only ever rises: a face that is removed never comes back."""
+
+    NEVER = 0
+    ADDING = 1
+    THERE = 2
+    REMOVING = 3
+    GONE = 4
+
+
+Fates = NDArray[np.int8]
+
+_DONE = "done"
+# A line without it was cut short by a kill.
+_END = ";"
+_INTENDED = {Operation.ADD: Fate.ADDING, Operation.REMOVE: Fate.REMOVING}
+_ANSWERED = {Operation.ADD: Fate.THERE, Operation.REMOVE: Fate.GONE}
+
+
+class Intent(NamedTuple):
+    operation: Operation
+    numbers: tuple[int, ...]
+
+
+class Journal:
+    """One writer's own. Each line is in the system's hands when the call returns, so a kill does not lose it."""
+
+    def __init__(self, file: Path) -> None:
+        whole = not file.exists() or file.read_bytes()[-1:] in {b"", b"\n"}
+        self._descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        if not whole:
+            os.write(self._descriptor, b"\n")
+
+    def intend(self, operation: Operation, numbers: Sequence[int]) -> None:
+        self._write(" ".join([operation.value, *map(str, numbers)]))
+
+    def done(self) -> None:
+        self._write(_DONE)
+
+    def _write(self, line: str) -> None:
+        os.write(self._descriptor, f"{line}{_END}\n".encode())
+
+
+class Ledger:
+    """What some journals say, as far as they were read."""
+
+    def __init__(self, files: Sequence[Path]) -> None:
+        self._files = list(files)
+        self._read = [0] * len(self._files)
+        self._fates: Fates = np.zeros(256, np.int8)
+        self._count = 0
+        # Of each journal: what is begun and not done.
+        self.open: list[Intent | None] = [None] * len(self._files)
+        # Additions of several faces in one transaction.
+        self.together: list[tuple[int, ...]] = []
+        self.answered = 0
+        self.undone = 0
+
+    def read(self) -> list[int]:
+        """Take up what was written meanwhile; return the faces that it is about."""
+        mentioned: list[int] = []
+        for index, file in enumerate(self._files):
+            for line in self._new_lines(index, file):
+                mentioned += self._take(index, line)
+        return mentioned
+
+    def fates(self) -> Fates:
+        """Return a copy: the fate of each face from 0 to the highest that was mentioned."""
+        return self._fates[: self._count].copy()
+
+    def with_fate(self, fate: Fate) -> list[int]:
+        return np.flatnonzero(self._fates[: self._count] == fate).tolist()
+
+    def _new_lines(self, index: int, file: Path) -> list[str]:
+        try:
+            with file.open("rb") as journal:
+                journal.seek(self._read[index])
+                data = journal.read()
+        except FileNotFoundError:
+            return []
+        data = data[: data.rfind(b"\n") + 1]
+        self._read[index] += len(data)
+        return [line.removesuffix(_END) for line in data.decode().splitlines() if line.endswith(_END)]
+
+    def _take(self, index: int, line: str) -> tuple[int, ...]:
+        if line == _DONE:
+            intent, self.open[index] = self.open[index], None
+            assert intent is not None
+            if intent.operation in _ANSWERED:
+                self._raise(intent.numbers, _ANSWERED[intent.operation])
+                self.answered += len(intent.numbers)
+            else:
+                self.undone += 1
+            return intent.numbers
+        operation, *numbers = line.split()
+        intent = self.open[index] = Intent(Operation(operation), tuple(map(int, numbers)))
+        if intent.operation is Operation.ADD and len(numbers) > 1:
+            self.together.append(intent.numbers)
+        self._raise(intent.numbers, _INTENDED.get(intent.operation, Fate.NEVER))
+        return intent.numbers
+
+    def _raise(self, numbers: tuple[int, ...], fate: Fate) -> None:
+        self._count = max(self._count, *(number + 1 for number in numbers))
+        while self._count > len(self._fates):
+            self._fates = np.concatenate([self._fates, np.zeros_like(self._fates)])
+        for number in numbers:
+            self._fates[number] = max(self._fates[number], fate)

@@ -1,0 +1,57 @@
+"""The faces of a run: all that there is to know of one follows from its number, so that anyone can look for it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib.faces import TOKEN_LENGTH, Embedding, KnownFace
+from tests.embeddings import MODEL, unit_vectors
+
+DIMENSION = 128
+PEOPLE = 40
+# Faces of a few sizes, so that galleries have blocks of several scales.
+_FACTORS = (1.0, 1.0, 1.0, 0.4, 2.5)
+_TWIN_EVERY = 16
+
+
+def face(number: int) -> KnownFace:
+    return KnownFace(token(number), f"name {number}", embedding(number), MODEL, f"{number}.jpg")
+
+
+def token(number: int) -> str:
+    return f"{number:0{TOKEN_LENGTH}d}"
+
+
+@cache
+def embedding(number: int) -> Embedding:
+    """Return a face of one of some people, 0.1 to 1.2 from the others of that person; every 16th is another's twin."""
+    if number % _TWIN_EVERY == _TWIN_EVERY - 1:
+        return embedding(number // 2)
+    random = np.random.default_rng(number)
+    spread = random.standard_normal(DIMENSION)
+    spread *= random.uniform(0.05, 0.6) / np.linalg.norm(spread)
+    factor = _FACTORS[random.integers(len(_FACTORS))]
+    return np.asarray(factor * (_people()[random.integers(PEOPLE)] + spread), np.float32)
+
+
+class Embeddings:
+    """The embeddings of the faces from 0 on, as many as were asked for so far."""
+
+    def __init__(self) -> None:
+        self._known: NDArray[np.float64] = np.zeros((0, DIMENSION))
+
+    def distances(self, probe: Embedding, count: int) -> NDArray[np.float64]:
+        """Return how far the faces 0 to `count` - 1 are from a probe."""
+        if count > len(self._known):
+            new = [embedding(number) for number in range(len(self._known), count)]
+            self._known = np.concatenate([self._known, np.array(new, np.float64)])
+        distances: NDArray[np.float64] = np.sqrt(np.sum((self._known[:count] - probe.astype(np.float64)) ** 2, axis=1))
+        return distances
+
+
+@cache
+def _people() -> NDArray[np.float32]:
+    return unit_vectors(PEOPLE)

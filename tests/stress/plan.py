@@ -1,0 +1,61 @@
+"""What one run is to do; every process of it gets the same plan."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import time
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+
+class Fault(Enum):
+    """What is broken on purpose, to see that it is found."""
+
+    NONE = "none"
+    FOLLOWS_IDS = "galleries take the rows above the highest id they know for the new ones"
+    SKIPS_ADDITIONS = "galleries miss every tenth addition"
+    KEEPS_ROLLBACKS = "every fifth transaction that is to be rolled back is committed"
+    FORGETS_CHANGES = "every tenth change is rolled back after its answer"
+
+
+class TimeIsUpError(Exception):
+    """The run takes too long, or has lost the process that started it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`ends_at` is in seconds since 1970; `changes` is how many additions and removals of a face are to be answered."""
+
+    url: str
+    folder: Path
+    changes: int
+    seed: int
+    writers: int
+    readers: int
+    compactors: int
+    ends_at: float
+    fault: Fault = Fault.NONE
+
+    @property
+    def stop(self) -> Path:
+        """The file that is there once all changes are made."""
+        return self.folder / "stop"
+
+    def journal(self, writer: int) -> Path:
+        return self.folder / f"journal-{writer}"
+
+    def quota(self, writer: int) -> int:
+        """How many changes a writer is to make."""
+        return self.changes // self.writers + (writer < self.changes % self.writers)
+
+    def random(self, process: str) -> random.Random:
+        """Other numbers for every process, and for each of those that follow one another under a name."""
+        return random.Random(f"{self.seed} {process} {time.time_ns()}")
+
+    def check_time(self) -> None:
+        """Raise TimeIsUpError where a process would otherwise go on for ever."""
+        parent = multiprocessing.parent_process()
+        if time.time() > self.ends_at or (parent is not None and not parent.is_alive()):
+            raise TimeIsUpError

@@ -1,0 +1,137 @@
+"""What the processes of a run counted and found wrong, on record even when they are killed."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+# What must stay 0, and is counted in faces.
+LOST = "lost"
+PHANTOM = "phantom"
+# What must stay 0, and is counted in cases.
+OWN_WRITE = "read-your-writes failures"
+ANSWER = "wrong answers"
+DISTANCE = "wrong distances or orders"
+GALLERY = "galleries unlike the rows"
+LOG = "faults of the log"
+SEGMENT = "faults of the segments"
+PROCESS = "failed processes"
+FAILURES = (LOST, PHANTOM, OWN_WRITE, ANSWER, DISTANCE, GALLERY, LOG, SEGMENT, PROCESS)
+
+CHANGES = "changes answered"
+ROLLBACKS = "rollbacks"
+WRITER_KILLS = "writers killed"
+IN_DOUBT = "changes left in doubt"
+TOOK_PLACE = "of those repeated, had taken place"
+COMPACTOR_KILLS = "compactions killed"
+COMPACTIONS = "compactions"
+REFUSED_RUNS = "compactions while another held the lease"
+OVERTAKEN = "compactions stopped by a later one"
+NAPS = "processes frozen for a while"
+SEARCHES = "searches checked"
+OWN_SEARCHES = "own writes looked for"
+COLD_LOADS = "cold loads"
+RELOADS = "reloads behind the pruned log"
+REFUSED = "answers 503, repeated"
+COUNTS = (
+    CHANGES,
+    ROLLBACKS,
+    WRITER_KILLS,
+    IN_DOUBT,
+    TOOK_PLACE,
+    COMPACTOR_KILLS,
+    COMPACTIONS,
+    REFUSED_RUNS,
+    OVERTAKEN,
+    NAPS,
+    SEARCHES,
+    OWN_SEARCHES,
+    COLD_LOADS,
+    RELOADS,
+    REFUSED,
+)
+
+
+class Entry(NamedTuple):
+    process: str
+    kind: str
+    amount: int
+    subject: str
+    detail: str
+
+
+class Report:
+    """One process's."""
+
+    def __init__(self, folder: Path, process: str) -> None:
+        self._descriptor = os.open(folder / f"report-{process}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def count(self, kind: str, amount: int = 1) -> None:
+        self._write(kind, amount)
+
+    def fail(self, kind: str, subject: object, detail: str) -> None:
+        self._write(kind, 1, str(subject), detail)
+
+    def _write(self, kind: str, amount: int, subject: str = "", detail: str = "") -> None:
+        # The line break comes first: a line that a kill cut short does not spoil the next one.
+        os.write(self._descriptor, "\t".join(["\n" + kind, str(amount), subject, detail, "."]).encode())
+
+
+class Figures(NamedTuple):
+    """What a run came to."""
+
+    counts: dict[str, int]
+    faults: dict[str, int]
+    details: list[str]
+    seconds: float
+
+    @property
+    def changes(self) -> int:
+        return self.counts[CHANGES]
+
+    @property
+    def searches(self) -> int:
+        return self.counts[SEARCHES]
+
+    @property
+    def kills(self) -> int:
+        return self.counts[WRITER_KILLS] + self.counts[COMPACTOR_KILLS]
+
+    @property
+    def rollbacks(self) -> int:
+        return self.counts[ROLLBACKS]
+
+    @property
+    def failures(self) -> int:
+        return sum(self.faults.values())
+
+    def table(self) -> str:
+        rows = [*self.counts.items(), *self.faults.items()]
+        lines = [f"{name:<42} {value:>8,}" for name, value in rows]
+        return "\n".join([*lines, f"{'seconds':<42} {self.seconds:>8.1f}", *self.details])
+
+
+def figures(folder: Path, seconds: float, most_details: int = 20) -> Figures:
+    entries = _entries(folder)
+    sums: Counter[str] = Counter()
+    for entry in entries:
+        sums[entry.kind] += entry.amount
+    for kind in (LOST, PHANTOM):
+        sums[kind] = len({entry.subject for entry in entries if entry.kind == kind})
+    details = [f"{e.kind}: {e.subject}: {e.detail} [{e.process}]" for e in entries if e.kind in FAILURES]
+    return Figures(
+        {kind: sums[kind] for kind in COUNTS}, {kind: sums[kind] for kind in FAILURES}, details[:most_details], seconds
+    )
+
+
+def _entries(folder: Path) -> list[Entry]:
+    found = []
+    for file in sorted(folder.glob("report-*")):
+        for line in file.read_text().splitlines():
+            fields = line.split("\t")
+            if len(fields) == 5 and fields[-1] == ".":
+                kind, amount, subject, detail, _ = fields
+                found.append(Entry(file.name.removeprefix("report-"), kind, int(amount), subject, detail))
+    return found

@@ -1,0 +1,181 @@
+"""Writers, readers and compactions in processes of their own, some of which are killed: is any change lost?
+
+`python -m tests.stress.run --url <database url> --changes 5000 --seed 1`; without a URL once for each dialect, in new
+databases. Exits with 1 when anything was lost, invented, or seen too late.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from chalicelib.stores.database import connect
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.schema import migrate
+from tests.stress.children import Children
+from tests.stress.compactor import compact
+from tests.stress.databases import new_mysql, new_sqlite
+from tests.stress.final_check import check_all
+from tests.stress.journal import Ledger
+from tests.stress.plan import Fault, Plan
+from tests.stress.reader import read
+from tests.stress.report import CHANGES, COMPACTOR_KILLS, PROCESS, WRITER_KILLS, Figures, Report, figures
+from tests.stress.writer import write
+
+# The mean number of answered changes between two kills.
+CHANGES_PER_WRITER_KILL = 60
+CHANGES_PER_COMPACTOR_KILL = 150
+LOOK_SECONDS = 0.01
+LONGEST_AIM_SECONDS = 0.03
+
+
+def run(
+    url: str,
+    *,
+    changes: int = 5_000,
+    seed: int = 1,
+    writers: int = 8,
+    readers: int = 4,
+    compactors: int = 2,
+    fault: Fault = Fault.NONE,
+    max_seconds: float = 900.0,
+) -> Figures:
+    """Run once on a database without faces, which is migrated and then filled.
+
+    Raises
+    ------
+    ValueError
+        When the database has known faces before.
+    """
+    started = time.time()
+    _prepare(url)
+    with TemporaryDirectory(prefix="face-search-stress-") as name:
+        folder = Path(name)
+        plan = Plan(url, folder, changes, seed, writers, readers, compactors, started + max_seconds, fault)
+        with Children() as children:
+            _Run(plan, children).to_the_end()
+        return figures(folder, time.time() - started)
+
+
+def _prepare(url: str) -> None:
+    database = connect(url)
+    migrate(database)
+    if FaceSet(database).version() > 0:
+        raise ValueError("the database is not empty")
+    database.close()
+
+
+@dataclass
+class _Kills:
+    """Kills one of a kind of processes whenever so many changes were answered, more or less."""
+
+    kind: str
+    every: int
+    counted_as: str
+    next: int = 0
+
+    def due(self, answered: int, chance: random.Random) -> bool:
+        if answered < self.next:
+            return False
+        first, self.next = self.next == 0, answered + chance.randint(1, 2 * self.every)
+        return not first
+
+
+class _Run:
+    def __init__(self, plan: Plan, children: Children) -> None:
+        self._plan = plan
+        self._children = children
+        self._report = Report(plan.folder, "run")
+        self._random = random.Random(plan.seed)
+        self._ledger = Ledger([plan.journal(writer) for writer in range(plan.writers)])
+
+    def to_the_end(self) -> None:
+        for i in range(self._plan.writers):
+            self._start(f"writer-{i}")
+        for i in range(self._plan.readers):
+            self._start(f"reader-{i}")
+        for i in range(self._plan.compactors):
+            self._start(f"compactor-{i}")
+        self._change()
+        self._plan.stop.touch()
+        self._wait_for("reader")
+        for name in self._children.running("compactor"):
+            self._children.kill(name)
+        self._start("final-check")
+        self._wait_for("final")
+        self._report.count(CHANGES, self._ledger.answered)
+
+    def _start(self, name: str) -> None:
+        kind, _, number = name.partition("-")
+        if kind == "writer":
+            self._children.start(name, write, self._plan, name, int(number))
+        else:
+            target = {"reader": read, "compactor": compact, "final": check_all}[kind]
+            self._children.start(name, target, self._plan, name)
+
+    def _change(self) -> None:
+        """Kill writers and compactors, and start others in their places, until all changes are made."""
+        kills = [
+            _Kills("writer", CHANGES_PER_WRITER_KILL, WRITER_KILLS),
+            _Kills("compactor", CHANGES_PER_COMPACTOR_KILL, COMPACTOR_KILLS),
+        ]
+        while self._children.running("writer"):
+            self._look()
+            for kill in kills:
+                if kill.due(self._ledger.answered, self._random):
+                    time.sleep(self._random.uniform(0, LONGEST_AIM_SECONDS))
+                    self._kill_one(kill)
+
+    def _kill_one(self, kill: _Kills) -> None:
+        self._look()
+        if names := self._children.running(kill.kind):
+            name = self._random.choice(names)
+            if self._children.kill(name):
+                self._report.count(kill.counted_as)
+                self._start(name)
+
+    def _wait_for(self, kind: str) -> None:
+        while self._children.running(kind):
+            self._look()
+
+    def _look(self) -> None:
+        time.sleep(LOOK_SECONDS)
+        self._ledger.read()
+        for name, code in self._children.ended().items():
+            if code:
+                self._report.fail(PROCESS, name, f"exit code {code}")
+        if time.time() > self._plan.ends_at:
+            self._report.fail(PROCESS, "run", "took too long")
+            for name in self._children.running(""):
+                self._children.kill(name)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.stress.run", description=__doc__)
+    parser.add_argument("--url", help="of a database without faces")
+    for option, default in {"changes": 5_000, "seed": 1, "writers": 8, "readers": 4}.items():
+        parser.add_argument(f"--{option}", type=int, default=default)
+    options = parser.parse_args()
+    with new_sqlite() as sqlite, new_mysql() as mysql:
+        failures = 0
+        for url in [options.url] if options.url else [sqlite, mysql]:
+            if url is None:
+                parser.exit(1, "there is no MySQL server on this machine\n")
+            failures += _run_and_print(url, options)
+    sys.exit(failures > 0)
+
+
+def _run_and_print(url: str, options: argparse.Namespace) -> int:
+    found = run(url, changes=options.changes, seed=options.seed, writers=options.writers, readers=options.readers)
+    sizes = f"seed {options.seed}, {options.writers} writers, {options.readers} readers"
+    sys.stdout.write(f"{url.partition(':')[0]}, {sizes}\n{found.table()}\n\n")
+    return found.failures
+
+
+if __name__ == "__main__":
+    main()
