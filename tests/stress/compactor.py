@@ -16,7 +16,7 @@ LONGEST_PAUSE_SECONDS = 0.1
 
 
 def compact(plan: Plan, name: str) -> None:
-    """What a compactor does until it is killed. """
+    """What a compactor does until it is killed."""
     conditions.shrink_constants()
     random = plan.random(name)
     conditions.delay_statements(random)
