@@ -75,7 +75,6 @@ class CodeBook:
     def __init__(self, dimension: int) -> None:
         self._dimension = dimension
         self._blocks: list[_Block] = []
-        self._open: dict[int, _Block] = {}
         self._highest_id = -1
 
     def __len__(self) -> int:
@@ -104,6 +103,7 @@ class CodeBook:
         """Erase faces, and their codes from memory; ids that are not here are passed over."""
         for block in self._blocks:
             block.remove(ids)
+        self._blocks = [block for block in self._blocks if block.count]
 
     def near(self, probe: NDArray[np.float64], threshold: float, most: int) -> Candidates:
         """Return every face that can be within `threshold` and among the `most` nearest ones.
@@ -135,16 +135,17 @@ class CodeBook:
         return Candidates(ids[order], lower[order], reach)
 
     def _open_block(self, exponent: int) -> _Block:
-        block = self._open.get(exponent)
-        if block is None or block.count == BLOCK_FACES:
-            block = _Block(exponent, self._dimension)
-            self._open[exponent] = block
-            self._blocks.append(block)
-        return block
+        """Return a block of this scale that has room; where faces were removed there is some."""
+        for block in self._blocks:
+            if block.exponent == exponent and block.count < BLOCK_FACES:
+                return block
+        self._blocks.append(_Block(exponent, self._dimension))
+        return self._blocks[-1]
 
 
 class _Block:
     def __init__(self, exponent: int, dimension: int) -> None:
+        self.exponent = exponent
         self._scale = _scale(exponent)
         self._residual = 0.0
         self.count = 0

@@ -31,7 +31,7 @@ _CONSTANTS: tuple[tuple[ModuleType, str, int], ...] = (
     (codes, "BLOCK_FACES", 64),
     (codes, "FIRST_CAPACITY", 8),
 )
-_LATE = 0.03
+_LATE = 0.05
 _LONGEST_DELAY_SECONDS = 0.008
 _SLOW_LOADS = 0.3
 _LONGEST_LOAD_DELAY_SECONDS = 0.05

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -17,7 +18,7 @@ from tests.stress.galleries import new_gallery
 from tests.stress.journal import Ledger
 from tests.stress.numbered_faces import Embeddings, embedding
 from tests.stress.plan import Plan
-from tests.stress.report import REFUSED, SEARCHES, Report
+from tests.stress.report import ENDLESS, REFUSED, SEARCHES, Report
 
 EVERYTHING = 100.0
 THRESHOLDS = (*(0.0, 0.3, 0.65, 0.9) * 5, EVERYTHING)
@@ -26,6 +27,7 @@ LAZY_SECONDS = 1.5
 # Pairs of searches between those of a gallery that is new.
 PAIRS_PER_NEW_GALLERY = 12
 PAUSE_SECONDS = 0.005
+LONGEST_SEARCH_SECONDS = 20
 
 
 def read(plan: Plan, name: str) -> None:
@@ -82,7 +84,9 @@ class _Reader:
             (embedding(number), self._random.choice(THRESHOLDS), self._random.choice(LIMITS)) for number in numbers
         ]
         searches = [pool.submit(gallery.search, *term) for term in terms]
-        wait(searches)
+        if wait(searches, timeout=LONGEST_SEARCH_SECONDS).not_done:
+            self._report.fail(ENDLESS, numbers, f"none after {LONGEST_SEARCH_SECONDS} s")
+            os._exit(1)  # the threads of the pool would be waited for
         self._recent.extend(self._ledger.read())
         after = self._ledger.fates()
         for (probe, threshold, limit), search in zip(terms, searches, strict=True):

@@ -14,11 +14,12 @@ PHANTOM = "phantom"
 OWN_WRITE = "read-your-writes failures"
 ANSWER = "wrong answers"
 DISTANCE = "wrong distances or orders"
+ENDLESS = "searches without an answer"
 GALLERY = "galleries unlike the rows"
 LOG = "faults of the log"
 SEGMENT = "faults of the segments"
 PROCESS = "failed processes"
-FAILURES = (LOST, PHANTOM, OWN_WRITE, ANSWER, DISTANCE, GALLERY, LOG, SEGMENT, PROCESS)
+FAILURES = (LOST, PHANTOM, OWN_WRITE, ANSWER, DISTANCE, ENDLESS, GALLERY, LOG, SEGMENT, PROCESS)
 
 CHANGES = "changes answered"
 ROLLBACKS = "rollbacks"

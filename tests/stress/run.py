@@ -31,7 +31,10 @@ from tests.stress.writer import write
 CHANGES_PER_WRITER_KILL = 60
 CHANGES_PER_COMPACTOR_KILL = 150
 LOOK_SECONDS = 0.01
-LONGEST_AIM_SECONDS = 0.03
+AIMED_KILLS = 0.8
+# Without any change, or for what follows the last one.
+LONGEST_STALL_SECONDS = 60.0
+LONGEST_AIM_SECONDS = 0.01
 
 
 def run(
@@ -93,6 +96,7 @@ class _Run:
         self._report = Report(plan.folder, "run")
         self._random = random.Random(plan.seed)
         self._ledger = Ledger([plan.journal(writer) for writer in range(plan.writers)])
+        self._stalls_at = plan.ends_at
 
     def to_the_end(self) -> None:
         for i in range(self._plan.writers):
@@ -127,30 +131,36 @@ class _Run:
         while self._children.running("writer"):
             self._look()
             for kill in kills:
-                if kill.due(self._ledger.answered, self._random):
-                    time.sleep(self._random.uniform(0, LONGEST_AIM_SECONDS))
+                if kill.due(self._ledger.answered, self._random) and self._children.running(kill.kind):
                     self._kill_one(kill)
 
     def _kill_one(self, kill: _Kills) -> None:
-        self._look()
-        if names := self._children.running(kill.kind):
-            name = self._random.choice(names)
-            if self._children.kill(name):
-                self._report.count(kill.counted_as)
-                self._start(name)
+        """Kill any one of them, or one that is in the midst of a change; at any moment then."""
+        victims = self._children.running(kill.kind)
+        if kill.kind == "writer" and self._random.random() < AIMED_KILLS:
+            self._ledger.read()
+            changing = [name for name in victims if self._ledger.open[int(name.removeprefix("writer-"))]]
+            victims = changing or victims
+        name = self._random.choice(victims)
+        time.sleep(self._random.uniform(0, LONGEST_AIM_SECONDS))
+        if self._children.kill(name):
+            self._report.count(kill.counted_as)
+            self._start(name)
 
     def _wait_for(self, kind: str) -> None:
+        self._stalls_at = time.time() + LONGEST_STALL_SECONDS
         while self._children.running(kind):
             self._look()
 
     def _look(self) -> None:
         time.sleep(LOOK_SECONDS)
-        self._ledger.read()
+        if self._ledger.read():
+            self._stalls_at = time.time() + LONGEST_STALL_SECONDS
         for name, code in self._children.ended().items():
             if code:
                 self._report.fail(PROCESS, name, f"exit code {code}")
-        if time.time() > self._plan.ends_at:
-            self._report.fail(PROCESS, "run", "took too long")
+        if time.time() > min(self._plan.ends_at, self._stalls_at):
+            self._report.fail(PROCESS, "run", f"took too long: {', '.join(self._children.running(''))}")
             for name in self._children.running(""):
                 self._children.kill(name)
 

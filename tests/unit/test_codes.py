@@ -148,6 +148,22 @@ def test_removed_faces_are_gone_and_the_others_are_not() -> None:
         assert face in book.near(vectors[face].astype(np.float64), 0.0, 5).ids
 
 
+def test_memory_stays_flat_while_faces_come_and_go() -> None:
+    vectors = _faces("unit length", 10_000, 8, 12)
+    book = CodeBook(8)
+    for generation in range(40):
+        first = generation * 10_000
+        book.add(encode(np.arange(first, first + 10_000), vectors))
+        # Every other face of the generation before goes, then the rest of the one before that.
+        book.remove(np.arange(first - 10_000, first, 2))
+        book.remove(np.arange(first - 19_999, first - 10_000, 2))
+
+    assert len(book) == 15_000
+    assert sum(len(block.ids) for block in book._blocks) <= 3 * 15_000
+    book.remove(np.arange(400_000))
+    assert book._blocks == []
+
+
 def test_a_removed_faces_code_is_erased_from_memory() -> None:
     marked = np.zeros((10, 32), np.float32)
     marked[:, :31] = np.linspace(0.2, 1, 31)
