@@ -13,19 +13,22 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 
 
 def median_ms(action: Callable[[], object], runs: int) -> float:
-    """Return the median time of an action in milliseconds, after one run that does not count."""
+    """Return the median time of an action in milliseconds."""
     return interleaved_ms([action], runs)[0]
 
 
 def interleaved_ms(actions: Sequence[Callable[[], object]], runs: int) -> list[float]:
-    """Run the actions in turn, so that a machine whose speed drifts is the same for all; return each one's median."""
+    """Run the actions in turn, so that a machine whose speed drifts is the same for all; return each one's median.
+
+    Each time an action runs once untimed before: what its predecessor left in the caches is not its affair.
+    """
     times: list[list[float]] = [[] for _ in actions]
-    for run in range(runs + 1):
+    for _ in range(runs):
         for action, taken in zip(actions, times, strict=True):
+            action()
             started = time.perf_counter()
             action()
-            if run:
-                taken.append((time.perf_counter() - started) * 1000)
+            taken.append((time.perf_counter() - started) * 1000)
     return [statistics.median(taken) for taken in times]
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
 from types import TracebackType
 
 # Forked from a server that has all modules and no threads: a new process costs milliseconds.
 _PRELOAD = [f"tests.stress.{module}" for module in ("writer", "reader", "compactor", "final_check")]
+
+# The exit code of a process that SIGKILL ended.
+KILLED = -signal.SIGKILL
 
 
 class Children:
@@ -33,12 +37,12 @@ class Children:
         process.start()
         self._running[name] = process
 
-    def kill(self, name: str) -> bool:
-        """Send SIGKILL; False when the process had ended before."""
+    def kill(self, name: str) -> int | None:
+        """Send SIGKILL; return the exit code: KILLED, unless the process had ended before."""
         process = self._running.pop(name)
         process.kill()
         process.join()
-        return process.exitcode == -9
+        return process.exitcode
 
     def running(self, kind: str) -> list[str]:
         return [name for name in self._running if name.startswith(kind)]

@@ -21,7 +21,7 @@ def compact(plan: Plan, name: str) -> None:
     random = plan.random(name)
     conditions.delay_statements(random)
     report = Report(plan.folder, name)
-    conditions.take_naps(plan.random(f"{name} naps"), report, every=3, longest=3)
+    conditions.take_naps(plan.random(f"{name} naps"), report, every=4, longest=1.5)
     database = connect(plan.url)
     face_set, segments = FaceSet(database), conditions.SlowWrites(database, random)
     while True:

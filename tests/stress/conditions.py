@@ -35,7 +35,7 @@ _LATE = 0.05
 _LONGEST_DELAY_SECONDS = 0.008
 _SLOW_LOADS = 0.3
 _LONGEST_LOAD_DELAY_SECONDS = 0.05
-_SLOW_REPLACEMENTS = 0.005
+_SLOW_REPLACEMENTS = 0.01
 _SLOW_STATEMENTS = 0.02
 
 
@@ -135,4 +135,4 @@ class SlowWrites(SegmentStore):
 
     def _hesitate(self, how_often: float) -> None:
         if self._chance.random() < how_often:
-            time.sleep(self._chance.uniform(1, 2.5) * _LEASE_SECONDS)
+            time.sleep(self._chance.uniform(1, 1.4) * _LEASE_SECONDS)

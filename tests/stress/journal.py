@@ -6,7 +6,6 @@ its last intent is in doubt: it may have been carried out or not. All else is ce
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from enum import Enum, IntEnum
 from pathlib import Path
@@ -52,10 +51,7 @@ class Journal:
     """One writer's own. Each line is in the system's hands when the call returns, so a kill does not lose it."""
 
     def __init__(self, file: Path) -> None:
-        whole = not file.exists() or file.read_bytes()[-1:] in {b"", b"\n"}
-        self._descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        if not whole:
-            os.write(self._descriptor, b"\n")
+        self._file = file
 
     def intend(self, operation: Operation, numbers: Sequence[int]) -> None:
         self._write(" ".join([operation.value, *map(str, numbers)]))
@@ -64,7 +60,9 @@ class Journal:
         self._write(_DONE)
 
     def _write(self, line: str) -> None:
-        os.write(self._descriptor, f"{line}{_END}\n".encode())
+        with self._file.open("ab", buffering=0) as file:
+            # The first line break ends what a kill may have cut short.
+            file.write(f"\n{line}{_END}\n".encode())
 
 
 class Ledger:

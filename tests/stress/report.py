@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -67,7 +66,7 @@ class Report:
     """One process's."""
 
     def __init__(self, folder: Path, process: str) -> None:
-        self._descriptor = os.open(folder / f"report-{process}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._file = folder / f"report-{process}"
 
     def count(self, kind: str, amount: int = 1) -> None:
         self._write(kind, amount)
@@ -76,8 +75,10 @@ class Report:
         self._write(kind, 1, str(subject), detail)
 
     def _write(self, kind: str, amount: int, subject: str = "", detail: str = "") -> None:
-        # The line break comes first: a line that a kill cut short does not spoil the next one.
-        os.write(self._descriptor, "\t".join(["\n" + kind, str(amount), subject, detail, "."]).encode())
+        line = "\t".join([kind, str(amount), subject, detail, "."])
+        with self._file.open("ab", buffering=0) as file:
+            # The line break comes first: a line that a kill cut short does not spoil the next one.
+            file.write(f"\n{line}".encode())
 
 
 class Figures(NamedTuple):
