@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import time
 from contextlib import nullcontext
@@ -178,6 +179,8 @@ def main() -> None:
     for option, default in {"changes": 5_000, "seed": 1, "writers": 8, "readers": 4}.items():
         parser.add_argument(f"--{option}", type=int, default=default)
     options = parser.parse_args()
+    # As an interrupt from the keyboard, so that processes and databases are cleared away.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     failures = 0
     for database in [nullcontext(options.url)] if options.url else [new_sqlite(), new_mysql()]:
         with database as url:
