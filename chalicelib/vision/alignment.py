@@ -49,7 +49,6 @@ def _shrink(image: Image, matrix: NDArray[np.float64], factor: int, size: int) -
     if factor < 2:
         return image, matrix
     corners = np.array([[0, 0, 1], [size, 0, 1], [0, size, 1], [size, size, 1]], np.float64)
-    shown = corners @ np.vstack([matrix, [0, 0, 1]]).T
     inverse = np.linalg.inv(np.vstack([matrix, [0, 0, 1]]))
     shown = (corners @ inverse.T)[:, :2]
     height, width = image.shape[:2]
