@@ -16,9 +16,10 @@ from chalicelib.stores.crops import CropStore
 from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.segments import SegmentStore
 from chalicelib.stores.tokens import TokenStore
-from chalicelib.vision.detector import Detector, Mtcnn
+from chalicelib.vision.detector import Detector
 from chalicelib.vision.embedder import Embedder
 from chalicelib.vision.model_pack import ModelPack, ModelPackError
+from chalicelib.vision.mtcnn import Mtcnn
 
 
 class Wiring:

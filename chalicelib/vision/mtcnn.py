@@ -1,0 +1,158 @@
+"""MTCNN: finds faces in three steps, each looking closer at what the last one let through."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib.faces import Box, DetectedFace, Image
+from chalicelib.vision.model_pack import DetectorCard, Network
+from chalicelib.vision.pyramid import Pyramid
+
+Boxes = NDArray[np.float32]
+"""n x 4: left, top, right, bottom in pixels of the image, as edges: pixel i covers [i, i + 1)."""
+
+# P-Net looks at windows of this many pixels, this many pixels apart.
+WINDOW, STRIDE = 12, 2
+# P-Net's layers use up this many pixels of a side, beyond STRIDE pixels a cell.
+MARGIN = 10
+# How far windows may reach over the border of a level, in its pixels (even), so that a face that fills the picture is
+# found too.
+BORDER = 2
+# Cells a side of the tiles P-Net is run in: its maps then fit the processor's cache, and memory stays bounded.
+TILE = 128
+# Crops a run of R- and O-Net.
+BATCH = 16
+# The best proposals that go on from P-Net, per level and in all, and from R-Net: a bound on the work that one picture
+# can cause, several times what a 4096 x 4096 px crowd needs.
+MAX_LEVEL_PROPOSALS, MAX_PROPOSALS, MAX_CANDIDATES = 20_000, 10_000, 4_000
+# How much two boxes may overlap (intersection over union) before the less certain one is dropped.
+LEVEL_OVERLAP, PNET_OVERLAP, RNET_OVERLAP = 0.5, 0.7, 0.7
+# The same for final faces, intersection over the smaller box: a face has no second face inside.
+FACE_OVERLAP = 0.7
+# What stands for pixels outside the picture: the grey that the networks' normalisation takes to zero.
+GREY = (127, 127, 127)
+
+
+class Mtcnn:
+    """The three networks of Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional
+    Networks", 2016, as models/mtcnn.py converts them.
+
+    Differs from common implementations where those lose precision or faces: a P-Net window covers 12 px of its level,
+    not 11; crops, and windows a little, may reach over the picture's border, where it is grey.
+    """
+
+    def __init__(self, card: DetectorCard, pnet: Network, rnet: Network, onet: Network) -> None:
+        self._card = card
+        self._pnet, self._rnet, self._onet = pnet, rnet, onet
+        # The networks give log-odds: comparing them saves the sigmoid.
+        self._log_odds = [float(np.log(p / (1 - p))) for p in card.thresholds]
+
+    def detect(self, image: Image) -> list[DetectedFace]:
+        first_scale = WINDOW / self._card.smallest_face
+        pyramid = Pyramid(image, first_scale, self._card.pyramid_factor, smallest_side=WINDOW - 2 * BORDER)
+        proposals = self._propose(pyramid)
+        candidates = self._refine(pyramid, proposals)
+        boxes, landmarks, log_odds = self._finish(pyramid, candidates)
+        height, width = image.shape[:2]
+        boxes = np.clip(boxes, 0, (width, height, width, height))
+        faces = [
+            DetectedFace(Box(*map(float, box)), points, float(1 / (1 + np.exp(-odds))))
+            for box, points, odds in zip(boxes, landmarks, log_odds, strict=True)
+        ]
+        return sorted(faces, key=lambda face: (-face.box.area, face.box.left, face.box.top))
+
+    def _propose(self, pyramid: Pyramid) -> Boxes:
+        """Run P-Net over every level; return what may be faces, as squares."""
+        found = [self._propose_on(level.image, level.scale) for level in pyramid.levels]
+        boxes, log_odds = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        kept = _suppress(boxes, log_odds, PNET_OVERLAP, MAX_PROPOSALS)
+        return _square(boxes[kept])
+
+    def _propose_on(self, level: Image, scale: NDArray[np.float32]) -> tuple[Boxes, NDArray[np.float32]]:
+        cells, values = self._scan(level)
+        corners = np.concatenate([cells * STRIDE, cells * STRIDE + WINDOW], axis=1)
+        windows = corners.astype(np.float32) / scale
+        kept = _suppress(windows, values[:, 0], LEVEL_OVERLAP, MAX_LEVEL_PROPOSALS)
+        offsets = values[kept, 1:5] * WINDOW / scale
+        return windows[kept] + offsets, values[kept, 0]
+
+    def _scan(self, level: Image) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the cells that pass, n x 2 [column, row], and the network's values there, n x 5.
+
+        Cell [0, 0] is the window at the level's first pixel; cells left of it or above it are negative.
+        """
+        level = cv2.copyMakeBorder(level, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_CONSTANT, value=GREY)  # type: ignore[assignment]
+        height, width = level.shape[:2]
+        side = STRIDE * TILE
+        cells, values = [], []
+        for top in range(0, height - MARGIN, side):
+            for left in range(0, width - MARGIN, side):
+                tile = level[top : top + side + MARGIN, left : left + side + MARGIN]
+                answer = self._pnet(tile[None])[0]
+                rows, columns = np.nonzero(answer[0] > self._log_odds[0])
+                cells.append(np.stack([columns + left // STRIDE, rows + top // STRIDE], axis=1))
+                values.append(answer[:, rows, columns].T)
+        return np.concatenate(cells) - BORDER // STRIDE, np.concatenate(values)
+
+    def _refine(self, pyramid: Pyramid, proposals: Boxes) -> Boxes:
+        """Run R-Net over the proposals; return the ones that pass, moved and squared."""
+        crops, squares = pyramid.crops(proposals, 24, GREY)
+        answers = _in_batches(self._rnet, crops, 5)
+        passed = answers[:, 0] > self._log_odds[1]
+        squares, answers = squares[passed], answers[passed]
+        kept = _suppress(squares, answers[:, 0], RNET_OVERLAP, MAX_CANDIDATES)
+        return _square(_move(squares[kept], answers[kept, 1:5]))
+
+    def _finish(self, pyramid: Pyramid, candidates: Boxes) -> tuple[Boxes, NDArray[np.float32], NDArray[np.float32]]:
+        """Run O-Net over the candidates; return the faces' boxes, landmarks (n x 5 x 2) and log-odds."""
+        crops, squares = pyramid.crops(candidates, 48, GREY)
+        answers = _in_batches(self._onet, crops, 15)
+        passed = answers[:, 0] > self._log_odds[2]
+        squares, answers = squares[passed], answers[passed]
+        side = (squares[:, 2:] - squares[:, :2])[:, None, :]
+        # From the squares' edges to landmarks, whose whole numbers are the centres of pixels.
+        landmarks = squares[:, None, :2] + answers[:, 5:].reshape(-1, 2, 5).transpose(0, 2, 1) * side - 0.5
+        boxes = _move(squares, answers[:, 1:5])
+        kept = _suppress_nested(boxes, answers[:, 0], FACE_OVERLAP)
+        return boxes[kept], landmarks[kept], answers[kept, 0]
+
+
+def _in_batches(network: Network, crops: NDArray[np.uint8], outputs: int) -> NDArray[np.float32]:
+    answers = [network(crops[i : i + BATCH]) for i in range(0, len(crops), BATCH)]
+    return np.concatenate(answers) if answers else np.zeros((0, outputs), np.float32)
+
+
+def _move(boxes: Boxes, offsets: NDArray[np.float32]) -> Boxes:
+    """Shift each edge by the network's offset, a fraction of the box's side."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return np.asarray(boxes + offsets * np.concatenate([sides, sides], axis=1), np.float32)
+
+
+def _square(boxes: Boxes) -> Boxes:
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    half = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
+    return np.concatenate([centres - half, centres + half], axis=1)
+
+
+def _suppress(boxes: Boxes, log_odds: NDArray[np.float32], overlap: float, most: int) -> NDArray[np.int64]:
+    """Non-maximum suppression: return the indices of at most `most` boxes, the likeliest first."""
+    if len(boxes) == 0:
+        return np.zeros(0, np.int64)
+    rectangles = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1).astype(np.float64)
+    # OpenCV wants scores of at least 0: log-odds are above the thresholds, which are above 1/2.
+    kept = cv2.dnn.NMSBoxes(rectangles, log_odds, 0.0, overlap, top_k=most)  # type: ignore[arg-type]
+    return np.asarray(kept, np.int64)
+
+
+def _suppress_nested(boxes: Boxes, log_odds: NDArray[np.float32], overlap: float) -> list[int]:
+    """Drop every box that shares more than `overlap` of itself, or of a likelier box, with that likelier box."""
+    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    kept: list[int] = []
+    for i in np.argsort(-log_odds, kind="stable").tolist():
+        corners = np.minimum(boxes[i, 2:], boxes[kept, 2:]) - np.maximum(boxes[i, :2], boxes[kept, :2])
+        shared = np.prod(np.maximum(corners, 0), axis=1)
+        if not np.any(shared > overlap * np.minimum(areas[i], areas[kept])):
+            kept.append(i)
+    return kept
