@@ -1,10 +1,11 @@
 """Converts MTCNN's three networks from the weight files of the PyPI package `mtcnn` to ONNX.
 
 Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks", 2016. The layers and
-their order follow the package's mtcnn/network/{pnet,rnet,onet}.py. Three things differ from a plain translation; none
+their order follow the package's mtcnn/network/{pnet,rnet,onet}.py. Four things differ from a plain translation; none
 changes a result: pixels go in as bytes (n, h, w, 3), RGB, and their normalisation is folded into the first
-convolution, which has no padding; the two-way softmax becomes the difference of its inputs, the log-odds of a face; and
-the outputs that share an input are one layer, `faces`: log-odds, then box offsets, then (O-Net) landmarks.
+convolution, which has no padding; the two-way softmax becomes the difference of its inputs, the log-odds of a face;
+the outputs that share an input are one layer, `faces`: log-odds, then box offsets, then (O-Net) landmarks; and P-Net
+activates behind its pooling.
 """
 
 from __future__ import annotations
@@ -66,16 +67,49 @@ class _Network:
         pixels = self.graph.op("Cast", "pixels", to=TensorProto.FLOAT)
         self.now = self.graph.op("Transpose", pixels, perm=[0, 3, 1, 2])
         self._first = True
+        # How the channels of `now` were reordered, until the next kernel follows.
+        self._order: NDArray[np.int64] | None = None
 
     def convolution(self) -> None:
+        self._convolve(*self._next_kernel())
+        self._prelu(next(self._weights).reshape(-1, 1, 1))
+
+    def pooled_convolution(self, window: int) -> None:
+        """Convolution, PReLU, maximum pooling, with the activation moved behind the pooling: a quarter of the work.
+
+        A PReLU of slope a >= 0 never falls, so it may follow the maximum. One of slope a < 0 is max(x, a x): those
+        channels go through the pooling twice, once times a, and the larger wins. P-Net's 10 channels and these 6
+        fill the 16 that the processor computes anyway.
+        """
+        kernel, bias = self._next_kernel()
+        slopes = next(self._weights).reshape(-1)
+        rising, falling = np.flatnonzero(slopes >= 0), np.flatnonzero(slopes < 0)
+        order = np.concatenate([rising, falling, falling])
+        factor = np.concatenate([np.ones(len(slopes)), slopes[falling]])
+        self._convolve(kernel[order] * factor[:, None, None, None], bias[order] * factor)
+        self.max_pool(window, keep_rest=True)
+        first, second, end = len(rising), len(slopes), len(order)
+        pooled = self.now
+        self.now = self._channels(pooled, 0, first)
+        self._prelu(slopes[rising].reshape(-1, 1, 1))
+        larger = self.graph.op("Max", self._channels(pooled, first, second), self._channels(pooled, second, end))
+        self.now = self.graph.op("Concat", self.now, larger, axis=1)
+        self._order = order[: len(slopes)]
+
+    def _next_kernel(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         kernel, bias = (next(self._weights).astype(np.float64) for _ in range(2))
         kernel = kernel.transpose(3, 2, 0, 1)
         if self._first:
             bias = bias - kernel.sum(axis=(1, 2, 3)) * (MEAN / STD)
             kernel = kernel / STD
             self._first = False
-        self._convolve(kernel, bias)
-        self._prelu((-1, 1, 1))
+        if self._order is not None:
+            kernel, self._order = kernel[:, self._order], None
+        return kernel, bias
+
+    def _channels(self, tensor: str, first: int, end: int) -> str:
+        bounds = (self.graph.weight(np.array([number])) for number in (first, end, 1))
+        return self.graph.op("Slice", tensor, *bounds)
 
     def _convolve(self, kernel: NDArray[np.float64], bias: NDArray[np.float64]) -> None:
         self.now = self.graph.op(
@@ -86,9 +120,8 @@ class _Network:
             kernel_shape=list(kernel.shape[2:]),
         )
 
-    def _prelu(self, shape: tuple[int, ...]) -> None:
-        slope = next(self._weights).reshape(shape)
-        self.now = self.graph.op("PRelu", self.now, self.graph.weight(slope))
+    def _prelu(self, slopes: NDArray[np.float32]) -> None:
+        self.now = self.graph.op("PRelu", self.now, self.graph.weight(slopes))
 
     def max_pool(self, window: int, *, keep_rest: bool) -> None:
         """Stride 2. TensorFlow's "same" keeps a last, incomplete window; "valid" drops it."""
@@ -97,11 +130,13 @@ class _Network:
         )
 
     def dense(self) -> None:
-        # The package flattens (width, height, channels).
-        self.now = self.graph.op("Flatten", self.graph.op("Transpose", self.now, perm=[0, 3, 2, 1]))
+        """The package flattens (width, height, channels), ONNX (channels, height, width): the weights are reordered."""
         kernel, bias = next(self._weights), next(self._weights)
-        self.now = self.graph.op("Gemm", self.now, self.graph.weight(kernel), self.graph.weight(bias))
-        self._prelu((-1,))
+        inputs, outputs = kernel.shape
+        kernel = kernel.reshape(_LAST_SIDE, _LAST_SIDE, -1, outputs).transpose(2, 1, 0, 3).reshape(inputs, outputs)
+        flat = self.graph.op("Flatten", self.now)
+        self.now = self.graph.op("Gemm", flat, self.graph.weight(kernel), self.graph.weight(bias))
+        self._prelu(next(self._weights).reshape(-1))
 
     def heads(self, *order: str, convolve: bool = False) -> onnx.ModelProto:
         """Join the output layers, given in the file's order, and close the network."""
@@ -121,8 +156,7 @@ class _Network:
 
 
 def _pnet(net: _Network) -> onnx.ModelProto:
-    net.convolution()
-    net.max_pool(2, keep_rest=True)
+    net.pooled_convolution(2)
     net.convolution()
     net.convolution()
     return net.heads("box", "score", convolve=True)
@@ -152,3 +186,5 @@ def _onet(net: _Network) -> onnx.ModelProto:
 
 _CONVERTERS = {"pnet": _pnet, "rnet": _rnet, "onet": _onet}
 _SIDES = {"pnet": 0, "rnet": 24, "onet": 48}
+# Pixels a side of what R-Net's and O-Net's convolutions leave.
+_LAST_SIDE = 3

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from chalicelib.faces import Box, DetectedFace, Image
 from chalicelib.vision.model_pack import DetectorCard, Network
-from chalicelib.vision.pyramid import Pyramid
+from chalicelib.vision.pyramid import Level, Pyramid
 
 Boxes = NDArray[np.float32]
 """n x 4: left, top, right, bottom in pixels of the image, as edges: pixel i covers [i, i + 1)."""
@@ -20,17 +22,20 @@ MARGIN = 10
 # How far windows may reach over the border of a level, in its pixels (even), so that a face that fills the picture is
 # found too.
 BORDER = 2
-# Cells a side of the tiles P-Net is run in: its maps then fit the processor's cache, and memory stays bounded.
-TILE = 128
+# P-Net is run in equal tiles of at most this many cells a side: its maps then fit the processor's cache, and memory
+# stays bounded. Sides that are powers of two are slower: their rows compete for the same places of the cache.
+TILE = 60
 # Crops a run of R- and O-Net.
-BATCH = 16
+BATCH = 8
 # The best proposals that go on from P-Net, per level and in all, and from R-Net: a bound on the work that one picture
 # can cause, several times what a 4096 x 4096 px crowd needs.
 MAX_LEVEL_PROPOSALS, MAX_PROPOSALS, MAX_CANDIDATES = 20_000, 10_000, 4_000
 # How much two boxes may overlap (intersection over union) before the less certain one is dropped.
-LEVEL_OVERLAP, PNET_OVERLAP, RNET_OVERLAP = 0.5, 0.7, 0.7
+LEVEL_OVERLAP, PNET_OVERLAP, RNET_OVERLAP = 0.5, 0.6, 0.4
 # The same for final faces, intersection over the smaller box: a face has no second face inside.
 FACE_OVERLAP = 0.7
+# The log-odds below which O-Net's first look drops a candidate: the second, better centred, may find it a face.
+FIRST_LOOK = float(np.log(0.2 / 0.8))
 # What stands for pixels outside the picture: the grey that the networks' normalisation takes to zero.
 GREY = (127, 127, 127)
 
@@ -53,8 +58,8 @@ class Mtcnn:
         first_scale = WINDOW / self._card.smallest_face
         pyramid = Pyramid(image, first_scale, self._card.pyramid_factor, smallest_side=WINDOW - 2 * BORDER)
         proposals = self._propose(pyramid)
-        candidates = self._refine(pyramid, proposals)
-        boxes, landmarks, log_odds = self._finish(pyramid, candidates)
+        candidates, evidence = self._refine(pyramid, proposals)
+        boxes, landmarks, log_odds = self._decide(pyramid, candidates, evidence)
         height, width = image.shape[:2]
         boxes = np.clip(boxes, 0, (width, height, width, height))
         faces = [
@@ -65,18 +70,19 @@ class Mtcnn:
 
     def _propose(self, pyramid: Pyramid) -> Boxes:
         """Run P-Net over every level; return what may be faces, as squares."""
-        found = [self._propose_on(level.image, level.scale) for level in pyramid.levels]
+        found = [self._propose_on(level) for level in pyramid.levels]
         boxes, log_odds = (np.concatenate(parts) for parts in zip(*found, strict=True))
         kept = _suppress(boxes, log_odds, PNET_OVERLAP, MAX_PROPOSALS)
         return _square(boxes[kept])
 
-    def _propose_on(self, level: Image, scale: NDArray[np.float32]) -> tuple[Boxes, NDArray[np.float32]]:
-        cells, values = self._scan(level)
+    def _propose_on(self, level: Level) -> tuple[Boxes, NDArray[np.float32]]:
+        cells, values = self._scan(level.image)
+        scale = np.tile(level.scale, 2)
         corners = np.concatenate([cells * STRIDE, cells * STRIDE + WINDOW], axis=1)
-        windows = corners.astype(np.float32) / scale
+        windows = (corners / scale).astype(np.float32)
         kept = _suppress(windows, values[:, 0], LEVEL_OVERLAP, MAX_LEVEL_PROPOSALS)
-        offsets = values[kept, 1:5] * WINDOW / scale
-        return windows[kept] + offsets, values[kept, 0]
+        offsets = values[kept, 1:5] * (WINDOW / scale)
+        return (windows[kept] + offsets).astype(np.float32), values[kept, 0]
 
     def _scan(self, level: Image) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the cells that pass, n x 2 [column, row], and the network's values there, n x 5.
@@ -84,39 +90,58 @@ class Mtcnn:
         Cell [0, 0] is the window at the level's first pixel; cells left of it or above it are negative.
         """
         level = cv2.copyMakeBorder(level, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_CONSTANT, value=GREY)  # type: ignore[assignment]
-        height, width = level.shape[:2]
-        side = STRIDE * TILE
+        rows, columns = (_tiles((side - MARGIN + 1) // STRIDE) for side in level.shape[:2])
         cells, values = [], []
-        for top in range(0, height - MARGIN, side):
-            for left in range(0, width - MARGIN, side):
-                tile = level[top : top + side + MARGIN, left : left + side + MARGIN]
+        for top, bottom in rows:
+            for left, right in columns:
+                tile = level[STRIDE * top : STRIDE * bottom + MARGIN, STRIDE * left : STRIDE * right + MARGIN]
                 answer = self._pnet(tile[None])[0]
-                rows, columns = np.nonzero(answer[0] > self._log_odds[0])
-                cells.append(np.stack([columns + left // STRIDE, rows + top // STRIDE], axis=1))
-                values.append(answer[:, rows, columns].T)
+                row, column = np.nonzero(answer[0] > self._log_odds[0])
+                cells.append(np.stack([column + left, row + top], axis=1))
+                values.append(answer[:, row, column].T)
         return np.concatenate(cells) - BORDER // STRIDE, np.concatenate(values)
 
-    def _refine(self, pyramid: Pyramid, proposals: Boxes) -> Boxes:
-        """Run R-Net over the proposals; return the ones that pass, moved and squared."""
-        crops, squares = pyramid.crops(proposals, 24, GREY)
-        answers = _in_batches(self._rnet, crops, 5)
+    def _refine(self, pyramid: Pyramid, proposals: Boxes) -> tuple[Boxes, NDArray[np.float32]]:
+        """Run R-Net over the proposals; return the ones that pass, moved and squared, and their log-odds."""
+        answers = _in_batches(self._rnet, pyramid.crops(proposals, 24, GREY), 5)
         passed = answers[:, 0] > self._log_odds[1]
-        squares, answers = squares[passed], answers[passed]
+        squares, answers = proposals[passed], answers[passed]
         kept = _suppress(squares, answers[:, 0], RNET_OVERLAP, MAX_CANDIDATES)
-        return _square(_move(squares[kept], answers[kept, 1:5]))
+        return _square(_move(squares[kept], answers[kept, 1:5])), answers[kept, 0]
 
-    def _finish(self, pyramid: Pyramid, candidates: Boxes) -> tuple[Boxes, NDArray[np.float32], NDArray[np.float32]]:
-        """Run O-Net over the candidates; return the faces' boxes, landmarks (n x 5 x 2) and log-odds."""
-        crops, squares = pyramid.crops(candidates, 48, GREY)
-        answers = _in_batches(self._onet, crops, 15)
-        passed = answers[:, 0] > self._log_odds[2]
-        squares, answers = squares[passed], answers[passed]
+    def _decide(
+        self, pyramid: Pyramid, candidates: Boxes, evidence: NDArray[np.float32]
+    ) -> tuple[Boxes, NDArray[np.float32], NDArray[np.float32]]:
+        """Run O-Net twice, the second time over the boxes it gave; return boxes, landmarks (n x 5 x 2) and log-odds.
+
+        The second look has the face in the middle, as the network saw faces in training: its landmarks scatter less,
+        and fewer overlapping candidates are needed. `evidence` is R-Net's log-odds of each candidate: their mean with
+        those of O-Net's better look decides, for what fools both networks is rarer than what fools one.
+        """
+        answers = self._look(pyramid, candidates)
+        passed = answers[:, 0] > FIRST_LOOK
+        boxes, first, evidence = _move(candidates[passed], answers[passed, 1:5]), answers[passed, 0], evidence[passed]
+        kept = _suppress_nested(boxes, first, FACE_OVERLAP)
+        squares = _square(boxes[kept])
+        answers = self._look(pyramid, squares)
+        log_odds = (evidence[kept] + np.maximum(first[kept], answers[:, 0])) / 2
+        passed = log_odds > self._log_odds[2]
+        squares, answers, log_odds = squares[passed], answers[passed], log_odds[passed]
         side = (squares[:, 2:] - squares[:, :2])[:, None, :]
         # From the squares' edges to landmarks, whose whole numbers are the centres of pixels.
         landmarks = squares[:, None, :2] + answers[:, 5:].reshape(-1, 2, 5).transpose(0, 2, 1) * side - 0.5
         boxes = _move(squares, answers[:, 1:5])
-        kept = _suppress_nested(boxes, answers[:, 0], FACE_OVERLAP)
-        return boxes[kept], landmarks[kept], answers[kept, 0]
+        kept = _suppress_nested(boxes, log_odds, FACE_OVERLAP)
+        return boxes[kept], landmarks[kept], log_odds[kept]
+
+    def _look(self, pyramid: Pyramid, squares: Boxes) -> NDArray[np.float32]:
+        return _in_batches(self._onet, pyramid.crops(squares, 48, GREY), 15)
+
+
+def _tiles(cells: int) -> list[tuple[int, int]]:
+    """Divide a number of cells into the fewest equal parts of at most TILE: the first cell of each, and its end."""
+    edges = np.linspace(0, cells, -(-cells // TILE) + 1).round().astype(int).tolist()
+    return list(pairwise(edges))
 
 
 def _in_batches(network: Network, crops: NDArray[np.uint8], outputs: int) -> NDArray[np.float32]:
