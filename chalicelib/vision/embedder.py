@@ -32,11 +32,18 @@ class Embedder:
         """Return the calibrated embeddings, n x dimension, of aligned RGB chips of the card's size."""
         if not chips:
             return np.zeros((0, self._card.dimension), np.float32)
-        outputs = [self._network(self._prepare(chips[i : i + BATCH])) for i in range(0, len(chips), BATCH)]
+        outputs = [self._run(chips[i : i + BATCH]) for i in range(0, len(chips), BATCH)]
         embeddings = np.concatenate(outputs)
         if self._card.unit_length:
             embeddings = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
         return (embeddings * np.float32(self._card.calibration)).astype(np.float32)
+
+    def _run(self, chips: Sequence[Image]) -> NDArray[np.float32]:
+        pixels = self._prepare(chips)
+        if not self._card.mirrored:
+            return self._network(pixels)
+        mirrored = np.ascontiguousarray(pixels[..., ::-1])
+        return (self._network(pixels) + self._network(mirrored)) * np.float32(0.5)
 
     def _prepare(self, chips: Sequence[Image]) -> NDArray[np.float32]:
         pixels = np.stack(chips)

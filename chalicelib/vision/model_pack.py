@@ -39,8 +39,9 @@ class EmbedderCard:
     """How a chip is made and what comes out.
 
     The chip is `input_size` px square; its landmarks lie at `template` (5 x 2, [x, y] px). The network takes
-    `(pixel - mean) * scale` in `colour_order`. `unit_length`: whether its output is brought to length 1.
-    `calibration` then scales it, so that the contract's threshold of 0.65 means what the model's authors advise.
+    `(pixel - mean) * scale` in `colour_order`. `mirrored`: whether its output is averaged with that for the chip's
+    mirror image. `unit_length`: whether that is brought to length 1. `calibration` then scales it, so that the
+    contract's threshold of 0.65 means what the model's authors advise.
     """
 
     file: str
@@ -49,6 +50,7 @@ class EmbedderCard:
     mean: tuple[float, float, float]
     scale: float
     template: tuple[tuple[float, float], ...]
+    mirrored: bool
     unit_length: bool
     dimension: int
     calibration: float
@@ -166,6 +168,7 @@ def _embedder_card(table: dict[str, Any]) -> EmbedderCard:
         mean=(red, green, blue),
         scale=float(table["scale"]),
         template=template,
+        mirrored=bool(table.get("mirrored", False)),
         unit_length=bool(table["unit_length"]),
         dimension=int(table["dimension"]),
         calibration=float(table["calibration"]),

@@ -217,6 +217,7 @@ def test_the_embedding_id_tells_apart_all_that_changes_an_embedding(server: str,
     for before, after in [
         ("calibration = 0.57", "calibration = 0.58"),
         ("unit_length = true", "unit_length = false"),
+        ("unit_length = true", "unit_length = true\nmirrored = true"),
         ("scale = 1.0", "scale = 2.0"),
         ("[[38.2946", "[[38.3946"),
         ('"embedder.onnx" = "', '"embedder.onnx" = "0'),
@@ -227,5 +228,5 @@ def test_the_embedding_id_tells_apart_all_that_changes_an_embedding(server: str,
     card.write_text(text.replace("weaknesses", "strengths"))
     ids.add(ModelPack(folder).embedding_id)
 
-    assert len(ids) == 6
+    assert len(ids) == 7
     assert all(len(embedding_id) <= 64 for embedding_id in ids)
