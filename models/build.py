@@ -38,6 +38,8 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     pack = arguments.pack
+    if pack == "auto" and arguments.files:
+        parser.error("--from needs a pack to be named")
     try:
         print(build_auto() if pack == "auto" else use(build(card_path(pack), BUILD, arguments.files)))
     except sources.SourceError as error:

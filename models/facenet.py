@@ -1,4 +1,4 @@
-"""Converts FaceNet, an Inception-ResNet-v1, from the checkpoint of the PyPI package `facenet-pytorch` to ONNX.
+"""Converts FaceNet, an Inception-ResNet-v1, from the checkpoint of the package `facenet-pytorch` to ONNX.
 
 The layers and their names follow the package's models/inception_resnet_v1.py, which carries over David Sandberg's
 network: Szegedy et al., "Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning", 2016.
