@@ -41,9 +41,10 @@ bench: $(VENV)/.bench
 	@$(BIN)/python -m tests.benchmarks.vision
 	@$(BIN)/python -m tests.benchmarks.gallery
 
-# PACK=sface or dlib; never another one than that.
+# PACK= names a card of models/cards/, or is the path of your own; never another pack than that. FROM= names local files to
+# take for the published ones that have their sha256.
 models: $(VENV)/.run
-	@$(BIN)/python -m models.build $(PACK)
+	@$(BIN)/python -m models.build $(PACK) $(if $(FROM),--from $(FROM))
 
 # Migrate the database, or compact its segments: what a deployment and a schedule do elsewhere.
 migrate compact: $(VENV)/.run

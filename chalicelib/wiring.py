@@ -20,6 +20,7 @@ from chalicelib.vision.detector import Detector
 from chalicelib.vision.embedder import Embedder
 from chalicelib.vision.model_pack import ModelPack, ModelPackError
 from chalicelib.vision.mtcnn import Mtcnn
+from chalicelib.vision.yunet import Yunet
 
 
 class Wiring:
@@ -77,7 +78,11 @@ def _mtcnn(pack: ModelPack) -> Detector:
     return Mtcnn(pack.detector, pnet, rnet, onet)
 
 
-_DETECTORS: dict[str, Callable[[ModelPack], Detector]] = {"mtcnn": _mtcnn}
+def _yunet(pack: ModelPack) -> Detector:
+    return Yunet(pack.detector, pack.network(pack.detector.files["yunet"]))
+
+
+_DETECTORS: dict[str, Callable[[ModelPack], Detector]] = {"mtcnn": _mtcnn, "yunet": _yunet}
 
 _lock = threading.Lock()
 _wiring: Wiring | None = None

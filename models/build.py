@@ -1,7 +1,7 @@
-"""Builds a model pack: `python -m models.build sface|dlib|auto`.
+"""Builds a model pack: `python -m models.build NAME|CARD.toml|auto [--from FILE ...]`.
 
-A pack is a folder of ONNX files and a card. The card is the one in models/cards/ with the sha256 of every file
-behind it. The same sources give the same bytes.
+A pack is a folder of ONNX files and a card. The card is the one in models/cards/, or the user's own, with the sha256 of
+every file behind it. The same sources give the same bytes.
 """
 
 from __future__ import annotations
@@ -11,45 +11,61 @@ import hashlib
 import shutil
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from chalicelib.vision import model_pack
 from models import sources
-
-if TYPE_CHECKING:
-    import onnx
 
 HERE = Path(__file__).parent
 CARDS = HERE / "cards"
 BUILD = HERE / "build"
 CURRENT = BUILD / "current"
 
-# Above this change of an embedding (Euclidean, relative to its length) the weights stay float32.
-HALF_TOLERANCE = 2e-3
+Source = dict[str, Any]
+
+
+class BuildError(Exception):
+    """A pack cannot be made from its card and files; the message is one sentence for whoever wrote or chose them."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m models.build", description="Build a model pack.")
     parser.add_argument("pack", help="a card's name, a card's path, or auto: sface, or dlib where sface cannot be had")
-    pack = parser.parse_args().pack
+    parser.add_argument(
+        "--from", dest="files", type=Path, nargs="+", default=[], help="local files to take for published ones"
+    )
+    arguments = parser.parse_args()
+    pack = arguments.pack
+    if pack == "auto" and arguments.files:
+        parser.error("--from needs a pack to be named")
     try:
-        print(build_auto() if pack == "auto" else use(build(card_path(pack), BUILD)))
+        print(build_auto() if pack == "auto" else use(build(card_path(pack), BUILD, arguments.files)))
     except sources.SourceError as error:
-        sys.exit(f"The model pack {pack} was not built: {error}. PACK=dlib needs only a package index.")
+        hint = "PACK=dlib needs only a package index; FROM= takes files got elsewhere"
+        sys.exit(f"The model pack {pack} was not built: {error}. {hint}.")
+    except (BuildError, model_pack.ModelPackError) as error:
+        sys.exit(f"The model pack {pack} was not built: {error}.")
 
 
 def card_path(pack: str) -> Path:
+    """Return the card of a pack by its name, or a user's own by its path, whose name must not be one of ours."""
+    known = sorted(card.stem for card in CARDS.glob("*.toml"))
     path = Path(pack) if pack.endswith(".toml") else CARDS / f"{pack}.toml"
     if not path.is_file():
-        known = ", ".join(sorted(card.stem for card in CARDS.glob("*.toml")))
-        sys.exit(f"There is no model card {path}; known packs: {known}.")
+        sys.exit(f"There is no model card {path}; known packs: {', '.join(known)}.")
+    if path.parent.resolve() != CARDS.resolve() and (name := model_pack.read_card(path).get("name")) in known:
+        sys.exit(f"The model card {path} has the name of a known pack, {name}: give it another.")
     return path
 
 
 def build_auto() -> str:
     """Keep the pack in use if there is one; else build SFace, else, saying why, dlib."""
     if CURRENT.exists():
-        return use(build(card_path(CURRENT.resolve().name), BUILD))
+        card = CARDS / f"{CURRENT.resolve().name}.toml"
+        # A user's own pack is kept as it was built: only they know where its card is.
+        return use(build(card, BUILD) if card.is_file() else CURRENT.resolve())
     try:
         return use(build(card_path("sface"), BUILD))
     except sources.SourceError as error:
@@ -66,37 +82,131 @@ def use(folder: Path) -> str:
     return f"Model pack: {folder.name}"
 
 
-def build(card: Path, into: Path) -> Path:
-    """Build the pack of a card, unless it is there and made from the same card and code; return its folder.
+def build(card: Path, into: Path, files: Sequence[Path] = ()) -> Path:
+    """Build the pack of a card, unless it is there and made from the same card, files and code; return its folder.
+
+    Parameters
+    ----------
+    card : a card without the tables that this adds.
+    into : where the pack's folder, and a cache of what is fetched, are made.
+    files : local files, taken for the published ones that have their sha256. One that has none of the card's is meant
+        for the embedder, whose sha256 must be the file's if the card states it.
 
     Raises
     ------
     models.sources.SourceError
         When a published file cannot be had or is not the right one.
+    chalicelib.vision.model_pack.ModelPackError, BuildError
+        When the card is not valid, a local file is not the card's, or a file is not what its converter takes.
     """
-    text = card.read_text()
-    content = tomllib.loads(text)
-    folder = into / str(content["name"])
-    fingerprint = _fingerprint(text)
+    content = model_pack.read_card(card)
+    try:
+        detector, embedder = model_pack.detector_card(content), model_pack.embedder_card(content)
+        wanted = {part: _source(content, part, card.parent) for part in ("detector", "embedder")}
+        folder = into / str(content["name"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise model_pack.invalid(card, error) from error
+    for file in files:
+        wanted[_part_of(file, wanted)]["file"] = file
+    for source in wanted.values():
+        _check_file(source)
+    text = card.read_text("utf-8")
+    fingerprint = _fingerprint(text, wanted)
     if _is_built(folder, fingerprint):
         return folder
-    files: dict[str, bytes] = {}
-    for part, source in content["sources"].items():
-        published = sources.members(source, sources.fetch(source, into / "sources"))
-        files |= _convert(content, part, source["converter"], published)
-    fresh = into / f"{content['name']}.new"
+    made = _convert(detector, embedder, wanted, into / "sources")
+    fresh = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True)
-    for name, data in files.items():
+    for name, data in made.items():
         (fresh / name).write_bytes(data)
-    (fresh / "card.toml").write_text(text + _files_table(files, fingerprint))
+    (fresh / "card.toml").write_text(text + _tables(made, wanted, fingerprint), "utf-8")
+    _try_detector(model_pack.ModelPack(fresh))
     shutil.rmtree(folder, ignore_errors=True)
     fresh.replace(folder)
     return folder
 
 
-def _fingerprint(card: str) -> str:
+def _source(content: dict[str, Any], part: str, beside: Path) -> Source:
+    """Return where a part comes from; a file that the card names lies beside the card unless its path is absolute.
+
+    A published file needs a sha256 in the card. For a user's own file it is optional, as nobody else could change it.
+    """
+    source = dict(content["sources"][part])
+    roles = content[part]["files"] if part == "detector" else {"embedder": ""}
+    if "package" not in source:  # one file is all there is
+        source.setdefault("members", dict.fromkeys(roles, ""))
+    for key in ("converter", *(() if "file" in source else ("sha256",))):
+        if not isinstance(source.get(key), str):
+            raise KeyError(f"sources.{part}.{key}")
+    if missing := roles.keys() - source["members"].keys():
+        raise KeyError(f"sources.{part}.members.{missing.pop()}")
+    if "file" in source:
+        source["file"] = beside / source["file"]
+    elif not source.keys() & {"package", "url"}:
+        raise ValueError(f"sources.{part} names no package, url or file")
+    return source
+
+
+def _part_of(file: Path, wanted: dict[str, Source]) -> str:
+    digest = _sha256(file)
+    return next((part for part, source in wanted.items() if source.get("sha256") == digest), "embedder")
+
+
+def _sha256(file: Path) -> str:
+    try:
+        return sources.sha256(file)
+    except OSError as error:
+        raise BuildError(f"the file {file} cannot be read: {error.strerror}") from error
+
+
+def _check_file(source: Source) -> None:
+    """Check a local file's sha256, and note it where the card does not state it."""
+    if "file" not in source:
+        return
+    digest = _sha256(source["file"])
+    if source.setdefault("sha256", digest) != digest:
+        raise BuildError(f"{source['file']} has sha256 {digest}; the card asks for {source['sha256']}")
+
+
+def _convert(
+    detector: model_pack.DetectorCard, embedder: model_pack.EmbedderCard, wanted: dict[str, Source], cache: Path
+) -> dict[str, bytes]:
+    """Return the pack's ONNX files by their names."""
+    from models import conversion  # seconds, which a pack that is built already need not wait
+
+    files: dict[str, bytes] = {}
+    for part, source in wanted.items():
+        path = sources.fetch(source, cache)
+        try:
+            published = sources.members(source, path)
+            if part == "detector":
+                files |= conversion.convert_detector(source["converter"], detector.files, published)
+            else:
+                files |= conversion.convert_embedder(source["converter"], embedder, published["embedder"])
+        except (KeyError, ValueError) as error:
+            reason = f"it has no file {error}" if isinstance(error, KeyError) else error
+            raise BuildError(f"the {part} cannot be made from {sources.name(source)}: {reason}") from error
+    return files
+
+
+def _try_detector(pack: model_pack.ModelPack) -> None:
+    """Run the detector once: its roles, files and thresholds must be what its kind works with."""
+    import numpy as np
+
+    from chalicelib import wiring
+
+    try:
+        wiring.detector(pack).detect(np.zeros((64, 64, 3), np.uint8))
+    except (KeyError, IndexError) as error:
+        kind = pack.detector.kind
+        raise BuildError(f"a detector of the kind {kind!r} needs other files or thresholds than the card's") from error
+
+
+def _fingerprint(card: str, wanted: dict[str, Source]) -> str:
     digest = hashlib.sha256(card.encode())
+    for source in wanted.values():
+        digest.update(source["sha256"].encode())
     for path in sorted(HERE.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -106,52 +216,20 @@ def _is_built(folder: Path, fingerprint: str) -> bool:
     card = folder / "card.toml"
     if not card.is_file():
         return False
-    content = tomllib.loads(card.read_text())
+    content = tomllib.loads(card.read_text("utf-8"))
     return content["build"]["fingerprint"] == fingerprint and all(
         (folder / name).is_file() and sources.sha256(folder / name) == digest
         for name, digest in content["files"].items()
     )
 
 
-def _files_table(files: dict[str, bytes], fingerprint: str) -> str:
+def _tables(files: dict[str, bytes], wanted: dict[str, Source], fingerprint: str) -> str:
     digests = "\n".join(f'"{name}" = "{hashlib.sha256(data).hexdigest()}"' for name, data in sorted(files.items()))
+    made_from = "\n".join(f'{part} = "{source["sha256"]}"' for part, source in wanted.items())
     return (
         "\n# Written by models/build.py: what it was built from, and the sha256 of every file.\n"
-        f'[build]\nfingerprint = "{fingerprint}"\n\n[files]\n{digests}\n'
+        f'[build]\nfingerprint = "{fingerprint}"\n\n[build.sources]\n{made_from}\n\n[files]\n{digests}\n'
     )
-
-
-def _convert(content: dict[str, Any], part: str, converter: str, published: dict[str, bytes]) -> dict[str, bytes]:
-    from models import dlib_resnet, mtcnn, onnx_embedder, onnx_graph
-
-    if part == "detector":
-        return {
-            content["detector"]["files"][key]: onnx_graph.serialize(mtcnn.convert(key, mtcnn.read_weights(data)))
-            for key, data in published.items()
-        }
-    convert = {"dlib_resnet": dlib_resnet.convert, "onnx_embedder": onnx_embedder.convert}[converter]
-    model = convert(published["embedder"])
-    return {content["embedder"]["file"]: onnx_graph.serialize(_smallest(model, content["embedder"]))}
-
-
-def _smallest(model: onnx.ModelProto, embedder: dict[str, Any]) -> onnx.ModelProto:
-    """Return the model with float16 weights where that leaves its embeddings as they are."""
-    import numpy as np
-    import onnxruntime as ort
-
-    from models.onnx_graph import store_weights_as_half
-
-    half = store_weights_as_half(model)
-    pixels = np.random.default_rng(0).uniform(0, 255, (4, embedder["input_size"], embedder["input_size"], 3))
-    chips = ((pixels - embedder["mean"]) * embedder["scale"]).transpose(0, 3, 1, 2).astype(np.float32)
-    embeddings = []
-    for candidate in (model, half):
-        session = ort.InferenceSession(candidate.SerializeToString(), providers=["CPUExecutionProvider"])
-        name = session.get_inputs()[0].name
-        embeddings.append(np.concatenate([session.run(None, {name: chip[None]})[0] for chip in chips]))
-    full, stored = embeddings
-    change = (np.linalg.norm(full - stored, axis=1) / np.linalg.norm(full, axis=1)).max()
-    return half if change <= HALF_TOLERANCE else model
 
 
 if __name__ == "__main__":

@@ -15,7 +15,10 @@ from moto.server import ThreadedMotoServer
 from chalicelib.stores import aws
 from chalicelib.stores.database import Database, connect
 from chalicelib.stores.schema import migrate
+from chalicelib.vision.model_pack import ModelPack
 from infra import resources
+from tests.models import facenet_weights, torch_files
+from tests.packs import build_with
 from tests.services import mysql_port
 
 if TYPE_CHECKING:
@@ -70,6 +73,15 @@ def mysql_server() -> Iterator[int]:
         if port is None:
             absent("no MySQL server on 127.0.0.1:3306, and neither mariadbd nor mysqld to start one")
         yield port
+
+
+@pytest.fixture(scope="session")
+def facenet_pack(tmp_path_factory: pytest.TempPathFactory) -> ModelPack:
+    """The facenet pack, but for its trained weights."""
+    folder = tmp_path_factory.mktemp("facenet")
+    checkpoint = folder / "checkpoint.pt"
+    checkpoint.write_bytes(torch_files.older_form(facenet_weights.recorded_weights()))
+    return build_with("facenet", folder, embedder=checkpoint)
 
 
 @pytest.fixture(params=["sqlite", "mysql"])

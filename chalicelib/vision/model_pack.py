@@ -25,7 +25,9 @@ class ModelPackError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DetectorCard:
-    """`files` maps a network's role to its file; `smallest_face` is in pixels; `thresholds` are probabilities."""
+    """`files` maps a network's role to its file; `smallest_face` is in pixels, the shorter side; `thresholds` are
+    probabilities, one for every step that the detector takes.
+    """
 
     kind: str
     files: dict[str, str]
@@ -76,19 +78,20 @@ class ModelPack:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        card = _read_card(folder / "card.toml")
+        self.folder = folder
+        path = folder / "card.toml"
+        card = read_card(path)
         try:
             self.name: str = card["name"]
             self.title: str = card["title"]
-            self.detector = _detector_card(card["detector"])
-            self.embedder = _embedder_card(card["embedder"])
+            self.detector = detector_card(card)
+            self.embedder = embedder_card(card)
             self.thresholds = tuple(Threshold(**threshold) for threshold in card.get("thresholds", ()))
             self.weaknesses = tuple(str(weakness["text"]) for weakness in card.get("weaknesses", ()))
             self._digests: dict[str, str] = card["files"]
             self.embedding_id = _embedding_id(self.name, card)
         except (KeyError, TypeError, ValueError) as error:
-            raise ModelPackError(f"the model card {folder / 'card.toml'} is not valid: {error!r}") from error
+            raise invalid(path, error) from error
 
     def network(self, file: str) -> Network:
         """Load one ONNX file on one thread.
@@ -98,7 +101,7 @@ class ModelPack:
         ModelPackError
             When the file is missing, or its sha256 is not the card's.
         """
-        path = self._folder / file
+        path = self.folder / file
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -133,7 +136,14 @@ def _on_onnxruntime(model: bytes) -> Network:
     return run_one_by_one if batch == 1 else run
 
 
-def _read_card(path: Path) -> dict[str, Any]:
+def read_card(path: Path) -> dict[str, Any]:
+    """Read a card's tables.
+
+    Raises
+    ------
+    ModelPackError
+        When there is none, or it is not TOML.
+    """
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -144,7 +154,15 @@ def _read_card(path: Path) -> dict[str, Any]:
         raise ModelPackError(f"the model card {path} is not valid TOML: {error}") from error
 
 
-def _detector_card(table: dict[str, Any]) -> DetectorCard:
+def invalid(path: Path, error: Exception) -> ModelPackError:
+    """Name what is wrong with a card, from the error that reading its tables raised."""
+    reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
+    return ModelPackError(f"the model card {path} is not valid: {reason}")
+
+
+def detector_card(card: dict[str, Any]) -> DetectorCard:
+    """Read the table `detector` of a card's tables; KeyError, TypeError or ValueError when it is not valid."""
+    table = card["detector"]
     return DetectorCard(
         kind=table["kind"],
         files=dict(table["files"]),
@@ -154,7 +172,9 @@ def _detector_card(table: dict[str, Any]) -> DetectorCard:
     )
 
 
-def _embedder_card(table: dict[str, Any]) -> EmbedderCard:
+def embedder_card(card: dict[str, Any]) -> EmbedderCard:
+    """Read the table `embedder` of a card's tables; KeyError, TypeError or ValueError when it is not valid."""
+    table = card["embedder"]
     red, green, blue = map(float, table["mean"])
     template = tuple((float(x), float(y)) for x, y in table["template"])
     if len(template) != 5:

@@ -17,7 +17,7 @@ import pytest
 from chalicelib.vision.model_pack import ModelPack, ModelPackError
 from models import build, sources
 from tests.models.stand_in import stand_in_for_sface
-from tests.packs import folder_with_detector
+from tests.packs import YUNET, folder_with_detector, needs_yunet
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,11 +106,67 @@ def test_an_address_that_does_not_answer_is_named_with_the_reason(
         build.build(_card(tmp_path, address, DIGEST), into)
 
 
-def test_a_package_that_is_not_the_pinned_one_is_refused(tmp_path: Path) -> None:
-    source = {"package": "mtcnn==1.0.0", "sha256": "0" * 64}
+class TestALocalFile:
+    """`make models PACK=sface FROM=file`: the published file, wherever it was got from."""
 
-    with pytest.raises(sources.SourceError, match=r"mtcnn==1.0.0 cannot be fetched"):
-        sources.fetch(source, tmp_path)
+    @pytest.fixture
+    def unreachable(self, tmp_path: Path) -> Path:
+        return _card(tmp_path, "http://127.0.0.1:9/sface.onnx", DIGEST)
+
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        file = tmp_path / "downloaded.onnx"
+        file.write_bytes(stand_in_for_sface())
+        return file
+
+    def test_it_is_taken_for_the_published_one(self, unreachable: Path, into: Path, file: Path) -> None:
+        folder = build.build(unreachable, into, [file])
+
+        assert ModelPack(folder).name == "sface"
+
+    @needs_yunet
+    def test_each_of_several_is_taken_for_the_one_that_has_its_sha256(
+        self, tmp_path: Path, into: Path, file: Path
+    ) -> None:
+        text = (build.CARDS / "sface-yunet.toml").read_text()
+        card = tmp_path / "sface-yunet.toml"
+        card.write_text(text.replace(tomllib.loads(text)["sources"]["embedder"]["sha256"], DIGEST))
+
+        for files in ([YUNET, file], [file, YUNET]):
+            shutil.rmtree(into / "sources")
+            pack = ModelPack(build.build(card, into, files))
+            assert pack.detector.kind == "yunet"
+            shutil.rmtree(pack.folder)
+
+    def test_the_pack_can_be_built_again_without_it(self, unreachable: Path, into: Path, file: Path) -> None:
+        shutil.rmtree(build.build(unreachable, into, [file]))
+        file.unlink()
+
+        assert build.build(unreachable, into).is_dir()
+
+    def test_it_must_be_the_cards(self, unreachable: Path, into: Path, file: Path) -> None:
+        file.write_bytes(b"another")
+        digest = hashlib.sha256(b"another").hexdigest()
+
+        with pytest.raises(build.BuildError, match=f"^{file} has sha256 {digest}; the card asks for {DIGEST}"):
+            build.build(unreachable, into, [file])
+
+    def test_it_must_be_the_cards_although_the_pack_is_built(self, unreachable: Path, into: Path, file: Path) -> None:
+        build.build(unreachable, into, [file])
+        file.write_bytes(b"another")
+
+        with pytest.raises(build.BuildError, match="the card asks for"):
+            build.build(unreachable, into, [file])
+
+    def test_one_that_is_absent_is_named(self, unreachable: Path, into: Path, tmp_path: Path) -> None:
+        with pytest.raises(build.BuildError, match=r"gone\.onnx cannot be read: No such file"):
+            build.build(unreachable, into, [tmp_path / "gone.onnx"])
+
+    def test_make_hands_it_on(self) -> None:
+        command = ["make", "--dry-run", "models", "PACK=sface-yunet", "FROM=a.onnx b.onnx"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+
+        assert "-m models.build sface-yunet --from a.onnx b.onnx" in done.stdout
 
 
 class TestAuto:
@@ -140,6 +196,21 @@ class TestAuto:
         assert "\n" not in line
         assert build.CURRENT.resolve().name == "dlib"
 
+    def test_a_users_own_pack_in_use_is_kept(self, server: str, tmp_path: Path, into: Path) -> None:
+        (tmp_path / "own").mkdir()
+        card = _card(tmp_path / "own", f"{server}/sface.onnx", DIGEST, name="mine")
+        build.use(build.build(card, into))
+        card.unlink()
+
+        assert build.build_auto() == "Model pack: mine"
+
+    def test_a_users_own_pack_cannot_have_the_name_of_ours(self, tmp_path: Path) -> None:
+        (tmp_path / "own").mkdir()
+        card = _card(tmp_path / "own", "http://127.0.0.1:9/sface.onnx", DIGEST, name="dlib")
+
+        with pytest.raises(SystemExit, match=r"dlib\.toml has the name of a known pack, dlib"):
+            build.card_path(str(card))
+
     def test_the_pack_in_use_is_kept(self, server: str, tmp_path: Path) -> None:
         _card(tmp_path, "http://127.0.0.1:9/sface.onnx", DIGEST)
         build.build_auto()
@@ -162,7 +233,8 @@ def test_a_named_pack_never_falls_back() -> None:
 
     assert done.returncode == 1
     assert done.stderr == (
-        "The model pack sface was not built: the network is down. PACK=dlib needs only a package index.\n"
+        "The model pack sface was not built: the network is down."
+        " PACK=dlib needs only a package index; FROM= takes files got elsewhere.\n"
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
 from pathlib import Path
 
 import cv2
@@ -13,9 +11,8 @@ import pytest
 from chalicelib.vision.alignment import align
 from chalicelib.vision.embedder import Embedder
 from chalicelib.vision.model_pack import ModelPack
-from models import build
 from tests.models.stand_in import stand_in_for_sface
-from tests.packs import detector, folder_with_detector
+from tests.packs import build_with, detector
 from tests.pictures import astronaut, scaled
 
 
@@ -28,14 +25,7 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pack(stand_in: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelPack:
-    """models/cards/sface.toml as it is, but for where its embedder comes from."""
-    folder = tmp_path_factory.mktemp("pack")
-    text = (build.CARDS / "sface.toml").read_text()
-    source = tomllib.loads(text)["sources"]["embedder"]
-    text = text.replace(source["url"], stand_in.as_uri())
-    text = text.replace(source["sha256"], hashlib.sha256(stand_in.read_bytes()).hexdigest())
-    (folder / "card.toml").write_text(text)
-    return ModelPack(build.build(folder / "card.toml", folder_with_detector(folder / "build")))
+    return build_with("sface", tmp_path_factory.mktemp("pack"), embedder=stand_in)
 
 
 def test_embeddings_are_opencvs_brought_to_unit_length_and_calibrated(pack: ModelPack, stand_in: Path) -> None:

@@ -1,0 +1,125 @@
+"""YuNet: finds faces in one step, on a few sizes of the picture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib.faces import Box, DetectedFace, Image
+from chalicelib.vision.model_pack import DetectorCard, Network
+from chalicelib.vision.pyramid import Level, Pyramid
+
+Faces = NDArray[np.float32]
+"""n x 15: the box (left, top, right, bottom, as edges: pixel i covers [i, i + 1)), five landmarks (x, y, whole numbers
+being the centres of pixels) and the probability of a face."""
+
+# Pixels between neighbouring cells in each of the three maps that the network gives, one after the other.
+STRIDES = (8, 16, 32)
+# The sides of what the network takes are multiples of this.
+DIVISOR = 32
+# The range of faces that a level is there for, in its pixels. The network misses some that are smaller (their shorter
+# side counts) and most above 300 px; from LARGEST on (the longer side) they are well inside the next level's range.
+SMALLEST, LARGEST = 30, 240
+# Levels go on down to this shorter side, in pixels: a face that fills the picture is well inside the range by then.
+SMALLEST_SIDE = 48
+# Levels are looked at in tiles of this many pixels a side, so that memory is bounded; they share a strip in which every
+# face of the range has room, and so lies whole in one of them.
+TILE, SHARED = 1024, 256
+# What ends so near an edge between tiles may be cut there, in pixels; a face of the range is whole in the other tile.
+CUT = (SHARED - LARGEST) // 2
+# How much two boxes may overlap (intersection over union) before the less certain one is dropped: OpenCV's default.
+OVERLAP = 0.3
+# The likeliest boxes that go on to suppression: a bound on the work that one picture can cause; OpenCV's default.
+MAX_FACES = 5_000
+
+
+class Yunet:
+    """Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023, as models/yunet.py converts it.
+
+    Decoding follows OpenCV's modules/objdetect/src/face_detect.cpp. OpenCV looks at the picture as it is, and so finds
+    faces of up to some 300 px; here a pyramid's levels bring faces of every size into its range.
+    """
+
+    def __init__(self, card: DetectorCard, network: Network) -> None:
+        self._card = card
+        self._network = network
+
+    def detect(self, image: Image) -> list[DetectedFace]:
+        height, width = image.shape[:2]
+        first_scale = min(SMALLEST / self._card.smallest_face, 1.0)
+        smallest_side = min(SMALLEST_SIDE, int(first_scale * min(height, width)))  # so that there is a level
+        pyramid = Pyramid(image, first_scale, self._card.pyramid_factor, smallest_side)
+        *finer, coarsest = pyramid.levels
+        faces = np.concatenate([*(self._look_at(level, LARGEST) for level in finer), self._look_at(coarsest, np.inf)])
+        faces = faces[_suppress(faces)]
+        faces[:, :4] = np.clip(faces[:, :4], 0, (width, height, width, height))
+        sides = (faces[:, 2:4] - faces[:, :2]).min(axis=1)
+        found = [
+            DetectedFace(Box(*map(float, face[:4])), face[4:14].reshape(5, 2), float(face[14]))
+            for face in faces[sides >= self._card.smallest_face]
+        ]
+        return sorted(found, key=lambda face: (-face.box.area, face.box.left, face.box.top))
+
+    def _look_at(self, level: Level, largest: float) -> Faces:
+        """Return a level's faces of at most so many of its pixels a side, in pixels of the image."""
+        height, width = level.image.shape[:2]
+        tiles = [
+            self._look_at_tile(level.image, left, top)
+            for top in range(0, max(1, height - SHARED), TILE - SHARED)
+            for left in range(0, max(1, width - SHARED), TILE - SHARED)
+        ]
+        faces: Faces = np.concatenate(tiles)
+        faces = faces[(faces[:, 2:4] - faces[:, :2]).max(axis=1) <= largest]
+        faces[:, :4] /= level.scale
+        # From centres to edges, which scale, and back.
+        faces[:, 4:14] = (faces[:, 4:14] + 0.5) / np.resize(level.scale, 10) - 0.5
+        return faces
+
+    def _look_at_tile(self, level: Image, left: int, top: int) -> Faces:
+        """Return the faces of a tile, in pixels of the level, but for those that another tile shows more of."""
+        tile = level[top : top + TILE, left : left + TILE]
+        height, width = tile.shape[:2]
+        below, beside = -height % DIVISOR, -width % DIVISOR
+        padded = cv2.copyMakeBorder(tile, 0, below, 0, beside, cv2.BORDER_CONSTANT)
+        faces = decode(self._network(padded[None])[0], height + below, width + beside, self._card.thresholds[0])
+        faces[:, :14] += np.resize(np.array([left, top], np.float32), 14)
+        # An edge of the tile that is none of the level cuts faces; those of the level itself do not count.
+        least = np.where([left > 0, top > 0], (left + CUT, top + CUT), -np.inf)
+        right, bottom = left + width, top + height
+        most = np.where([right < level.shape[1], bottom < level.shape[0]], (right - CUT, bottom - CUT), np.inf)
+        kept: Faces = faces[np.all((faces[:, :2] >= least) & (faces[:, 2:4] <= most), axis=1)]
+        return kept
+
+
+def decode(cells: NDArray[np.float32], height: int, width: int, least: float) -> Faces:
+    """Return the faces that a run of the network found in a level of this size, at least so probable.
+
+    Parameters
+    ----------
+    cells : n x 16, for the cells of every stride, row by row: the probability of the class and that of an object; then,
+        all in strides, the box's centre from the cell's corner, the logarithm of its width and height, and the
+        landmarks from the cell's corner.
+    height, width : multiples of 32, in pixels.
+    """
+    found = []
+    for stride in STRIDES:
+        columns = width // stride
+        count = height // stride * columns
+        values, cells = cells[:count], cells[count:]
+        probabilities = np.sqrt(np.clip(values[:, 0], 0, 1) * np.clip(values[:, 1], 0, 1))
+        [passed] = np.nonzero(probabilities >= least)
+        values = values[passed]
+        corners = np.stack([passed % columns, passed // columns], axis=1).astype(np.float32)
+        centres, halves = corners + values[:, 2:4], np.exp(values[:, 4:6]) / 2
+        landmarks = values[:, 6:] + np.tile(corners, 5)
+        boxes = np.concatenate([centres - halves, centres + halves, landmarks], axis=1) * stride
+        found.append(np.concatenate([boxes, probabilities[passed, None]], axis=1))
+    return np.concatenate(found)
+
+
+def _suppress(faces: Faces) -> NDArray[np.int64]:
+    """Non-maximum suppression: return the indices of the faces that are left, the likeliest first."""
+    rectangles = np.concatenate([faces[:, :2], faces[:, 2:4] - faces[:, :2]], axis=1).astype(np.float64)
+    kept = cv2.dnn.NMSBoxes(rectangles, faces[:, 14], 0.0, OVERLAP, top_k=MAX_FACES)  # type: ignore[arg-type]
+    return np.asarray(kept, np.int64)

@@ -1,0 +1,83 @@
+"""Turns a pack's published files into the ONNX files that its card names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from chalicelib.vision.model_pack import EmbedderCard
+from models import dlib_resnet, facenet, mtcnn, onnx_embedder, yunet
+from models.onnx_graph import serialize, store_weights_as_half
+
+# Above this change of an embedding (Euclidean, relative to its length) the weights stay float32.
+HALF_TOLERANCE = 2e-3
+
+# From a network's role and its published file. MTCNN is the only one that has several networks.
+_DETECTORS: dict[str, Callable[[str, bytes], onnx.ModelProto]] = {
+    "mtcnn": lambda role, data: mtcnn.convert(role, mtcnn.read_weights(data)),
+    "yunet": lambda _, data: yunet.convert(data),
+}
+_EMBEDDERS: dict[str, Callable[[bytes, EmbedderCard], onnx.ModelProto]] = {
+    "dlib_resnet": lambda data, _: dlib_resnet.convert(data),
+    "facenet": lambda data, _: facenet.convert(data),
+    "onnx_embedder": onnx_embedder.convert,
+}
+
+
+def convert_detector(converter: str, files: dict[str, str], published: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the contents of a detector's `files` (file by role), made from the published ones (contents by role).
+
+    Raises
+    ------
+    ValueError
+        When there is no such converter, or a file is not what it converts.
+    """
+    convert = _DETECTORS.get(converter)
+    if convert is None:
+        raise ValueError(f"the converter {converter!r} is none of {', '.join(_DETECTORS)}")
+    return {file: serialize(convert(role, published[role])) for role, file in files.items()}
+
+
+def convert_embedder(converter: str, card: EmbedderCard, published: bytes) -> dict[str, bytes]:
+    """Return the contents of an embedder's file, made from the published one, after a trial run as the card says.
+
+    Raises
+    ------
+    ValueError
+        When there is no such converter, the file is not what it converts, or the network is not as the card says.
+    """
+    convert = _EMBEDDERS.get(converter)
+    if convert is None:
+        raise ValueError(f"the converter {converter!r} is none of {', '.join(_EMBEDDERS)}")
+    model = convert(published, card)
+    return {card.file: serialize(_smallest(model, card))}
+
+
+def _smallest(model: onnx.ModelProto, card: EmbedderCard) -> onnx.ModelProto:
+    """Return the model with float16 weights where that leaves its embeddings as they are."""
+    half = store_weights_as_half(model)
+    full, stored = (_embeddings(candidate, card) for candidate in (model, half))
+    change = (np.linalg.norm(full - stored, axis=1) / np.linalg.norm(full, axis=1)).max()
+    return half if change <= HALF_TOLERANCE else model
+
+
+def _embeddings(model: onnx.ModelProto, card: EmbedderCard) -> NDArray[np.float32]:
+    """Return what the network makes of four chips of noise, one by one, n x dimension."""
+    pixels = np.random.default_rng(0).uniform(0, 255, (4, card.input_size, card.input_size, 3))
+    chips = ((pixels - card.mean) * card.scale).transpose(0, 3, 1, 2).astype(np.float32)
+    try:
+        session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        embeddings: NDArray[np.float32] = np.concatenate([session.run(None, {name: chip[None]})[0] for chip in chips])
+    except Exception as error:  # whatever the runtime says of a graph it cannot run
+        raise ValueError(f"ONNX Runtime cannot run the network: {error}") from error
+    if embeddings.shape != (4, card.dimension):
+        given = " x ".join(map(str, embeddings.shape[1:]))
+        raise ValueError(f"a chip gives {given} values; the card says dimension = {card.dimension}")
+    if not np.isfinite(embeddings).all():
+        raise ValueError("the network gives values that are not finite; mean and scale in the card may be wrong")
+    return embeddings

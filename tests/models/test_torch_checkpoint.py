@@ -1,0 +1,108 @@
+"""Reading torch.save's files without torch: what it writes is read, and nothing else is made of any bytes.
+
+That these bytes are torch's own is proved by tests/models/facenet_reference.py, where torch is installed.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.torch_checkpoint import CheckpointError, Tensors, read
+from tests.models import torch_files
+
+Write = Callable[[torch_files.Tensors], bytes]
+
+both_forms = pytest.mark.parametrize("write", [torch_files.older_form, torch_files.zip_form])
+
+
+def _tensors() -> Tensors:
+    random = np.random.default_rng(0)
+    return {
+        "layer.weight": random.standard_normal((4, 3, 2, 2)).astype(np.float32),
+        "layer.bias": random.standard_normal(4).astype(np.float32),
+        "steps": np.array(7, np.int64),
+    }
+
+
+@both_forms
+def test_tensors_are_read_as_they_were_written(write: Write) -> None:
+    tensors = _tensors()
+
+    found = read(write(tensors))
+
+    assert list(found) == list(tensors)
+    for name, values in tensors.items():
+        assert found[name].dtype == values.dtype
+        np.testing.assert_array_equal(found[name], values)
+
+
+@both_forms
+@pytest.mark.parametrize("cut", [1, 50, 150, 400])
+def test_a_file_that_is_cut_off_is_refused(write: Write, cut: int) -> None:
+    with pytest.raises(CheckpointError):
+        read(write(_tensors())[:-cut])
+
+
+@pytest.mark.parametrize("data", [b"", b"weights", b"PK\x03\x04", pickle.dumps({"a": 1}), b"\x80\x02]q\x00."])
+def test_other_bytes_are_refused(data: bytes) -> None:
+    with pytest.raises(CheckpointError, match=r"no file of torch\.save"):
+        read(data)
+
+
+def test_a_file_with_bytes_left_over_is_refused() -> None:
+    with pytest.raises(CheckpointError, match="left over"):
+        read(torch_files.older_form(_tensors()) + b"\0")
+
+
+class TestAHostileFile:
+    """The pickle inside asks for something that is no tensor."""
+
+    @staticmethod
+    def _zip(index: bytes, **files: bytes) -> bytes:
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("a/data.pkl", index)
+            for name, data in files.items():
+                archive.writestr(f"a/data/{name}", data)
+        return file.getvalue()
+
+    @pytest.mark.parametrize(
+        "name", [b"os\nsystem", b"builtins\neval", b"torch\nload", b"torch._utils\n_rebuild_parameter"]
+    )
+    def test_a_name_that_is_no_tensors_is_refused(self, name: bytes, tmp_path: Path) -> None:
+        target = tmp_path / "touched"
+        call = b"\x80\x02c" + name + b"\nX" + len(f"touch {target}").to_bytes(4, "little") + f"touch {target}".encode()
+
+        with pytest.raises(CheckpointError, match="which is no tensor"):
+            read(self._zip(call + b"\x85R."))
+
+        assert not target.exists()
+
+    def test_a_tensor_that_leaves_its_storage_is_refused(self) -> None:
+        index = torch_files.tensor("0", np.dtype(np.float32), (4,), older=False, offset=1)
+        state = b"\x80\x02ccollections\nOrderedDict\n)RX\x01\x00\x00\x00a" + index + b"s."
+
+        with pytest.raises(CheckpointError, match="not inside its storage"):
+            read(self._zip(state, **{"0": bytes(16)}))
+
+    def test_a_tensor_cannot_ask_for_more_memory_than_its_storage_has(self) -> None:
+        """A stride of 0 repeats one element any number of times."""
+        honest = torch_files.tensor("0", np.dtype(np.float32), (1,), older=False)
+        sizes, strides = b"(J\x01\x00\x00\x00t", b"(J\x01\x00\x00\x00t"
+        assert sizes + strides in honest
+        hostile = honest.replace(sizes + strides, b"(J\xff\xff\xff\x7ft(J\x00\x00\x00\x00t")
+        state = b"\x80\x02ccollections\nOrderedDict\n)RX\x01\x00\x00\x00a" + hostile + b"s."
+
+        with pytest.raises(CheckpointError, match="not inside its storage"):
+            read(self._zip(state, **{"0": bytes(4)}))
+
+    def test_what_is_no_dictionary_of_tensors_is_refused(self) -> None:
+        with pytest.raises(CheckpointError, match="no dictionary of tensors"):
+            read(self._zip(pickle.dumps({"epoch": 3}, 2)))

@@ -1,0 +1,238 @@
+"""YuNet: its decoding anywhere, and the published network on real pictures where its file is."""
+
+from __future__ import annotations
+
+import csv
+import resource
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from chalicelib.faces import Box, DetectedFace, Image
+from chalicelib.vision.model_pack import DetectorCard
+from chalicelib.vision.yunet import SHARED, TILE, Yunet, decode
+from infra import sample_face
+from tests.packs import SHARED_FACES, YUNET, needs_yunet, yunet
+from tests.pictures import astronaut, cat, read, scaled
+
+CARD = DetectorCard("yunet", {"yunet": "yunet.onnx"}, smallest_face=30, pyramid_factor=0.25, thresholds=(0.8,))
+needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces beside the project are absent")
+
+
+def _cells(height: int, width: int) -> NDArray[np.float32]:
+    """What the network gives where it sees nothing."""
+    return np.zeros((height * width // 64 + height * width // 256 + height * width // 1024, 16), np.float32)
+
+
+class TestDecoding:
+    @pytest.mark.parametrize(
+        ("stride", "row", "column", "first_cell"),
+        [(8, 2, 5, 0), (16, 1, 3, 96), (32, 0, 2, 96 + 24), (32, 1, 3, 96 + 24)],
+    )
+    def test_a_cell_becomes_a_face(self, stride: int, row: int, column: int, first_cell: int) -> None:
+        """On 64 x 96 px there are 8 x 12 cells of stride 8, 4 x 6 of stride 16 and 2 x 3 of stride 32."""
+        column = min(column, 96 // stride - 1)
+        cells = _cells(64, 96)
+        points = np.arange(10) / 10
+        cells[first_cell + row * (96 // stride) + column] = [0.81, 1.0, 0.5, 0.25, np.log(2), np.log(3), *points]
+
+        [face] = decode(cells, 64, 96, 0.8)
+
+        x, y = (column + 0.5) * stride, (row + 0.25) * stride
+        assert face[:4] == pytest.approx([x - stride, y - 1.5 * stride, x + stride, y + 1.5 * stride])
+        assert face[4:14].reshape(5, 2) == pytest.approx((points.reshape(5, 2) + np.array([column, row])) * stride)
+        assert face[14] == pytest.approx(0.9)
+
+    def test_what_is_less_probable_than_asked_for_is_no_face(self) -> None:
+        cells = _cells(32, 32)
+        cells[:, :2] = 0.79
+
+        assert len(decode(cells, 32, 32, 0.8)) == 0
+        assert len(decode(cells, 32, 32, 0.78)) == len(cells)
+
+
+class TestLevelsAndTiles:
+    """With a network that takes bright rectangles for faces, of any size that fits, and sees a cut one as it is cut."""
+
+    @pytest.mark.parametrize(
+        "box",
+        [
+            (5, 5, 45, 60),  # small, in the corner
+            (0, 300, 200, 560),
+            (TILE - SHARED + 10, 100, TILE - 10, 300),  # inside the strip that two tiles share
+            (TILE - 120, TILE - 130, TILE + 90, TILE + 100),  # across the edges of tiles
+            (300, 200, 1500, 1700),  # too large for the first level
+            (0, 0, 1800, 2000),  # fills the picture
+        ],
+    )
+    def test_every_face_is_found_once_and_in_its_place(self, box: tuple[int, int, int, int]) -> None:
+        left, top, right, bottom = box
+        picture = np.zeros((2000, 1800, 3), np.uint8)
+        picture[top:bottom, left:right] = 255
+
+        [face] = Yunet(CARD, _rectangles).detect(picture)
+
+        # A rectangle's edges are known to a pixel of the level that it is found on.
+        tolerance = 1 + max(right - left, bottom - top) / 30
+        assert [face.box.left, face.box.top, face.box.right, face.box.bottom] == pytest.approx(box, abs=tolerance)
+        centre = np.array([left + right, top + bottom]) / 2 - 0.5
+        assert face.landmarks == pytest.approx(np.tile(centre, (5, 1)), abs=tolerance)
+
+    def test_faces_smaller_than_the_cards_smallest_are_left_out(self) -> None:
+        picture = np.zeros((200, 300, 3), np.uint8)
+        picture[20:60, 20:49] = 255
+        picture[100:140, 100:130] = 255
+
+        found = Yunet(CARD, _rectangles).detect(picture)
+
+        assert [face.box for face in found] == [Box(100, 100, 130, 140)]
+
+    def test_a_card_that_asks_for_large_faces_only_finds_one_that_fills_a_small_picture(self) -> None:
+        picture = np.full((90, 80, 3), 255, np.uint8)
+
+        [face] = Yunet(replace(CARD, smallest_face=75), _rectangles).detect(picture)
+
+        assert face.box.right - face.box.left == pytest.approx(80, abs=3)
+
+    def test_the_network_sees_no_more_than_a_tile_at_a_time(self) -> None:
+        seen = []
+
+        def network(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            seen.append(pixels.shape)
+            return _rectangles(pixels)
+
+        Yunet(CARD, network).detect(np.zeros((4096, 4096, 3), np.uint8))
+
+        assert max(max(shape) for shape in seen) == TILE
+        assert all(side % 32 == 0 for shape in seen for side in shape[1:3])
+
+
+def _rectangles(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Answer as YuNet would if every connected bright area were a face, its landmarks all in the middle."""
+    height, width = pixels.shape[1:3]
+    cells = _cells(height, width)
+    bright = (pixels[0, ..., 0] > 127).astype(np.uint8)
+    for left, top, w, h, _ in cv2.connectedComponentsWithStats(bright)[2][1:]:
+        centre = np.array([left + w / 2, top + h / 2])
+        column, row = np.minimum(centre // 8, (width // 8 - 1, height // 8 - 1)).astype(int)
+        offset = centre / 8 - (column, row)
+        points = np.tile(offset - 0.5 / 8, 5)  # a landmark's whole numbers are centres of pixels
+        cells[row * (width // 8) + column] = [1, 1, *offset, np.log(w / 8), np.log(h / 8), *points]
+    return cells[None]
+
+
+@needs_yunet
+class TestThePublishedNetwork:
+    @pytest.mark.parametrize(("width", "height"), [(512, 512), (300, 280), (500, 333)])
+    def test_it_finds_what_opencvs_detector_finds(self, width: int, height: int) -> None:
+        """On one level: OpenCV looks at the picture as it is, padded with black to a multiple of 32."""
+        picture = scaled(astronaut(), width, height)
+        reference = cv2.FaceDetectorYN.create(str(YUNET), "", (width, height), 0.8, 0.3, 5000)
+        [expected] = reference.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
+
+        [face] = yunet().detect(picture)
+
+        box = [face.box.left, face.box.top, face.box.right, face.box.bottom]
+        assert box == pytest.approx([*expected[:2], *(expected[:2] + expected[2:4])], abs=0.01)
+        assert face.landmarks.reshape(-1) == pytest.approx(expected[4:14], abs=0.01)
+        assert face.confidence == pytest.approx(expected[14], abs=1e-4)
+
+    @pytest.mark.parametrize("side", [31, 35, 50, 100, 200, 400, 700])
+    def test_faces_are_found_from_30_px_up(self, side: int) -> None:
+        [face] = yunet().detect(astronaut())
+        scale = side / min(face.box.right - face.box.left, face.box.bottom - face.box.top)
+        picture = scaled(astronaut(), round(512 * scale), round(512 * scale))
+
+        [found] = yunet().detect(picture)
+
+        expected = np.array([face.box.left, face.box.top, face.box.right, face.box.bottom]) * scale
+        box = np.array([found.box.left, found.box.top, found.box.right, found.box.bottom])
+        assert np.abs(box - expected).max() < 0.2 * side
+
+    def test_a_face_that_fills_the_largest_picture_is_found(self) -> None:
+        picture = scaled(np.ascontiguousarray(astronaut()[40:210, 150:320]), 4096, 4096)
+
+        [face] = yunet().detect(picture)
+
+        assert face.box.right - face.box.left > 2000
+
+    @pytest.mark.parametrize(("size", "left", "top"), [(180, 900, 3500), (200, 3850, 3850), (182, 650, 660)])
+    def test_a_small_face_is_found_in_the_largest_picture(self, size: int, left: int, top: int) -> None:
+        picture = np.zeros((4096, 4096, 3), np.uint8)
+        picture[top : top + size, left : left + size] = scaled(astronaut(), size, size)
+
+        [face] = yunet().detect(picture)
+
+        assert left < face.box.left < face.box.right < left + size
+        assert top < face.box.top < face.box.bottom < top + size
+
+    def test_boxes_lie_inside_the_picture(self) -> None:
+        [face] = yunet().detect(np.ascontiguousarray(astronaut()[75:220, 185:262]))
+
+        assert (face.box.left, face.box.top) >= (0, 0)
+        assert face.box.right == 77
+
+    @pytest.mark.parametrize("picture", [cat(), np.zeros((48, 48, 3), np.uint8), np.full((48, 4096, 3), 255, np.uint8)])
+    def test_no_face_is_found_where_none_is(self, picture: Image) -> None:
+        assert yunet().detect(picture) == []
+
+    def test_noise_is_no_face(self) -> None:
+        assert yunet().detect(np.random.default_rng(1).integers(0, 256, (480, 640, 3), np.uint8)) == []
+
+    def test_a_drawn_face_is_found(self) -> None:
+        assert len(yunet().detect(sample_face.draw())) == 1
+
+    def test_results_do_not_change_with_thread_timing(self) -> None:
+        pictures = [astronaut(), scaled(astronaut(), 300, 300), cat()] * 6
+        alone = [_values(yunet().detect(picture)) for picture in pictures]
+
+        with ThreadPoolExecutor(8) as pool:
+            together = list(pool.map(lambda picture: _values(yunet().detect(picture)), pictures))
+
+        assert together == alone
+
+    def test_the_largest_picture_costs_little_memory(self) -> None:
+        """In a process of its own, after a small picture; the picture itself, 50 MB, does not count."""
+        program = [sys.executable, "-c", f"import {__name__} as test; test.print_peak_growth()"]
+        done = subprocess.run(program, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+
+        assert int(done.stdout) < 150
+
+    @needs_shared
+    def test_every_face_of_the_group_photographs_is_found_and_no_other(self) -> None:
+        rows = _rows("groups.csv")
+
+        counts = {row["file"]: len(yunet().detect(read(SHARED_FACES / row["file"]))) for row in rows}
+
+        assert counts == {row["file"]: int(row["faces"]) for row in rows}
+
+    @needs_shared
+    def test_one_face_is_found_in_every_portrait(self) -> None:
+        counts = [len(yunet().detect(read(SHARED_FACES / row["file"]))) for row in _rows("people.csv")]
+
+        assert counts == [1] * 53
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (SHARED_FACES / name).open() as file:
+        return list(csv.DictReader(file))
+
+
+def _values(faces: list[DetectedFace]) -> list[tuple[Box, float, list[list[float]]]]:
+    return [(face.box, face.confidence, face.landmarks.tolist()) for face in faces]
+
+
+def print_peak_growth() -> None:
+    """Print by how many MB the largest picture that is accepted raises the most memory this process ever used."""
+    picture = np.random.default_rng(0).integers(0, 256, (4096, 4096, 3), np.uint8)
+    yunet().detect(astronaut())
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    yunet().detect(picture)
+    sys.stdout.write(str((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024))
