@@ -12,8 +12,8 @@ from chalicelib.faces import Image
 
 # Crops that are cut at once: OpenCV's remap writes fewer than 32,768 rows.
 CROPS_PER_CUT = 256
-# Rounded sizes may make a source a little more than twice as large as what is made from it.
-TWICE = 2.02
+# Pixels by which rounding may make one size more than twice as wide as another that is to be made from it.
+ROUNDING = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,33 +27,32 @@ class Level:
 class Pyramid:
     """Levels from `first_scale` on, each `factor` smaller than the last, down to a shorter side of `smallest_side` px.
 
-    The image is halved until the first level is within reach. Every size is interpolated from the largest one that is
-    at most twice as large: bilinear samples then miss no pixel, which averaging (INTER_AREA) does at eight times the
-    cost.
+    Every size is interpolated from the largest one that is at most twice as large, and halves are made where there is
+    none: bilinear samples then miss no pixel, which averaging (INTER_AREA) takes eight times as long to ensure.
     """
 
     def __init__(self, image: Image, first_scale: float, factor: float, smallest_side: int) -> None:
-        height, width = image.shape[:2]
-        self._shape = (width, height)
-        # Every size there is, the largest first; `levels` are those at the end that a detector looks at.
+        # Every size there is, the largest first; `levels` are those that a detector looks at.
         self._sizes = [Level(image, np.ones(2))]
-        first_scale = min(first_scale, 1.0)
-        scale = 0.5
-        while scale > first_scale and min(height, width) * scale >= smallest_side:
-            self._add(scale)
-            scale /= 2
-        halvings = len(self._sizes)
-        scale = first_scale
-        while min(height, width) * scale >= smallest_side:
-            self._add(scale)
+        self.levels: list[Level] = []
+        scale = min(first_scale, 1.0)
+        while min(image.shape[:2]) * scale >= smallest_side:
+            self.levels.append(self._sized(scale))
             scale *= factor
-        self.levels = self._sizes[halvings:]
 
-    def _add(self, scale: float) -> None:
-        size = np.array([round(side * scale) for side in self._shape])
-        source = next(level for level in self._sizes if np.all(size * TWICE >= level.image.shape[1::-1]))
-        image = cv2.resize(source.image, tuple(size.tolist()), interpolation=cv2.INTER_LINEAR)
-        self._sizes.append(Level(image, size / self._shape))  # type: ignore[arg-type]
+    def _sized(self, scale: float) -> Level:
+        if scale == 1:
+            return self._sizes[0]
+        height, width = self._sizes[0].image.shape[:2]
+        size = round(width * scale), round(height * scale)
+        within_reach = 2 * size[0] + ROUNDING
+        while self._sizes[-1].image.shape[1] > within_reach:
+            self._sized(float(self._sizes[-1].scale[0]) / 2)
+        source = next(level.image for level in self._sizes if level.image.shape[1] <= within_reach)
+        image = cv2.resize(source, size, interpolation=cv2.INTER_LINEAR)
+        level = Level(image, np.array([size[0] / width, size[1] / height]))  # type: ignore[arg-type]
+        self._sizes.append(level)
+        return level
 
     def crops(self, squares: NDArray[np.float32], side: int, outside: tuple[int, int, int]) -> NDArray[np.uint8]:
         """Cut squares out of the image and bring them to one size, each from the smallest size that has it that large.

@@ -71,7 +71,7 @@ class Yunet:
         ]
         faces: Faces = np.concatenate(tiles)
         faces = faces[(faces[:, 2:4] - faces[:, :2]).max(axis=1) <= largest]
-        faces[:, :4] /= level.scale
+        faces[:, :4] /= np.tile(level.scale, 2)
         # From centres to edges, which scale, and back.
         faces[:, 4:14] = (faces[:, 4:14] + 0.5) / np.resize(level.scale, 10) - 0.5
         return faces

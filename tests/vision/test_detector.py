@@ -9,6 +9,8 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chalicelib import images
 from chalicelib.errors import ServiceError
@@ -153,6 +155,20 @@ class TestPyramid:
         assert sides[0] == 205
         assert sides[-1] >= 8 > sides[-1] * 0.709
         assert all(0.68 < b / a < 0.74 for a, b in pairwise(sides))
+
+    @given(
+        width=st.integers(48, 1500), height=st.integers(48, 300), first=st.floats(0.05, 1), factor=st.floats(0.2, 0.9)
+    )
+    @settings(max_examples=60, deadline=None)
+    def test_any_picture_has_its_levels_in_their_sizes(
+        self, width: int, height: int, first: float, factor: float
+    ) -> None:
+        pyramid = Pyramid(np.zeros((height, width, 3), np.uint8), first, factor, smallest_side=8)
+
+        scales = [first * factor**i for i in range(len(pyramid.levels) + 1)]
+        sizes = [level.image.shape[1::-1] for level in pyramid.levels]
+        assert sizes == [(round(width * scale), round(height * scale)) for scale in scales[:-1]]
+        assert min(width, height) * scales[-1] < 8 * (1 + 1e-9)
 
     def test_a_crop_shows_the_square(self) -> None:
         pyramid = Pyramid(astronaut(), 0.4, 0.709, smallest_side=8)
