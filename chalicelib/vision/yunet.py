@@ -30,6 +30,8 @@ TILE, SHARED = 1024, 256
 CUT = (SHARED - LARGEST) // 2
 # How much two boxes may overlap (intersection over union) before the less certain one is dropped: OpenCV's default.
 OVERLAP = 0.3
+# Boxes scatter, and YuNet draws them tighter than others: a face is kept from this fraction of the smallest side on.
+LEAST_SIDE = 0.8
 # The likeliest boxes that go on to suppression: a bound on the work that one picture can cause; OpenCV's default.
 MAX_FACES = 5_000
 
@@ -57,7 +59,7 @@ class Yunet:
         sides = (faces[:, 2:4] - faces[:, :2]).min(axis=1)
         found = [
             DetectedFace(Box(*map(float, face[:4])), face[4:14].reshape(5, 2), float(face[14]))
-            for face in faces[sides >= self._card.smallest_face]
+            for face in faces[sides >= self._card.smallest_face * LEAST_SIDE]
         ]
         return sorted(found, key=lambda face: (-face.box.area, face.box.left, face.box.top))
 
