@@ -62,3 +62,8 @@ def info(_: uploads.Arguments) -> dict[str, Any]:
 @app.schedule(Rate(operations.COMPACTION_MINUTES, unit=Rate.MINUTES))
 def compact(_: CloudWatchEvent) -> str:
     return operations.compact(wiring())
+
+
+@app.lambda_function(name="re_embed")
+def re_embed(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return operations.re_embed_in_time(wiring(), event, context.get_remaining_time_in_millis)
