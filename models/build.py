@@ -14,6 +14,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.vision.model_pack import ModelPack, ModelPackError
 from models import sources
 
 if TYPE_CHECKING:
@@ -58,11 +59,11 @@ def build_auto() -> str:
 
 
 def use(folder: Path) -> str:
-    """Make the pack in `folder` the one that the local stack serves; return a line that says so."""
-    fresh = CURRENT.with_suffix(".new")
+    """Make the pack in `folder` the current one of those beside it; return a line that says so."""
+    fresh = folder.with_name(f"{CURRENT.name}.new")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(folder.name)
-    fresh.replace(CURRENT)
+    fresh.replace(folder.with_name(CURRENT.name))
     return f"Model pack: {folder.name}"
 
 
@@ -90,9 +91,22 @@ def build(card: Path, into: Path) -> Path:
     for name, data in files.items():
         (fresh / name).write_bytes(data)
     (fresh / "card.toml").write_text(text + _files_table(files, fingerprint))
-    shutil.rmtree(folder, ignore_errors=True)
+    _make_room(folder, ModelPack(fresh).embedding_id)
     fresh.replace(folder)
     return folder
+
+
+def _make_room(folder: Path, embedding_id: str) -> None:
+    """Remove the pack in `folder`, or rename it when it makes other embeddings: a face set may still be under it."""
+    try:
+        there = ModelPack(folder).embedding_id
+    except ModelPackError:
+        there = embedding_id
+    if there != embedding_id:
+        kept = folder.with_name(there)
+        shutil.rmtree(kept, ignore_errors=True)
+        folder.replace(kept)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fingerprint(card: str) -> str:

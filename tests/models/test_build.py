@@ -208,6 +208,22 @@ class TestADamagedPack:
         ModelPack(folder).network("onet.onnx")
 
 
+def test_a_pack_that_makes_other_embeddings_leaves_the_one_before(server: str, tmp_path: Path, into: Path) -> None:
+    card = _card(tmp_path, f"{server}/sface.onnx", DIGEST)
+    before = ModelPack(build.build(card, into)).embedding_id
+    text = card.read_text()
+
+    card.write_text(text.replace("unit_length = true", "unit_length = false"))
+    after = ModelPack(build.build(card, into)).embedding_id
+    card.write_text(text.replace("unit_length = true", "unit_length = false") + "\n# a remark\n")
+    build.build(card, into)
+
+    assert after != before
+    assert {folder.name for folder in into.iterdir()} == {"sface", before, "sources"}
+    assert ModelPack(into / before).embedding_id == before
+    ModelPack(into / before).network("embedder.onnx")
+
+
 def test_the_embedding_id_tells_apart_all_that_changes_an_embedding(server: str, tmp_path: Path, into: Path) -> None:
     folder = build.build(_card(tmp_path, f"{server}/sface.onnx", DIGEST), into)
     card = folder / "card.toml"
