@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from chalicelib.stores.database import Database, DatabaseFault, Fault, Transaction
 
 # Rows that one statement copies: more would outlast the connection's read timeout.
 ROWS_PER_COPY = 20_000
+
+_log = logging.getLogger(__name__)
 
 _TYPES = {
     "mysql": {
@@ -56,20 +59,30 @@ def _unless_done(statement: str) -> Step:
 
 def _copy_vectors(transaction: Transaction) -> None:
     """Copy every face's vector into the table of vectors, unless the old column is gone, and all are copied."""
+    copy = """INSERT INTO face_set_embedding (face_id, embedding_id, embedding)
+        SELECT face.id, face.embedding_id, face.old_embedding FROM face_set AS face
+        LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id
+        WHERE face.id >= ? AND face.id < ? AND vector.face_id IS NULL"""
     try:
-        highest = transaction.query("SELECT MAX(id) FROM face_set WHERE old_embedding IS NOT NULL")[0][0] or 0
+        for ids in _ranges(transaction):
+            transaction.execute(copy, ids)
     except DatabaseFault as error:
         if error.fault is not Fault.SCHEMA:
             raise
-        return
-    for first in range(0, highest + 1, ROWS_PER_COPY):
-        transaction.execute(
-            """INSERT INTO face_set_embedding (face_id, embedding_id, embedding)
-                SELECT face.id, face.embedding_id, face.old_embedding FROM face_set AS face
-                LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id
-                WHERE face.id >= ? AND face.id < ? AND vector.face_id IS NULL""",
-            (first, first + ROWS_PER_COPY),
-        )
+
+
+def _tell_of_other_models(transaction: Transaction) -> None:
+    """Log how many faces are not found from now on, being under another model than the face set."""
+    count = """SELECT COUNT(*) FROM face_set_embedding AS vector JOIN face_set_model AS model ON model.id = 1
+        WHERE vector.face_id >= ? AND vector.face_id < ? AND vector.embedding_id <> model.embedding_id"""
+    others = sum(transaction.query(count, ids)[0][0] for ids in _ranges(transaction))
+    if others:
+        _log.warning("under another model than the face set, so not found until `make re-embed`: %d faces", others)
+
+
+def _ranges(transaction: Transaction) -> list[tuple[int, int]]:
+    highest = transaction.query("SELECT COALESCE(MAX(id), 0) FROM face_set")[0][0]
+    return [(first, first + ROWS_PER_COPY) for first in range(0, highest + 1, ROWS_PER_COPY)]
 
 
 _LEDGER = "CREATE TABLE IF NOT EXISTS schema_version (version {integer} PRIMARY KEY) {end}"
@@ -137,12 +150,13 @@ MIGRATIONS: tuple[tuple[Step, ...], ...] = (
         # copy would miss.
         _unless_done("ALTER TABLE face_set RENAME COLUMN embedding TO old_embedding"),
         _copy_vectors,
-        # The model of most faces; none where there are no faces.
+        # The model that the newest face is under; none where there are no faces.
         """INSERT INTO face_set_model (id, embedding_id, switches, discards)
             SELECT 1, COALESCE((
-                SELECT embedding_id FROM face_set_embedding GROUP BY embedding_id ORDER BY COUNT(*) DESC LIMIT 1
+                SELECT embedding_id FROM face_set_embedding ORDER BY face_id DESC LIMIT 1
             ), ''), 0, 0
             FROM (SELECT COUNT(*) AS present FROM face_set_model) AS existing WHERE present = 0""",
+        _tell_of_other_models,
         _unless_done("ALTER TABLE face_set DROP COLUMN old_embedding"),
         _unless_done("ALTER TABLE face_set DROP COLUMN embedding_id"),
     ),

@@ -225,6 +225,16 @@ class TestTheSwitch:
 
         assert faces.switch()
 
+    def test_vectors_that_were_discarded_after_the_look_stop_it(self, faces: Faces) -> None:
+        """The log says nothing of their faces."""
+        faces.add(10)
+        faces.stage()
+        seen = faces.face_set.state()
+        for ids in faces.change.ranges():
+            faces.change.discard(*ids)
+
+        assert faces.change.switch(NEW, seen) is False
+
     def test_to_the_model_that_is_active_changes_nothing(self, faces: Faces) -> None:
         known = faces.add(10)
         gallery = faces.gallery(OLD)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 import pytest
 
@@ -16,7 +15,7 @@ from chalicelib import images, operations, re_embedding
 from chalicelib.crop_embedder import CropEmbedder
 from chalicelib.errors import ServiceError
 from chalicelib.faces import KnownFace, new_token
-from chalicelib.service import SavedFace, as_crop
+from chalicelib.stores.crops import Crop
 from chalicelib.vision.model_pack import ModelPackError
 from tests import pictures, saved_faces
 from tests.integration.two_packs import OTHER, RAW, UNIT, Place, Process, build_packs, tokens
@@ -73,6 +72,8 @@ class TestOneRun:
         assert report.switched
         assert process.active == unit
         expect_exact(process, faces)
+        packed = process.parts.segments.read(unit)  # before the switch, so that containers load them quickly
+        assert sum(len(segment.ids) // 8 for segment in packed) == 70
         lengths = [np.linalg.norm(row.embedding) for row in vectors(process, unit)]
         np.testing.assert_allclose(lengths, 1.6, rtol=1e-5)  # UNIT's calibration
 
@@ -212,6 +213,26 @@ class TestWhatHappensMeanwhile:
         assert (report.done, report.left, report.switched) == (7, 0, True)
         expect_exact(process, faces)
 
+    def test_a_face_that_is_removed_before_its_crop_is_read_is_not_lost(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        process = place.process()
+        faces = process.add(range(6))
+        read_many = process.parts.crops.read_many
+
+        def remove_then_read(names: Sequence[str]) -> list[Crop | None]:
+            if len(faces) > 4:
+                process.remove(faces.pop(0).token)
+            return read_many(names)
+
+        monkeypatch.setattr(process.parts.crops, "read_many", remove_then_read)
+
+        report = process.re_embed()
+
+        # One of the first batch, which leaves no vector, and one that had its vector already.
+        assert (report.done, report.lost, report.switched) == (5, [], True)
+        expect_exact(process, faces)
+
     def test_two_runs_at_once(self, place: Place) -> None:
         one, other = place.process(), place.process()
         faces = one.add(range(20))
@@ -303,66 +324,6 @@ class TestAnotherDetector:
         assert (report.done, report.not_found_again, report.switched) == (4, [hidden.token], True)
         expect_exact(process, [*faces, hidden])
 
-    def test_of_two_faces_in_a_crop_it_takes_the_one_that_was_saved(self, place: Place) -> None:
-        """The other one is larger, so the detector names it first."""
-        small, large = saved_faces.crop(1), pictures.scaled(pictures.astronaut(), 300, 300)
-        image = images.decode_crop(small.jpeg)
-        assert image is not None
-        both = np.zeros((300, 300 + image.shape[1], 3), np.uint8)
-        both[:, :300], both[: image.shape[0], 300:] = large, image
-        assert small.landmarks is not None
-        crop = replace(small, jpeg=pictures.jpeg(both), landmarks=small.landmarks + np.array([300, 0], np.float32))
-        other = place.process(OTHER).model
-        assert len(other.detector.detect(both)) == 2
-
-        [found] = CropEmbedder(other).embed([crop])
-
-        [alone] = CropEmbedder(other).embed([small])
-        assert found is not None
-        assert alone is not None
-        assert found.found_again
-        assert np.linalg.norm(found.embedding - alone.embedding) < 0.2
-
-    @pytest.mark.parametrize("side", [12, 24, 47])
-    def test_crops_that_are_smaller_than_any_picture_may_be(self, place: Place, side: int) -> None:
-        """A face of 30 px at the picture's corner gives such."""
-        original = saved_faces.crop(1)
-        image = images.decode_crop(original.jpeg)
-        assert image is not None
-        assert original.landmarks is not None
-        height, width = image.shape[:2]
-        tiny = np.asarray(cv2.resize(image, (side, 2 * side), interpolation=cv2.INTER_AREA), np.uint8)
-        landmarks = (original.landmarks + 0.5) * np.array([side / width, 2 * side / height], np.float32) - 0.5
-        crop = replace(original, jpeg=pictures.jpeg(tiny), landmarks=landmarks.astype(np.float32))
-
-        for pack in (UNIT, OTHER):
-            [embedded] = CropEmbedder(place.process(pack).model).embed([crop])
-            assert embedded is not None
-            assert np.isfinite(embedded.embedding).all()
-
-    def test_a_small_face_is_found_again_where_it_is(self, place: Place) -> None:
-        picture = pictures.scaled(pictures.astronaut(), 150, 150)
-        raw, other = place.process(RAW).model, place.process(OTHER).model
-        [face] = raw.detector.detect(picture)
-
-        crop = as_crop(picture, SavedFace("", "small.jpg", face), raw.detector_id)
-
-        [again] = CropEmbedder(other).embed([crop])
-
-        assert again is not None
-        assert again.found_again
-        assert np.linalg.norm(again.embedding - other.embedder.embed(picture, [face.landmarks])[0]) < 0.3
-
-    def test_a_crop_without_landmarks_is_detected_in(self, place: Place) -> None:
-        crop = replace(saved_faces.crop(1), landmarks=None, detector_id=None)
-        blank = replace(crop, jpeg=pictures.jpeg(np.full((90, 90, 3), 128, np.uint8)))
-
-        found, nothing = CropEmbedder(place.process().model).embed([crop, blank])
-
-        assert found is not None
-        assert found.found_again
-        assert nothing is None
-
 
 def hidden_face(process: Process) -> KnownFace:
     """Add a face whose crop is too dark for any detector."""
@@ -380,10 +341,3 @@ def hidden_face(process: Process) -> KnownFace:
 
 def vectors(process: Process, embedding_id: str) -> list[Any]:
     return [row for row in process.parts.face_set.vectors(0, 2**62) if row.embedding_id == embedding_id]
-
-
-def test_the_packs_are_three_models_and_two_detectors(place: Place) -> None:
-    raw, unit, other = (place.process(pack).parts.packs.own for pack in (RAW, UNIT, OTHER))
-
-    assert len({raw.embedding_id, unit.embedding_id, other.embedding_id}) == 3
-    assert raw.detector_id == unit.detector_id != other.detector_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -98,6 +99,16 @@ class TestVersionThree:
         )
         assert sorted(kept) == sorted(rows)
         assert FaceSet(database).state() == (0, self.OLD, 0, 0)
+
+    @pytest.mark.usefixtures("rows")
+    def test_faces_under_another_model_are_not_passed_over_in_silence(
+        self, database_url: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        migrate(connect(database_url))
+
+        assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+            "under another model than the face set, so not found until `make re-embed`: 1 faces"
+        ]
 
     @pytest.mark.usefixtures("rows")
     def test_code_of_before_cannot_add_what_the_copy_would_miss(
