@@ -47,7 +47,7 @@ class ReEmbedding:
     leave_behind
         Whether to switch although some faces are lost. They stay in the face set, but searches do not find them.
     may_go_on
-        Asked before every batch; when it answers no, the run ends, and the next one goes on.
+        Asked before every batch and every range of ids; when it answers no, the run ends, and the next one goes on.
     progress
         Told after every batch what remains, in a line.
     """
@@ -75,6 +75,8 @@ class ReEmbedding:
         self._progress = progress
         self._report = Report()
         self._lost: dict[int, str] = {}
+        self._to_do = 0
+        self._started = 0.0
 
     def run(self) -> Report:
         """Embed all faces that have no vector under the new model, then switch; stop where that is not possible.
@@ -85,8 +87,8 @@ class ReEmbedding:
             When a store fails; what was done until then stays done.
         """
         report = self._report
-        report.left = sum(self._change.count_lacking(self._embedding_id, *ids) for ids in self._change.ranges())
-        self._started, self._to_do = time.monotonic(), report.left
+        self._to_do = sum(self._change.count_lacking(self._embedding_id, *ids) for ids in self._change.ranges())
+        self._started, report.left = time.monotonic(), self._to_do
         in_time = self._work_and_switch()
         report.lost = sorted(self._lost.values())
         if report.switched or in_time:
@@ -126,11 +128,12 @@ class ReEmbedding:
     def _embed(self, portions: Iterator[list[Lacking]] | Sequence[list[Lacking]]) -> bool:
         """Embed faces batch by batch; return False when time is up before the end."""
         for faces in portions:
-            for start in range(0, len(faces), BATCH_FACES):
+            for start in range(0, max(len(faces), 1), BATCH_FACES):
                 if not self._may_go_on():
                     return False
-                self._embed_batch(faces[start : start + BATCH_FACES])
-                self._tell()
+                if faces:
+                    self._embed_batch(faces[start : start + BATCH_FACES])
+                    self._tell()
         return True
 
     def _embed_batch(self, faces: Sequence[Lacking]) -> None:

@@ -26,8 +26,8 @@ from models import build, sources
 def main() -> None:
     arguments = _arguments()
     os.chdir(local.ROOT)
-    model_dir = Path(Settings.from_environment(os.environ).model_dir)
     try:
+        model_dir = Path(Settings.from_environment(os.environ).model_dir)
         folder = build.build(build.card_path(arguments.pack), model_dir.absolute().parent)
         with _stack(arguments.state) as settings:
             parts = Wiring(settings)

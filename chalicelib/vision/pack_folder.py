@@ -19,24 +19,25 @@ class PackFolder:
 
     @cached_property
     def own(self) -> ModelPack:
-        return ModelPack(self._own)
+        # Where MODEL_DIR leads now: a link may lead elsewhere when the networks are loaded.
+        return ModelPack(self._own.resolve())
 
     def named(self, name: str) -> ModelPack:
         """Return the pack in the folder of this name, which must be a plain name."""
-        names = sorted(path.name for path in self._siblings())
-        if name not in names:
+        folders = self._siblings()
+        if name not in folders:
             raise ModelPackError(
-                f"there is no model pack {name!r} in {self._own.parent}, which has {', '.join(names) or 'none'}"
+                f"there is no model pack {name!r} in {self._own.parent}, which has {', '.join(folders) or 'none'}"
             )
-        return ModelPack(self._own.parent / name)
+        return ModelPack(folders[name])
 
     def with_id(self, embedding_id: str) -> ModelPack | None:
         """Return the pack that makes embeddings of this id, or None; a damaged one is passed over."""
         if self.own.embedding_id == embedding_id:
             return self.own
-        for path in self._siblings():
+        for folder in self._siblings().values():
             try:
-                pack = ModelPack(path)
+                pack = ModelPack(folder)
             except ModelPackError as error:
                 log.warning("%s", error)
                 continue
@@ -44,5 +45,6 @@ class PackFolder:
                 return pack
         return None
 
-    def _siblings(self) -> list[Path]:
-        return sorted(card.parent for card in self._own.parent.glob("*/card.toml"))
+    def _siblings(self) -> dict[str, Path]:
+        """Return the packs' folders by their names, in the order of these; links followed."""
+        return {card.parent.name: card.parent.resolve() for card in sorted(self._own.parent.glob("*/card.toml"))}

@@ -116,6 +116,23 @@ class TestARunningProcess:
         assert set(tokens(before)) == set(tokens(after))
         assert [m.distance for m in before.matches] != [m.distance for m in after.matches]
 
+    def test_it_follows_the_way_back_whatever_the_link_leads_to_by_then(self, place: Place) -> None:
+        """MODEL_DIR is a link, as on a laptop, which leads to the new pack until the way back is done."""
+        link = place.packs / "current"
+        link.symlink_to(RAW)
+        process = place.process("current")
+        faces = process.add(range(2))
+        process.search(faces[0].token)
+        place.process().re_embed(UNIT)
+        link.unlink()
+        link.symlink_to(UNIT)
+        process.search(faces[0].token)
+
+        place.process().re_embed(RAW)
+
+        expect_exact(process, process.search(faces[0].token), faces[0].token)
+        assert process.served == RAW
+
     def test_an_addition_right_after_the_switch_is_under_the_new_model(self, place: Place) -> None:
         process = place.process()
         faces = process.add(range(3))
