@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run stack migrate compact test check format bench models lock clean
+.PHONY: run stack re-embed migrate compact discard test check format bench models lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build auto
@@ -46,8 +46,14 @@ bench: $(VENV)/.bench
 models: $(VENV)/.run
 	@$(BIN)/python -m models.build $(PACK) $(if $(FROM),--from $(FROM))
 
-# Migrate the database, or compact its segments: what a deployment and a schedule do elsewhere.
-migrate compact: $(VENV)/.run
+# Embed every face anew with PACK, then put the face set under it; works while `make run` serves, and can be interrupted.
+# LEAVE_BEHIND=yes: although some faces cannot be embedded.
+re-embed: $(VENV)/.run
+	@$(BIN)/python -m infra.re_embed $(PACK) --state $(STATE) $(if $(LEAVE_BEHIND),--leave-behind)
+
+# Migrate the database, compact its segments, or erase the vectors of the packs before: what is scheduled or invoked
+# elsewhere.
+migrate compact discard: $(VENV)/.run
 	@$(BIN)/python -m chalicelib.operations $@
 
 # Pin what pyproject.toml asks for, with hashes; needs uv.

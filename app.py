@@ -18,33 +18,34 @@ app.register_middleware(keep_error_shape, "http")
 
 @endpoint(app, "/detect", "POST")
 def detect(arguments: uploads.Arguments) -> dict[str, Any]:
-    return replies.detected(wiring().service.detect(arguments.image()))
+    return replies.detected(wiring().serving.present.service.detect(arguments.image()))
 
 
 @endpoint(app, "/search", "GET")
 def search_by_token(arguments: uploads.Arguments) -> dict[str, Any]:
     token, (text, threshold), limit = arguments.token(), arguments.threshold(), arguments.limit()
-    return replies.found(token, text, wiring().service.search_token(token, threshold, limit))
+    result = wiring().serving.answer(lambda served: served.service.search_token(token, threshold, limit))
+    return replies.found(token, text, result)
 
 
 @endpoint(app, "/search", "POST")
 def search_by_picture(arguments: uploads.Arguments) -> dict[str, Any]:
     image, (text, threshold), limit = arguments.image(), arguments.threshold(), arguments.limit()
-    token, result = wiring().service.search_picture(image, threshold, limit)
+    token, result = wiring().serving.answer(lambda served: served.service.search_picture(image, threshold, limit))
     return replies.found(token, text, result)
 
 
 @endpoint(app, "/addface", "GET")
 def add_face(arguments: uploads.Arguments) -> dict[str, Any]:
     token, name = arguments.token(), arguments.name()
-    wiring().service.add(token, name)
+    wiring().serving.answer(lambda served: served.service.add(token, name))
     return replies.success(face_token=token, face_neme=name)
 
 
 @endpoint(app, "/removeface", "GET")
 def remove_face(arguments: uploads.Arguments) -> dict[str, Any]:
     token = arguments.token()
-    wiring().service.remove(token)
+    wiring().serving.present.service.remove(token)
     return replies.success(face_token=token)
 
 
@@ -55,9 +56,14 @@ def health(_: uploads.Arguments) -> dict[str, Any]:
 
 @endpoint(app, "/info", "GET")
 def info(_: uploads.Arguments) -> dict[str, Any]:
-    return replies.info(wiring().pack, wiring().face_set.count())
+    return wiring().serving.answer(lambda served: replies.info(served.pack, served.service.count()))
 
 
 @app.schedule(Rate(operations.COMPACTION_MINUTES, unit=Rate.MINUTES))
 def compact(_: CloudWatchEvent) -> str:
     return operations.compact(wiring())
+
+
+@app.lambda_function(name="re_embed")
+def re_embed(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return operations.re_embed_in_time(wiring(), event, context.get_remaining_time_in_millis)

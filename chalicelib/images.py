@@ -81,6 +81,15 @@ def crop(image: Image, box: Box) -> tuple[bytes, Box, float]:
     return jpeg.tobytes(), Box(left, top, right, bottom), scale
 
 
+def decode_crop(jpeg: bytes) -> Image | None:
+    """Return the picture of a file that `crop` has made, of whatever size; None when it is broken."""
+    try:
+        image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
+    except cv2.error:  # no bytes at all
+        return None
+    return image  # type: ignore[return-value]
+
+
 def _broken() -> errors.ServiceError:
     return errors.file_error("the picture is broken or cut off")
 

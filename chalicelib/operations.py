@@ -1,6 +1,6 @@
 """What is done to the face set beside requests: by scheduled functions, by a deployment, or by hand.
 
-`python -m chalicelib.operations migrate|compact`, with the settings of the environment.
+`python -m chalicelib.operations migrate|compact|discard`, with the settings of the environment.
 """
 
 from __future__ import annotations
@@ -8,15 +8,23 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
 
+from chalicelib import re_embedding
 from chalicelib.errors import ServiceError
 from chalicelib.gallery import snapshot
 from chalicelib.settings import SettingsError
 from chalicelib.stores import schema
-from chalicelib.wiring import Wiring, wiring
+from chalicelib.vision.model_pack import ModelPack
+from chalicelib.wiring import Wiring, model, wiring
 
 # How often compaction is scheduled. A removed face is gone from the segments after that and one run.
 COMPACTION_MINUTES = 5
+# What a function keeps of its time for the batch it has begun, and for a compaction.
+RESERVED_MILLISECONDS = 30_000
+# Tokens that a function's answer lists; Lambda's answers are limited to 6 MB.
+MAX_LISTED = 10_000
 
 
 def migrate(parts: Wiring) -> str:
@@ -30,7 +38,56 @@ def compact(parts: Wiring) -> str:
     return "another compaction is at work" if version is None else f"the segments show version {version}"
 
 
-OPERATIONS: dict[str, Callable[[Wiring], str]] = {"migrate": migrate, "compact": compact}
+def discard(parts: Wiring) -> str:
+    """Erase the vectors of all models but the face set's, after which there is no way back to those."""
+    erased = sum(parts.model_change.discard(*ids) for ids in parts.model_change.ranges())
+    return f"{erased} vectors of other models were erased; {compact(parts)}"
+
+
+def re_embed(
+    parts: Wiring,
+    pack: ModelPack,
+    *,
+    leave_behind: bool,
+    may_go_on: Callable[[], bool] = lambda: True,
+    progress: Callable[[str], None] = lambda _: None,
+) -> re_embedding.Report:
+    """Embed every face anew with another pack, then put the face set under it."""
+    return re_embedding.ReEmbedding(
+        parts.face_set,
+        parts.model_change,
+        parts.segments,
+        parts.crops,
+        model(pack),
+        leave_behind=leave_behind,
+        may_go_on=may_go_on,
+        progress=progress,
+    ).run()
+
+
+def re_embed_in_time(parts: Wiring, event: dict[str, Any], remaining_milliseconds: Callable[[], int]) -> dict[str, Any]:
+    """Do as much of `re_embed` as the time of one invocation allows; the next invocation goes on.
+
+    Parameters
+    ----------
+    event
+        `pack`: the name of a folder beside MODEL_DIR. `leave_behind`: whether to switch although faces are lost.
+
+    Returns
+    -------
+    dict
+        The fields of `re_embedding.Report`; done when `switched`. Long lists of tokens are cut off.
+    """
+    report = re_embed(
+        parts,
+        parts.packs.named(str(event.get("pack", ""))),
+        leave_behind=event.get("leave_behind") is True,
+        may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS,
+    )
+    return asdict(report) | {"not_found_again": report.not_found_again[:MAX_LISTED], "lost": report.lost[:MAX_LISTED]}
+
+
+OPERATIONS: dict[str, Callable[[Wiring], str]] = {"migrate": migrate, "compact": compact, "discard": discard}
 
 
 def main() -> None:

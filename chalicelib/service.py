@@ -5,20 +5,21 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chalicelib import errors, images
+from chalicelib.crop_embedder import CropEmbedder
 from chalicelib.errors import ServiceError
 from chalicelib.faces import DetectedFace, Embedding, Image, KnownFace, SearchResult, TemporaryFace, new_token
 from chalicelib.gallery.gallery import Gallery
+from chalicelib.stores.active_model import ModelChangedError, check_model
 from chalicelib.stores.crops import Crop, CropStore
 from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.tokens import TokenStore
-from chalicelib.vision.detector import Detector
-from chalicelib.vision.embedder import Embedder
+from chalicelib.vision.model import Model
 
 log = logging.getLogger(__name__)
 
@@ -33,25 +34,23 @@ class SavedFace:
 
 
 class FaceService:
-    """The use cases, over collaborators that are given to it. Safe to use from several threads at once.
+    """The use cases under one model, over collaborators that are given to it. Safe to use from several threads at once.
 
     Every method raises `ServiceError`: 1004 for a picture that cannot be read, 1006 for a token that is not known, 1007
-    for a search with a picture that shows no face, 1003 when a store fails.
+    for a search with a picture that shows no face, 1003 when a store fails. Those that need the face set's model raise
+    `ModelChangedError` when it is not this one; nothing has then been changed.
     """
 
     def __init__(
         self,
-        detector: Detector,
-        embedder: Embedder,
-        embedding_id: str,
+        model: Model,
         tokens: TokenStore,
         crops: CropStore,
         face_set: FaceSet,
         gallery: Gallery,
     ) -> None:
-        self._detector = detector
-        self._embedder = embedder
-        self._embedding_id = embedding_id
+        self._model = model
+        self._crop_embedder = CropEmbedder(model)
         self._tokens = tokens
         self._crops = crops
         self._face_set = face_set
@@ -60,12 +59,12 @@ class FaceService:
     def detect(self, file: bytes) -> list[SavedFace]:
         """Find the faces of a picture, the largest first, and keep each under a token of its own."""
         image = images.decode(file)
-        return self._keep(image, self._detector.detect(image))[0]
+        return self._keep(image, self._model.detector.detect(image))[0]
 
     def search_picture(self, file: bytes, threshold: float, limit: int) -> tuple[str, SearchResult]:
         """Search for the largest face of a picture; return the token it is now kept under, and what was found."""
         image = images.decode(file)
-        faces = self._detector.detect(image)
+        faces = self._model.detector.detect(image)
         if not faces:
             raise errors.no_face()
         [saved], [embedding] = self._keep(image, faces[:1])
@@ -83,7 +82,11 @@ class FaceService:
         crop = self._crops.keep(face.crop)
         if crop is None:
             raise errors.unknown_token()
-        added = self._face_set.add(KnownFace(token, name, face.embedding, face.embedding_id, crop))
+        try:
+            added = self._face_set.add(KnownFace(token, name, face.embedding, face.embedding_id, crop))
+        except ModelChangedError:
+            self._delete_quietly(crop)
+            raise
         if not added:  # somebody else added the same token meanwhile: their crop is the row's
             self._delete_quietly(crop)
 
@@ -92,7 +95,7 @@ class FaceService:
 
         What lies beside the row goes first, so that a failure half-way leaves a face that can be removed again.
         """
-        if self._face_set.get(token) is None:
+        if not self._face_set.knows(token):
             raise errors.unknown_token()
         temporary = self._tokens.get(token)
         if temporary is not None:
@@ -103,33 +106,41 @@ class FaceService:
             raise errors.unknown_token()
         self._delete_quietly(crop)
 
+    def count(self) -> int:
+        """Return how many faces are in the face set."""
+        check_model(self._face_set.state().embedding_id, self._model.embedding_id)
+        return self._face_set.count()
+
     def _keep(self, image: Image, faces: Sequence[DetectedFace]) -> tuple[list[SavedFace], NDArray[np.float32]]:
         """Save crops, then tokens: a token that exists can always be added."""
-        embeddings = self._embedder.embed(image, [face.landmarks for face in faces])
+        embeddings = self._model.embedder.embed(image, [face.landmarks for face in faces])
         saved = [SavedFace(new_token(), f"{uuid.uuid4()}.jpg", face) for face in faces]
         if saved:
-            self._crops.save_temporary([as_crop(image, face) for face in saved])
+            self._crops.save_temporary([as_crop(image, face, self._model.detector_id) for face in saved])
             expires_at = self._tokens.expiry()
             self._tokens.save(
                 [
-                    TemporaryFace(face.token, embedding, self._embedding_id, face.crop, expires_at)
+                    TemporaryFace(face.token, embedding, self._model.embedding_id, face.crop, expires_at)
                     for face, embedding in zip(saved, embeddings, strict=True)
                 ]
             )
         return saved, embeddings
 
     def _embedding_of(self, token: str) -> Embedding:
-        known = self._face_set.get(token)
-        if known is not None and known.embedding_id == self._embedding_id:
-            return known.embedding
-        return self._temporary(token).embedding
+        known = self._face_set.get(token, self._model.embedding_id)
+        return self._temporary(token).embedding if known is None else known.embedding
 
     def _temporary(self, token: str) -> TemporaryFace:
-        """A token of another model counts as expired: its embedding cannot be compared with the face set's."""
+        """Return a detected face with its embedding under this model; another model's is made anew from the crop."""
         face = self._tokens.get(token)
-        if face is None or face.embedding_id != self._embedding_id:
+        if face is None:
             raise errors.unknown_token()
-        return face
+        if face.embedding_id == self._model.embedding_id:
+            return face
+        [embedded] = self._crop_embedder.embed([self._crops.read_temporary(face.crop)])
+        if embedded is None:  # the crop has expired
+            raise errors.unknown_token()
+        return replace(face, embedding=embedded.embedding, embedding_id=self._model.embedding_id)
 
     def _delete_quietly(self, crop: str) -> None:
         """Delete a crop that no row names any more; should that fail, `reconcile` finds it."""
@@ -139,10 +150,10 @@ class FaceService:
             log.warning("a crop without a row could not be deleted; reconcile will")
 
 
-def as_crop(image: Image, face: SavedFace) -> Crop:
-    """Cut a face out of its image, with its landmarks in the crop's pixels."""
+def as_crop(image: Image, face: SavedFace, detector_id: str) -> Crop:
+    """Cut a face out of its image, with its landmarks in the crop's pixels and the id of their detector."""
     jpeg, part, scale = images.crop(image, face.detected.box)
     # Pixel centres: x covers [x - 0.5, x + 0.5) in the image and in the crop.
     corner = np.array([part.left, part.top], np.float32)
     landmarks = (face.detected.landmarks + 0.5 - corner) * scale - 0.5
-    return Crop(face.crop, jpeg, landmarks.astype(np.float32))
+    return Crop(face.crop, jpeg, landmarks.astype(np.float32), detector_id)

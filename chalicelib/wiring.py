@@ -10,16 +10,20 @@ from pathlib import Path
 
 from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.service import FaceService
+from chalicelib.serving import Serving
 from chalicelib.settings import Settings
 from chalicelib.stores import aws, database
 from chalicelib.stores.crops import CropStore
 from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.model_change import ModelChange
 from chalicelib.stores.segments import SegmentStore
 from chalicelib.stores.tokens import TokenStore
 from chalicelib.vision.detector import Detector
 from chalicelib.vision.embedder import Embedder
+from chalicelib.vision.model import Model
 from chalicelib.vision.model_pack import ModelPack, ModelPackError
 from chalicelib.vision.mtcnn import Mtcnn
+from chalicelib.vision.pack_folder import PackFolder
 from chalicelib.vision.yunet import Yunet
 
 
@@ -30,39 +34,39 @@ class Wiring:
         logging.getLogger("chalicelib").setLevel(settings.log_level)
         self._settings = settings
         self._lock = threading.Lock()
-        self._pack: ModelPack | None = None
-        self._service: FaceService | None = None
+        self._crops: CropStore | None = None
+        self.packs = PackFolder(Path(settings.model_dir))
         # None of these connects before it is used.
         self.database = database.connect(settings.database_url)
         self.face_set = FaceSet(self.database)
         self.segments = SegmentStore(self.database)
+        self.model_change = ModelChange(self.database)
+        self.serving = Serving(self.packs, self.model_change, self._build_service)
 
     @property
-    def pack(self) -> ModelPack:
-        if self._pack is None:
-            self._pack = ModelPack(Path(self._settings.model_dir))
-        return self._pack
-
-    @property
-    def service(self) -> FaceService:
+    def crops(self) -> CropStore:
         with self._lock:  # two threads may ask at once
-            if self._service is None:
-                self._service = self._build_service(self.pack)
-            return self._service
+            if self._crops is None:
+                self._crops = CropStore(aws.client("s3"), self._settings.crops_bucket)
+            return self._crops
 
     def close(self) -> None:
         self.database.close()
 
     def _build_service(self, pack: ModelPack) -> FaceService:
         return FaceService(
-            detector(pack),
-            Embedder(pack.embedder, pack.network(pack.embedder.file)),
-            pack.embedding_id,
+            model(pack),
             TokenStore(aws.client("dynamodb"), self._settings.tokens_table, self._settings.token_ttl_seconds),
-            CropStore(aws.client("s3"), self._settings.crops_bucket),
+            self.crops,
             self.face_set,
             MemoryGallery(self.face_set, self.segments, pack.embedding_id, pack.embedder.dimension),
         )
+
+
+def model(pack: ModelPack) -> Model:
+    """Load a pack's networks."""
+    embedder = Embedder(pack.embedder, pack.network(pack.embedder.file))
+    return Model(pack.embedding_id, pack.detector_id, detector(pack), embedder)
 
 
 def detector(pack: ModelPack) -> Detector:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 PREFIX = "faces/"
+# What S3 keeps with a crop, beside its bytes.
+NOTES = frozenset({"landmarks", "detector"})
 INTERVAL_SECONDS = 5
 
 log = logging.getLogger(__name__)
@@ -19,7 +21,7 @@ log = logging.getLogger(__name__)
 class CropMirror:
     """Copies a bucket's permanent crops to a folder every few seconds, and back when the stack starts.
 
-    A crop is `<name>.jpg`, its landmarks `<name>.landmarks`.
+    A crop is `<name>.jpg`, its landmarks `<name>.landmarks`, and the id of their detector `<name>.detector`.
     """
 
     def __init__(self, s3: S3Client, bucket: str, folder: Path) -> None:
@@ -33,13 +35,13 @@ class CropMirror:
         """Put the folder's crops into the bucket, then keep the folder current."""
         self._folder.mkdir(parents=True, exist_ok=True)
         for path in self._folder.glob("*.jpg"):
-            notes = path.with_suffix(".landmarks")
+            notes = {note: path.with_suffix(f".{note}") for note in NOTES}
             self._s3.put_object(
                 Bucket=self._bucket,
                 Key=PREFIX + path.name,
                 Body=path.read_bytes(),
                 ContentType="image/jpeg",
-                Metadata={"landmarks": notes.read_text()} if notes.exists() else {},
+                Metadata={note: file.read_text() for note, file in notes.items() if file.exists()},
             )
         self._thread.start()
 
@@ -64,13 +66,13 @@ class CropMirror:
                 reply = self._s3.get_object(Bucket=self._bucket, Key=PREFIX + name)
             except self._s3.exceptions.NoSuchKey:  # its face was removed meanwhile
                 continue
-            notes = reply["Metadata"].get("landmarks")
-            if notes is not None:
-                (self._folder / name).with_suffix(".landmarks").write_text(notes)
+            for note in reply["Metadata"].keys() & NOTES:
+                (self._folder / name).with_suffix(f".{note}").write_text(reply["Metadata"][note])
             # The picture last, and whole: it is what says that the crop is here.
             partial = self._folder / f"{name}.partial"
             partial.write_bytes(reply["Body"].read())
             partial.rename(self._folder / name)
         for name in here - there:
             (self._folder / name).unlink()
-            (self._folder / name).with_suffix(".landmarks").unlink(missing_ok=True)
+            for note in NOTES:
+                (self._folder / name).with_suffix(f".{note}").unlink(missing_ok=True)

@@ -6,7 +6,6 @@ moto's server stands for DynamoDB and S3; the face set is in SQLite, or where DA
 from __future__ import annotations
 
 import argparse
-import fcntl
 import json
 import os
 import signal
@@ -22,6 +21,7 @@ from urllib.parse import urlsplit
 from chalicelib.settings import Settings, SettingsError
 from chalicelib.vision.model_pack import ModelPackError
 from infra.crop_mirror import CropMirror
+from infra.running_stack import RunningStack, announced, only_one
 
 ROOT = Path(__file__).parent.parent
 
@@ -54,12 +54,14 @@ def main() -> None:
 def stack(state: Path, moto_port: int) -> Iterator[Settings]:
     """Start what the app needs, lead the environment to it, and stop it at the end."""
     state.mkdir(parents=True, exist_ok=True)
-    with _only_one(state), _moto(moto_port) as port:
-        _set_environment(state, port)
+    with only_one(state), _moto(moto_port) as port:
+        endpoint = f"http://127.0.0.1:{port}"
+        lead_environment(state, endpoint)
         settings = Settings.from_environment(os.environ)
         mirror = _create(settings, state)
         try:
-            yield settings
+            with announced(state, RunningStack(endpoint, without_password(settings.database_url))):
+                yield settings
         finally:
             mirror.stop()
 
@@ -76,9 +78,7 @@ def _create(settings: Settings, state: Path) -> CropMirror:
     try:
         schema.migrate(face_set)
     except ServiceError:
-        sys.exit(
-            f"The database at {_without_password(settings.database_url)} cannot be used; the line above tells why."
-        )
+        sys.exit(f"The database at {without_password(settings.database_url)} cannot be used; the line above tells why.")
     finally:
         face_set.close()
     mirror = CropMirror(s3, settings.crops_bucket, state / "crops")
@@ -88,18 +88,22 @@ def _create(settings: Settings, state: Path) -> CropMirror:
 
 def _serve(port: int, state: Path, settings: Settings) -> None:
     from chalicelib import operations, wiring
+    from chalicelib.errors import ServiceError
     from infra import sample_face
     from infra.local_server import make_server
 
     sys.path.insert(0, str(ROOT))
     import app
 
-    wiring.wiring().service  # noqa: B018  # loads the models: what is wrong shows now, not at the first request
+    try:  # loads the models: what is wrong shows now, not at the first request
+        wiring.wiring().serving.answer(lambda served: served.service.count())
+    except ServiceError:
+        sys.exit("The face set cannot be served; the line above tells why.")
     operations.compact(wiring.wiring())
     sample_face.write(state / "sample.jpg")
     server = make_server(app.app, "127.0.0.1", port)
     url = f"http://localhost:{port}"
-    print(f"Face set: {_without_password(settings.database_url)}")
+    print(f"Face set: {without_password(settings.database_url)}")
     print(f"Serving on {url} (Ctrl-C stops). Try it, with this drawing or a photograph of yours:")
     print(f"  curl -F image_file=@{state / 'sample.jpg'} {url}/detect", flush=True)
     try:
@@ -131,22 +135,12 @@ def _moto(port: int) -> Iterator[int]:
             process.terminate()
 
 
-@contextmanager
-def _only_one(state: Path) -> Iterator[None]:
-    with (state / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            sys.exit(f"Another local stack already uses {state}: stop it first, or choose another folder with STATE=.")
-        yield
-
-
-def _set_environment(state: Path, moto_port: int) -> None:
-    """The local stage of .chalice/config.json, where the environment does not say otherwise, on this moto's port."""
+def lead_environment(state: Path, endpoint: str) -> None:
+    """Set the local stage of .chalice/config.json, where the environment does not say otherwise, with this moto."""
     config = json.loads((ROOT / ".chalice" / "config.json").read_text())
     stage = dict(config["stages"]["local"]["environment_variables"])
     # moto is on this machine, where a proxy would not find it.
-    os.environ.update(stage, AWS_ENDPOINT_URL=f"http://127.0.0.1:{moto_port}")
+    os.environ.update(stage, AWS_ENDPOINT_URL=endpoint)
     if not os.environ.get("DATABASE_URL"):
         os.environ["DATABASE_URL"] = f"sqlite:///{state / 'face_set.sqlite'}"
 
@@ -164,10 +158,10 @@ def _where(settings: Settings) -> str:
     """What leads another process to this face set; nothing when that is where it looks anyway."""
     if settings.database_url == Settings.from_environment({}).database_url:
         return ""
-    return f"DATABASE_URL={_without_password(settings.database_url)} "
+    return f"DATABASE_URL={without_password(settings.database_url)} "
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
     parts = urlsplit(url)
     return url if parts.password is None else url.replace(f":{parts.password}@", ":***@")
 

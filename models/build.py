@@ -74,11 +74,11 @@ def build_auto() -> str:
 
 
 def use(folder: Path) -> str:
-    """Make the pack in `folder` the one that the local stack serves; return a line that says so."""
-    fresh = CURRENT.with_suffix(".new")
+    """Make the pack in `folder` the current one of those beside it; return a line that says so."""
+    fresh = folder.with_name(f"{CURRENT.name}.new")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(folder.name)
-    fresh.replace(CURRENT)
+    fresh.replace(folder.with_name(CURRENT.name))
     return f"Model pack: {folder.name}"
 
 
@@ -121,10 +121,24 @@ def build(card: Path, into: Path, files: Sequence[Path] = ()) -> Path:
     for name, data in made.items():
         (fresh / name).write_bytes(data)
     (fresh / "card.toml").write_text(text + _tables(made, wanted, fingerprint), "utf-8")
-    _try_detector(model_pack.ModelPack(fresh))
-    shutil.rmtree(folder, ignore_errors=True)
+    pack = model_pack.ModelPack(fresh)
+    _try_detector(pack)
+    _make_room(folder, pack.embedding_id)
     fresh.replace(folder)
     return folder
+
+
+def _make_room(folder: Path, embedding_id: str) -> None:
+    """Remove the pack in `folder`, or rename it when it makes other embeddings: a face set may still be under it."""
+    try:
+        there = model_pack.ModelPack(folder).embedding_id
+    except model_pack.ModelPackError:
+        there = embedding_id
+    if there != embedding_id:
+        kept = folder.with_name(there)
+        shutil.rmtree(kept, ignore_errors=True)
+        folder.replace(kept)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _source(content: dict[str, Any], part: str, beside: Path) -> Source:

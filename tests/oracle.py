@@ -15,7 +15,7 @@ def brute_force(
     vectors = np.array([row.embedding for row in rows], np.float64).reshape(len(rows), len(embedding))
     distances = np.sqrt(np.sum((vectors - embedding.astype(np.float64)) ** 2, axis=1)).tolist()
     found = [(distance, row.id) for distance, row in zip(distances, rows, strict=True) if distance <= threshold]
-    named = {row.id: row for row in face_set.fetch([face_id for _, face_id in found])}
+    named = {row.id: row for row in face_set.fetch([face_id for _, face_id in found], embedding_id)}
     matches = [
         Match(named[face_id].token, named[face_id].name, distance)
         for distance, face_id in sorted(found)

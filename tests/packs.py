@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,16 +35,49 @@ def embedder() -> Embedder:
     return Embedder(dlib_pack().embedder, dlib_pack().network(dlib_pack().embedder.file))
 
 
+# The dlib pack with embeddings of length 1, calibrated for that: another model, over the same networks.
+UNIT_LENGTH = (
+    ('name = "dlib"', 'name = "unit"'),
+    ("unit_length = false", "unit_length = true"),
+    ("calibration = 1.0833333333333333", "calibration = 1.6"),
+)
+# The same with what counts as another detector.
+OTHER_DETECTOR = (
+    ('name = "dlib"', 'name = "other-detector"'),
+    *UNIT_LENGTH[1:],
+    ("smallest_face = 30", "smallest_face = 24"),
+)
+
+
+def changed_card(text: str, changes: Iterable[tuple[str, str]]) -> str:
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    return text
+
+
+def variant(folder: Path, changes: Iterable[tuple[str, str]] = ()) -> Path:
+    """Make a pack in `folder`, under its name, that differs from the dlib pack by its card only; return its path."""
+    dlib_pack()
+    card = changed_card((BUILD / "dlib" / "card.toml").read_text(), changes)
+    pack = folder / str(tomllib.loads(card)["name"])
+    pack.mkdir(parents=True)
+    for file in (BUILD / "dlib").glob("*.onnx"):
+        (pack / file.name).symlink_to(file)
+    (pack / "card.toml").write_text(card)
+    return pack
+
+
 def published(part: str) -> dict[str, bytes]:
     """The published files of a part of the dlib pack: `detector` or `embedder`."""
     source = _source(part)
     return sources.members(source, sources.fetch(source, BUILD / "sources"))
 
 
-def folder_with_detector(folder: Path) -> Path:
-    """Make a folder to build in that holds the dlib pack's published files, so that they are fetched once."""
+def folder_with_sources(folder: Path, parts: Iterable[str] = ("detector", "embedder")) -> Path:
+    """Make a folder to build in that holds the published files of some parts of the dlib pack."""
     (folder / "sources").mkdir(parents=True)
-    for part in ("detector", "embedder"):
+    for part in parts:
         file = sources.fetch(_source(part), BUILD / "sources")
         (folder / "sources" / file.name).symlink_to(file)
     return folder
@@ -51,7 +85,7 @@ def folder_with_detector(folder: Path) -> Path:
 
 def build_with(name: str, folder: Path, **files: Path) -> ModelPack:
     """Build a pack in `folder` from its card as it is, but for what its `detector` or `embedder` comes from."""
-    return ModelPack(build(card_with(name, folder, **files), folder_with_detector(folder / "build")))
+    return ModelPack(build(card_with(name, folder, **files), folder_with_sources(folder / "build")))
 
 
 def card_with(name: str, folder: Path, **files: Path) -> Path:

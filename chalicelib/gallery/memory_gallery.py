@@ -11,7 +11,9 @@ from chalicelib.faces import Embedding, Match, SearchResult
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.codes import Candidates, CodeBook, encode
 from chalicelib.gallery.shared_lock import SharedLock
-from chalicelib.stores.face_set import MAX_CHANGES_PER_POLL, MAX_IDS_PER_STATEMENT, Change, FaceSet, Operation
+from chalicelib.stores.active_model import ModelChangedError, State, check_model
+from chalicelib.stores.change_log import Operation
+from chalicelib.stores.face_set import MAX_CHANGES_PER_POLL, MAX_IDS_PER_STATEMENT, Change, FaceSet
 from chalicelib.stores.segments import SegmentStore
 
 
@@ -19,7 +21,8 @@ class MemoryGallery:
     """136 bytes a face of 128 dimensions: the codes that choose candidates, and ids. The rows decide.
 
     Loaded from the segments when first asked; from then on every search begins with one poll of the change log. Any
-    number of threads may search at once.
+    number of threads may search at once. Once the face set has been put under another model it is of no use any more,
+    and says so by ModelChangedError, even when the model is the same again.
     """
 
     def __init__(self, face_set: FaceSet, segments: SegmentStore, embedding_id: str, dimension: int) -> None:
@@ -32,6 +35,8 @@ class MemoryGallery:
         # Guarded by the lock: the codes, and the version of the face set that they show. None: not loaded.
         self._codes = CodeBook(dimension)
         self._version: int | None = None
+        # The face set's, before it was loaded.
+        self._switches: int | None = None
 
     def __len__(self) -> int:
         return len(self._codes)
@@ -53,10 +58,12 @@ class MemoryGallery:
         """Show every change that was committed before this call."""
         while True:
             version = self._version
-            # Most polls bring no news: one number is cheaper to ask for than a log that has no entries.
-            if version is not None and self._face_set.version() == version:
+            # Most polls bring no news: one row is cheaper to ask for than a log that has no entries.
+            state = self._face_set.state()
+            self._check(state)
+            if state.version == version:
                 return
-            changes = None if version is None else self._face_set.changes_since(version)
+            changes = None if version is None else self._face_set.changes_since(version, self._embedding_id)
             if changes is None:
                 self._load(version)
                 continue
@@ -64,6 +71,13 @@ class MemoryGallery:
                 self._apply(changes)
             if len(changes) < MAX_CHANGES_PER_POLL:
                 return
+
+    def _check(self, state: State) -> None:
+        check_model(state.embedding_id, self._embedding_id)
+        if self._switches is None:
+            self._switches = state.switches
+        if self._switches != state.switches:
+            raise ModelChangedError(state.embedding_id)
 
     def _load(self, outdated: int | None) -> None:
         """Read all segments anew, unless another thread has replaced the outdated version meanwhile."""
@@ -82,11 +96,7 @@ class MemoryGallery:
             if version is None or changes[0].version > version + 1:
                 return
             news = [change for change in changes if change.version > version]
-            added = {
-                change.face_id: change.embedding
-                for change in news
-                if change.embedding is not None and change.embedding_id == self._embedding_id
-            }
+            added = {change.face_id: change.embedding for change in news if change.embedding is not None}
             ids = np.fromiter(added, np.int64, len(added))
             unknown = self._codes.unknown(ids)
             if unknown.any():
@@ -111,7 +121,7 @@ class MemoryGallery:
             if len(results) > limit and candidates.at_least[start] > sorted(r[0] for r in results)[limit]:
                 break
             chunk = candidates.ids[start : start + MAX_IDS_PER_STATEMENT]
-            rows = self._face_set.fetch(chunk)
+            rows = self._face_set.fetch(chunk, self._embedding_id)
             gone += len(chunk) - len(rows)
             embeddings = np.array([row.embedding for row in rows], np.float64).reshape(len(rows), len(probe))
             distances = np.sqrt(np.sum((embeddings - probe) ** 2, axis=1))
@@ -120,6 +130,9 @@ class MemoryGallery:
                 for distance, row in zip(map(float, distances), rows, strict=True)
                 if distance <= threshold and row.token != without
             ]
+        if gone:
+            # Removed, or discarded after the model was changed.
+            self._check(self._face_set.state())
         if gone and len(results) <= limit and candidates.reach < threshold:
             return None
         results.sort(key=lambda result: result[:2])

@@ -24,12 +24,14 @@ _PERMANENT = "faces/"
 class Crop:
     """A face cut out of its image, as a JPEG file.
 
-    With `landmarks`, in pixels of the crop, it can be aligned and embedded again without a detector.
+    With `landmarks`, in pixels of the crop, it can be aligned and embedded again without a detector; `detector_id` says
+    whose they are.
     """
 
     name: str
     jpeg: bytes
     landmarks: Landmarks | None
+    detector_id: str | None = None
 
 
 class CropStore:
@@ -76,19 +78,31 @@ class CropStore:
         return permanent_name
 
     def read(self, permanent_name: str) -> Crop | None:
-        with faults_translated():
-            try:
-                reply = self._client.get_object(Bucket=self._bucket, Key=_PERMANENT + permanent_name)
-            except self._client.exceptions.NoSuchKey:
-                return None
-            jpeg = reply["Body"].read()
-        return Crop(permanent_name, jpeg, _parsed(reply["Metadata"].get("landmarks")))
+        return self._read(_PERMANENT, permanent_name)
+
+    def read_many(self, permanent_names: Sequence[str]) -> list[Crop | None]:
+        """Read crops in parallel, in the order of their names."""
+        with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
+            return list(executor.map(self.read, permanent_names))
+
+    def read_temporary(self, name: str) -> Crop | None:
+        return self._read(_TEMPORARY, name)
 
     def delete(self, permanent_name: str) -> None:
         self._delete(_PERMANENT + permanent_name)
 
     def delete_temporary(self, name: str) -> None:
         self._delete(_TEMPORARY + name)
+
+    def _read(self, prefix: str, name: str) -> Crop | None:
+        with faults_translated():
+            try:
+                reply = self._client.get_object(Bucket=self._bucket, Key=prefix + name)
+            except self._client.exceptions.NoSuchKey:
+                return None
+            jpeg = reply["Body"].read()
+        notes = reply["Metadata"]
+        return Crop(name, jpeg, _parsed(notes.get("landmarks")), notes.get("detector"))
 
     def _put_temporary(self, crop: Crop) -> None:
         with faults_translated():
@@ -97,12 +111,17 @@ class CropStore:
                 Key=_TEMPORARY + crop.name,
                 Body=crop.jpeg,
                 ContentType="image/jpeg",
-                Metadata={} if crop.landmarks is None else {"landmarks": _as_text(crop.landmarks)},
+                Metadata=_notes(crop),
             )
 
     def _delete(self, key: str) -> None:
         with faults_translated():
             self._client.delete_object(Bucket=self._bucket, Key=key)
+
+
+def _notes(crop: Crop) -> dict[str, str]:
+    notes = {"landmarks": None if crop.landmarks is None else _as_text(crop.landmarks), "detector": crop.detector_id}
+    return {name: text for name, text in notes.items() if text is not None}
 
 
 def _as_text(landmarks: Landmarks) -> str:

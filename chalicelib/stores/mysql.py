@@ -56,6 +56,7 @@ _FAULT_OF_CODE = {
     3024: Fault.UNAVAILABLE,  # statement timeout
     9501: Fault.UNAVAILABLE,  # RDS Proxy: no connection became free in time
     1054: Fault.SCHEMA,  # unknown column
+    1091: Fault.SCHEMA,  # no such column to drop
     1146: Fault.SCHEMA,  # no such table
 }
 

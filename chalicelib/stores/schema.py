@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from chalicelib.stores.database import Database, Transaction
+import logging
+from collections.abc import Callable
+
+from chalicelib.stores.database import Database, DatabaseFault, Fault, Transaction
+
+# Rows that one statement copies: more would outlast the connection's read timeout.
+ROWS_PER_COPY = 20_000
+
+_log = logging.getLogger(__name__)
 
 _TYPES = {
     "mysql": {
@@ -32,11 +40,56 @@ _TYPES = {
     },
 }
 
+Step = str | Callable[[Transaction], None]
+"""A statement, its types in braces, or a function for what one statement cannot do."""
+
+
+def _unless_done(statement: str) -> Step:
+    """Pass over a statement that lacks the column it takes away: it was run before."""
+
+    def step(transaction: Transaction) -> None:
+        try:
+            transaction.execute(statement)
+        except DatabaseFault as error:
+            if error.fault is not Fault.SCHEMA:
+                raise
+
+    return step
+
+
+def _copy_vectors(transaction: Transaction) -> None:
+    """Copy every face's vector into the table of vectors, unless the old column is gone, and all are copied."""
+    copy = """INSERT INTO face_set_embedding (face_id, embedding_id, embedding)
+        SELECT face.id, face.embedding_id, face.old_embedding FROM face_set AS face
+        LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id
+        WHERE face.id >= ? AND face.id < ? AND vector.face_id IS NULL"""
+    try:
+        for ids in _ranges(transaction):
+            transaction.execute(copy, ids)
+    except DatabaseFault as error:
+        if error.fault is not Fault.SCHEMA:
+            raise
+
+
+def _tell_of_other_models(transaction: Transaction) -> None:
+    """Log how many faces are not found from now on, being under another model than the face set."""
+    count = """SELECT COUNT(*) FROM face_set_embedding AS vector JOIN face_set_model AS model ON model.id = 1
+        WHERE vector.face_id >= ? AND vector.face_id < ? AND vector.embedding_id <> model.embedding_id"""
+    others = sum(transaction.query(count, ids)[0][0] for ids in _ranges(transaction))
+    if others:
+        _log.warning("under another model than the face set, so not found until `make re-embed`: %d faces", others)
+
+
+def _ranges(transaction: Transaction) -> list[tuple[int, int]]:
+    highest = transaction.query("SELECT COALESCE(MAX(id), 0) FROM face_set")[0][0]
+    return [(first, first + ROWS_PER_COPY) for first in range(0, highest + 1, ROWS_PER_COPY)]
+
+
 _LEDGER = "CREATE TABLE IF NOT EXISTS schema_version (version {integer} PRIMARY KEY) {end}"
 
 # One entry a version, in order; a released entry is never edited. MySQL commits after every CREATE or ALTER, so a crash
-# may leave an entry half done: each statement must be harmless when it runs a second time.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
+# may leave an entry half done: each step must be harmless when it runs a second time.
+MIGRATIONS: tuple[tuple[Step, ...], ...] = (
     (
         """CREATE TABLE IF NOT EXISTS face_set (
             id {id},
@@ -80,6 +133,33 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             SELECT 1, 0, 0, 0 FROM (SELECT COUNT(*) AS present FROM face_set_compaction) AS existing
             WHERE present = 0""",
     ),
+    (
+        """CREATE TABLE IF NOT EXISTS face_set_embedding (
+            face_id {integer},
+            embedding_id {word},
+            embedding {embedding},
+            PRIMARY KEY (face_id, embedding_id)
+        ) {end}""",
+        """CREATE TABLE IF NOT EXISTS face_set_model (
+            id {integer} PRIMARY KEY,
+            embedding_id {word},
+            switches {integer},
+            discards {integer}
+        ) {end}""",
+        # Renamed before it is copied: what still runs the code of before fails from here on, and adds nothing that the
+        # copy would miss.
+        _unless_done("ALTER TABLE face_set RENAME COLUMN embedding TO old_embedding"),
+        _copy_vectors,
+        # The model that the newest face is under; none where there are no faces.
+        """INSERT INTO face_set_model (id, embedding_id, switches, discards)
+            SELECT 1, COALESCE((
+                SELECT embedding_id FROM face_set_embedding ORDER BY face_id DESC LIMIT 1
+            ), ''), 0, 0
+            FROM (SELECT COUNT(*) AS present FROM face_set_model) AS existing WHERE present = 0""",
+        _tell_of_other_models,
+        _unless_done("ALTER TABLE face_set DROP COLUMN old_embedding"),
+        _unless_done("ALTER TABLE face_set DROP COLUMN embedding_id"),
+    ),
 )
 
 
@@ -98,9 +178,12 @@ def migrate(database: Database) -> int:
     def bring_up_to_date(transaction: Transaction) -> int:
         transaction.execute(_LEDGER.format(**types))
         version: int = transaction.query("SELECT COALESCE(MAX(version), 0) FROM schema_version")[0][0]
-        for statements in MIGRATIONS[version:]:
-            for statement in statements:
-                transaction.execute(statement.format(**types))
+        for steps in MIGRATIONS[version:]:
+            for step in steps:
+                if isinstance(step, str):
+                    transaction.execute(step.format(**types))
+                else:
+                    step(transaction)
             version += 1
             transaction.execute("INSERT INTO schema_version (version) VALUES (?)", (version,))
         return version

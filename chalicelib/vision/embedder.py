@@ -26,7 +26,11 @@ class Embedder:
 
     def embed(self, image: Image, faces: Sequence[Landmarks]) -> NDArray[np.float32]:
         """Return the calibrated embeddings, n x dimension, of the faces with these landmarks in an RGB image."""
-        return self.embed_chips([align(image, face, self._template, self._card.input_size) for face in faces])
+        return self.embed_chips([self.chip(image, face) for face in faces])
+
+    def chip(self, image: Image, face: Landmarks) -> Image:
+        """Return the face with these landmarks in an RGB image as an aligned RGB chip of the card's size."""
+        return align(image, face, self._template, self._card.input_size)
 
     def embed_chips(self, chips: Sequence[Image]) -> NDArray[np.float32]:
         """Return the calibrated embeddings, n x dimension, of aligned RGB chips of the card's size."""

@@ -90,6 +90,7 @@ class ModelPack:
             self.weaknesses = tuple(str(weakness["text"]) for weakness in card.get("weaknesses", ()))
             self._digests: dict[str, str] = card["files"]
             self.embedding_id = _embedding_id(self.name, card)
+            self.detector_id = _detector_id(card)
         except (KeyError, TypeError, ValueError) as error:
             raise invalid(path, error) from error
 
@@ -200,3 +201,10 @@ def _embedding_id(name: str, card: dict[str, Any]) -> str:
     files = [card["files"][file] for file in (*card["detector"]["files"].values(), card["embedder"]["file"])]
     parts = json.dumps([card["detector"], card["embedder"], files], sort_keys=True)
     return f"{name}-{card['embedder']['dimension']}-{hashlib.sha256(parts.encode()).hexdigest()[:12]}"
+
+
+def _detector_id(card: dict[str, Any]) -> str:
+    """Name what landmarks depend on."""
+    files = {role: card["files"][file] for role, file in card["detector"]["files"].items()}
+    parts = json.dumps([card["detector"], files], sort_keys=True)
+    return hashlib.sha256(parts.encode()).hexdigest()[:12]

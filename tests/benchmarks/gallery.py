@@ -42,6 +42,9 @@ FACES_PER_PERSON = 20
 MILLION = 1_000_000
 RUNS = 21
 
+_ALL_ROWS = """SELECT face.face_token, face.face_name, vector.embedding
+    FROM face_set AS face JOIN face_set_embedding AS vector ON vector.face_id = face.id"""
+
 Vectors = NDArray[np.float32]
 
 
@@ -117,7 +120,7 @@ def _against_a_loop(figures: Figures, database: Database) -> None:
 
     def loop() -> list[tuple[str, str, float]]:
         found = []
-        for token, name, data in database.read("SELECT face_token, face_name, embedding FROM face_set"):
+        for token, name, data in database.read(_ALL_ROWS):
             distance = np.linalg.norm(np.frombuffer(data, np.float32) - probe)
             if distance <= THRESHOLD:
                 found.append((token, name, float(distance)))

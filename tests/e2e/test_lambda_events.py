@@ -6,10 +6,12 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+import app
 from chalicelib import wiring
 from chalicelib.stores.database import Database, connect
 from chalicelib.stores.schema import migrate
@@ -265,6 +267,15 @@ class TestContainers:
     def test_a_wrong_setting_shows_nothing_of_itself(self, tokens_table: str, crops_bucket: str) -> None:
         with handler(tokens_table, crops_bucket, "postgres://root:secret@127.0.0.1/face_search") as api:
             assert_refused(api.get("/info"), 500, INTERNAL)
+
+    def test_the_function_that_re_embeds_answers_with_its_report(self, api: Api) -> None:
+        """To the pack that is in use already: there is nothing to do."""
+        api.added(pictures.drawing(), "Ada")
+        lambda_context = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)
+
+        report = app.re_embed({"pack": "current"}, lambda_context)
+
+        assert report == {"done": 0, "left": 0, "not_found_again": [], "lost": [], "switched": True}
 
     def test_a_new_container_knows_the_faces_of_the_one_before(self, api: Api) -> None:
         added, temporary = api.added(pictures.drawing(), "Ada"), api.token(pictures.drawing())

@@ -17,6 +17,7 @@ from unittest import mock
 import pytest
 
 from chalicelib.stores import aws
+from chalicelib.vision.model_pack import ModelPack
 from infra.local import stack
 from tests.e2e import pictures
 from tests.e2e.api import names, tokens
@@ -182,6 +183,7 @@ class TestState:
         with local_stack(tmp_path / "state") as third:
             assert HttpApi(third.port).get("/info").body["faces"] == 0
         assert list((tmp_path / "state" / "crops").iterdir()) == []
+        assert not (tmp_path / "state" / "stack.json").exists()
 
     def test_a_second_start_has_the_crops_of_the_first(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with local_stack(tmp_path / "state") as first:
@@ -198,6 +200,7 @@ class TestState:
         assert kept["Body"].read() == crop.read_bytes()
         assert kept["ContentType"] == "image/jpeg"
         assert len(kept["Metadata"]["landmarks"].split(",")) == 10
+        assert kept["Metadata"]["detector"] == ModelPack(ROOT / settings.model_dir).detector_id
 
     def test_the_picture_to_try_it_with_shows_a_face(self, sqlite_stack: LocalStack, sqlite_api: HttpApi) -> None:
         picture = sqlite_stack.state / "sample.jpg"

@@ -16,7 +16,7 @@ from tests.e2e.api import names, tokens
 from tests.e2e.lambda_api import LambdaApi
 from tests.models.stand_in import stand_in, stand_in_for_sface
 from tests.models.test_own_embedder import EXAMPLE
-from tests.packs import YUNET, build_with, folder_with_detector, needs_yunet
+from tests.packs import YUNET, build_with, folder_with_sources, needs_yunet
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -33,7 +33,7 @@ def pack(request: pytest.FixtureRequest, tmp_path: Path) -> ModelPack:
         case "mine":
             (tmp_path / "network.onnx").write_bytes(stand_in())
             (tmp_path / "card.toml").write_text(EXAMPLE.read_text())
-            return ModelPack(build.build(tmp_path / "card.toml", folder_with_detector(tmp_path / "build")))
+            return ModelPack(build.build(tmp_path / "card.toml", folder_with_sources(tmp_path / "build")))
         case "sface-yunet":
             (tmp_path / "sface.onnx").write_bytes(stand_in_for_sface())
             return build_with("sface-yunet", tmp_path, detector=YUNET, embedder=tmp_path / "sface.onnx")

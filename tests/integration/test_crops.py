@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 LANDMARKS = np.array([[30.125, 41], [70.5, 40.25], [50, 60], [-3.5, 1e3], [65.999, 80]], np.float32)
-CROP = Crop("a.jpg", b"\xff\xd8 a picture \xff\xd9", LANDMARKS)
+CROP = Crop("a.jpg", b"\xff\xd8 a picture \xff\xd9", LANDMARKS, "0123456789ab")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_a_kept_crop_has_its_bytes_its_type_and_its_landmarks(
     assert name is not None
     kept = crops.read(name)
     assert kept is not None
-    assert (kept.name, kept.jpeg) == (name, CROP.jpeg)
+    assert (kept.name, kept.jpeg, kept.detector_id) == (name, CROP.jpeg, CROP.detector_id)
     assert kept.landmarks is not None
     assert kept.landmarks.dtype == np.float32
     assert kept.landmarks.shape == (5, 2)
@@ -54,6 +54,31 @@ def test_a_crop_may_have_no_landmarks(crops: CropStore) -> None:
 
     assert kept is not None
     assert kept.landmarks is None
+
+
+def test_a_temporary_crop_can_be_read_until_it_is_gone(crops: CropStore) -> None:
+    crops.save_temporary([CROP])
+
+    read = crops.read_temporary("a.jpg")
+
+    assert read is not None
+    assert (read.name, read.jpeg, read.detector_id) == ("a.jpg", CROP.jpeg, CROP.detector_id)
+    crops.delete_temporary("a.jpg")
+    assert crops.read_temporary("a.jpg") is None
+
+
+def test_many_crops_are_read_in_the_order_of_their_names(crops: CropStore) -> None:
+    crops.save_temporary([Crop(f"{n}.jpg", bytes([n]), None) for n in range(30)])
+    names = [crops.keep(f"{n}.jpg") or "" for n in range(30)]
+    names.insert(7, "missing.jpg")
+
+    read = crops.read_many(names)
+
+    assert [crop and crop.jpeg for crop in read] == [
+        *(bytes([n]) for n in range(7)),
+        None,
+        *(bytes([n]) for n in range(7, 30)),
+    ]
 
 
 def test_many_crops_are_saved_at_once(crops: CropStore, s3: S3Client, crops_bucket: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.faces import KnownFace, new_token
 from chalicelib.stores.database import Database
-from chalicelib.stores.face_set import MAX_IDS_PER_STATEMENT, FaceSet
+from chalicelib.stores.face_set import MAX_FACES_PER_ADDITION, MAX_IDS_PER_STATEMENT, FaceSet
 from tests.examples import EMBEDDING_ID, known_face
 
 
@@ -25,7 +25,7 @@ def test_a_face_is_returned_as_it_was_added(face_set: FaceSet) -> None:
 
     assert face_set.add(face) is True
 
-    kept = face_set.get(face.token)
+    kept = face_set.get(face.token, EMBEDDING_ID)
     assert kept is not None
     assert (kept.token, kept.name, kept.embedding_id, kept.crop) == (
         face.token,
@@ -42,7 +42,7 @@ def test_the_largest_embedding_fits(face_set: FaceSet) -> None:
     face = KnownFace(new_token(), "Ada", np.ones(2048, np.float32), EMBEDDING_ID, "c.jpg")
     face_set.add(face)
 
-    kept = face_set.get(face.token)
+    kept = face_set.get(face.token, EMBEDDING_ID)
     assert kept is not None
     assert kept.embedding.shape == (2048,)
 
@@ -69,7 +69,7 @@ def test_names_are_kept_to_the_byte(face_set: FaceSet, name: str) -> None:
     face_set.rename(renamed.token, name)
 
     for token in (added.token, renamed.token):
-        face = face_set.get(token)
+        face = face_set.get(token, EMBEDDING_ID)
         assert face is not None
         assert face.name.encode() == name.encode()
 
@@ -82,10 +82,10 @@ def test_tokens_that_differ_only_in_case_are_different(face_set: FaceSet) -> Non
     face_set.rename(upper, "renamed")
     face_set.remove(lower)
 
-    face = face_set.get(upper)
+    face = face_set.get(upper, EMBEDDING_ID)
     assert face is not None
     assert face.name == "renamed"
-    assert face_set.get(lower) is None
+    assert face_set.get(lower, EMBEDDING_ID) is None
 
 
 def test_adding_a_token_again_only_renames(face_set: FaceSet) -> None:
@@ -93,7 +93,7 @@ def test_adding_a_token_again_only_renames(face_set: FaceSet) -> None:
 
     assert face_set.add(known_face("T" * 24, name="second", seed=2)) is False
 
-    face = face_set.get("T" * 24)
+    face = face_set.get("T" * 24, EMBEDDING_ID)
     assert face is not None
     assert (face.name, face.crop) == ("second", "1.jpg")
     assert (face_set.count(), face_set.version()) == (1, 1)
@@ -113,7 +113,7 @@ def test_removing_returns_the_crop_once(face_set: FaceSet) -> None:
 
     assert face_set.remove(face.token) == "5.jpg"
     assert face_set.remove(face.token) is None
-    assert face_set.get(face.token) is None
+    assert face_set.get(face.token, EMBEDDING_ID) is None
     assert (face_set.count(), face_set.version()) == (0, 2)
 
 
@@ -138,21 +138,15 @@ def test_vectors_are_those_of_a_range_of_ids(face_set: FaceSet) -> None:
 def test_rows_are_fetched_by_id_however_many(face_set: FaceSet, database: Database) -> None:
     number = 2 * MAX_IDS_PER_STATEMENT + 1
     faces = [known_face(seed=n, name=f"name {n}") for n in range(number)]
-    rows = [(face.token, face.name, EMBEDDING_ID, face.embedding.tobytes(), face.crop, 0) for face in faces]
-    database.write(
-        lambda transaction: transaction.execute_many(
-            "INSERT INTO face_set (face_token, face_name, embedding_id, embedding, crop, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            rows,
-        )
-    )
+    for start in range(0, number, MAX_FACES_PER_ADDITION):
+        face_set.add_many(faces[start : start + MAX_FACES_PER_ADDITION])
     ids = np.array([*all_ids(database), 10**9], np.int64)
 
-    found = face_set.fetch(ids)
+    found = face_set.fetch(ids, EMBEDDING_ID)
 
     assert {row.id for row in found} == all_ids(database)
     by_token = {row.token: row for row in found}
     for face in faces:
         assert by_token[face.token].name == face.name
         np.testing.assert_array_equal(by_token[face.token].embedding, face.embedding)
-    assert face_set.fetch([]) == []
+    assert face_set.fetch([], EMBEDDING_ID) == []

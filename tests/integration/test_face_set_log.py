@@ -11,8 +11,9 @@ import pytest
 
 from chalicelib.errors import ServiceError
 from chalicelib.faces import KnownFace, new_token
+from chalicelib.stores.change_log import Operation
 from chalicelib.stores.database import Database, connect
-from chalicelib.stores.face_set import FaceSet, Operation
+from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.schema import migrate
 from tests.examples import EMBEDDING_ID, known_face
 
@@ -31,7 +32,7 @@ class Copy:
         self.ids: set[int] = set()
 
     def follow(self, limit: int = 10_000) -> None:
-        changes = self._face_set.changes_since(self._version, limit)
+        changes = self._face_set.changes_since(self._version, EMBEDDING_ID, limit)
         assert changes is not None, "the log has a gap"
         for change in changes:
             self._version = change.version
@@ -55,7 +56,7 @@ def test_the_log_tells_what_was_added_and_removed(face_set: FaceSet) -> None:
     face_set.add(goes)
     face_set.remove(goes.token)
 
-    changes = face_set.changes_since(0)
+    changes = face_set.changes_since(0, EMBEDDING_ID)
 
     assert changes is not None
     assert [(change.version, change.operation) for change in changes] == [
@@ -63,13 +64,12 @@ def test_the_log_tells_what_was_added_and_removed(face_set: FaceSet) -> None:
         (2, Operation.ADD),
         (3, Operation.REMOVE),
     ]
-    assert changes[0].embedding_id == EMBEDDING_ID
     assert changes[0].embedding is not None
     np.testing.assert_array_equal(changes[0].embedding, stays.embedding)
     assert changes[1].face_id == changes[2].face_id != changes[0].face_id
-    assert [(change.embedding_id, change.embedding) for change in changes[1:]] == [(None, None)] * 2
-    assert face_set.changes_since(2) == changes[2:]
-    assert face_set.changes_since(3) == []
+    assert [change.embedding for change in changes[1:]] == [None] * 2
+    assert face_set.changes_since(2, EMBEDDING_ID) == changes[2:]
+    assert face_set.changes_since(3, EMBEDDING_ID) == []
 
 
 def test_a_long_log_is_read_in_parts(face_set: FaceSet, database: Database) -> None:
@@ -89,14 +89,14 @@ def test_a_reader_behind_a_pruned_log_is_told_so(face_set: FaceSet, database: Da
         face_set.add(known_face())
     database.write(lambda transaction: transaction.execute("DELETE FROM face_set_change WHERE version <= ?", (pruned,)))
 
-    assert face_set.changes_since(0) is None
-    assert face_set.changes_since(3) == []
+    assert face_set.changes_since(0, EMBEDDING_ID) is None
+    assert face_set.changes_since(3, EMBEDDING_ID) == []
 
 
 def test_a_reader_ahead_of_the_log_is_told_so(face_set: FaceSet) -> None:
     face_set.add(known_face())
 
-    assert face_set.changes_since(2) is None
+    assert face_set.changes_since(2, EMBEDDING_ID) is None
 
 
 def test_a_missing_counter_stops_changes_instead_of_losing_them(face_set: FaceSet, database: Database) -> None:

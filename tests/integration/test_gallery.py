@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,7 +14,8 @@ from chalicelib.gallery import snapshot
 from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.stores import face_set as face_set_module
 from chalicelib.stores.database import Database, Parameters, Row, Transaction
-from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.face_set import FaceRow, FaceSet
+from chalicelib.stores.model_change import ModelChange
 from chalicelib.stores.segments import LEASE_SECONDS, SEGMENT_IDS, Segment, SegmentStore
 from tests.embeddings import MODEL, known_faces, unit_vectors
 from tests.oracle import brute_force
@@ -116,7 +118,10 @@ def test_every_change_is_seen_by_the_next_search(faces: Faces) -> None:
 def test_faces_of_another_model_are_never_compared(faces: Faces) -> None:
     vectors = unit_vectors(3)
     faces.add(known_faces(vectors))
-    faces.add(known_faces(vectors, model="another-128-ba9876543210"))
+    ids = [row.id for row in faces.face_set.vectors(0, 2**62)]
+    ModelChange(faces.face_set._database).add_embeddings(
+        "another-128-ba9876543210", dict(zip(ids, -vectors, strict=True))
+    )
     faces.compact()
 
     assert len(faces.expect(known_faces(vectors)[0], 100.0).matches) == 3
@@ -139,7 +144,7 @@ class TestCompaction:
 
         assert faces.compact() == 500
 
-        assert faces.face_set.changes_since(0) is None
+        assert faces.face_set.changes_since(0, MODEL) is None
         assert len(faces.expect(known[0], 1.0).matches) > 5
 
     def test_changes_after_it_are_applied_to_what_it_packed(self, faces: Faces) -> None:
@@ -335,11 +340,11 @@ class TestCurrency:
         order = brute_force(faces.face_set, MODEL, probe.embedding, 10.0, 300, probe.token).matches
         fetch = faces.face_set.fetch
 
-        def remove_then_fetch(ids: object) -> object:
+        def remove_then_fetch(ids: Sequence[int], embedding_id: str) -> list[FaceRow]:
             monkeypatch.setattr(faces.face_set, "fetch", fetch)
             for match in order[:4]:
                 faces.face_set.remove(match.token)
-            return fetch(ids)  # type: ignore[arg-type]
+            return fetch(ids, embedding_id)
 
         monkeypatch.setattr(faces.face_set, "fetch", remove_then_fetch)
 
@@ -353,7 +358,7 @@ class TestAddingMany:
         faces.add(_clustered(40))
         faces.face_set.add(_clustered(1, seed=9)[0])
 
-        changes = faces.face_set.changes_since(0)
+        changes = faces.face_set.changes_since(0, MODEL)
 
         assert changes is not None
         assert [change.version for change in changes] == list(range(1, 42))
@@ -367,7 +372,7 @@ class TestAddingMany:
 
         assert faces.face_set.count() == 13
         assert faces.face_set.version() == 13
-        face = faces.face_set.get(known[0].token)
+        face = faces.face_set.get(known[0].token, MODEL)
         assert face is not None
         assert face.name == "again"
 
@@ -379,7 +384,7 @@ class TestAddingMany:
             added = list(pool.map(lambda seed: faces.face_set.add_many(_clustered(100, seed=seed)), range(8)))
 
         assert sum(added) == 800
-        changes = faces.face_set.changes_since(0)
+        changes = faces.face_set.changes_since(0, MODEL)
         assert changes is not None
         assert len({change.face_id for change in changes}) == 800
 
@@ -393,7 +398,7 @@ class TestAddingMany:
         def query_then_lose_the_race(transaction: Transaction, sql: str, parameters: Parameters = ()) -> list[Row]:
             rows = query(transaction, sql, parameters)
             monkeypatch.setattr(Transaction, "query", query)
-            transaction.insert(face_set_module._INSERT, (known[2].token, "", MODEL, b"", "", 0))
+            transaction.insert(face_set_module._INSERT, (known[2].token, "", "", 0))
             return rows
 
         monkeypatch.setattr(Transaction, "query", query_then_lose_the_race)

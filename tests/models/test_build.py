@@ -17,7 +17,7 @@ import pytest
 from chalicelib.vision.model_pack import ModelPack, ModelPackError
 from models import build, sources
 from tests.models.stand_in import stand_in_for_sface
-from tests.packs import YUNET, folder_with_detector, needs_yunet
+from tests.packs import YUNET, folder_with_sources, needs_yunet
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,7 +45,7 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def into(tmp_path: Path) -> Path:
-    return folder_with_detector(tmp_path / "build")
+    return folder_with_sources(tmp_path / "build")
 
 
 def _card(folder: Path, url: str, digest: str, *, name: str = "sface") -> Path:
@@ -278,6 +278,22 @@ class TestADamagedPack:
         build.build(tmp_path / "sface.toml", into)
 
         ModelPack(folder).network("onet.onnx")
+
+
+def test_a_pack_that_makes_other_embeddings_leaves_the_one_before(server: str, tmp_path: Path, into: Path) -> None:
+    card = _card(tmp_path, f"{server}/sface.onnx", DIGEST)
+    before = ModelPack(build.build(card, into)).embedding_id
+    text = card.read_text()
+
+    card.write_text(text.replace("unit_length = true", "unit_length = false"))
+    after = ModelPack(build.build(card, into)).embedding_id
+    card.write_text(text.replace("unit_length = true", "unit_length = false") + "\n# a remark\n")
+    build.build(card, into)
+
+    assert after != before
+    assert {folder.name for folder in into.iterdir()} == {"sface", before, "sources"}
+    assert ModelPack(into / before).embedding_id == before
+    ModelPack(into / before).network("embedder.onnx")
 
 
 def test_the_embedding_id_tells_apart_all_that_changes_an_embedding(server: str, tmp_path: Path, into: Path) -> None:

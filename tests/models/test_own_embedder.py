@@ -15,7 +15,7 @@ from chalicelib.vision.embedder import Embedder
 from chalicelib.vision.model_pack import ModelPack, ModelPackError, read_card
 from models import build
 from tests.models.stand_in import stand_in
-from tests.packs import folder_with_detector
+from tests.packs import folder_with_sources
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs" / "example-card.toml"
@@ -32,7 +32,7 @@ def card(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def into(tmp_path: Path) -> Path:
-    return folder_with_detector(tmp_path / "build")
+    return folder_with_sources(tmp_path / "build")
 
 
 def _embed(pack: ModelPack, count: int = 3) -> np.ndarray:

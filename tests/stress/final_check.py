@@ -9,8 +9,9 @@ import numpy as np
 
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.stores.change_log import Operation
 from chalicelib.stores.database import Database, connect
-from chalicelib.stores.face_set import FaceSet, Operation
+from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.segments import SegmentStore
 from tests.embeddings import MODEL
 from tests.oracle import brute_force
@@ -74,7 +75,12 @@ def _wait_for_transactions(database: Database) -> None:
 
 
 def _check_rows(database: Database, ledger: Ledger, report: Report) -> None:
-    rows = database.read("SELECT face_token, face_name, embedding FROM face_set")
+    rows = database.read(
+        """SELECT face.face_token, face.face_name, vector.embedding
+            FROM face_set AS face LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id"""
+    )
+    if database.read("SELECT COUNT(*) FROM face_set_embedding") != [(len(rows),)]:
+        report.fail(PHANTOM, "vectors", "are there without a face, or twice for one")
     there = {int(row[0]): row for row in rows}
     fates = ledger.fates()
     for number in ledger.with_fate(Fate.THERE):

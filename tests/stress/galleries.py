@@ -7,9 +7,10 @@ import random
 import numpy as np
 
 from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.stores.change_log import Operation
 from chalicelib.stores.database import Database
 from chalicelib.stores.embedding_bytes import from_bytes
-from chalicelib.stores.face_set import MAX_CHANGES_PER_POLL, Change, FaceSet, Operation
+from chalicelib.stores.face_set import MAX_CHANGES_PER_POLL, Change, FaceSet
 from tests.embeddings import MODEL
 from tests.stress.conditions import SlowLoads
 from tests.stress.numbered_faces import DIMENSION
@@ -37,22 +38,23 @@ class _FollowingIds(FaceSet):
         super().__init__(database)
         self._highest = 0
 
-    def changes_since(self, version: int, limit: int = MAX_CHANGES_PER_POLL) -> list[Change] | None:
+    def changes_since(self, version: int, embedding_id: str, limit: int = MAX_CHANGES_PER_POLL) -> list[Change] | None:
         rows = self._database.read(
-            "SELECT id, embedding_id, embedding FROM face_set WHERE id > ? ORDER BY id LIMIT ?", (self._highest, limit)
+            "SELECT face_id, embedding FROM face_set_embedding WHERE face_id > ? ORDER BY face_id LIMIT ?",
+            (self._highest, limit),
         )
-        changes = super().changes_since(version, limit)
+        changes = super().changes_since(version, embedding_id, limit)
         if not changes:
             return changes
         self._highest = max([self._highest, *(row[0] for row in rows)])
         first = changes[0].version
-        added = [Change(first, Operation.ADD, row[0], row[1], from_bytes(row[2])) for row in rows]
+        added = [Change(first, Operation.ADD, row[0], from_bytes(row[1])) for row in rows]
         return added + [_silent(change) if change.operation is Operation.ADD else change for change in changes]
 
 
 class _SkippingAdditions(FaceSet):
-    def changes_since(self, version: int, limit: int = MAX_CHANGES_PER_POLL) -> list[Change] | None:
-        changes = super().changes_since(version, limit)
+    def changes_since(self, version: int, embedding_id: str, limit: int = MAX_CHANGES_PER_POLL) -> list[Change] | None:
+        changes = super().changes_since(version, embedding_id, limit)
         return changes and [_silent(change) if _skipped(change) else change for change in changes]
 
 
@@ -62,7 +64,7 @@ def _skipped(change: Change) -> bool:
 
 def _silent(change: Change) -> Change:
     """Return a change that tells a gallery nothing."""
-    return change._replace(operation=Operation.ADD, embedding_id=None, embedding=None)
+    return change._replace(operation=Operation.ADD, embedding=None)
 
 
 _BROKEN: dict[Fault, type[FaceSet]] = {

@@ -15,9 +15,9 @@ ROOT = Path(__file__).parents[2]
 FLOORS = [
     ["errors", "settings", "faces"],
     ["images", "vision", "stores"],
-    ["gallery"],
-    ["service"],
-    ["uploads", "replies", "endpoints", "wiring"],
+    ["gallery", "crop_embedder"],
+    ["service", "re_embedding"],
+    ["uploads", "replies", "endpoints", "serving", "wiring"],
     ["operations"],
 ]
 

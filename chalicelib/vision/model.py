@@ -1,0 +1,18 @@
+"""What a pack is when it runs: a detector, an embedder, and the ids of what they produce."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.vision.detector import Detector
+from chalicelib.vision.embedder import Embedder
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Embeddings of different `embedding_id`s cannot be compared; landmarks of one `detector_id` are alike."""
+
+    embedding_id: str
+    detector_id: str
+    detector: Detector
+    embedder: Embedder

@@ -1,0 +1,94 @@
+"""`make re-embed PACK=name`: brings the face set of the local stack under another model pack.
+
+Works beside a running stack, whose server goes on answering under the old pack until the switch; starts one where none
+runs. May be interrupted: the next run goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from chalicelib import operations
+from chalicelib.errors import ServiceError
+from chalicelib.re_embedding import Report
+from chalicelib.settings import Settings, SettingsError
+from chalicelib.vision.model_pack import ModelPack, ModelPackError
+from chalicelib.wiring import Wiring
+from infra import local, running_stack
+from models import build, sources
+
+
+def main() -> None:
+    arguments = _arguments()
+    os.chdir(local.ROOT)
+    try:
+        model_dir = Path(Settings.from_environment(os.environ).model_dir)
+        folder = build.build(build.card_path(arguments.pack), model_dir.absolute().parent)
+        with _stack(arguments.state) as settings:
+            parts = Wiring(settings)
+            report = operations.re_embed(parts, ModelPack(folder), leave_behind=arguments.leave_behind, progress=_print)
+            parts.close()
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted: `make re-embed` with the same PACK= goes on from here.")
+    except ServiceError:
+        sys.exit("A store failed, as the line above tells: `make re-embed` with the same PACK= goes on from here.")
+    except (SettingsError, ModelPackError, sources.SourceError) as error:
+        sys.exit(f"{error}.")
+    _tell(report)
+    if not report.switched:
+        sys.exit(
+            f"The face set is still under its old model, for {len(report.lost)} faces would be lost: remove them, or "
+            "run this again with LEAVE_BEHIND=yes."
+        )
+    print(f"The face set is under the model pack {folder.name}.")
+    if model_dir.is_symlink():
+        print(build.use(folder))
+    else:
+        print(f"Set MODEL_DIR={folder}.")
+
+
+@contextmanager
+def _stack(state: Path) -> Iterator[Settings]:
+    """Lead the environment to the stack that runs on the folder, or to one that runs for as long as the block."""
+    running = running_stack.find(state)
+    if running is None:
+        print(f"No local stack runs on {state}: one is started for the time.", flush=True)
+        with local.stack(state, 0) as settings:
+            yield settings
+        return
+    local.lead_environment(state, running.endpoint)
+    settings = Settings.from_environment(os.environ)
+    if local.without_password(settings.database_url) != running.database:
+        sys.exit(f"The running stack's face set is {running.database}: run this with the same DATABASE_URL.")
+    yield settings
+
+
+def _tell(report: Report) -> None:
+    print(f"{report.done:,} faces were embedded anew.")
+    for tokens, what in (
+        (report.not_found_again, "were not found again by the new detector, so their old landmarks served"),
+        (report.lost, "could not be embedded, for their crops are missing or broken"),
+    ):
+        if tokens:
+            print(f"{len(tokens):,} {what}:", *tokens, sep="\n  ")
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m infra.re_embed", description=__doc__)
+    parser.add_argument("pack", help="a card's name or path")
+    parser.add_argument("--state", type=Path, default=Path(".local"), help="folder of what the stack keeps")
+    parser.add_argument("--leave-behind", action="store_true", help="switch although some faces cannot be embedded")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,349 @@
+"""The face set goes from one model to another in one step, and loses nobody on the way."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from chalicelib.faces import KnownFace
+from chalicelib.gallery import snapshot
+from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.stores.active_model import ModelChangedError
+from chalicelib.stores.database import Database
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.model_change import ModelChange
+from chalicelib.stores.segments import SegmentStore
+from tests.embeddings import known_faces, unit_vectors
+from tests.oracle import brute_force
+
+OLD, NEW = "old-128-0123456789ab", "new-64-ba9876543210"
+DIMENSIONS = {OLD: 128, NEW: 64}
+ALL_IDS = (0, 2**62)
+
+
+class Faces:
+    """A face set under OLD; a face's vector under another model follows from its id."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.face_set = FaceSet(database)
+        self.change = ModelChange(database)
+        self.segments = SegmentStore(database)
+
+    def gallery(self, embedding_id: str) -> MemoryGallery:
+        return MemoryGallery(self.face_set, self.segments, embedding_id, DIMENSIONS[embedding_id])
+
+    def add(self, count: int, *, seed: int = 0, model: str = OLD) -> list[KnownFace]:
+        faces = known_faces(unit_vectors(count, dimension=DIMENSIONS[model], seed=seed), model=model)
+        self.face_set.add_many(faces)
+        return faces
+
+    def stage(self, embedding_id: str = NEW) -> int:
+        """Give every face that lacks one a vector under a model."""
+        lacking = [face.id for face in self.change.lacking(embedding_id, *ALL_IDS)]
+        dimension = DIMENSIONS[embedding_id]
+        added = 0
+        for start in range(0, len(lacking), 64):
+            ids = lacking[start : start + 64]
+            added += self.change.add_embeddings(embedding_id, {i: vector(i, dimension) for i in ids})
+        return added
+
+    def switch(self, embedding_id: str = NEW) -> bool:
+        seen = self.face_set.state()
+        self.stage(embedding_id)
+        return self.change.switch(embedding_id, seen)
+
+    def vector_count(self, embedding_id: str) -> int:
+        return sum(row.embedding_id == embedding_id for row in self.face_set.vectors(*ALL_IDS))
+
+    def expect_exact(self, embedding_id: str) -> None:
+        """A new gallery, and one that follows the log alone, must find what brute force over the vectors finds."""
+        for probe in (vector(1, DIMENSIONS[embedding_id]), unit_vectors(1, dimension=DIMENSIONS[embedding_id])[0]):
+            expected = brute_force(self.face_set, embedding_id, probe, 1.35, 1000)
+            assert self.gallery(embedding_id).search(probe, 1.35, 1000) == expected
+        assert len(expected.matches) > 0
+
+
+def vector(face_id: int, dimension: int) -> NDArray[np.float32]:
+    return np.asarray(unit_vectors(1, dimension=dimension, seed=face_id)[0])
+
+
+@pytest.fixture
+def faces(database: Database) -> Faces:
+    return Faces(database)
+
+
+def one_face(model: str, seed: int = 7) -> KnownFace:
+    return known_faces(unit_vectors(1, dimension=DIMENSIONS[model], seed=seed), model=model)[0]
+
+
+class TestTheActiveModel:
+    def test_the_first_addition_decides(self, faces: Faces) -> None:
+        faces.face_set.add(one_face(NEW))
+
+        assert faces.face_set.state().embedding_id == NEW
+
+    @pytest.mark.parametrize("many", [False, True])
+    def test_an_addition_under_another_model_is_refused_and_leaves_nothing(self, faces: Faces, many: bool) -> None:
+        faces.add(3)
+        stale = one_face(NEW)
+
+        with pytest.raises(ModelChangedError) as raised:
+            faces.face_set.add_many([stale]) if many else faces.face_set.add(stale)
+
+        assert raised.value.embedding_id == OLD
+        assert (faces.face_set.count(), faces.face_set.version(), faces.vector_count(NEW)) == (3, 3, 0)
+
+    def test_who_looks_for_a_face_under_another_model_is_told(self, faces: Faces) -> None:
+        [known] = faces.add(1)
+
+        for token in (known.token, one_face(OLD).token):
+            with pytest.raises(ModelChangedError):
+                faces.face_set.get(token, NEW)
+        with pytest.raises(ModelChangedError):
+            faces.gallery(NEW).search(vector(1, 64), 1.0, 10)
+
+    def test_an_empty_face_set_is_adopted_and_another_is_not(self, faces: Faces) -> None:
+        assert faces.change.adopt(OLD) == OLD
+        assert faces.change.adopt(NEW) == NEW
+        [known] = faces.add(1, model=NEW)
+        assert faces.change.adopt(OLD) == NEW
+
+        faces.face_set.remove(known.token)
+
+        assert faces.change.adopt(OLD) == OLD
+        faces.add(1)
+
+    def test_a_search_before_anybody_was_added_finds_nobody_and_the_next_one_does(self, faces: Faces) -> None:
+        gallery = faces.gallery(OLD)
+        face = one_face(OLD)
+        assert gallery.search(face.embedding, 1.0, 10).matches == []
+
+        faces.face_set.add(face)
+
+        assert [match.token for match in gallery.search(face.embedding, 1.0, 10).matches] == [face.token]
+
+
+class TestVectorsBesideTheOldOnes:
+    def test_the_old_model_goes_on_as_if_nothing_happened(self, faces: Faces) -> None:
+        known = faces.add(200)
+        gallery = faces.gallery(OLD)
+        before = gallery.search(known[0].embedding, 1.4, 100)
+
+        assert faces.stage() == 200
+
+        assert gallery.search(known[0].embedding, 1.4, 100) == before
+        assert len(gallery) == 200
+        faces.expect_exact(OLD)
+
+    @pytest.mark.parametrize("compacted", ["before", "after", "never"])
+    def test_the_new_model_finds_all_by_the_segments_and_the_log(self, faces: Faces, compacted: str) -> None:
+        faces.add(300)
+        if compacted == "before":
+            snapshot.compact(faces.face_set, faces.segments)
+        assert faces.switch()
+        if compacted == "after":
+            snapshot.compact(faces.face_set, faces.segments)
+
+        faces.expect_exact(NEW)
+
+    def test_a_removed_face_leaves_no_vector_and_no_code_of_any_model(self, faces: Faces) -> None:
+        known = faces.add(20)
+        faces.stage()
+        snapshot.compact(faces.face_set, faces.segments)
+
+        for face in known[:5]:
+            faces.face_set.remove(face.token)
+        snapshot.compact(faces.face_set, faces.segments)
+
+        assert (faces.vector_count(OLD), faces.vector_count(NEW)) == (15, 15)
+        for embedding_id in DIMENSIONS:
+            segments = list(faces.segments.read(embedding_id))
+            assert sum(len(segment.ids) // 8 for segment in segments) == 15
+
+    def test_a_face_that_was_removed_meanwhile_gets_none(self, faces: Faces) -> None:
+        known = faces.add(3)
+        ids = [face.id for face in faces.change.lacking(NEW, *ALL_IDS)]
+        faces.face_set.remove(known[1].token)
+
+        assert faces.change.add_embeddings(NEW, {i: vector(i, 64) for i in ids}) == 2
+
+        assert faces.vector_count(NEW) == faces.face_set.count() == 2
+
+    def test_two_at_once_give_each_face_one_vector(self, faces: Faces) -> None:
+        faces.add(300)
+
+        with ThreadPoolExecutor(4) as pool:
+            staged = list(pool.map(lambda _: faces.stage(), range(4)))
+
+        assert sum(staged) == faces.vector_count(NEW) == 300
+        assert faces.face_set.version() == 600
+
+    def test_removals_meanwhile_leave_no_orphan(self, faces: Faces) -> None:
+        known = faces.add(400)
+
+        with ThreadPoolExecutor(4) as pool:
+            staging = [pool.submit(faces.stage) for _ in range(2)]
+            assert all(pool.map(lambda face: faces.face_set.remove(face.token), known[:200]))
+            for task in staging:
+                task.result()
+        faces.stage()
+
+        assert (faces.vector_count(OLD), faces.vector_count(NEW), faces.face_set.count()) == (200, 200, 200)
+
+
+class TestTheSwitch:
+    def test_a_face_without_a_vector_stops_it(self, faces: Faces) -> None:
+        faces.add(10)
+        seen = faces.face_set.state()
+        faces.stage()
+        faces.add(1, seed=3)
+
+        assert faces.change.switch(NEW, seen) is False
+        assert faces.face_set.state().embedding_id == OLD
+
+        lacking = faces.change.lacking_since(NEW, seen)
+        assert lacking is not None
+        assert faces.change.switch(NEW, seen, [face.id for face in lacking]) is True
+
+    @pytest.mark.parametrize("why", ["pruned", "discarded"])
+    def test_what_cannot_be_told_any_more_stops_it(self, faces: Faces, why: str) -> None:
+        faces.add(10)
+        seen = faces.face_set.state()
+        faces.stage()
+        if why == "pruned":
+            faces.face_set.prune(15)
+        else:
+            assert sum(faces.change.discard(*ids) for ids in faces.change.ranges()) == 10
+
+        assert faces.change.switch(NEW, seen) is False
+        assert faces.change.lacking_since(NEW, seen) is None
+
+        assert faces.switch()
+
+    def test_vectors_that_were_discarded_after_the_look_stop_it(self, faces: Faces) -> None:
+        """The log says nothing of their faces."""
+        faces.add(10)
+        faces.stage()
+        seen = faces.face_set.state()
+        for ids in faces.change.ranges():
+            faces.change.discard(*ids)
+
+        assert faces.change.switch(NEW, seen) is False
+
+    def test_to_the_model_that_is_active_changes_nothing(self, faces: Faces) -> None:
+        known = faces.add(10)
+        gallery = faces.gallery(OLD)
+        gallery.refresh()
+
+        assert faces.change.switch(OLD, faces.face_set.state()) is True
+
+        assert gallery.search(known[0].embedding, 0.0, 10).matches
+
+    def test_a_gallery_of_the_old_model_says_so_even_after_the_way_back(self, faces: Faces) -> None:
+        faces.add(50)
+        gallery = faces.gallery(OLD)
+        gallery.refresh()
+        assert faces.switch(NEW)
+        with pytest.raises(ModelChangedError):
+            gallery.refresh()
+
+        assert faces.switch(OLD)
+
+        with pytest.raises(ModelChangedError):
+            gallery.refresh()
+        faces.expect_exact(OLD)
+
+    def test_the_way_back_takes_along_who_was_added_under_the_new_model(self, faces: Faces) -> None:
+        faces.add(20)
+        assert faces.switch(NEW)
+        faces.add(5, seed=9, model=NEW)
+
+        assert faces.switch(OLD)
+
+        assert faces.vector_count(OLD) == faces.face_set.count() == 25
+        faces.expect_exact(OLD)
+
+    def test_writers_of_the_old_model_lose_nobody_at_the_switch(self, faces: Faces) -> None:
+        """Every addition is answered before the switch, and has a vector under the new model, or refused."""
+        faces.add(50)
+        answered: list[str] = []
+        stop = threading.Event()
+
+        def add_until_refused(writer: int) -> None:
+            for n in range(10_000):
+                face = one_face(OLD, seed=1000 * writer + n)
+                try:
+                    faces.face_set.add(face)
+                except ModelChangedError:
+                    return
+                answered.append(face.token)
+                stop.wait(0.01)
+
+        with ThreadPoolExecutor(4) as pool:
+            writers = [pool.submit(add_until_refused, writer) for writer in range(4)]
+            seen = faces.face_set.state()
+            faces.stage()
+            tries = 1
+            while not faces.change.switch(NEW, seen):
+                later = faces.face_set.state()
+                faces.stage()
+                seen, tries = later, tries + 1
+            for writer in writers:
+                writer.result(timeout=30)
+
+        assert len(answered) > 0
+        assert faces.change.lacking(NEW, *ALL_IDS) == []
+        assert all(faces.face_set.get(token, NEW) is not None for token in answered)
+        assert faces.face_set.count() == 50 + len(answered)
+
+
+class TestDiscarding:
+    def test_it_erases_the_vectors_and_the_codes_of_all_other_models(self, faces: Faces) -> None:
+        faces.add(100)
+        assert faces.switch(NEW)
+        snapshot.compact(faces.face_set, faces.segments)
+        gallery = faces.gallery(NEW)
+        gallery.refresh()
+
+        erased = sum(faces.change.discard(*ids) for ids in faces.change.ranges())
+        snapshot.compact(faces.face_set, faces.segments)
+
+        assert erased == 100
+        assert faces.database.read("SELECT DISTINCT embedding_id FROM face_set_embedding") == [(NEW,)]
+        assert faces.database.read("SELECT DISTINCT embedding_id FROM face_set_segment") == [(NEW,)]
+        faces.expect_exact(NEW)
+        gallery.refresh()
+        assert len(gallery) == 100
+
+    def test_it_does_nothing_where_there_is_nothing(self, faces: Faces) -> None:
+        faces.add(10)
+        before = faces.face_set.state()
+
+        assert [faces.change.discard(*ids) for ids in faces.change.ranges()] == [0]
+
+        assert faces.face_set.state() == before
+
+    def test_a_search_whose_vectors_it_erases_does_not_come_back_short(
+        self, faces: Faces, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between the scan of the old model's codes and the look at the rows."""
+        known = faces.add(100)
+        gallery = faces.gallery(OLD)
+        fetch = FaceSet.fetch
+
+        def change_then_fetch(*arguments: object) -> object:
+            monkeypatch.setattr(FaceSet, "fetch", fetch)
+            assert faces.switch(NEW)
+            for ids in faces.change.ranges():
+                faces.change.discard(*ids)
+            return fetch(*arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(FaceSet, "fetch", change_then_fetch)
+
+        with pytest.raises(ModelChangedError):
+            gallery.search(known[0].embedding, 2.0, 1000)

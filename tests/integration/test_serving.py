@@ -1,0 +1,329 @@
+"""Requests are answered under the face set's model, entirely, whichever pack a process was started with."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chalicelib import operations
+from chalicelib.errors import ServiceError
+from chalicelib.faces import SearchResult
+from chalicelib.serving import Served
+from chalicelib.stores.active_model import ModelChangedError
+from chalicelib.stores.face_set import FaceSet
+from tests import pictures
+from tests.integration.two_packs import RAW, UNIT, Place, Process, build_packs, tokens
+from tests.oracle import brute_force
+
+PICTURE = pictures.jpeg(pictures.scaled(pictures.astronaut(), 200, 200))
+
+
+@pytest.fixture
+def place(tmp_path: Path, database: object, database_url: str, tokens_table: str, crops_bucket: str) -> Place:
+    return Place(build_packs(tmp_path / "packs"), database_url, tokens_table, crops_bucket)
+
+
+def expect_exact(process: Process, found: SearchResult, token: str) -> None:
+    known = process.parts.face_set.get(token, process.active)
+    assert known is not None
+    assert found == brute_force(process.parts.face_set, process.active, known.embedding, 100.0, 10_000, token)
+
+
+class TestWhichPack:
+    def test_the_face_sets_even_if_model_dir_names_another(
+        self, place: Place, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        faces = place.process(RAW).add(range(3))
+
+        process = place.process(UNIT)
+        found = process.search(faces[0].token)
+
+        assert set(tokens(found)) == set(tokens(faces[1:]))
+        assert process.served == RAW
+        [record] = [record for record in caplog.records if record.levelno == logging.WARNING]
+        assert "is served by the pack dlib, not by MODEL_DIR's (unit-128-" in record.getMessage()
+
+    def test_an_empty_face_set_takes_the_pack_of_whoever_comes(self, place: Place) -> None:
+        process = place.process(RAW)
+        [face] = process.add(range(1))
+        process.search(face.token)
+        process.remove(face.token)
+
+        other = place.process(UNIT)
+        other.add_token(other.detect(PICTURE))
+
+        assert other.active == other.embedding_id(UNIT)
+        process.add_token(process.detect(PICTURE))
+        assert process.served == UNIT
+        assert process.parts.face_set.count() == 2
+
+    def test_a_face_set_whose_pack_is_not_at_hand_is_never_silently_empty(
+        self, place: Place, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        [face] = place.process(RAW).add(range(1))
+        shutil.rmtree(place.packs / RAW)
+        process = place.process(UNIT)
+        token = process.detect(PICTURE)
+
+        for request in (
+            lambda: process.search(token),
+            lambda: process.search(face.token),
+            lambda: process.add_token(token),
+            lambda: process.parts.serving.answer(lambda served: served.service.count()),
+            lambda: process.parts.serving.answer(lambda served: served.service.search_picture(PICTURE, 1.0, 1)),
+        ):
+            caplog.clear()
+            with pytest.raises(ServiceError) as raised:
+                request()
+            assert raised.value.status == 503
+            [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
+            assert f"the face set is under the model {face.embedding_id}, and no pack beside" in record.getMessage()
+
+        # What needs no model goes on: who wants to be forgotten is.
+        process.remove(face.token)
+        assert process.parts.face_set.count() == 0
+        process.add_token(token)
+        assert process.active == process.embedding_id(UNIT)
+
+    def test_a_damaged_pack_beside_is_passed_over(self, place: Place) -> None:
+        faces = place.process(UNIT).add(range(2))
+        damaged = place.packs / "a-damaged-one"
+        damaged.mkdir()
+        (damaged / "card.toml").write_text("no card")
+
+        assert tokens(place.process(RAW).search(faces[0].token)) == [faces[1].token]
+
+
+class TestARunningProcess:
+    def test_it_follows_the_switch_within_the_request_that_notices_it(self, place: Place) -> None:
+        process = place.process()
+        faces = process.add(range(4))
+        before = process.search(faces[0].token)
+
+        place.process().re_embed(UNIT)
+        after = process.search(faces[0].token)
+
+        assert process.served == UNIT
+        expect_exact(process, after, faces[0].token)
+        assert set(tokens(before)) == set(tokens(after))
+        assert [m.distance for m in before.matches] != [m.distance for m in after.matches]
+
+    def test_it_follows_the_way_back_whatever_has_become_of_its_link(self, place: Place) -> None:
+        """MODEL_DIR is a link, as on a laptop, which leads elsewhere until the way back is done."""
+        link = place.packs / "current"
+        link.symlink_to(RAW)
+        process = place.process("current")
+        faces = process.add(range(2))
+        process.search(faces[0].token)
+        place.process().re_embed(UNIT)
+        link.unlink()
+        process.search(faces[0].token)
+
+        place.process().re_embed(RAW)
+
+        expect_exact(process, process.search(faces[0].token), faces[0].token)
+        assert process.served == RAW
+
+    def test_an_addition_right_after_the_switch_is_under_the_new_model(self, place: Place) -> None:
+        process = place.process()
+        faces = process.add(range(3))
+        process.search(faces[0].token)
+        late = process.detect(PICTURE)
+
+        place.process().re_embed(UNIT)
+        process.add_token(late)
+
+        known = process.parts.face_set.get(late, process.embedding_id(UNIT))
+        assert known is not None
+        assert np.linalg.norm(known.embedding) == pytest.approx(1.6)
+        found = process.search(faces[0].token)
+        assert late in tokens(found)
+        expect_exact(process, found, faces[0].token)
+
+    def test_an_addition_that_is_caught_by_the_switch_leaves_no_second_crop(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between the copy of the crop and the row."""
+        process, operator = place.process(), place.process()
+        token = process.detect(PICTURE)
+        process.add(range(2))
+        add = FaceSet.add
+
+        def switch_then_add(*arguments: Any) -> bool:
+            monkeypatch.setattr(FaceSet, "add", add)
+            assert operator.re_embed(UNIT).switched
+            return add(*arguments)
+
+        monkeypatch.setattr(FaceSet, "add", switch_then_add)
+
+        process.add_token(token)
+
+        known = process.parts.face_set.get(token, process.embedding_id(UNIT))
+        assert known is not None
+        client: Any = process.parts.crops._client
+        keys = [item["Key"] for item in client.list_objects_v2(Bucket=place.crops_bucket, Prefix="faces/")["Contents"]]
+        assert len(keys) == 3
+        assert f"faces/{known.crop}" in keys
+
+    def test_a_token_search_is_not_answered_half_under_one_model(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between the look for the token and the search."""
+        process, operator = place.process(), place.process()
+        faces = process.add(range(3))
+        get = FaceSet.get
+
+        def get_then_switch(*arguments: Any) -> Any:
+            monkeypatch.setattr(FaceSet, "get", get)
+            found = get(*arguments)
+            assert operator.re_embed(UNIT).switched
+            return found
+
+        monkeypatch.setattr(FaceSet, "get", get_then_switch)
+
+        expect_exact(process, process.search(faces[0].token), faces[0].token)
+
+    def test_threads_that_notice_it_at_once_load_the_pack_once(self, place: Place) -> None:
+        process = place.process()
+        faces = process.add(range(3))
+        process.search(faces[0].token)
+        place.process().re_embed(UNIT)
+        built: list[str] = []
+        build = process.parts.serving._build
+        process.parts.serving._build = lambda pack: built.append(pack.name) or build(pack)  # type: ignore[func-returns-value]
+
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(process.search, [face.token for face in faces] * 4))
+
+        assert built == [UNIT]
+        for face, result in zip(faces * 4, found, strict=True):
+            expect_exact(process, result, face.token)
+
+    def test_detection_waits_neither_for_the_database_nor_for_another_pack(self, place: Place) -> None:
+        process = place.process()
+        process.detect(PICTURE)
+
+        # The lock is held as by one that changes the pack, and asks a database that does not answer.
+        with ThreadPoolExecutor(1) as pool, process.parts.serving._lock:
+            assert pool.submit(process.detect, PICTURE).result(timeout=20)
+
+    def test_a_model_that_never_stays_is_a_503(self, place: Place) -> None:
+        process = place.process()
+
+        def never(_: Served) -> None:
+            raise ModelChangedError(process.embedding_id(RAW))
+
+        with pytest.raises(ServiceError) as raised:
+            process.parts.serving.answer(never)
+        assert raised.value.status == 503
+
+
+class TestTokensOfAnotherModel:
+    @pytest.fixture
+    def process(self, place: Place) -> Process:
+        """A process under UNIT, with three faces; `token` was detected under RAW."""
+        process = place.process()
+        process.add(range(3))
+        self.token = process.detect(PICTURE)
+        process.re_embed(UNIT)
+        return process
+
+    def test_they_can_be_searched_for(self, process: Process) -> None:
+        found = process.search(self.token)
+
+        assert len(found.matches) == 3
+        fresh = process.search(process.detect(PICTURE))
+        np.testing.assert_allclose(
+            [m.distance for m in found.matches], [m.distance for m in fresh.matches], rtol=0, atol=0.1
+        )
+
+    def test_they_can_be_added(self, process: Process) -> None:
+        process.add_token(self.token)
+
+        known = process.parts.face_set.get(self.token, process.active)
+        assert known is not None
+        assert np.linalg.norm(known.embedding) == pytest.approx(1.6)
+
+    def test_without_their_crop_they_have_expired(self, process: Process, place: Place) -> None:
+        client: Any = process.parts.crops._client
+        for item in client.list_objects_v2(Bucket=place.crops_bucket, Prefix="temporary/")["Contents"]:
+            client.delete_object(Bucket=place.crops_bucket, Key=item["Key"])
+
+        for request in (process.search, process.add_token):
+            with pytest.raises(ServiceError, match="1006"):
+                request(self.token)
+
+
+def test_nothing_is_wrong_while_clients_work_and_the_model_is_changed_back_and_forth(place: Place) -> None:
+    """Four processes' worth of searches, additions and removals, while another one re-embeds, switches and discards.
+
+    Each reply must be entirely under one model, whichever; each change must be seen by the next search; nobody is lost.
+    """
+    operator = place.process()
+    lasting = operator.add(range(40))
+    ids = [operator.embedding_id(pack) for pack in (RAW, UNIT)]
+    # What every pair of lasting faces is apart under either model, once both have vectors that come from the crops.
+    operator.re_embed(UNIT)
+    operations.discard(operator.parts)
+    operator.re_embed(RAW)
+    distances = {embedding_id: _distances(operator, embedding_id) for embedding_id in ids}
+    done = threading.Event()
+    seen: set[str] = set()
+
+    def work(worker: int) -> int:
+        process = place.process((RAW, UNIT)[worker % 2])
+        rounds = 0
+        while not done.is_set():
+            own = process.detect(PICTURE)
+            process.add_token(own)
+            probe = lasting[(rounds + worker) % len(lasting)].token
+            found = process.search(probe)
+            assert own in tokens(found)
+            apart = {m.token: m.distance for m in found.matches}
+            models = [i for i in ids if _agree(apart, distances[i][probe])]
+            assert len(models) == 1, "not all under one model, or not all there"
+            seen.update(models)
+            process.remove(own)
+            assert own not in tokens(process.search(probe))
+            rounds += 1
+        return rounds
+
+    with ThreadPoolExecutor(4) as pool:
+        workers = [pool.submit(work, worker) for worker in range(4)]
+        try:
+            for pack in (UNIT, RAW, UNIT, RAW):
+                time.sleep(0.5)
+                assert operator.re_embed(pack).switched
+                time.sleep(0.5)
+                operations.discard(operator.parts)
+        finally:
+            done.set()
+        rounds = [worker.result() for worker in workers]
+
+    assert min(rounds) > 0
+    assert seen == set(ids)
+    assert operator.parts.face_set.count() == 40
+    assert {row.embedding_id for row in operator.parts.face_set.vectors(0, 2**62)} == {operator.active}
+
+
+def _agree(apart: dict[str, float], expected: dict[str, float]) -> bool:
+    """Tell whether distances are those expected; a vector that was discarded and made anew may differ in a rounding."""
+    return all(abs(apart.get(token, np.inf) - distance) < 1e-4 for token, distance in expected.items())
+
+
+def _distances(process: Process, embedding_id: str) -> dict[str, dict[str, float]]:
+    """Return for every face's token how far all others are, under a model; float64 brute force."""
+    rows = process.parts.face_set.fetch([row.id for row in process.parts.face_set.vectors(0, 2**62)], embedding_id)
+    vectors = {row.token: row.embedding.astype(np.float64) for row in rows}
+    return {
+        one: {other: float(np.sqrt(np.sum((a - b) ** 2))) for other, b in vectors.items() if other != one}
+        for one, a in vectors.items()
+    }

@@ -1,0 +1,110 @@
+"""The service over real packs and real stores, as one process has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from chalicelib import operations
+from chalicelib.faces import KnownFace, SearchResult
+from chalicelib.re_embedding import Report
+from chalicelib.settings import Settings
+from chalicelib.vision.model import Model
+from chalicelib.wiring import Wiring, model
+from tests.packs import OTHER_DETECTOR, UNIT_LENGTH, variant
+from tests.saved_faces import known_faces
+
+RAW, UNIT, OTHER = "dlib", "unit", "other-detector"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Stores, and a folder of packs: dlib's with raw embeddings, with those of length 1, and with another detector."""
+
+    packs: Path
+    database_url: str
+    tokens_table: str
+    crops_bucket: str
+
+    def process(self, pack: str = RAW) -> Process:
+        """Return what a process has whose MODEL_DIR is the folder of this pack."""
+        return Process(
+            Wiring(
+                Settings(
+                    model_dir=str(self.packs / pack),
+                    database_url=self.database_url,
+                    tokens_table=self.tokens_table,
+                    crops_bucket=self.crops_bucket,
+                    token_ttl_seconds=3600,
+                    log_level="INFO",
+                )
+            )
+        )
+
+
+def build_packs(folder: Path) -> Path:
+    for changes in ((), UNIT_LENGTH, OTHER_DETECTOR):
+        variant(folder, changes)
+    return folder
+
+
+class Process:
+    def __init__(self, parts: Wiring) -> None:
+        self.parts = parts
+
+    @cached_property
+    def model(self) -> Model:
+        """The model of its own pack, whatever it serves."""
+        return model(self.parts.packs.own)
+
+    @property
+    def active(self) -> str:
+        return self.parts.face_set.state().embedding_id
+
+    @property
+    def served(self) -> str:
+        return self.parts.serving.present.pack.name
+
+    def embedding_id(self, pack: str) -> str:
+        return self.parts.packs.named(pack).embedding_id
+
+    def add(self, seeds: range) -> list[KnownFace]:
+        """Put faces with crops into the face set, under its own model."""
+        faces = known_faces(self.parts.crops, self.model, seeds)
+        self.parts.face_set.add_many(faces)
+        return faces
+
+    def re_embed(
+        self,
+        pack: str = UNIT,
+        *,
+        leave_behind: bool = False,
+        may_go_on: Callable[[], bool] = lambda: True,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> Report:
+        return operations.re_embed(
+            self.parts,
+            self.parts.packs.named(pack),
+            leave_behind=leave_behind,
+            may_go_on=may_go_on,
+            progress=progress,
+        )
+
+    def detect(self, picture: bytes) -> str:
+        [face] = self.parts.serving.present.service.detect(picture)
+        return face.token
+
+    def add_token(self, token: str, name: str = "somebody") -> None:
+        self.parts.serving.answer(lambda served: served.service.add(token, name))
+
+    def search(self, token: str, threshold: float = 100.0) -> SearchResult:
+        return self.parts.serving.answer(lambda served: served.service.search_token(token, threshold, 10_000))
+
+    def remove(self, token: str) -> None:
+        self.parts.serving.present.service.remove(token)
+
+
+def tokens(found: SearchResult | Sequence[KnownFace]) -> list[str]:
+    return [face.token for face in (found.matches if isinstance(found, SearchResult) else found)]

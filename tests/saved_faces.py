@@ -1,0 +1,65 @@
+"""Faces with crops to embed anew: one photograph's, each changed a little, so that no two embeddings are the same."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from chalicelib import images
+from chalicelib.crop_embedder import CropEmbedder
+from chalicelib.faces import KnownFace, new_token
+from chalicelib.service import SavedFace, as_crop
+from chalicelib.stores.crops import Crop, CropStore
+from chalicelib.vision.model import Model
+from tests import pictures
+from tests.packs import detector, dlib_pack
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@cache
+def _original() -> Crop:
+    picture = pictures.scaled(pictures.astronaut(), 256, 256)
+    [face] = detector().detect(picture)
+    return as_crop(picture, SavedFace("", "", face), dlib_pack().detector_id)
+
+
+@cache
+def crop(seed: int) -> Crop:
+    """Return a crop with the dlib pack's landmarks, under a name of its own."""
+    image = images.decode_crop(_original().jpeg)
+    assert image is not None
+    random = np.random.default_rng(seed)
+    changed = image * random.uniform(0.5, 1.2, 3) + random.normal(0, 12, image.shape)
+    bgr = cv2.cvtColor(np.clip(changed, 0, 255).astype(np.uint8), cv2.COLOR_RGB2BGR)
+    jpeg = cv2.imencode(".jpg", bgr)[1].tobytes()
+    return replace(_original(), name=f"{uuid.uuid4()}.jpg", jpeg=jpeg)
+
+
+def keep(crops: CropStore, saved: Crop) -> str:
+    """Save a crop for good, as the service does; return its name."""
+    crops.save_temporary([saved])
+    name = crops.keep(saved.name)
+    assert name is not None
+    return name
+
+
+def known_faces(crops: CropStore, model: Model, seeds: range) -> list[KnownFace]:
+    """Return faces, named after their seeds, with embeddings under a model and crops in the store."""
+    chosen = [crop(seed) for seed in seeds]
+    embedded = CropEmbedder(model).embed(chosen)
+    return [
+        KnownFace(new_token(), str(seed), result.embedding, model.embedding_id, keep(crops, saved))
+        for seed, saved, result in zip(seeds, chosen, embedded, strict=True)
+        if result is not None
+    ]
+
+
+def delete_crop(s3: S3Client, bucket: str, name: str) -> None:
+    s3.delete_object(Bucket=bucket, Key=f"faces/{name}")

@@ -1,0 +1,96 @@
+"""A crop gives the face that was saved in it an embedding under any pack, whatever its size and its detector."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from chalicelib import images
+from chalicelib.crop_embedder import CropEmbedder
+from chalicelib.service import SavedFace, as_crop
+from chalicelib.vision.model import Model
+from chalicelib.vision.model_pack import ModelPack
+from chalicelib.wiring import model
+from tests import pictures, saved_faces
+from tests.packs import OTHER_DETECTOR, UNIT_LENGTH, variant
+
+RAW, UNIT, OTHER = "dlib", "unit", "other-detector"
+Models = dict[str, Model]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    folder = tmp_path_factory.mktemp("packs")
+    packs = [ModelPack(variant(folder, changes)) for changes in ((), UNIT_LENGTH, OTHER_DETECTOR)]
+    return {pack.name: model(pack) for pack in packs}
+
+
+def test_the_packs_are_three_models_and_two_detectors(models: Models) -> None:
+    assert len({loaded.embedding_id for loaded in models.values()}) == 3
+    assert models[RAW].detector_id == models[UNIT].detector_id != models[OTHER].detector_id
+
+
+def test_of_two_faces_in_a_crop_it_takes_the_one_that_was_saved(models: Models) -> None:
+    """The other one is larger, so the detector names it first."""
+    small, large = saved_faces.crop(1), pictures.scaled(pictures.astronaut(), 300, 300)
+    image = images.decode_crop(small.jpeg)
+    assert image is not None
+    both = np.zeros((300, 300 + image.shape[1], 3), np.uint8)
+    both[:, :300], both[: image.shape[0], 300:] = large, image
+    assert small.landmarks is not None
+    crop = replace(small, jpeg=pictures.jpeg(both), landmarks=small.landmarks + np.array([300, 0], np.float32))
+    other = models[OTHER]
+    assert len(other.detector.detect(both)) == 2
+
+    [found] = CropEmbedder(other).embed([crop])
+
+    [alone] = CropEmbedder(other).embed([small])
+    assert found is not None
+    assert alone is not None
+    assert found.found_again
+    assert np.linalg.norm(found.embedding - alone.embedding) < 0.2
+
+
+@pytest.mark.parametrize("side", [12, 24, 47])
+def test_crops_that_are_smaller_than_any_picture_may_be(models: Models, side: int) -> None:
+    """A face of 30 px at the picture's corner gives such."""
+    original = saved_faces.crop(1)
+    image = images.decode_crop(original.jpeg)
+    assert image is not None
+    assert original.landmarks is not None
+    height, width = image.shape[:2]
+    tiny = np.asarray(cv2.resize(image, (side, 2 * side), interpolation=cv2.INTER_AREA), np.uint8)
+    landmarks = (original.landmarks + 0.5) * np.array([side / width, 2 * side / height], np.float32) - 0.5
+    crop = replace(original, jpeg=pictures.jpeg(tiny), landmarks=landmarks.astype(np.float32))
+
+    for pack in (UNIT, OTHER):
+        [embedded] = CropEmbedder(models[pack]).embed([crop])
+        assert embedded is not None
+        assert np.isfinite(embedded.embedding).all()
+
+
+def test_a_small_face_is_found_again_where_it_is(models: Models) -> None:
+    picture = pictures.scaled(pictures.astronaut(), 120, 120)  # its crop is 33 x 41 px
+    raw, other = models[RAW], models[OTHER]
+    [face] = raw.detector.detect(picture)
+    crop = as_crop(picture, SavedFace("", "small.jpg", face), raw.detector_id)
+
+    [again] = CropEmbedder(other).embed([crop])
+
+    assert again is not None
+    assert again.found_again
+    assert np.linalg.norm(again.embedding - other.embedder.embed(picture, [face.landmarks])[0]) < 0.3
+
+
+def test_a_crop_without_landmarks_is_detected_in(models: Models) -> None:
+    crop = replace(saved_faces.crop(1), landmarks=None, detector_id=None)
+    blank = replace(crop, jpeg=pictures.jpeg(np.full((90, 90, 3), 128, np.uint8)))
+
+    found, nothing = CropEmbedder(models[RAW]).embed([crop, blank])
+
+    assert found is not None
+    assert found.found_again
+    assert nothing is None
