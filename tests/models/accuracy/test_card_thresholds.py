@@ -12,6 +12,8 @@ from chalicelib.vision.model_pack import Threshold
 from models.accuracy.labelled_faces import LabelledSet, LabelsError
 from models.accuracy.measured_set import MeasuredSet, measure
 from models.accuracy.report import card_thresholds, markdown
+from models.build import CARDS
+from tests.packs import dlib_pack
 
 
 def _measured(name: str, people: int) -> MeasuredSet:
@@ -51,3 +53,11 @@ def test_a_set_without_pairs_is_refused() -> None:
 
     with pytest.raises(LabelsError, match="it has 1 pairs of one and 0 of two"):
         measure(alone, np.zeros((2, 3), np.float32))
+
+
+def test_the_dlib_card_holds_what_the_published_report_measured() -> None:
+    report = (CARDS.parents[1] / "docs" / "accuracy.md").read_text()
+    measured = tomllib.loads(report.partition("```toml\n")[2].partition("```")[0])
+
+    assert tomllib.loads((CARDS / "dlib.toml").read_text())["thresholds"] == measured["thresholds"]
+    assert dlib_pack().embedding_id in report
