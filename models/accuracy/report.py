@@ -89,7 +89,7 @@ def _standard(result: StandardResult) -> str:
     return (
         f"LFW's standard protocol, {result.pairs:,} pairs in {result.folds} folds: **{result.accuracy:.2%} ± "
         f"{result.standard_error:.2%}** (mean and standard error), thresholds {low:.3f} to {high:.3f}. "
-        f"{result.pairs_without_a_face} pairs have a picture without a face and count as wrong; without them it is "
+        f"Pairs with a picture without a face count as wrong: {result.pairs_without_a_face}; without them it is "
         f"{result.accuracy_of_found:.2%}."
     ).replace("%", " %")
 

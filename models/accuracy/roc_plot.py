@@ -25,7 +25,7 @@ def draw(sets: Sequence[MeasuredSet], file: Path) -> None:
     for measured in sets:
         of_set = rates(measured.pairs)
         impostor = measured.pairs.impostor
-        numbers = np.unique(np.geomspace(FEWEST_FALSE_MATCHES, len(impostor), POINTS).astype(int))
+        numbers = np.unique(np.geomspace(min(FEWEST_FALSE_MATCHES, len(impostor)), len(impostor), POINTS).astype(int))
         false_matches, true_matches = of_set.curve(impostor[numbers - 1])
         [line] = axes.semilogx(false_matches, true_matches, label=measured.labelled.name)
         axes.plot(of_set.false_match_rate(REFERENCE), of_set.true_match_rate(REFERENCE), "o", color=line.get_color())
