@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run stack re-embed migrate compact discard test check format bench models lock clean
+.PHONY: run stack re-embed migrate compact discard test check format bench accuracy models lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build auto
@@ -40,6 +40,12 @@ bench: $(VENV)/.bench
 	@$(BIN)/python -m models.build auto
 	@$(BIN)/python -m tests.benchmarks.vision
 	@$(BIN)/python -m tests.benchmarks.gallery
+
+# How well the pack tells people apart: CSV="faces.csv crops.csv:pad=0.15" (columns person and file) and LFW=folder.
+# The report is build/accuracy/accuracy.md; INTO= names another folder.
+accuracy: $(VENV)/.bench
+	@$(BIN)/python -m models.build auto
+	@$(BIN)/python -m models.accuracy $(CSV) $(if $(LFW),--lfw $(LFW)) $(if $(INTO),--into $(INTO))
 
 # PACK= names a card of models/cards/, or is the path of your own; never another pack than that. FROM= names local files to
 # take for the published ones that have their sha256.

@@ -34,6 +34,8 @@ def alive(pids: Iterable[int], group: int) -> list[Process]:
 def _all() -> list[Process]:
     """Return all processes but zombies: they have ended, and only their parent has not asked how."""
     columns = [f"-o{column}=" for column in ("pid", "ppid", "pgid", "stat", "args")]
-    lines = subprocess.run(["ps", "-A", *columns], check=True, capture_output=True, text=True).stdout.splitlines()
+    lines = subprocess.run(
+        ["ps", "-A", "-ww", *columns], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
     rows = [line.split(maxsplit=4) for line in lines]
     return [Process(int(r[0]), int(r[1]), int(r[2]), r[4]) for r in rows if len(r) == 5 and not r[3].startswith("Z")]

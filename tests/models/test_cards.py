@@ -27,5 +27,6 @@ def test_a_pack_with_yunet_has_the_embedder_of_the_one_without(card: Path) -> No
     content = model_pack.read_card(card)
     other = model_pack.read_card(card.with_stem(card.stem.removesuffix("-yunet")))
 
-    assert content["embedder"] == other["embedder"]
+    # But for where the landmarks lie: YuNet's are not where MTCNN's are.
+    assert content["embedder"] | {"template": []} == other["embedder"] | {"template": []}
     assert content["sources"]["embedder"] == other["sources"]["embedder"]

@@ -1,0 +1,78 @@
+"""All figures of one labelled set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.accuracy.bootstrap import Interval, intervals
+from models.accuracy.labelled_faces import LabelledSet, LabelsError
+from models.accuracy.pairs import PairDistances, all_pairs
+from models.accuracy.rates import Rates, rates
+
+# The contract's reference threshold.
+REFERENCE = 0.65
+FALSE_MATCH_RATES = (1e-2, 1e-3, 1e-4)
+# A false match rate is only stated where it stands for at least as many pairs.
+FEWEST_FALSE_MATCHES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    value: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredSet:
+    """`at` holds, for each false match rate that the set supports, the threshold and the true match rate there."""
+
+    labelled: LabelledSet
+    pairs: PairDistances
+    equal_error_rate: Figure
+    true_at_reference: Figure
+    false_at_reference: Figure
+    at: dict[float, tuple[Figure, Figure]]
+
+    @property
+    def missed(self) -> list[str]:
+        """The pictures in which no face was found, from the folder they lie in on."""
+        missed = np.flatnonzero(~self.pairs.found)
+        return ["/".join(self.labelled.files[index].parts[-2:]) for index in missed]
+
+
+def measure(labelled: LabelledSet, embeddings: NDArray[np.float32]) -> MeasuredSet:
+    """Take all figures of a set.
+
+    Raises
+    ------
+    LabelsError
+        When no two faces are of one person, or none of two.
+    """
+    pairs = all_pairs(embeddings, labelled.people)
+    if not len(pairs.genuine) or not pairs.impostors:
+        raise LabelsError(
+            f"{labelled.name} needs two pictures of one person, and faces of two people; it has "
+            f"{len(pairs.genuine)} pairs of one and {pairs.impostors} of two"
+        )
+    supported = [fmr for fmr in FALSE_MATCH_RATES if fmr * pairs.impostors >= FEWEST_FALSE_MATCHES]
+
+    def figures(measured: Rates) -> list[float]:
+        thresholds = [measured.threshold_at(fmr) for fmr in supported]
+        return [
+            measured.equal_error_rate(),
+            measured.true_match_rate(REFERENCE),
+            measured.false_match_rate(REFERENCE),
+            *thresholds,
+            *map(measured.true_match_rate, thresholds),
+        ]
+
+    values = map(Figure, figures(rates(pairs)), intervals(pairs, figures))
+    equal_error_rate, true_at_reference, false_at_reference, *rest = values
+    at = {
+        fmr: (threshold, true_matches)
+        for fmr, threshold, true_matches in zip(supported, rest[: len(supported)], rest[len(supported) :], strict=True)
+    }
+    return MeasuredSet(labelled, pairs, equal_error_rate, true_at_reference, false_at_reference, at)

@@ -1,0 +1,113 @@
+"""The report: tables in Markdown, and what goes into a model card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from models.accuracy.lfw_protocol import StandardResult
+from models.accuracy.measured_set import FALSE_MATCH_RATES, REFERENCE, Figure, MeasuredSet
+
+BEGIN, END = "<!-- begin accuracy -->", "<!-- end accuracy -->"
+MOST_NAMED = 10
+
+
+def markdown(
+    pack: str, command: str, sets: Sequence[MeasuredSet], standard: StandardResult | None, plot: str | None
+) -> str:
+    """Return the whole section between its marks; `pack` is the embedding id, `plot` the plot's file name."""
+    parts = [f"The embeddings are `{pack}`'s. The command was\n\n    {command}", _table(sets)]
+    parts += [
+        f"No face was found in {_counted(measured.missed)} of {measured.labelled.name}."
+        for measured in sets
+        if measured.missed
+    ]
+    if plot:
+        parts.append(f"![false against true matches]({plot})")
+    if standard:
+        parts.append(_standard(standard))
+    parts.append(
+        "For the card, from the set with the most impostor pairs:\n\n```toml\n" + card_thresholds(sets) + "```"
+    )
+    return "\n\n".join([BEGIN, *parts, END]) + "\n"
+
+
+def write_section(document: Path, section: str) -> None:
+    """Put the section in the place of the one that the document has; make the document where there is none."""
+    text = document.read_text(encoding="utf-8") if document.exists() else f"# Accuracy\n\n{BEGIN}\n{END}\n"
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    document.write_text(before + section.rstrip("\n") + after, encoding="utf-8")
+
+
+def card_thresholds(sets: Sequence[MeasuredSet]) -> str:
+    """Return a card's [[thresholds]], measured on the set with the most impostor pairs."""
+    measured = max(sets, key=lambda one: one.pairs.impostors)
+    labelled, pairs = measured.labelled, measured.pairs
+    data = (
+        f"{labelled.name}, all pairs of {len(labelled.files):,} pictures: "
+        f"{len(pairs.genuine):,} genuine, {pairs.impostors:,} impostor"
+    )
+    entries = []
+    for fmr, (threshold, true_matches) in measured.at.items():
+        low, high = threshold.interval
+        entries.append(
+            "[[thresholds]]\n"
+            f"fmr = {_fmr(fmr)}\n"
+            f"distance = {threshold.value:.3f}              # 95 % interval {low:.3f} to {high:.3f}\n"
+            f'data = "{data}"\n'
+            f"true_match_rate = {true_matches.value:.3f}\n"
+        )
+    return "\n".join(entries)
+
+
+def _table(sets: Sequence[MeasuredSet]) -> str:
+    rows: list[tuple[str, Callable[[MeasuredSet], str]]] = [
+        ("pictures, people", lambda m: f"{len(m.labelled.files):,}, {len(set(m.labelled.people)):,}"),
+        ("faces found", lambda m: f"{int(m.pairs.found.sum()):,}"),
+        ("genuine pairs", lambda m: f"{len(m.pairs.genuine):,}"),
+        ("impostor pairs", lambda m: f"{m.pairs.impostors:,}"),
+        ("area under the curve", lambda m: f"{m.pairs.auc:.5f}"),
+        ("equal error rate", lambda m: _percent(m.equal_error_rate)),
+        (f"true matches at {REFERENCE}", lambda m: _percent(m.true_at_reference)),
+        (f"false matches at {REFERENCE}", lambda m: _percent(m.false_at_reference)),
+    ]
+    for fmr in FALSE_MATCH_RATES:
+        rows.append((f"threshold at FMR {_fmr(fmr)}", lambda m, fmr=fmr: _at(m, fmr, 0, _distance)))  # type: ignore[misc]
+        rows.append((f"true matches at FMR {_fmr(fmr)}", lambda m, fmr=fmr: _at(m, fmr, 1, _percent)))  # type: ignore[misc]
+    header = ["", *(measured.labelled.name for measured in sets)]
+    lines = [header, ["---"] * len(header), *([name, *map(cell, sets)] for name, cell in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _at(measured: MeasuredSet, fmr: float, place: int, form: Callable[[Figure], str]) -> str:
+    return form(measured.at[fmr][place]) if fmr in measured.at else "too few pairs"
+
+
+def _standard(result: StandardResult) -> str:
+    low, high = result.thresholds
+    return (
+        f"LFW's standard protocol, {result.pairs:,} pairs in {result.folds} folds: **{result.accuracy:.2%} ± "
+        f"{result.standard_error:.2%}** (mean and standard error), thresholds {low:.3f} to {high:.3f}. "
+        f"Pairs with a picture without a face count as wrong: {result.pairs_without_a_face}; without them it is "
+        f"{result.accuracy_of_found:.2%}."
+    ).replace("%", " %")
+
+
+def _percent(figure: Figure) -> str:
+    low, high = figure.interval
+    return f"{figure.value:.2%} ({low:.2%} to {high:.2%})".replace("%", " %")
+
+
+def _distance(figure: Figure) -> str:
+    low, high = figure.interval
+    return f"{figure.value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _fmr(fmr: float) -> str:
+    return f"{fmr:.0e}".replace("e-0", "e-")
+
+
+def _counted(missed: Sequence[str]) -> str:
+    more = f" and {len(missed) - MOST_NAMED} more" if len(missed) > MOST_NAMED else ""
+    return f"{len(missed)} {'picture' if len(missed) == 1 else 'pictures'}, {', '.join(missed[:MOST_NAMED])}{more},"

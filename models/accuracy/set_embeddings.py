@@ -1,0 +1,91 @@
+"""The embeddings of a labelled set, each kept on disk as soon as it is made, so that a run that was stopped goes on."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib import vision
+from chalicelib.faces import DetectedFace, Image
+from chalicelib.vision.detector import Detector
+from chalicelib.vision.embedder import Embedder
+from chalicelib.vision.model_pack import ModelPack
+from chalicelib.wiring import detector as build_detector
+from models.accuracy.labelled_faces import LabelledSet
+
+
+class SetEmbedder:
+    """Embeds the face that counts in each picture with the service's own detector and embedder.
+
+    `cache` is a folder with a file for each embedding id and version of the code in chalicelib/vision.
+    """
+
+    def __init__(self, pack: ModelPack, cache: Path) -> None:
+        self._detector: Detector = build_detector(pack)
+        self._embedder = Embedder(pack.embedder, pack.network(pack.embedder.file))
+        self._cache = _Cache(cache / f"{pack.embedding_id}-{_digest_of_code()}.bin", pack.embedder.dimension)
+
+    def embed(self, labelled: LabelledSet) -> NDArray[np.float32]:
+        """Return the calibrated embeddings, n x dimension; a row of NaN stands for a picture without a face."""
+        return np.stack([self._embed_one(labelled, index) for index in range(len(labelled.files))])
+
+    def _embed_one(self, labelled: LabelledSet, index: int) -> NDArray[np.float32]:
+        options = f"{labelled.pad} {labelled.central} ".encode()
+        key = hashlib.sha256(options + labelled.files[index].read_bytes()).digest()
+        kept = self._cache.get(key)
+        if kept is None:
+            image = labelled.read(index)
+            faces = self._detector.detect(image)
+            kept = np.full(self._cache.dimension, np.nan, np.float32)
+            if faces:
+                face = central_face(image, faces) if labelled.central else faces[0]
+                kept = self._embedder.embed(image, [face.landmarks])[0]
+            self._cache.add(key, kept)
+        return kept
+
+
+def central_face(image: Image, faces: list[DetectedFace]) -> DetectedFace:
+    """Return the face whose box is centred nearest the middle of the image."""
+    height, width = image.shape[:2]
+
+    def distance(face: DetectedFace) -> float:
+        box = face.box
+        return float(np.hypot((box.left + box.right - width) / 2, (box.top + box.bottom - height) / 2))
+
+    return min(faces, key=distance)
+
+
+class _Cache:
+    """A file of records: the sha256 of what was embedded, and the embedding, float32. It is only ever appended to."""
+
+    def __init__(self, file: Path, dimension: int) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.dimension = dimension
+        self._record = np.dtype([("key", "V32"), ("embedding", "<f4", (dimension,))])
+        self._file = file
+        whole = file.stat().st_size // self._record.itemsize if file.exists() else 0
+        if whole:
+            with file.open("r+b") as opened:
+                opened.truncate(whole * self._record.itemsize)  # a run may have been stopped within a record
+        records = np.fromfile(file, self._record) if whole else np.zeros(0, self._record)
+        self._kept: dict[bytes, NDArray[np.float32]] = {
+            record["key"].tobytes(): record["embedding"].astype(np.float32) for record in records
+        }
+
+    def get(self, key: bytes) -> NDArray[np.float32] | None:
+        return self._kept.get(key)
+
+    def add(self, key: bytes, embedding: NDArray[np.float32]) -> None:
+        with self._file.open("ab") as opened:
+            opened.write(key + embedding.astype("<f4").tobytes())
+        self._kept[key] = embedding
+
+
+def _digest_of_code() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(vision.__path__[0]).glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,63 @@
+"""What goes from a measured set into a model card."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from chalicelib.vision.model_pack import Threshold
+from models.accuracy.labelled_faces import LabelledSet, LabelsError
+from models.accuracy.measured_set import MeasuredSet, measure
+from models.accuracy.report import card_thresholds, markdown
+from models.build import CARDS
+from tests.packs import dlib_pack
+
+
+def _measured(name: str, people: int) -> MeasuredSet:
+    random = np.random.default_rng(11)
+    names = np.repeat(np.arange(people), 4).astype(str)
+    embeddings = random.normal(0, 0.3, (people, 16))[names.astype(int)] + random.normal(0, 0.09, (4 * people, 16))
+    files = tuple(Path(f"{number}.jpg") for number in range(4 * people))
+    return measure(LabelledSet(name, files, tuple(names)), embeddings.astype(np.float32))
+
+
+def test_a_card_takes_the_thresholds_of_the_largest_set_as_they_are() -> None:
+    small, large = _measured("small", 10), _measured("large", 60)
+
+    thresholds = [Threshold(**entry) for entry in tomllib.loads(card_thresholds([small, large]))["thresholds"]]
+
+    assert [threshold.fmr for threshold in thresholds] == [1e-2, 1e-3]
+    for threshold in thresholds:
+        distance, true_matches = large.at[threshold.fmr]
+        assert threshold.data == "large, all pairs of 240 pictures: 360 genuine, 28,320 impostor"
+        assert abs(threshold.distance - distance.value) <= 0.0005
+        assert abs(threshold.true_match_rate - true_matches.value) <= 0.0005
+        assert distance.interval[0] <= distance.value <= distance.interval[1]
+
+
+def test_a_rate_is_left_out_where_it_stands_for_fewer_than_ten_pairs() -> None:
+    """10 people's 40 pictures make 720 impostor pairs: at 1e-2 seven of them."""
+    small = _measured("small", 10)
+
+    text = markdown("a-pack", "a command", [small], None, None)
+
+    assert small.at == {}
+    assert "| true matches at FMR 1e-2 | too few pairs |" in text
+
+
+def test_a_set_without_pairs_is_refused() -> None:
+    alone = LabelledSet("alone", (Path("1.jpg"), Path("2.jpg")), ("a", "a"))
+
+    with pytest.raises(LabelsError, match="it has 1 pairs of one and 0 of two"):
+        measure(alone, np.zeros((2, 3), np.float32))
+
+
+def test_the_dlib_card_holds_what_the_published_report_measured() -> None:
+    report = (CARDS.parents[1] / "docs" / "accuracy.md").read_text()
+    measured = tomllib.loads(report.partition("```toml\n")[2].partition("```")[0])
+
+    assert tomllib.loads((CARDS / "dlib.toml").read_text())["thresholds"] == measured["thresholds"]
+    assert dlib_pack().embedding_id in report
