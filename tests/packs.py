@@ -39,7 +39,7 @@ def embedder() -> Embedder:
 UNIT_LENGTH = (
     ('name = "dlib"', 'name = "unit"'),
     ("unit_length = false", "unit_length = true"),
-    ("calibration = 1.0833333333333333", "calibration = 1.6"),
+    ("calibration = 1.1060833333333333", "calibration = 1.6"),
 )
 # The same with what counts as another detector.
 OTHER_DETECTOR = (

@@ -36,7 +36,7 @@ def crop(seed: int) -> Crop:
     image = images.decode_crop(_original().jpeg)
     assert image is not None
     random = np.random.default_rng(seed)
-    changed = image * random.uniform(0.5, 1.2, 3) + random.normal(0, 12, image.shape)
+    changed = image * random.uniform(0.5, 1.2, 3) + random.normal(0, 8, image.shape)
     bgr = cv2.cvtColor(np.clip(changed, 0, 255).astype(np.uint8), cv2.COLOR_RGB2BGR)
     jpeg = cv2.imencode(".jpg", bgr)[1].tobytes()
     return replace(_original(), name=f"{uuid.uuid4()}.jpg", jpeg=jpeg)

@@ -165,7 +165,7 @@ def test_a_converter_that_is_not_known_is_named_with_those_that_are(card: Path, 
     [
         ('kind = "mtcnn"', 'kind = "retina"', "the card's detector kind 'retina' is none of mtcnn, yunet"),
         ('kind = "mtcnn"', 'kind = "yunet"', "a detector of the kind 'yunet' needs other files or thresholds"),
-        ("[0.6, 0.7, 0.9]", "[0.6]", "a detector of the kind 'mtcnn' needs other files or thresholds"),
+        ("[0.7, 0.6, 0.91]", "[0.6]", "a detector of the kind 'mtcnn' needs other files or thresholds"),
     ],
 )
 def test_a_detector_that_cannot_work_as_the_card_says_is_refused(
