@@ -24,21 +24,25 @@ def detect(arguments: uploads.Arguments) -> dict[str, Any]:
 @endpoint(app, "/search", "GET")
 def search_by_token(arguments: uploads.Arguments) -> dict[str, Any]:
     token, (text, threshold), limit = arguments.token(), arguments.threshold(), arguments.limit()
-    result = wiring().serving.answer(lambda served: served.service.search_token(token, threshold, limit))
-    return replies.found(token, text, result)
+    pack, result = wiring().serving.answer(
+        lambda served: (served.pack, served.service.search_token(token, threshold, limit))
+    )
+    return replies.found(token, text, result, pack.thresholds)
 
 
 @endpoint(app, "/search", "POST")
 def search_by_picture(arguments: uploads.Arguments) -> dict[str, Any]:
     image, (text, threshold), limit = arguments.image(), arguments.threshold(), arguments.limit()
-    token, result = wiring().serving.answer(lambda served: served.service.search_picture(image, threshold, limit))
-    return replies.found(token, text, result)
+    pack, (token, result) = wiring().serving.answer(
+        lambda served: (served.pack, served.service.search_picture(image, threshold, limit))
+    )
+    return replies.found(token, text, result, pack.thresholds)
 
 
 @endpoint(app, "/addface", "GET")
 def add_face(arguments: uploads.Arguments) -> dict[str, Any]:
-    token, name = arguments.token(), arguments.name()
-    wiring().serving.answer(lambda served: served.service.add(token, name))
+    token, name, refuse_poor = arguments.token(), arguments.name(), arguments.refuse_poor()
+    wiring().serving.answer(lambda served: served.service.add(token, name, refuse_poor=refuse_poor))
     return replies.success(face_token=token, face_neme=name)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 # The field `error_msg` of each code, to the letter of the published contract.
 MESSAGES = {
     "1001": "BAD_ARGUMENTS",
@@ -56,5 +58,9 @@ def unknown_token() -> ServiceError:
     return ServiceError("1006", 404, "the face_token is unknown or has expired")
 
 
-def no_face() -> ServiceError:
-    return ServiceError("1007", 422, "no face of at least 30 x 30 px was found in the image")
+def no_face(smallest_px: int) -> ServiceError:
+    return ServiceError("1007", 422, f"no face of at least {smallest_px} x {smallest_px} px was found in the image")
+
+
+def poor_face(reasons: Sequence[str]) -> ServiceError:
+    return ServiceError("1007", 422, f"the face is too poor to be added: {'; '.join(reasons)}")

@@ -58,10 +58,27 @@ class DetectedFace:
 
 
 @dataclass(frozen=True, slots=True)
+class Quality:
+    """How well a face can be recognised.
+
+    `size` is the box's shorter side in pixels of the image; `sharpness` and `brightness` are from 0 to 1; `yaw`,
+    `pitch` and `roll` are in degrees: 0 looks at the camera, positive to the right of the picture, up and clockwise.
+    """
+
+    size: float
+    sharpness: float
+    brightness: float
+    yaw: float
+    pitch: float
+    roll: float
+
+
+@dataclass(frozen=True, slots=True)
 class TemporaryFace:
     """A detected face as it is kept under its token until it expires.
 
-    `crop` is the name of its picture under the temporary prefix; `expires_at` is in seconds since 1970.
+    `crop` is the name of its picture under the temporary prefix; `expires_at` is in seconds since 1970; `poor_because`
+    says, a sentence each, what makes it hard to recognise.
     """
 
     token: str
@@ -69,6 +86,7 @@ class TemporaryFace:
     embedding_id: str
     crop: str
     expires_at: int
+    poor_because: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from chalicelib import errors, images, uploads
 from chalicelib.errors import ServiceError
 from chalicelib.faces import SearchResult
 from chalicelib.service import SavedFace
-from chalicelib.vision.model_pack import ModelPack
+from chalicelib.vision import quality
+from chalicelib.vision.model_pack import ModelPack, Threshold
 
 # Fields that the published contract misspells, and the twin that stands beside each.
 TWINS = {"sucess": "success", "face_neme": "face_name", "distant": "distance"}
@@ -37,7 +38,8 @@ def detected(faces: Sequence[SavedFace]) -> dict[str, Any]:
     return success(face_num=len(faces), faces=[_face(face) for face in faces])
 
 
-def found(token: str, threshold: str, result: SearchResult) -> dict[str, Any]:
+def found(token: str, threshold: str, result: SearchResult, thresholds: Sequence[Threshold]) -> dict[str, Any]:
+    """`thresholds` maps false match rates to distances, as Face++ does: what the threshold of the request means."""
     return success(
         face_token=token,
         threshold=threshold,
@@ -45,6 +47,7 @@ def found(token: str, threshold: str, result: SearchResult) -> dict[str, Any]:
             {"face_token": match.token, "distant": match.distance, "face_name": match.name} for match in result.matches
         ],
         truncated=result.truncated,
+        thresholds={f"{t.fmr:.0e}".replace("e-0", "e-"): t.distance for t in thresholds},
     )
 
 
@@ -80,6 +83,13 @@ def _face(face: SavedFace) -> dict[str, Any]:
         "bottom_right": [box.right, box.bottom],
         "confidence": face.detected.confidence,
         "landmarks": [[float(x), float(y)] for x, y in face.detected.landmarks],
+        "quality": {
+            "size": face.quality.size,
+            "sharpness": face.quality.sharpness,
+            "brightness": face.quality.brightness,
+            "pose": {"yaw": face.quality.yaw, "pitch": face.quality.pitch, "roll": face.quality.roll},
+            "reasons": quality.reasons(face.quality),
+        },
     }
 
 

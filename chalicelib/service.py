@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from chalicelib import errors, images
 from chalicelib.crop_embedder import CropEmbedder
 from chalicelib.errors import ServiceError
-from chalicelib.faces import DetectedFace, Embedding, Image, KnownFace, SearchResult, TemporaryFace, new_token
+from chalicelib.faces import DetectedFace, Embedding, Image, KnownFace, Quality, SearchResult, TemporaryFace, new_token
 from chalicelib.gallery.gallery import Gallery
 from chalicelib.stores.active_model import ModelChangedError, check_model
 from chalicelib.stores.crops import Crop, CropStore
 from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.tokens import TokenStore
+from chalicelib.vision import quality
 from chalicelib.vision.model import Model
 
 log = logging.getLogger(__name__)
@@ -31,14 +32,15 @@ class SavedFace:
     token: str
     crop: str
     detected: DetectedFace
+    quality: Quality
 
 
 class FaceService:
     """The use cases under one model, over collaborators that are given to it. Safe to use from several threads at once.
 
     Every method raises `ServiceError`: 1004 for a picture that cannot be read, 1006 for a token that is not known, 1007
-    for a search with a picture that shows no face, 1003 when a store fails. Those that need the face set's model raise
-    `ModelChangedError` when it is not this one; nothing has then been changed.
+    for a search with a picture that shows no face and for a face too poor to be added, 1003 when a store fails. Those
+    that need the face set's model raise `ModelChangedError` when it is not this one; nothing has then been changed.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class FaceService:
         image = images.decode(file)
         faces = self._model.detector.detect(image)
         if not faces:
-            raise errors.no_face()
+            raise errors.no_face(self._model.smallest_face)
         [saved], [embedding] = self._keep(image, faces[:1])
         return saved.token, self._gallery.search(embedding, threshold, limit)
 
@@ -74,11 +76,16 @@ class FaceService:
         """Search for a face by its token, which may be temporary or in the face set."""
         return self._gallery.search(self._embedding_of(token), threshold, limit, without=token)
 
-    def add(self, token: str, name: str) -> None:
-        """Put a detected face into the face set under a name; rename it when it is there already."""
+    def add(self, token: str, name: str, *, refuse_poor: bool = False) -> None:
+        """Put a detected face into the face set under a name; rename it when it is there already.
+
+        With `refuse_poor`, a new face that `quality.reasons` speaks against is refused.
+        """
         if self._face_set.rename(token, name):
             return
         face = self._temporary(token)
+        if refuse_poor and face.poor_because:
+            raise errors.poor_face(face.poor_because)
         crop = self._crops.keep(face.crop)
         if crop is None:
             raise errors.unknown_token()
@@ -114,13 +121,21 @@ class FaceService:
     def _keep(self, image: Image, faces: Sequence[DetectedFace]) -> tuple[list[SavedFace], NDArray[np.float32]]:
         """Save crops, then tokens: a token that exists can always be added."""
         embeddings = self._model.embedder.embed(image, [face.landmarks for face in faces])
-        saved = [SavedFace(new_token(), f"{uuid.uuid4()}.jpg", face) for face in faces]
+        saved = [SavedFace(new_token(), f"{uuid.uuid4()}.jpg", face, quality.judge(image, face)) for face in faces]
         if saved:
-            self._crops.save_temporary([as_crop(image, face, self._model.detector_id) for face in saved])
+            detector_id = self._model.detector_id
+            self._crops.save_temporary([as_crop(image, face.crop, face.detected, detector_id) for face in saved])
             expires_at = self._tokens.expiry()
             self._tokens.save(
                 [
-                    TemporaryFace(face.token, embedding, self._model.embedding_id, face.crop, expires_at)
+                    TemporaryFace(
+                        face.token,
+                        embedding,
+                        self._model.embedding_id,
+                        face.crop,
+                        expires_at,
+                        tuple(quality.reasons(face.quality)),
+                    )
                     for face, embedding in zip(saved, embeddings, strict=True)
                 ]
             )
@@ -150,10 +165,10 @@ class FaceService:
             log.warning("a crop without a row could not be deleted; reconcile will")
 
 
-def as_crop(image: Image, face: SavedFace, detector_id: str) -> Crop:
+def as_crop(image: Image, name: str, face: DetectedFace, detector_id: str) -> Crop:
     """Cut a face out of its image, with its landmarks in the crop's pixels and the id of their detector."""
-    jpeg, part, scale = images.crop(image, face.detected.box)
+    jpeg, part, scale = images.crop(image, face.box)
     # Pixel centres: x covers [x - 0.5, x + 0.5) in the image and in the crop.
     corner = np.array([part.left, part.top], np.float32)
-    landmarks = (face.detected.landmarks + 0.5 - corner) * scale - 0.5
-    return Crop(face.crop, jpeg, landmarks.astype(np.float32), detector_id)
+    landmarks = (face.landmarks + 0.5 - corner) * scale - 0.5
+    return Crop(name, jpeg, landmarks.astype(np.float32), detector_id)

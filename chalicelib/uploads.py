@@ -21,6 +21,7 @@ MAX_NAME_CHARACTERS = 255
 MAX_NUMBER_CHARACTERS = 64
 MAX_RESULTS = 10_000
 DEFAULT_NAME = "unknown"
+QUALITY_FILTERS = ("none", "auto")
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
@@ -77,6 +78,13 @@ class Arguments:
         except UnicodeEncodeError:
             raise errors.bad_argument("face_name must be valid Unicode text") from None
         return name
+
+    def refuse_poor(self) -> bool:
+        """Whether `quality_filter` is `auto`: poor faces are then refused."""
+        text = self._optional("quality_filter") or "none"
+        if text not in QUALITY_FILTERS:
+            raise errors.bad_argument(f"quality_filter must be one of {', '.join(QUALITY_FILTERS)}")
+        return text == "auto"
 
     def _required(self, name: str) -> str:
         value = self._optional(name)

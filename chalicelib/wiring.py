@@ -35,7 +35,7 @@ class Wiring:
         self._settings = settings
         self._lock = threading.Lock()
         self._crops: CropStore | None = None
-        self.packs = PackFolder(Path(settings.model_dir))
+        self.packs = PackFolder(Path(settings.model_dir), settings.smallest_face_px)
         # None of these connects before it is used.
         self.database = database.connect(settings.database_url)
         self.face_set = FaceSet(self.database)
@@ -66,7 +66,7 @@ class Wiring:
 def model(pack: ModelPack) -> Model:
     """Load a pack's networks."""
     embedder = Embedder(pack.embedder, pack.network(pack.embedder.file))
-    return Model(pack.embedding_id, pack.detector_id, detector(pack), embedder)
+    return Model(pack.embedding_id, pack.detector_id, pack.detector.smallest_face, detector(pack), embedder)
 
 
 def detector(pack: ModelPack) -> Detector:

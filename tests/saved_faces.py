@@ -13,7 +13,7 @@ import numpy as np
 from chalicelib import images
 from chalicelib.crop_embedder import CropEmbedder
 from chalicelib.faces import KnownFace, new_token
-from chalicelib.service import SavedFace, as_crop
+from chalicelib.service import as_crop
 from chalicelib.stores.crops import Crop, CropStore
 from chalicelib.vision.model import Model
 from tests import pictures
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def _original() -> Crop:
     picture = pictures.scaled(pictures.astronaut(), 256, 256)
     [face] = detector().detect(picture)
-    return as_crop(picture, SavedFace("", "", face), dlib_pack().detector_id)
+    return as_crop(picture, "", face, dlib_pack().detector_id)
 
 
 @cache

@@ -94,6 +94,7 @@ class TokenStore:
             embedding_id=item["embedding_id"]["S"],
             crop=item["crop"]["S"],
             expires_at=expires_at,
+            poor_because=tuple(reason["S"] for reason in item.get("poor_because", {}).get("L", ())),
         )
 
     def delete(self, token: str) -> None:
@@ -110,6 +111,7 @@ def _put_request(face: TemporaryFace) -> WriteRequestTypeDef:
                 "embedding_id": {"S": face.embedding_id},
                 "crop": {"S": face.crop},
                 "expires_at": {"N": str(face.expires_at)},
+                "poor_because": {"L": [{"S": reason} for reason in face.poor_because]},
             }
         }
     }

@@ -10,9 +10,12 @@ from chalicelib.vision.embedder import Embedder
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """Embeddings of different `embedding_id`s cannot be compared; landmarks of one `detector_id` are alike."""
+    """Faces are looked for from `smallest_face` px on. Embeddings of different `embedding_id`s cannot be compared;
+    landmarks of one `detector_id` are alike.
+    """
 
     embedding_id: str
     detector_id: str
+    smallest_face: int
     detector: Detector
     embedder: Embedder

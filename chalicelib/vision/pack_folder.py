@@ -12,15 +12,19 @@ log = logging.getLogger(__name__)
 
 
 class PackFolder:
-    """Every method raises ModelPackError when the pack that it is asked for is missing or damaged."""
+    """Every method raises ModelPackError when the pack that it is asked for is missing or damaged.
 
-    def __init__(self, model_dir: Path) -> None:
+    `smallest_face` is, for every pack, the one that is looked for, in pixels; None leaves it to its card.
+    """
+
+    def __init__(self, model_dir: Path, smallest_face: int | None = None) -> None:
         self._own = model_dir.absolute()
+        self._smallest_face = smallest_face
 
     @cached_property
     def own(self) -> ModelPack:
         # Where MODEL_DIR leads now: a link may lead elsewhere when the networks are loaded.
-        return ModelPack(self._own.resolve())
+        return ModelPack(self._own.resolve(), self._smallest_face)
 
     def named(self, name: str) -> ModelPack:
         """Return the pack in the folder of this name, which must be a plain name."""
@@ -29,7 +33,7 @@ class PackFolder:
             raise ModelPackError(
                 f"there is no model pack {name!r} in {self._own.parent}, which has {', '.join(folders) or 'none'}"
             )
-        return ModelPack(folders[name])
+        return ModelPack(folders[name], self._smallest_face)
 
     def with_id(self, embedding_id: str) -> ModelPack | None:
         """Return the pack that makes embeddings of this id, or None; a damaged one is passed over."""
@@ -37,7 +41,7 @@ class PackFolder:
             return self.own
         for folder in self._siblings().values():
             try:
-                pack = ModelPack(folder)
+                pack = ModelPack(folder, self._smallest_face)
             except ModelPackError as error:
                 log.warning("%s", error)
                 continue

@@ -43,11 +43,11 @@ def machine() -> str:
     return f"{processor} ({platform.machine()}), Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
 
 
-def write_section(name: str, text: str) -> None:
-    """Print a section, and put it into the document in the place of the one of the same name."""
+def write_section(name: str, text: str, into: Path = DOCUMENT) -> None:
+    """Print a section, and put it into a document in the place of the one of the same name."""
     print(text)
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-    document = DOCUMENT.read_text()
+    document = into.read_text()
     before, _, rest = document.partition(begin)
     after = rest.partition(end)[2]
-    DOCUMENT.write_text(f"{before}{begin}\n{text}\n{end}{after}")
+    into.write_text(f"{before}{begin}\n{text}\n{end}{after}")

@@ -53,6 +53,11 @@ def drawing() -> bytes:
 
 
 @lru_cache
+def blurred() -> bytes:
+    """One face, found and poor."""
+    return jpeg(np.asarray(cv2.GaussianBlur(astronaut_pixels(), (0, 0), 4), np.uint8))
+
+
 def two_faces() -> bytes:
     """Return a picture of the astronaut, small, on the left, and of the drawn face, large, on the right."""
     large = sample_face.draw()

@@ -119,6 +119,11 @@ class Refusals:
             "detail": "the face_token is unknown or has expired",
         }
 
+    def test_a_quality_filter_that_does_not_exist(self, api: Api) -> None:
+        reply = api.get("/addface", face_token=TOKEN, quality_filter="high")
+
+        assert_refused(reply, 400, bad_argument("quality_filter must be one of none, auto"))
+
     def test_1007(self, api: Api) -> None:
         reply = api.post("/search", image_file=pictures.cat(), threshold="0.65")
 

@@ -100,6 +100,10 @@ class TestWalkOnMysql(Walk):
             yield mysql_handler
 
 
+# What the dlib pack's card says, in the form of Face++.
+THRESHOLDS = {"1e-2": 0.670, "1e-3": 0.589, "1e-4": 0.515}
+
+
 class TestRefusals(Refusals):
     @pytest.fixture
     def api(self, sqlite_handler: LambdaApi) -> LambdaApi:
@@ -125,6 +129,13 @@ class TestReplies:
                     "bottom_right": ["float"],
                     "confidence": "float",
                     "landmarks": [["float"]],
+                    "quality": {
+                        "size": "float",
+                        "sharpness": "float",
+                        "brightness": "float",
+                        "pose": {"yaw": "float", "pitch": "float", "roll": "float"},
+                        "reasons": [],
+                    },
                 }
             ],
         }
@@ -160,6 +171,7 @@ class TestReplies:
                 {"face_token": added, "distant": 0.0, "distance": 0.0, "face_name": "Eileen Collins"},
             ],
             "truncated": False,
+            "thresholds": THRESHOLDS,
         }
         assert shape(body["cmp_result"][0]["distant"]) == "float"
 
@@ -184,6 +196,7 @@ class TestReplies:
                 },
             ],
             "truncated": False,
+            "thresholds": THRESHOLDS,
         }
         assert re.fullmatch("[A-Za-z0-9]{24}", body["face_token"])
         assert body["face_token"] != added
@@ -198,6 +211,7 @@ class TestReplies:
             "threshold": "0",
             "cmp_result": [],
             "truncated": False,
+            "thresholds": THRESHOLDS,
         }
 
     def test_addface(self, api: Api) -> None:

@@ -226,6 +226,22 @@ class Walk:
         api.add(token)
         assert names(api.search_picture(pictures.drawing())) == ["unknown"]
 
+    def test_a_poor_face_is_refused_when_asked(self, api: Api) -> None:
+        [poor] = api.detect(pictures.blurred())
+        good = api.token(pictures.astronaut())
+        assert poor["quality"]["reasons"] == ["the face is blurred"]
+
+        refused = api.get("/addface", face_token=poor["face_token"], quality_filter="auto")
+
+        assert refused.status == 422
+        assert (refused.body["error_code"], refused.body["error_msg"]) == ("1007", "FACE_INFO_ERROR")
+        assert refused.body["detail"] == "the face is too poor to be added: the face is blurred"
+        assert api.get("/addface", face_token=good, quality_filter="auto").status == 200
+        for accepted in ({"quality_filter": "none"}, {}, {"quality_filter": "auto"}):  # at last only renamed
+            assert api.get("/addface", face_token=poor["face_token"], **accepted).status == 200
+        api.remove(poor["face_token"])
+        api.remove(good)
+
     def test_two_faces_may_have_the_same_name(self, api: Api) -> None:
         api.added(pictures.drawing(), "Ada")
         api.added(pictures.drawing(), "Ada")

@@ -40,7 +40,8 @@ def tokens(dynamodb: DynamoDBClient, tokens_table: str, clock: Clock) -> TokenSt
 
 def a_face(tokens: TokenStore, seed: int = 0) -> TemporaryFace:
     embedding = np.random.default_rng(seed).standard_normal(512).astype(np.float32)
-    return TemporaryFace(new_token(), embedding, "model-512-none-1", f"{seed}.jpg", tokens.expiry())
+    poor_because = ("the face is blurred", "the face is too dark")[: seed % 3]
+    return TemporaryFace(new_token(), embedding, "model-512-none-1", f"{seed}.jpg", tokens.expiry(), poor_because)
 
 
 class Busy:

@@ -38,6 +38,7 @@ class Place:
                     tokens_table=self.tokens_table,
                     crops_bucket=self.crops_bucket,
                     token_ttl_seconds=3600,
+                    smallest_face_px=None,
                     log_level="INFO",
                 )
             )

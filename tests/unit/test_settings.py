@@ -16,6 +16,7 @@ def test_an_empty_environment_gives_the_defaults_of_a_laptop() -> None:
 
     assert settings.database_url == "sqlite:///.local/face_set.sqlite"
     assert settings.token_ttl_seconds == 24 * 3600
+    assert settings.smallest_face_px is None
 
 
 def test_an_empty_variable_counts_as_absent() -> None:
@@ -33,6 +34,9 @@ def test_an_empty_variable_counts_as_absent() -> None:
         ("TOKEN_TTL_SECONDS", "1e4", "TOKEN_TTL_SECONDS must be"),
         ("TOKEN_TTL_SECONDS", "172801", "TOKEN_TTL_SECONDS must be"),
         ("TOKEN_TTL_SECONDS", "٣", "TOKEN_TTL_SECONDS must be"),
+        ("SMALLEST_FACE_PX", "19", "SMALLEST_FACE_PX must be a whole number from 20 to 400"),
+        ("SMALLEST_FACE_PX", "401", "SMALLEST_FACE_PX must be"),
+        ("SMALLEST_FACE_PX", "60.5", "SMALLEST_FACE_PX must be"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR"),
     ],
 )

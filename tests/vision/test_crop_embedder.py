@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib import images
 from chalicelib.crop_embedder import CropEmbedder
-from chalicelib.service import SavedFace, as_crop
+from chalicelib.service import as_crop
 from chalicelib.vision.model import Model
 from chalicelib.vision.model_pack import ModelPack
 from chalicelib.wiring import model
@@ -76,7 +76,7 @@ def test_a_small_face_is_found_again_where_it_is(models: Models) -> None:
     picture = pictures.scaled(pictures.astronaut(), 120, 120)  # its crop is 33 x 41 px
     raw, other = models[RAW], models[OTHER]
     [face] = raw.detector.detect(picture)
-    crop = as_crop(picture, SavedFace("", "small.jpg", face), raw.detector_id)
+    crop = as_crop(picture, "small.jpg", face, raw.detector_id)
 
     [again] = CropEmbedder(other).embed([crop])
 

@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from chalicelib import images
 from chalicelib.errors import ServiceError
 from chalicelib.faces import DetectedFace, Image
+from chalicelib.vision.model_pack import ModelPack
 from chalicelib.vision.pyramid import Pyramid
+from chalicelib.wiring import detector as build_detector
 from infra import sample_face
-from tests.packs import SHARED_FACES, detector
+from tests.packs import SHARED_FACES, detector, dlib_pack
 from tests.pictures import astronaut, cat, jpeg, read, scaled
 
 needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces beside the project are absent")
@@ -65,6 +67,19 @@ def test_faces_are_found_from_30_px_up(side: int) -> None:
     expected = np.array([face.box.left, face.box.top, face.box.right, face.box.bottom]) * scale
     box = np.array([found.box.left, found.box.top, found.box.right, found.box.bottom])
     assert np.abs(box - expected).max() < 0.2 * side
+
+
+def test_a_setting_leaves_small_faces_out() -> None:
+    picture = np.zeros((512, 1024, 3), np.uint8)
+    picture[:, :512] = astronaut()  # a face of 90 px
+    picture[:256, 512:768] = scaled(astronaut(), 256, 256)  # and one of 45 px
+    card = dlib_pack().detector
+
+    found = {size: len(build_detector(ModelPack(dlib_pack().folder, size)).detect(picture)) for size in (30, 90)}
+
+    assert found == {30: 2, 90: 1}
+    assert ModelPack(dlib_pack().folder, 90).embedding_id == dlib_pack().embedding_id
+    assert ModelPack(dlib_pack().folder).detector == card
 
 
 def test_a_small_face_is_found_in_the_largest_picture() -> None:

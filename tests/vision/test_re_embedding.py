@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chalicelib.faces import DetectedFace, Image
-from chalicelib.service import SavedFace, as_crop
+from chalicelib.service import as_crop
 from tests.packs import SHARED_FACES, detector, embedder
 from tests.pictures import astronaut, read, scaled
 
@@ -21,7 +21,7 @@ def _decode(jpeg: bytes) -> Image:
 
 def _moved(picture: Image, face: DetectedFace) -> float:
     """The distance between the embedding from the picture and the one from the crop: 0.65 is another person."""
-    crop = as_crop(picture, SavedFace("", "crop.jpg", face), "")
+    crop = as_crop(picture, "crop.jpg", face, "")
     assert crop.landmarks is not None
     again = embedder().embed(_decode(crop.jpeg), [crop.landmarks])[0]
     return float(np.linalg.norm(again - embedder().embed(picture, [face.landmarks])[0]))
