@@ -35,10 +35,12 @@ format: $(VENV)/.test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# All figures of docs/benchmarks.md, side by side in one run; some minutes, and some GB of the MySQL server's disk.
+# All figures of docs/benchmarks.md, side by side in one run; half an hour, some GB of the MySQL server's disk, and 8 GB for
+# the peers, which get an environment of their own in build/.
 bench: $(VENV)/.bench
 	@$(BIN)/python -m models.build auto
-	@$(BIN)/python -m tests.benchmarks.vision
+	@$(BIN)/python -m tests.benchmarks.peers.run
+	@$(BIN)/python -m tests.benchmarks.smallest_face
 	@$(BIN)/python -m tests.benchmarks.gallery
 
 # How well the pack tells people apart: CSV="faces.csv crops.csv:pad=0.15" (columns person and file) and LFW=folder.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from chalicelib.vision.model_pack import ModelPackError
 from tests import pictures, saved_faces
 from tests.integration.two_packs import OTHER, RAW, UNIT, Place, Process, build_packs, tokens
 from tests.oracle import brute_force
+from tests.packs import YUNET, build_with, needs_yunet
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -298,6 +300,24 @@ class TestCropsThatMakeTrouble:
 
 
 class TestAnotherDetector:
+    @needs_yunet
+    def test_yunet_looks_for_the_faces_that_mtcnn_found(self, place: Place, packs: Path, tmp_path: Path) -> None:
+        if not (packs / "dlib-yunet").exists():
+            shutil.copytree(build_with("dlib-yunet", tmp_path, detector=YUNET).folder, packs / "dlib-yunet")
+        process = place.process()
+        faces = process.add(range(9))
+
+        interrupted = process.re_embed("dlib-yunet", may_go_on=calls(1))
+        expect_exact(process, faces)  # the old one answers
+        resumed = process.re_embed("dlib-yunet")
+
+        assert (interrupted.switched, resumed.switched) == (False, True)
+        assert interrupted.done + resumed.done == 9
+        assert interrupted.not_found_again + resumed.not_found_again == []
+        assert process.active == process.embedding_id("dlib-yunet")
+        expect_exact(process, faces)
+        assert process.served == "dlib-yunet"
+
     def test_it_looks_for_the_faces_itself(self, place: Place) -> None:
         process = place.process()
         faces = process.add(range(8))
