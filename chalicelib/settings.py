@@ -26,8 +26,8 @@ SETTINGS = (
     Setting(
         "SMALLEST_FACE_PX",
         "",
-        "faces are looked for from this size on, in pixels of their shorter side; by default the pack's, 30. 60 takes half "
-        "the time, in the largest pictures a third",
+        "faces are looked for from this size on, in pixels of their shorter side; by default the pack's, 30. 60 takes "
+        "half the time, in the largest pictures a third",
     ),
     Setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),
 )

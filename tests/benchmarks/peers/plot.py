@@ -13,7 +13,7 @@ from matplotlib import pyplot as plt  # after the choice of the backend
 
 
 def draw(milliseconds: Mapping[str, Mapping[str, float]], sizes: Sequence[str]) -> None:
-    """Write the milliseconds of each contender, by title and size, as bars on a logarithmic axis."""
+    """Write the milliseconds of each contender, by title and size, as bars."""
     mpl.rcParams["svg.hashsalt"] = "face-search"
     figure, panels = plt.subplots(1, len(sizes), figsize=(10, 3.2), constrained_layout=True, sharey=True)
     titles = list(milliseconds)[::-1]
@@ -22,7 +22,7 @@ def draw(milliseconds: Mapping[str, Mapping[str, float]], sizes: Sequence[str]) 
         colours = ["tab:blue" if title.startswith("this project") else "tab:gray" for title in titles]
         bars = axes.barh(titles, times, color=colours)
         axes.bar_label(bars, fmt="%.0f", padding=2)
-        axes.set(xscale="log", title=size, xlabel="ms a picture")
-        axes.margins(x=0.3)
+        axes.set(title=size, xlabel="ms a picture")
+        axes.margins(x=0.25)
     figure.savefig(DOCUMENT.parent / "benchmarks-peers.svg", metadata={"Date": None})
     plt.close(figure)
