@@ -57,7 +57,7 @@ models: $(VENV)/.run
 # Embed every face anew with PACK, then put the face set under it; works while `make run` serves, and can be interrupted.
 # LEAVE_BEHIND=yes: although some faces cannot be embedded.
 re-embed: $(VENV)/.run
-	@$(BIN)/python -m infra.re_embed $(PACK) --state $(STATE) $(if $(LEAVE_BEHIND),--leave-behind)
+	@$(BIN)/python -m infra.re_embed $(PACK) --state $(STATE) $(if $(FROM),--from $(FROM)) $(if $(LEAVE_BEHIND),--leave-behind)
 
 # Migrate the database, compact its segments, or erase the vectors of the packs before: what is scheduled or invoked
 # elsewhere.

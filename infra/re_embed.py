@@ -28,7 +28,7 @@ def main() -> None:
     os.chdir(local.ROOT)
     try:
         model_dir = Path(Settings.from_environment(os.environ).model_dir)
-        folder = build.build(build.card_path(arguments.pack), model_dir.absolute().parent)
+        folder = build.build(build.card_path(arguments.pack), model_dir.absolute().parent, arguments.files)
         with _stack(arguments.state) as settings:
             parts = Wiring(settings)
             report = operations.re_embed(parts, ModelPack(folder), leave_behind=arguments.leave_behind, progress=_print)
@@ -37,7 +37,7 @@ def main() -> None:
         sys.exit("\nInterrupted: `make re-embed` with the same PACK= goes on from here.")
     except ServiceError:
         sys.exit("A store failed, as the line above tells: `make re-embed` with the same PACK= goes on from here.")
-    except (SettingsError, ModelPackError, sources.SourceError) as error:
+    except (SettingsError, ModelPackError, build.BuildError, sources.SourceError) as error:
         sys.exit(f"{error}.")
     _tell(report)
     if not report.switched:
@@ -85,6 +85,9 @@ def _print(line: str) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.re_embed", description=__doc__)
     parser.add_argument("pack", help="a card's name or path")
+    parser.add_argument(
+        "--from", dest="files", type=Path, nargs="+", default=[], help="local files to take for published ones"
+    )
     parser.add_argument("--state", type=Path, default=Path(".local"), help="folder of what the stack keeps")
     parser.add_argument("--leave-behind", action="store_true", help="switch although some faces cannot be embedded")
     return parser.parse_args()
