@@ -74,8 +74,10 @@ def test_the_layers_recognise_a_face_in_a_python_that_has_nothing_else(tmp_path:
     layers.copy_packs([dlib_pack().folder], opt / "models")
     (tmp_path / "face.png").write_bytes(png(astronaut()))
 
+    # Isolated, without site-packages, and writing no byte code of its own.
+    command = [sys.executable, "-I", "-S", "-B", "-c", RECOGNISE]
     arguments = [opt / "python", ROOT, opt / "models" / "dlib", tmp_path / "face.png"]
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", RECOGNISE, *arguments], capture_output=True, check=False)
+    done = subprocess.run([*command, *arguments], capture_output=True, check=False)
 
     assert done.returncode == 0, done.stderr.decode()
     embeddings, places, cached = json.loads(done.stdout)
