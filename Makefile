@@ -6,12 +6,14 @@ PYTHON ?= python3
 PORT ?= 8000
 STATE ?= .local
 PACK ?= sface
+ARCH ?= arm64
+RUNTIME ?= python3.13
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run stack re-embed migrate compact discard test check format bench accuracy models lock clean
+.PHONY: run stack re-embed migrate compact discard test check format bench accuracy models layers lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build auto
@@ -53,6 +55,11 @@ accuracy: $(VENV)/.bench
 # take for the published ones that have their sha256.
 models: $(VENV)/.run
 	@$(BIN)/python -m models.build $(PACK) $(if $(FROM),--from $(FROM))
+
+# Build build/layers/deps.zip and models.zip for Lambda: PACK= may name several packs, ARCH=x86_64 and RUNTIME=python3.12
+# another target. PYTHON= is the Python of .venv only.
+layers: $(VENV)/.run
+	@$(BIN)/python -m infra.layers $(PACK) --arch $(ARCH) --runtime $(RUNTIME)
 
 # Embed every face anew with PACK, then put the face set under it; works while `make run` serves, and can be interrupted.
 # LEAVE_BEHIND=yes: although some faces cannot be embedded.

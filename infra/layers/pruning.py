@@ -1,0 +1,55 @@
+"""Removes what the service never loads from an installed tree: about a sixth of it."""
+
+from __future__ import annotations
+
+import shutil
+from fnmatch import fnmatch
+from pathlib import Path
+
+# Paths inside the tree, as shell patterns in which * also matches slashes. What matches goes, a folder with all in it.
+# Licences and notices of all that stays lie in other places. Nothing is stripped: that breaks numpy's OpenBLAS.
+UNUSED = (
+    "bin",
+    "*.dist-info/RECORD",  # would tell of files that are gone
+    "*.pyi",
+    "*.pxd",
+    "*.h",
+    "*.a",
+    "*/tests",
+    "*/conftest.py",
+    "cv2/data",  # Haar cascades
+    "numpy/f2py",
+    "numpy/_pyinstaller",
+    # The extension module has the whole library inside and links no other.
+    "onnxruntime/capi/libonnxruntime.so*",
+    "onnxruntime/backend",
+    "onnxruntime/datasets",
+    "onnxruntime/quantization",
+    "onnxruntime/tools",
+    "onnxruntime/transformers",
+    # onnxruntime asks for these, but only what is above imports them.
+    "flatbuffers",
+    "flatbuffers-*.dist-info",
+    "google",
+    "protobuf-*.dist-info",
+    "packaging",
+    "packaging-*.dist-info",
+)
+
+
+def prune(tree: Path) -> None:
+    """Remove what is not used, and the folders that this leaves empty."""
+    for path in sorted(tree.rglob("*")):
+        if not path.exists() or not _is_unused(path.relative_to(tree).as_posix()):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    for path in sorted(tree.rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+
+
+def _is_unused(path: str) -> bool:
+    return any(fnmatch(path, pattern) for pattern in UNUSED)

@@ -1,0 +1,204 @@
+"""The layers as a whole: built from the package index, and run as Lambda would run them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from infra.layers import __main__ as layers
+from infra.layers import byte_code, installation, sizes
+from infra.layers.errors import IndexUnreachableError, LayerError
+from infra.layers.target import AMAZON_LINUX_2023, ARCHITECTURES, Target, target
+from models.build import CARDS
+from tests.conftest import absent
+from tests.packs import dlib_pack
+from tests.pictures import astronaut, png
+
+ROOT = Path(__file__).parents[2]
+ARM64 = target("arm64", "python3.13")
+# Function and layers, unzipped, with byte code and the dlib pack: what is left of Lambda's limit is room to grow.
+MAX_ARM64_BYTES = 215_000_000
+
+# Imports what the function imports, and recognises the face of a picture, with the layers and the project on the path.
+RECOGNISE = """
+import json, sys
+deps, project, pack, picture = sys.argv[1:]
+sys.path[:0] = [deps, project]
+import cv2, multipart, numpy, onnxruntime, pymysql, simsimd
+from pathlib import Path
+from chalicelib import images, wiring
+from chalicelib.vision.model_pack import ModelPack
+model = wiring.model(ModelPack(Path(pack)))
+image = images.decode(Path(picture).read_bytes())
+faces = model.detector.detect(image)
+embeddings = model.embedder.embed(image, [face.landmarks for face in faces])
+cached = [module.__cached__ for module in (numpy, pymysql, onnxruntime)]
+places = [module.__file__ for module in (cv2, multipart, numpy, onnxruntime, pymysql, simsimd)]
+print(json.dumps([embeddings.tolist(), places, cached]))
+"""
+
+
+@contextmanager
+def package_index() -> Iterator[None]:
+    try:
+        yield
+    except IndexUnreachableError as error:
+        absent(str(error))
+
+
+def _this_machine() -> Target:
+    """This machine's architecture and Python, on a system like Amazon Linux 2023."""
+    known = {wheel: architecture for architecture, (wheel, _) in ARCHITECTURES.items()}
+    if platform.system() != "Linux" or platform.machine() not in known:
+        pytest.skip(f"no layer for Lambda runs on {platform.system()} on {platform.machine()}")
+    version = "{}.{}".format(*sys.version_info[:2])
+    return Target(known[platform.machine()], version, AMAZON_LINUX_2023)
+
+
+def test_the_layers_recognise_a_face_in_a_python_that_has_nothing_else(tmp_path: Path) -> None:
+    opt = tmp_path / "opt"
+    with package_index():
+        layers.install_dependencies(_this_machine(), opt / "python")
+    layers.copy_packs([dlib_pack().folder], opt / "models")
+    (tmp_path / "face.png").write_bytes(png(astronaut()))
+
+    # Isolated, without site-packages, and writing no byte code of its own.
+    command = [sys.executable, "-I", "-S", "-B", "-c", RECOGNISE]
+    arguments = [opt / "python", ROOT, opt / "models" / "dlib", tmp_path / "face.png"]
+    done = subprocess.run([*command, *arguments], capture_output=True, check=False)
+
+    assert done.returncode == 0, done.stderr.decode()
+    embeddings, places, cached = json.loads(done.stdout)
+    assert [len(embedding) for embedding in embeddings] == [128]
+    assert all(Path(place).is_relative_to(opt / "python") for place in places)
+    assert all(Path(path).is_file() for path in cached)
+
+
+def test_the_arm64_layers_fit_and_are_the_same_each_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dlib_pack()
+    digests = []
+    for _ in range(2):
+        with package_index():
+            layers.build_layers(["dlib"], ARM64, tmp_path)
+        digests.append({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in tmp_path.iterdir()})
+
+    assert digests[0] == digests[1]
+    assert digests[0].keys() == {"deps.zip", "models.zip"}
+    told = capsys.readouterr().out
+    assert all(digest in told for digest in digests[0].values())
+    total = re.search(r"unzipped: ([0-9,]+) of 262,144,000 bytes", told)
+    assert total
+    unzipped = sum(_unzipped(tmp_path / name) for name in digests[0]) + layers.function_bytes()
+    assert unzipped == int(total[1].replace(",", "")) <= MAX_ARM64_BYTES
+    deps = zipfile.ZipFile(tmp_path / "deps.zip").namelist()
+    assert all(name.startswith("python/") for name in deps)
+    assert ("python/__pycache__/multipart.cpython-313.pyc" in deps) == (byte_code.interpreter("3.13") is not None)
+    assert zipfile.ZipFile(tmp_path / "models.zip").namelist() == [
+        f"models/dlib/{name}" for name in ("card.toml", "embedder.onnx", "onet.onnx", "pnet.onnx", "rnet.onnx")
+    ]
+
+
+def test_a_missing_interpreter_is_said_and_no_reason_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(byte_code, "interpreter", lambda _: None)
+    monkeypatch.setattr(layers, "REQUIREMENTS", _only_multipart(tmp_path))
+
+    with package_index():
+        layers.install_dependencies(ARM64, tmp_path / "python")
+
+    assert "No python3.13 is at hand, so the layer has no byte code" in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "python").glob("*.py*")] == ["multipart.py"]
+    assert not list(tmp_path.rglob("*.pyc"))
+
+
+def test_packages_that_the_target_cannot_run_are_named(tmp_path: Path) -> None:
+    with package_index(), pytest.raises(LayerError, match=r"glibc 2\.26: .*numpy==.*another RUNTIME="):
+        installation.install(layers.REQUIREMENTS, target("arm64", "python3.11"), tmp_path / "python")
+
+
+def test_requirements_that_depend_on_the_machine_are_refused(tmp_path: Path) -> None:
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("numpy==2.4.6 ; platform_machine == 'x86_64'\n")
+
+    with pytest.raises(LayerError, match="has environment markers, which are not for the target: numpy"):
+        installation.install(requirements, ARM64, tmp_path / "python")
+
+
+def test_an_unreachable_index_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+
+    with pytest.raises(IndexUnreachableError, match="the package index cannot be reached"):
+        installation.install(layers.REQUIREMENTS, ARM64, tmp_path / "python")
+
+
+def test_layers_that_are_too_large_leave_no_zip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dlib_pack()
+    monkeypatch.setattr(sizes, "MAX_UNZIPPED_BYTES", 10_000_000)
+    monkeypatch.setattr(layers, "REQUIREMENTS", _only_multipart(tmp_path))
+    into = tmp_path / "layers"
+    into.mkdir()
+    (into / "deps.zip").write_bytes(b"of the build before")
+
+    with package_index(), pytest.raises(LayerError, match=r"more than Lambda's 10,000,000:\n +[0-9,]+  models/dlib\n"):
+        layers.build_layers(["dlib"], ARM64, into)
+
+    assert list(into.iterdir()) == []
+
+
+def test_weights_that_cannot_be_fetched_are_told_of(tmp_path: Path) -> None:
+    text = (CARDS / "sface.toml").read_text()
+    source = tomllib.loads(text)["sources"]["embedder"]
+    text = text.replace(source["url"], (tmp_path / "absent.onnx").as_uri()).replace(source["sha256"], "0" * 64)
+    card = tmp_path / "mine.toml"
+    card.write_text(text.replace('name = "sface"', 'name = "mine"'))
+
+    with pytest.raises(SystemExit, match=r"The layers were not built: .*absent\.onnx.*PACK=dlib"):
+        layers.main([str(card), "--into", str(tmp_path / "layers")])
+
+
+def test_only_what_the_card_names_is_in_the_layer(tmp_path: Path) -> None:
+    pack = tmp_path / "dlib"
+    shutil.copytree(dlib_pack().folder, pack)
+    (pack / "notes.txt").touch()
+
+    layers.copy_packs([pack], tmp_path / "models")
+
+    files = {path.name for path in (tmp_path / "models" / "dlib").iterdir()}
+    assert files == {path.name for path in dlib_pack().folder.iterdir()}
+
+
+def test_make_passes_what_is_asked_for() -> None:
+    command = ["make", "--dry-run", "layers", "PACK=dlib facenet", "ARCH=x86_64", "RUNTIME=python3.12"]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert "-m infra.layers dlib facenet --arch x86_64 --runtime python3.12" in done.stdout
+
+
+def _only_multipart(folder: Path) -> Path:
+    """Write requirements of one small package, with the hashes of the real ones."""
+    pinned = re.search(r"^multipart==.*(\n +--hash.*)+\n", layers.REQUIREMENTS.read_text(), re.MULTILINE)
+    assert pinned
+    requirements = folder / "requirements.txt"
+    requirements.write_text(pinned[0])
+    return requirements
+
+
+def _unzipped(path: Path) -> int:
+    with zipfile.ZipFile(path) as layer:
+        return sum(entry.file_size for entry in layer.infolist())

@@ -1,0 +1,36 @@
+"""Which wheels run where."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.layers.errors import LayerError
+from infra.layers.target import target
+
+
+def test_every_glibc_up_to_the_targets_is_named_oldest_first() -> None:
+    platforms = target("arm64", "python3.13").platforms
+
+    assert platforms[0] == "manylinux_2_17_aarch64"
+    assert platforms.index("manylinux_2_28_aarch64") < platforms.index("manylinux_2_34_aarch64")
+    assert "manylinux2014_aarch64" in platforms
+    assert "manylinux_2_35_aarch64" not in platforms
+
+
+def test_amazon_linux_2_ends_at_its_own_glibc() -> None:
+    platforms = target("x86_64", "python3.11").platforms
+
+    assert "manylinux_2_26_x86_64" in platforms
+    assert "manylinux_2_27_x86_64" not in platforms
+
+
+@pytest.mark.parametrize(
+    ("architecture", "runtime", "reason"),
+    [
+        ("aarch64", "python3.13", "ARCH=aarch64 is not known: it is one of arm64, x86_64"),
+        ("arm64", "3.13", r"RUNTIME=3\.13 is not known: it is one of python3\.11"),
+    ],
+)
+def test_what_lambda_has_not_is_refused(architecture: str, runtime: str, reason: str) -> None:
+    with pytest.raises(LayerError, match=reason):
+        target(architecture, runtime)
