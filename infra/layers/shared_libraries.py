@@ -9,8 +9,9 @@ from infra.layers import elf
 from infra.layers.errors import LayerError
 from infra.layers.target import Target
 
-# In every Amazon Linux that runs Python: glibc's libraries, GCC's two, and zlib, which Python's own module links. The
-# manylinux policy (PEP 600) lets wheels link more, such as libX11, which a system without a display has not.
+# What is taken to be in the runtime, not checked on AWS: glibc's libraries, GCC's two, and zlib, which Python's own
+# module links. The manylinux policy (PEP 600) lets wheels link more, such as libX11, which a system without a display
+# has not.
 IN_THE_RUNTIME = frozenset(
     {
         "ld-linux-aarch64.so.1",
