@@ -24,8 +24,8 @@ BLUR = 11
 # from Image Streams under Orthography", 1992) of their landmarks and of these mirrored: `tests/benchmarks/quality.py`.
 HEAD = np.array([(-0.5, -0.54, -0.01), (0.5, -0.54, -0.01), (0, 0.03, -0.43), (-0.45, 0.53, 0.22), (0.45, 0.53, 0.22)])
 
-# From where on a face is called poor: there a tenth or more of the true matches at a false match rate of 1e-3 are lost,
-# or the faces that LFW has end (docs/quality.md).
+# From where on a face is called poor: there true matches at a false match rate of 1e-3 begin to be lost, a point at the
+# smallest size and some 5 to 15 at the others (docs/quality.md).
 SMALLEST_PX = 32.0
 LEAST_SHARPNESS = 0.36
 DARKEST, BRIGHTEST = 0.1, 0.8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from models.accuracy.lfw_protocol import StandardResult
@@ -73,8 +74,8 @@ def _table(sets: Sequence[MeasuredSet]) -> str:
         (f"false matches at {REFERENCE}", lambda m: _percent(m.false_at_reference)),
     ]
     for fmr in FALSE_MATCH_RATES:
-        rows.append((f"threshold at FMR {_fmr(fmr)}", lambda m, fmr=fmr: _at(m, fmr, 0, _distance)))  # type: ignore[misc]
-        rows.append((f"true matches at FMR {_fmr(fmr)}", lambda m, fmr=fmr: _at(m, fmr, 1, _percent)))  # type: ignore[misc]
+        rows.append((f"threshold at FMR {_fmr(fmr)}", partial(_at, fmr=fmr, place=0, form=_distance)))
+        rows.append((f"true matches at FMR {_fmr(fmr)}", partial(_at, fmr=fmr, place=1, form=_percent)))
     header = ["", *(measured.labelled.name for measured in sets)]
     lines = [header, ["---"] * len(header), *([name, *map(cell, sets)] for name, cell in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
