@@ -71,3 +71,8 @@ def compact(_: CloudWatchEvent) -> str:
 @app.lambda_function(name="re_embed")
 def re_embed(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return operations.re_embed_in_time(wiring(), event, context.get_remaining_time_in_millis)
+
+
+@app.lambda_function(name="migrate")
+def migrate(event: dict[str, Any], _: Any) -> str:
+    return operations.migrate_by_event(wiring(), event)

@@ -32,6 +32,33 @@ def migrate(parts: Wiring) -> str:
     return f"the schema is at version {schema.migrate(parts.database)}"
 
 
+def migrate_by_event(parts: Wiring, event: dict[str, Any]) -> str:
+    """Do as `migrate`; before that, where the event says who administers the server, create the database and its users.
+
+    Parameters
+    ----------
+    event
+        Nothing, or `administrator`: an object of `user` and `password`. No message repeats the password.
+
+    Raises
+    ------
+    SettingsError
+        When the event is another one, or DATABASE_URL names no MySQL server that is verified.
+    """
+    if event:
+        from chalicelib.stores import database_users
+
+        database_users.create(parts.database, *_administrator(event))
+    return migrate(parts)
+
+
+def _administrator(event: dict[str, Any]) -> tuple[str, str]:
+    match event:
+        case {"administrator": {"user": str(user), "password": str(password)}} if len(event) == 1 and user:
+            return user, password
+    raise SettingsError("the event must be {} or {administrator: {user, password}}")
+
+
 def compact(parts: Wiring) -> str:
     """Pack the changed segments anew, from which new containers load, and prune the change log."""
     version = snapshot.compact(parts.face_set, parts.segments)

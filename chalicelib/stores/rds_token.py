@@ -16,7 +16,7 @@ class RdsTokenSigner:
 
     Signature version 4 in the query of a URL, of which the scheme is left out
     (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html). boto3's
-    `generate_db_auth_token` gives the same, but needs a client of RDS, whose service model takes three times as long to load as the rest.
+    `generate_db_auth_token` gives the same, but needs a client of RDS, which takes three times as long.
     """
 
     def __init__(self, host: str, port: int, user: str) -> None:
