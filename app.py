@@ -68,6 +68,12 @@ def compact(_: CloudWatchEvent) -> str:
     return operations.compact(wiring())
 
 
+@app.schedule(Rate(1, unit=Rate.DAYS))
+def reconcile(event: CloudWatchEvent) -> str:
+    context: Any = event.context
+    return operations.reconcile_in_time(wiring(), context.get_remaining_time_in_millis)
+
+
 @app.lambda_function(name="re_embed")
 def re_embed(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return operations.re_embed_in_time(wiring(), event, context.get_remaining_time_in_millis)

@@ -68,10 +68,10 @@ def event(method: str, path: str, query: Query, headers: dict[str, str], body: b
     }
 
 
-def context() -> Any:
+def context(remaining_milliseconds: int = 29_000) -> Any:
     return SimpleNamespace(
         aws_request_id=str(uuid4()),
         function_name="face-search-api",
         memory_limit_in_mb="1024",
-        get_remaining_time_in_millis=lambda: 29_000,
+        get_remaining_time_in_millis=lambda: remaining_milliseconds,
     )

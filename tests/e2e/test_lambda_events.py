@@ -6,7 +6,6 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +18,7 @@ from infra import resources
 from tests.conftest import RESOURCES_FILE
 from tests.e2e import pictures
 from tests.e2e.api import Api, tokens
-from tests.e2e.lambda_api import LambdaApi
+from tests.e2e.lambda_api import LambdaApi, context
 from tests.e2e.local_stack import ROOT
 from tests.e2e.mysql_database import mysql_database
 from tests.e2e.refusals import INTERNAL, UNREACHABLE, Refusals, assert_refused
@@ -285,11 +284,31 @@ class TestContainers:
     def test_the_function_that_re_embeds_answers_with_its_report(self, api: Api) -> None:
         """To the pack that is in use already: there is nothing to do."""
         api.added(pictures.drawing(), "Ada")
-        lambda_context = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)
 
-        report = app.re_embed({"pack": "current"}, lambda_context)
+        report = app.re_embed({"pack": "current"}, context(remaining_milliseconds=900_000))
 
         assert report == {"done": 0, "left": 0, "not_found_again": [], "lost": [], "switched": True}
+
+    def test_the_function_that_reconciles_leaves_the_face_set_as_it_is(self, api: Api) -> None:
+        added = api.added(pictures.drawing(), "Ada")
+        event = {
+            "version": "0",
+            "account": "123456789012",
+            "region": "eu-central-1",
+            "detail": {},
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "time": "2030-01-01T00:00:00Z",
+            "id": "00000000-0000-0000-0000-000000000000",
+            "resources": [],
+        }
+
+        done = app.reconcile(event, context(remaining_milliseconds=900_000))
+        no_time = app.reconcile(event, context(remaining_milliseconds=0))
+
+        assert done == "1 crops: 0 of 0 without a face deleted, 0 too young to tell; faces without a crop: 0"
+        assert no_time == "0 crops: 0 of 0 without a face deleted, 0 too young to tell; faces without a crop: unknown"
+        assert api.remove(added)
 
     def test_a_new_container_knows_the_faces_of_the_one_before(self, api: Api) -> None:
         added, temporary = api.added(pictures.drawing(), "Ada"), api.token(pictures.drawing())
