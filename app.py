@@ -8,9 +8,11 @@ from chalice.app import Chalice, CloudWatchEvent, Rate
 
 from chalicelib import operations, replies, uploads
 from chalicelib.endpoints import endpoint, keep_error_shape
+from chalicelib.observability import observe
 from chalicelib.wiring import wiring
 
-app = Chalice(app_name="face-search")
+app = Chalice(app_name="face-search", configure_logs=False)
+observe(app)
 # API Gateway hands these over as base64, byte for byte.
 app.api.binary_types.append("multipart/form-data")
 app.register_middleware(keep_error_shape, "http")
@@ -60,7 +62,9 @@ def health(_: uploads.Arguments) -> dict[str, Any]:
 
 @endpoint(app, "/info", "GET")
 def info(_: uploads.Arguments) -> dict[str, Any]:
-    return wiring().serving.answer(lambda served: replies.info(served.pack, served.service.count()))
+    return wiring().serving.answer(
+        lambda served: replies.info(served.pack, served.service.count(), served.service.gallery_contents())
+    )
 
 
 @app.schedule(Rate(operations.COMPACTION_MINUTES, unit=Rate.MINUTES))

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from chalicelib import re_embedding
+from chalicelib import logs, re_embedding
 from chalicelib.errors import ServiceError
 from chalicelib.gallery import snapshot
 from chalicelib.reconciliation import Reconciliation
@@ -160,7 +160,7 @@ def main() -> None:
         if operation is not reconcile:
             parser.error("--however-many is for reconcile")
         operation = partial(reconcile, however_many=True)
-    logging.basicConfig(format="%(levelname)s %(message)s")
+    logs.configure()
     try:
         print(operation(wiring()))  # noqa: T201  # its output is what it is run for
     except (SettingsError, ServiceError) as error:

@@ -246,6 +246,7 @@ class TestReplies:
                 "weaknesses": ["str"],
             },
             "faces": "int",
+            "gallery": {"loaded": "bool", "faces": "int", "version": "int"},
             "limits": {
                 "image_bytes": "int",
                 "image_side_px": ["int"],
