@@ -264,6 +264,21 @@ class TestReplies:
             "results": 10_000,
         }
 
+    def test_info_tells_what_the_container_has_in_memory(self, api: Api) -> None:
+        """It loads nothing by itself; a search does, and follows the face set."""
+        added = api.added(pictures.drawing(), "Ada")
+        assert api.get("/info").body["gallery"] == {"loaded": False, "faces": 0, "version": 0}
+
+        api.search(added)
+        assert api.get("/info").body["gallery"] == {"loaded": True, "faces": 1, "version": 1}
+
+        api.remove(added)
+        body = api.get("/info").body
+        assert (body["faces"], body["gallery"]) == (0, {"loaded": True, "faces": 1, "version": 1})
+
+        api.search_picture(pictures.drawing())
+        assert api.get("/info").body["gallery"] == {"loaded": True, "faces": 0, "version": 2}
+
     @pytest.mark.parametrize("path", ["/health", "/info"])
     def test_replies_are_json(self, api: Api, path: str) -> None:
         assert api.get(path).headers["content-type"] == "application/json"

@@ -12,10 +12,10 @@ from chalicelib.logs import described
 from chalicelib.settings import SettingsError
 
 
-def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
+def raised(error: Exception, cause: Exception | None = None) -> Exception:
     try:
         raise error from cause
-    except BaseException as caught:
+    except Exception as caught:
         return caught
 
 
