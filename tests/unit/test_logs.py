@@ -13,10 +13,9 @@ from chalicelib.settings import SettingsError
 
 
 def raised(error: Exception, cause: Exception | None = None) -> Exception:
-    try:
+    with pytest.raises(type(error)) as caught:
         raise error from cause
-    except Exception as caught:
-        return caught
+    return caught.value
 
 
 def test_an_error_is_told_by_its_type_and_place() -> None:
