@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 import app
 from chalicelib import wiring
-from chalicelib.stores.database import Database, connect
-from chalicelib.stores.schema import migrate
-from infra import resources
-from tests.conftest import RESOURCES_FILE
+from chalicelib.stores.database import Database
 from tests.e2e import pictures
 from tests.e2e.api import Api, tokens
-from tests.e2e.lambda_api import LambdaApi, context
-from tests.e2e.local_stack import ROOT
+from tests.e2e.lambda_api import LambdaApi, context, handler, lasting_handler
 from tests.e2e.mysql_database import mysql_database
 from tests.e2e.refusals import INTERNAL, UNREACHABLE, Refusals, assert_refused
 from tests.e2e.shape import shape
@@ -35,35 +29,10 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 CROP_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.jpg")
 
 
-@contextmanager
-def handler(table: str, bucket: str, database_url: str) -> Iterator[LambdaApi]:
-    """Lead the environment to the stores and build the service anew, as a new container does."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)  # the model pack's folder is relative to it
-        patch.setenv("TOKENS_TABLE", table)
-        patch.setenv("CROPS_BUCKET", bucket)
-        patch.setenv("DATABASE_URL", database_url)
-        wiring.reset()
-        yield LambdaApi()
-        wiring.reset()
-
-
 @pytest.fixture
 def api(tokens_table: str, crops_bucket: str, database: Database, database_url: str) -> Iterator[LambdaApi]:
     """The handler, with stores that are empty."""
     with handler(tokens_table, crops_bucket, database_url) as api:
-        yield api
-
-
-@contextmanager
-def lasting_handler(dynamodb: DynamoDBClient, s3: S3Client, database_url: str) -> Iterator[LambdaApi]:
-    """The handler, with stores of its own for as long as several tests last."""
-    name = f"face-search-{secrets.token_hex(8)}"
-    resources.create(RESOURCES_FILE, dynamodb, s3, table_name=name, bucket_name=name)
-    database = connect(database_url)
-    migrate(database)
-    database.close()
-    with handler(name, name, database_url) as api:
         yield api
 
 

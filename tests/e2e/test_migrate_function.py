@@ -28,8 +28,7 @@ from chalicelib.stores.schema import MIGRATIONS
 from chalicelib.stores.segments import SegmentStore
 from infra import resources
 from tests.conftest import RESOURCES_FILE, absent
-from tests.e2e.lambda_api import LambdaApi
-from tests.e2e.test_lambda_events import handler
+from tests.e2e.lambda_api import LambdaApi, handler
 from tests.e2e.walk import Walk
 from tests.examples import known_face
 from tests.integration.test_database_tls import write_certificate

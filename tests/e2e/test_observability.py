@@ -1,122 +1,29 @@
-"""What the deployed service tells of itself: JSON lines with the requests' ids, metrics, and nothing about anybody."""
+"""Each invocation on Lambda is a JSON line with its ids, and so is whatever is logged meanwhile."""
 
 from __future__ import annotations
 
-import base64
-import json
 import logging
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
 
-import jsonschema  # type: ignore[import-untyped]
-import numpy as np
 import pymysql
 import pytest
 from botocore.exceptions import ClientError
 from chalice.app import RestAPIEventHandler
 
 import app
-from chalicelib import logs, observability, operations, wiring
+from chalicelib import logs, operations, wiring
 from chalicelib.errors import ServiceError
-from chalicelib.faces import Embedding, Image, Landmarks
 from chalicelib.settings import SettingsError
-from chalicelib.vision.embedder import Embedder
 from tests.e2e import pictures
-from tests.e2e.api import Query, Reply
-from tests.e2e.invocation_log import PICTURES, lines, messages, metrics, told
+from tests.e2e.invocation_log import lines, messages
 from tests.e2e.lambda_api import LambdaApi, context
-from tests.e2e.mysql_database import mysql_database
-from tests.e2e.refusals import Refusals
-from tests.e2e.test_lambda_events import lasting_handler
-from tests.e2e.walk import Walk
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_s3 import S3Client
-
-FUNCTION = "face-search-test"
-TRACE = "1-67891233-abcdef012345678912345678"
-
-# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-EMF = {
-    "type": "object",
-    "required": ["_aws"],
-    "properties": {
-        "_aws": {
-            "type": "object",
-            "required": ["Timestamp", "CloudWatchMetrics"],
-            "properties": {
-                "Timestamp": {"type": "integer"},
-                "CloudWatchMetrics": {
-                    "type": "array",
-                    "minItems": 1,
-                    "items": {
-                        "type": "object",
-                        "required": ["Namespace", "Dimensions", "Metrics"],
-                        "properties": {
-                            "Namespace": {"type": "string", "minLength": 1, "maxLength": 1024},
-                            "Dimensions": {
-                                "type": "array",
-                                "minItems": 1,
-                                "items": {
-                                    "type": "array",
-                                    "maxItems": 30,
-                                    "items": {"type": "string", "minLength": 1, "maxLength": 250},
-                                },
-                            },
-                            "Metrics": {
-                                "type": "array",
-                                "minItems": 1,
-                                "maxItems": 100,
-                                "items": {
-                                    "type": "object",
-                                    "required": ["Name"],
-                                    "properties": {
-                                        "Name": {"type": "string", "minLength": 1, "maxLength": 1024},
-                                        "Unit": {"enum": ["Count", "Milliseconds"]},
-                                    },
-                                },
-                            },
-                        },
-                    },
-                },
-            },
-        }
-    },
-}
-
-
-@pytest.fixture(scope="module")
-def handler_on_mysql(dynamodb: DynamoDBClient, s3: S3Client, mysql_server: int) -> Iterator[LambdaApi]:
-    with (
-        mysql_database(mysql_server) as database,
-        lasting_handler(dynamodb, s3, f"mysql://root@127.0.0.1:{mysql_server}/{database}") as api,
-    ):
-        yield api
+from tests.e2e.observed_lambda import FUNCTION, TRACE
 
 
 @pytest.fixture
-def on_lambda(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """The environment of a function, and its standard output, which `capsys` reads."""
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", FUNCTION)
-    monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={TRACE};Parent=53995c3f42cd8ad8;Sampled=1")
-    # moto's server runs in this process.
-    monkeypatch.setattr(logging.getLogger("werkzeug"), "propagate", False)
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    logs.configure()
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
-@pytest.fixture
-def api(handler_on_mysql: LambdaApi, on_lambda: None, capsys: pytest.CaptureFixture[str]) -> Iterator[LambdaApi]:
-    with handler_on_mysql.on_an_empty_face_set():
-        capsys.readouterr()
-        yield handler_on_mysql
+def api(observed_api: LambdaApi) -> LambdaApi:
+    return observed_api
 
 
 class TestRequests:
@@ -307,182 +214,3 @@ class TestFunctions:
         assert re.fullmatch(r"[0-9a-f-]{36}", line["function_request_id"])
         assert not {"route", "request_id"} & line.keys()
         assert line["duration_ms"] >= 0
-
-
-class TestMetrics:
-    @pytest.fixture(autouse=True)
-    def warm(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(observability, "_warm", True)
-
-    def emitted(self, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-        """Check the only line of metrics; return it."""
-        [line] = metrics(capsys.readouterr().out)
-        jsonschema.validate(line, EMF)
-        [directive] = line["_aws"]["CloudWatchMetrics"]
-        assert directive["Namespace"] == "FaceSearch"
-        [dimensions] = directive["Dimensions"]
-        assert {name: line[name] for name in dimensions} == {"service": "face-search", "function": FUNCTION}
-        for metric in directive["Metrics"]:
-            values = line[metric["Name"]]
-            assert 0 < len(values) <= 100
-            assert all(isinstance(value, int | float) for value in values)
-        now = datetime.now(UTC).timestamp() * 1000
-        assert now - 60_000 < line["_aws"]["Timestamp"] <= now
-        return line
-
-    def names(self, line: dict[str, Any]) -> dict[str, str]:
-        return {metric["Name"]: metric["Unit"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
-
-    def test_detect(self, api: LambdaApi, capsys: pytest.CaptureFixture[str]) -> None:
-        api.detect(pictures.two_faces())
-
-        line = self.emitted(capsys)
-        assert self.names(line) == {"DetectMilliseconds": "Milliseconds", "FacesFound": "Count"}
-        assert line["FacesFound"] == [2]
-        assert 1 < line["DetectMilliseconds"][0] < 10_000
-        assert (line["route"], line["status"]) == ("POST /detect", 200)
-
-    def test_search_by_token(self, api: LambdaApi, capsys: pytest.CaptureFixture[str]) -> None:
-        tokens = [api.added(pictures.drawing(), "Ada") for _ in range(3)]
-        capsys.readouterr()
-        api.search(tokens[0])
-
-        line = self.emitted(capsys)
-        assert self.names(line) == {"SearchMilliseconds": "Milliseconds", "GallerySize": "Count"}
-        assert line["GallerySize"] == [3]
-        assert 0 < line["SearchMilliseconds"][0] < 10_000
-
-    def test_search_by_picture(self, api: LambdaApi, capsys: pytest.CaptureFixture[str]) -> None:
-        api.search_picture(pictures.drawing())
-
-        line = self.emitted(capsys)
-        assert self.names(line).keys() == {"DetectMilliseconds", "FacesFound", "SearchMilliseconds", "GallerySize"}
-        assert (line["FacesFound"], line["GallerySize"]) == ([1], [0])
-
-    def test_a_picture_without_a_face_counts_none(self, api: LambdaApi, capsys: pytest.CaptureFixture[str]) -> None:
-        api.post("/search", image_file=pictures.cat(), threshold="0.65")
-
-        line = self.emitted(capsys)
-        assert (line["FacesFound"], line["status"], line["error_code"]) == ([0], 422, "1007")
-
-    def test_what_measures_nothing_costs_nothing(self, api: LambdaApi, capsys: pytest.CaptureFixture[str]) -> None:
-        api.get("/info")
-        api.get("/search")
-
-        assert metrics(capsys.readouterr().out) == []
-
-    def test_the_first_request_of_a_container_is_its_cold_start(
-        self, api: LambdaApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(observability, "_warm", False)
-        api.get("/health")
-        api.get("/health")
-
-        line = self.emitted(capsys)
-        assert self.names(line) == {"ColdStart": "Count"}
-        assert line["ColdStart"] == [1]
-
-    def test_who_was_started_in_advance_does_not_start_cold(
-        self, api: LambdaApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(observability, "_warm", False)
-        monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "provisioned-concurrency")
-        api.get("/health")
-
-        assert metrics(capsys.readouterr().out) == []
-
-
-class Listener(LambdaApi):
-    """Sends on, and remembers the tokens and names that went in or came out."""
-
-    def __init__(self, api: LambdaApi) -> None:
-        super().__init__()
-        self._api = api
-        self.texts: set[str] = set()
-
-    def send(
-        self, method: str, path: str, query: Query = (), content_type: str | None = None, body: bytes | None = None
-    ) -> Reply:
-        self.texts |= {value for name, value in query if name in ("face_token", "face_name")}
-        reply = self._api.send(method, path, query, content_type, body)
-        self._remember(reply.body)
-        return reply
-
-    def _remember(self, value: Any) -> None:
-        if isinstance(value, list):
-            for item in value:
-                self._remember(item)
-        elif isinstance(value, dict):
-            names = ("face_token", "face_name", "face_neme")
-            self.texts |= {text for name, text in value.items() if name in names and text != "unknown"}
-            self._remember(list(value.values()))
-
-
-@pytest.fixture
-def heard(
-    handler_on_mysql: LambdaApi,
-    on_lambda: None,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Listener]:
-    """The handler at its most talkative; after the test everything that it wrote is searched."""
-    embeddings: list[Embedding] = []
-    embed = Embedder.embed
-
-    def remembered(self: Embedder, image: Image, landmarks: list[Landmarks]) -> Any:
-        made = embed(self, image, landmarks)
-        embeddings.extend(made)
-        return made
-
-    monkeypatch.setattr(Embedder, "embed", remembered)
-    wiring.wiring()
-    logging.getLogger("chalicelib").setLevel(logging.DEBUG)
-    listener = Listener(handler_on_mysql)
-    with listener.on_an_empty_face_set():
-        yield listener
-    output = "".join(capsys.readouterr())
-    assert messages(output)
-    assert told(output, listener.texts, embeddings) == []
-
-
-class TestNothingIsToldOfAWalk(Walk):
-    @pytest.fixture
-    def api(self, heard: Listener) -> Listener:
-        return heard
-
-
-class TestNothingIsToldOfRefusals(Refusals):
-    @pytest.fixture
-    def api(self, heard: Listener) -> Listener:
-        return heard
-
-
-class TestTheSearch:
-    """Whatever of it is in an output is found."""
-
-    EMBEDDING = np.random.default_rng(0).standard_normal(128).astype(np.float32)
-    TOKEN = "c4yAQ8ZAaT3oRXVWk1FfNnSv"
-
-    @pytest.mark.parametrize(
-        "leak",
-        [
-            TOKEN,
-            "Zoë",
-            json.dumps("Zoë"),
-            "Zo%C3%AB",
-            str(EMBEDDING.tolist()),
-            f"[{EMBEDDING[0]:.6f}]",
-            repr(EMBEDDING.tobytes()),
-            EMBEDDING.tobytes().hex(),
-            base64.b64encode(EMBEDDING.tobytes()).decode(),
-            base64.b64encode(b"x" + EMBEDDING.tobytes()).decode(),
-            base64.b64encode(b"xx" + EMBEDDING.tobytes()).decode(),
-            repr(pictures.drawing()[:40]),
-            pictures.drawing()[:40].hex(),
-            base64.b64encode(pictures.drawing()).decode(),
-            pictures.astronaut()[:40].decode("utf-8", "replace"),
-            *PICTURES,
-        ],
-    )
-    def test_a_leak_is_found(self, leak: str) -> None:
-        assert told(f'{{"message": "{leak}"}}', [self.TOKEN, "Zoë"], [self.EMBEDDING])

@@ -9,9 +9,21 @@ from pathlib import Path
 
 import boto3
 
+from chalicelib.stores.database import Database
 from tests.e2e import pictures
 from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import ROOT, environment, local_stack
+
+
+def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_crops_of_the_running_stack_are_looked_through(tmp_path: Path) -> None:
@@ -28,13 +40,23 @@ def test_crops_of_the_running_stack_are_looked_through(tmp_path: Path) -> None:
         )
         s3.put_object(Bucket="face-search-crops", Key="faces/0-nobodys.jpg", Body=b"jpeg")
 
-        done = subprocess.run(
-            [sys.executable, "-m", "infra.reconcile", "--state", str(stack.state)],
-            cwd=ROOT,
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        done = run("infra.reconcile", "--state", str(stack.state))
 
     assert done.stdout == "2 crops: 0 of 0 without a face deleted, 1 too young to tell; faces without a crop: 0\n"
+
+
+def test_however_many_they_are(aws_endpoint: str, crops_bucket: str, database: Database, database_url: str) -> None:
+    settings = {
+        "DATABASE_URL": database_url,
+        "CROPS_BUCKET": crops_bucket,
+        "AWS_ENDPOINT_URL": aws_endpoint,
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+
+    done = run("chalicelib.operations", "reconcile", "--however-many", **settings)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("0 crops: 0 of 0 without a face deleted")
+    assert run("chalicelib.operations", "compact", "--however-many", **settings).returncode == 2
