@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run stack re-embed migrate compact discard test check format bench accuracy models layers lock clean
+.PHONY: run stack re-embed migrate compact reconcile discard test check format bench accuracy models layers lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build auto
@@ -70,6 +70,11 @@ re-embed: $(VENV)/.run
 # elsewhere.
 migrate compact discard: $(VENV)/.run
 	@$(BIN)/python -m chalicelib.operations $@
+
+# Delete the local stack's crops that no face names; what is scheduled when deployed. HOWEVER_MANY=yes: although they are
+# more than is credible.
+reconcile: $(VENV)/.run
+	@$(BIN)/python -m infra.reconcile --state $(STATE) $(if $(HOWEVER_MANY),--however-many)
 
 # Pin what pyproject.toml asks for, with hashes; needs uv.
 lock:

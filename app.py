@@ -8,9 +8,11 @@ from chalice.app import Chalice, CloudWatchEvent, Rate
 
 from chalicelib import operations, replies, uploads
 from chalicelib.endpoints import endpoint, keep_error_shape
+from chalicelib.observability import observe
 from chalicelib.wiring import wiring
 
-app = Chalice(app_name="face-search")
+app = Chalice(app_name="face-search", configure_logs=False)
+observe(app)
 # API Gateway hands these over as base64, byte for byte.
 app.api.binary_types.append("multipart/form-data")
 app.register_middleware(keep_error_shape, "http")
@@ -60,7 +62,9 @@ def health(_: uploads.Arguments) -> dict[str, Any]:
 
 @endpoint(app, "/info", "GET")
 def info(_: uploads.Arguments) -> dict[str, Any]:
-    return wiring().serving.answer(lambda served: replies.info(served.pack, served.service.count()))
+    return wiring().serving.answer(
+        lambda served: replies.info(served.pack, served.service.count(), served.service.gallery_contents())
+    )
 
 
 @app.schedule(Rate(operations.COMPACTION_MINUTES, unit=Rate.MINUTES))
@@ -68,6 +72,17 @@ def compact(_: CloudWatchEvent) -> str:
     return operations.compact(wiring())
 
 
+@app.schedule(Rate(1, unit=Rate.DAYS))
+def reconcile(event: CloudWatchEvent) -> str:
+    context: Any = event.context
+    return operations.reconcile_in_time(wiring(), context.get_remaining_time_in_millis)
+
+
 @app.lambda_function(name="re_embed")
 def re_embed(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return operations.re_embed_in_time(wiring(), event, context.get_remaining_time_in_millis)
+
+
+@app.lambda_function(name="migrate")
+def migrate(event: dict[str, Any], _: Any) -> str:
+    return operations.migrate_by_event(wiring(), event)

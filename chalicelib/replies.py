@@ -10,6 +10,7 @@ from chalice.app import Response
 from chalicelib import errors, images, uploads
 from chalicelib.errors import ServiceError
 from chalicelib.faces import SearchResult
+from chalicelib.gallery.gallery import Contents
 from chalicelib.service import SavedFace
 from chalicelib.vision import quality
 from chalicelib.vision.model_pack import ModelPack, Threshold
@@ -51,7 +52,8 @@ def found(token: str, threshold: str, result: SearchResult, thresholds: Sequence
     )
 
 
-def info(pack: ModelPack, faces: int) -> dict[str, Any]:
+def info(pack: ModelPack, faces: int, gallery: Contents) -> dict[str, Any]:
+    """`gallery` is what the container that answers has in memory; it follows the face set with every search."""
     return success(
         model={
             "name": pack.name,
@@ -64,6 +66,7 @@ def info(pack: ModelPack, faces: int) -> dict[str, Any]:
             "weaknesses": list(pack.weaknesses),
         },
         faces=faces,
+        gallery={"loaded": gallery.version is not None, "faces": gallery.faces, "version": gallery.version or 0},
         limits={
             "image_bytes": images.MAX_IMAGE_BYTES,
             "image_side_px": [images.MIN_SIDE_PX, images.MAX_SIDE_PX],

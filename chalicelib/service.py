@@ -14,7 +14,7 @@ from chalicelib import errors, images
 from chalicelib.crop_embedder import CropEmbedder
 from chalicelib.errors import ServiceError
 from chalicelib.faces import DetectedFace, Embedding, Image, KnownFace, Quality, SearchResult, TemporaryFace, new_token
-from chalicelib.gallery.gallery import Gallery
+from chalicelib.gallery.gallery import Contents, Gallery
 from chalicelib.stores.active_model import ModelChangedError, check_model
 from chalicelib.stores.crops import Crop, CropStore
 from chalicelib.stores.face_set import FaceSet
@@ -117,6 +117,10 @@ class FaceService:
         """Return how many faces are in the face set."""
         check_model(self._face_set.state().embedding_id, self._model.embedding_id)
         return self._face_set.count()
+
+    def gallery_contents(self) -> Contents:
+        """Return what this process's gallery holds at the moment."""
+        return self._gallery.contents()
 
     def _keep(self, image: Image, faces: Sequence[DetectedFace]) -> tuple[list[SavedFace], NDArray[np.float32]]:
         """Save crops, then tokens: a token that exists can always be added."""

@@ -18,7 +18,8 @@ SETTINGS = (
     Setting(
         "DATABASE_URL",
         "sqlite:///.local/face_set.sqlite",
-        "the face set: mysql://user:password@host:3306/database, or sqlite:///file (not on Lambda)",
+        "the face set: mysql://user:password@host:3306/database, or sqlite:///file (not on Lambda); with ?ca=file or "
+        "?ca=system the server is verified, with &auth=iam a token signed with AWS's credentials is the password",
     ),
     Setting("TOKENS_TABLE", "face-search-tokens", "DynamoDB table of the temporary faces"),
     Setting("CROPS_BUCKET", "face-search-crops", "S3 bucket of the crops"),

@@ -6,9 +6,11 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.measured import MeasuredDetector, MeasuredGallery
 from chalicelib.service import FaceService
 from chalicelib.serving import Serving
 from chalicelib.settings import Settings
@@ -54,12 +56,14 @@ class Wiring:
         self.database.close()
 
     def _build_service(self, pack: ModelPack) -> FaceService:
+        loaded = model(pack)
+        gallery = MemoryGallery(self.face_set, self.segments, pack.embedding_id, pack.embedder.dimension)
         return FaceService(
-            model(pack),
+            replace(loaded, detector=MeasuredDetector(loaded.detector)),
             TokenStore(aws.client("dynamodb"), self._settings.tokens_table, self._settings.token_ttl_seconds),
             self.crops,
             self.face_set,
-            MemoryGallery(self.face_set, self.segments, pack.embedding_id, pack.embedder.dimension),
+            MeasuredGallery(gallery),
         )
 
 

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from chalicelib.settings import Settings, SettingsError
 from chalicelib.vision.model_pack import ModelPackError
 from infra.crop_mirror import CropMirror
-from infra.running_stack import RunningStack, announced, only_one
+from infra.running_stack import RunningStack, announced, find, only_one
 
 ROOT = Path(__file__).parent.parent
 
@@ -64,6 +64,22 @@ def stack(state: Path, moto_port: int) -> Iterator[Settings]:
                 yield settings
         finally:
             mirror.stop()
+
+
+@contextmanager
+def stack_of(state: Path) -> Iterator[Settings]:
+    """Lead the environment to the stack that runs on the folder, or to one that runs for as long as the block."""
+    running = find(state)
+    if running is None:
+        print(f"No local stack runs on {state}: one is started for the time.", flush=True)
+        with stack(state, 0) as settings:
+            yield settings
+        return
+    lead_environment(state, running.endpoint)
+    settings = Settings.from_environment(os.environ)
+    if without_password(settings.database_url) != running.database:
+        sys.exit(f"The running stack's face set is {running.database}: run this with the same DATABASE_URL.")
+    yield settings
 
 
 def _create(settings: Settings, state: Path) -> CropMirror:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from chalicelib.faces import Embedding, SearchResult
+
+
+class Contents(NamedTuple):
+    """How many faces are at hand, and the version of the face set that they show; None before they are loaded."""
+
+    faces: int
+    version: int | None
 
 
 class Gallery(Protocol):
@@ -27,4 +34,8 @@ class Gallery(Protocol):
         ServiceError
             1003 when the face set cannot be read.
         """
+        ...
+
+    def contents(self) -> Contents:
+        """Return what is at hand in this process, as the last search left it; asks nobody."""
         ...

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from chalicelib.faces import Embedding, Match, SearchResult
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.codes import Candidates, CodeBook, encode
+from chalicelib.gallery.gallery import Contents
 from chalicelib.gallery.shared_lock import SharedLock
 from chalicelib.stores.active_model import ModelChangedError, State, check_model
 from chalicelib.stores.change_log import Operation
@@ -53,6 +54,11 @@ class MemoryGallery:
             found = self._decide(probe, candidates, threshold, limit, without)
             if found is not None:
                 return found
+
+    def contents(self) -> Contents:
+        """See `Gallery.contents`."""
+        with self._lock.shared():
+            return Contents(len(self._codes), self._version)
 
     def refresh(self) -> None:
         """Show every change that was committed before this call."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 import numpy as np
@@ -20,6 +21,13 @@ _TEMPORARY = "temporary/"  # infra/resources.yaml lets what is under it expire
 _PERMANENT = "faces/"
 
 
+# S3's own limits.
+CROPS_PER_PAGE = 1_000
+MAX_DELETIONS_PER_REQUEST = 1_000
+
+_log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True, slots=True)
 class Crop:
     """A face cut out of its image, as a JPEG file.
@@ -32,6 +40,13 @@ class Crop:
     jpeg: bytes
     landmarks: Landmarks | None
     detector_id: str | None = None
+
+
+class StoredCrop(NamedTuple):
+    """A crop's name, and when it was stored, in seconds since 1970."""
+
+    name: str
+    modified_at: float
 
 
 class CropStore:
@@ -90,6 +105,35 @@ class CropStore:
 
     def delete(self, permanent_name: str) -> None:
         self._delete(_PERMANENT + permanent_name)
+
+    def permanent(self, beginning: str) -> Iterator[list[StoredCrop]]:
+        """Yield the permanent crops whose names begin so, page by page, in the order of their names."""
+        after: dict[str, Any] = {}
+        while True:
+            with faults_translated():
+                reply = self._client.list_objects_v2(
+                    Bucket=self._bucket, Prefix=_PERMANENT + beginning, MaxKeys=CROPS_PER_PAGE, **after
+                )
+            yield [
+                StoredCrop(item["Key"].removeprefix(_PERMANENT), item["LastModified"].timestamp())
+                for item in reply.get("Contents", [])
+            ]
+            if not reply["IsTruncated"]:
+                return
+            after = {"ContinuationToken": reply["NextContinuationToken"]}
+
+    def delete_many(self, permanent_names: Sequence[str]) -> int:
+        """Delete at most MAX_DELETIONS_PER_REQUEST crops by one request; return how many could not be deleted."""
+        with faults_translated():
+            reply = self._client.delete_objects(
+                Bucket=self._bucket,
+                Delete={"Objects": [{"Key": _PERMANENT + name} for name in permanent_names], "Quiet": True},
+            )
+        failures = reply.get("Errors", [])
+        if failures:
+            codes = sorted({failure.get("Code", "unknown") for failure in failures})
+            _log.warning("%d crops could not be deleted: %s", len(failures), ", ".join(codes))
+        return len(failures)
 
     def delete_temporary(self, name: str) -> None:
         self._delete(_TEMPORARY + name)

@@ -10,18 +10,15 @@ from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from chalicelib.errors import ServiceError, internal_error, store_unavailable
-from chalicelib.settings import SettingsError
+from chalicelib.stores import database_url
 from chalicelib.stores.backoff import backoff_seconds
 from chalicelib.stores.pool import Pool
 
 MAX_CONFLICTS = 5
 FIRST_BACKOFF_SECONDS = 0.02
 LONGEST_BACKOFF_SECONDS = 0.5
-
-_URL_FORMS = "DATABASE_URL must be mysql://user:password@host:port/database or sqlite:///file"
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -234,44 +231,24 @@ def connect(url: str, sleep: Callable[[float], None] = time.sleep) -> Database:
     Parameters
     ----------
     url
-        ``mysql://user:password@host:port/database?ca=file``, each part percent-encoded where needed. With `ca`, a
-        file of PEM certificates, TLS is required and the server's certificate and host name are verified; without it
-        TLS is used when the server offers it, unverified. Or ``sqlite:///relative/file``, ``sqlite:////absolute/file``.
+        See `database_url.parse`.
     sleep
         Waits so many seconds between the repetitions of a transaction.
 
     Raises
     ------
     SettingsError
-        When it is neither. The message does not repeat the URL, which holds a password.
+        When it names none.
     """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port or 3306
-    except ValueError:
-        raise SettingsError(_URL_FORMS) from None
-    name = unquote(parts.path[1:])
+    named = database_url.parse(url)
     # A driver is imported only when its database is used: cold starts wait for every import.
-    if parts.scheme == "sqlite" and not parts.netloc and name:
+    if isinstance(named, Path):
         from chalicelib.stores.sqlite import SQLiteDatabase
 
-        return SQLiteDatabase(Path(name), sleep)
-    if parts.scheme != "mysql" or not host or not name:
-        raise SettingsError(_URL_FORMS)
-    ca = parse_qs(parts.query).get("ca", [None])[-1]
-    if ca is not None and not Path(ca).is_file():
-        raise SettingsError(f"DATABASE_URL names {ca} as the CA file, which is not a file")
+        return SQLiteDatabase(named, sleep)
     from chalicelib.stores.mysql import MySQLDatabase
 
-    return MySQLDatabase(
-        host=host,
-        port=port,
-        user=unquote(parts.username or ""),
-        password=unquote(parts.password or ""),
-        database=name,
-        ca=ca,
-        sleep=sleep,
-    )
+    return MySQLDatabase(named, sleep)
 
 
 def _as_service_error(error: DatabaseFault) -> ServiceError:

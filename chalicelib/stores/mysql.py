@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from functools import lru_cache
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import pymysql
 from pymysql.constants import CLIENT
 
 from chalicelib.errors import store_unavailable
 from chalicelib.stores.database import Connection, Database, Fault, Transaction
+from chalicelib.stores.database_url import SYSTEM_CA, MySQLLogin
+from chalicelib.stores.rds_token import RdsTokenSigner
 
 CONNECT_TIMEOUT_SECONDS = 5
 READ_TIMEOUT_SECONDS = 10
@@ -22,6 +25,11 @@ MIGRATION_LOCK_TIMEOUT_SECONDS = 8
 _SQL_MODE = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 # GET_LOCK's names are the whole server's, and may have 64 characters.
 _MIGRATION_LOCK = "CONCAT('face_search.migrate.', MD5(DATABASE()))"
+_ACCESS_DENIED = 1045
+_IAM_HINT = "may the role rds-db:connect as this user, and has the migrate function made the user?"
+
+# The plugins under which a client sends the password as it is.
+_READABLE = ("mysql_clear_password", "dialog")
 
 # https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html and client-error-reference.html,
 # https://mariadb.com/kb/en/mariadb-error-codes
@@ -64,52 +72,51 @@ T = TypeVar("T")
 
 
 class MySQLDatabase(Database):
-    """Connections are READ COMMITTED, strict and utf8mb4; an UPDATE counts the rows it matches."""
+    """Connections are READ COMMITTED, strict and utf8mb4; an UPDATE counts the rows it matches.
+
+    A connection can be opened when the login's server is verified, or does not ask for the password in clear text.
+    """
 
     dialect: ClassVar[str] = "mysql"
     begin: ClassVar[str] = "BEGIN"
     driver_errors: ClassVar[tuple[type[Exception], ...]] = (pymysql.MySQLError, OSError)
 
-    def __init__(
-        self,
-        *,
-        host: str,
-        port: int,
-        user: str,
-        password: str,
-        database: str,
-        ca: str | None,
-        sleep: Callable[[float], None],
-    ) -> None:
+    def __init__(self, login: MySQLLogin, sleep: Callable[[float], None]) -> None:
         super().__init__(sleep)
-        self._host = host
-        self._port = port
-        self._user = user
-        self._password = password
-        self._database = database
-        self._ca = ca
+        self.login = login
+        self._signer = RdsTokenSigner(login.host, login.port, login.user) if login.iam else None
 
     def open(self) -> Connection:
-        connection = pymysql.connect(
-            host=self._host,
-            port=self._port,
-            user=self._user,
-            password=self._password.encode(),  # PyMySQL would encode text as Latin-1
-            database=self._database,
-            charset="utf8mb4",
-            autocommit=True,
-            client_flag=CLIENT.FOUND_ROWS,
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            read_timeout=READ_TIMEOUT_SECONDS,
-            write_timeout=WRITE_TIMEOUT_SECONDS,
-            sql_mode=_SQL_MODE,
-            init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-            ssl_ca=self._ca,
-            ssl_verify_cert=True if self._ca else None,
-            ssl_verify_identity=True if self._ca else None,
-        )
+        connection = self._connect()
         connection.cursor().execute("SET innodb_lock_wait_timeout = %s", (LOCK_TIMEOUT_SECONDS,))
         return connection
+
+    def _connect(self) -> pymysql.Connection[Any]:
+        login = self.login
+        password = login.password if self._signer is None else self._signer.sign()
+        try:
+            return pymysql.connect(
+                host=login.host,
+                port=login.port,
+                user=login.user,
+                password=password.encode(),  # PyMySQL would encode text as Latin-1
+                database=login.database,
+                charset="utf8mb4",
+                autocommit=True,
+                client_flag=CLIENT.FOUND_ROWS,
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                read_timeout=READ_TIMEOUT_SECONDS,
+                write_timeout=WRITE_TIMEOUT_SECONDS,
+                sql_mode=_SQL_MODE,
+                init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+                # An SSLContext makes TLS a condition. None: TLS is used when the server offers it.
+                ssl=None if login.ca is None else _verifying(login.ca),
+                auth_plugin_map={} if login.ca else dict.fromkeys(_READABLE, _Refusal),
+            )
+        except pymysql.OperationalError as error:
+            if login.iam and _number(error) == _ACCESS_DENIED:
+                raise pymysql.OperationalError(_ACCESS_DENIED, f"{error.args[-1]}; {_IAM_HINT}") from None
+            raise
 
     def fault(self, error: Exception) -> Fault:
         if isinstance(error, OSError):
@@ -133,6 +140,23 @@ class MySQLDatabase(Database):
             return result
 
         return self.write(locked)
+
+
+class _Refusal:
+    """Answers a server that asks for the password itself, and is not known to be the one that may have it."""
+
+    def __init__(self, _: object) -> None: ...
+
+    def authenticate(self, _: object) -> NoReturn:
+        raise pymysql.OperationalError("the server asks for the password in clear text: DATABASE_URL must have ca=")
+
+
+@lru_cache
+def _verifying(ca: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=None if ca == SYSTEM_CA else ca)
+    # Python 3.13 began to refuse what RFC 5280 does not allow; RDS's older CA certificates are such.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
 
 
 @lru_cache(maxsize=256)

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import pytest
+
 import app
+from chalicelib import wiring
+from chalicelib.stores.database import connect
+from chalicelib.stores.schema import migrate
+from infra import resources
+from tests.conftest import RESOURCES_FILE
 from tests.e2e.api import Api, Query, Reply
+from tests.e2e.local_stack import ROOT
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
 
 STAGE = "api"
 
@@ -68,10 +83,35 @@ def event(method: str, path: str, query: Query, headers: dict[str, str], body: b
     }
 
 
-def context() -> Any:
+def context(remaining_milliseconds: int = 29_000) -> Any:
     return SimpleNamespace(
         aws_request_id=str(uuid4()),
         function_name="face-search-api",
         memory_limit_in_mb="1024",
-        get_remaining_time_in_millis=lambda: 29_000,
+        get_remaining_time_in_millis=lambda: remaining_milliseconds,
     )
+
+
+@contextmanager
+def handler(table: str, bucket: str, database_url: str) -> Iterator[LambdaApi]:
+    """Lead the environment to the stores and build the service anew, as a new container does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)  # the model pack's folder is relative to it
+        patch.setenv("TOKENS_TABLE", table)
+        patch.setenv("CROPS_BUCKET", bucket)
+        patch.setenv("DATABASE_URL", database_url)
+        wiring.reset()
+        yield LambdaApi()
+        wiring.reset()
+
+
+@contextmanager
+def lasting_handler(dynamodb: DynamoDBClient, s3: S3Client, database_url: str) -> Iterator[LambdaApi]:
+    """The handler, with stores of its own for as long as several tests last."""
+    name = f"face-search-{secrets.token_hex(8)}"
+    resources.create(RESOURCES_FILE, dynamodb, s3, table_name=name, bucket_name=name)
+    database = connect(database_url)
+    migrate(database)
+    database.close()
+    with handler(name, name, database_url) as api:
+        yield api

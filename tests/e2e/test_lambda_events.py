@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 import app
 from chalicelib import wiring
-from chalicelib.stores.database import Database, connect
-from chalicelib.stores.schema import migrate
-from infra import resources
-from tests.conftest import RESOURCES_FILE
+from chalicelib.stores.database import Database
 from tests.e2e import pictures
 from tests.e2e.api import Api, tokens
-from tests.e2e.lambda_api import LambdaApi
-from tests.e2e.local_stack import ROOT
+from tests.e2e.lambda_api import LambdaApi, context, handler, lasting_handler
 from tests.e2e.mysql_database import mysql_database
 from tests.e2e.refusals import INTERNAL, UNREACHABLE, Refusals, assert_refused
 from tests.e2e.shape import shape
@@ -36,35 +29,10 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 CROP_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.jpg")
 
 
-@contextmanager
-def handler(table: str, bucket: str, database_url: str) -> Iterator[LambdaApi]:
-    """Lead the environment to the stores and build the service anew, as a new container does."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)  # the model pack's folder is relative to it
-        patch.setenv("TOKENS_TABLE", table)
-        patch.setenv("CROPS_BUCKET", bucket)
-        patch.setenv("DATABASE_URL", database_url)
-        wiring.reset()
-        yield LambdaApi()
-        wiring.reset()
-
-
 @pytest.fixture
 def api(tokens_table: str, crops_bucket: str, database: Database, database_url: str) -> Iterator[LambdaApi]:
     """The handler, with stores that are empty."""
     with handler(tokens_table, crops_bucket, database_url) as api:
-        yield api
-
-
-@contextmanager
-def lasting_handler(dynamodb: DynamoDBClient, s3: S3Client, database_url: str) -> Iterator[LambdaApi]:
-    """The handler, with stores of its own for as long as several tests last."""
-    name = f"face-search-{secrets.token_hex(8)}"
-    resources.create(RESOURCES_FILE, dynamodb, s3, table_name=name, bucket_name=name)
-    database = connect(database_url)
-    migrate(database)
-    database.close()
-    with handler(name, name, database_url) as api:
         yield api
 
 
@@ -247,6 +215,7 @@ class TestReplies:
                 "weaknesses": ["str"],
             },
             "faces": "int",
+            "gallery": {"loaded": "bool", "faces": "int", "version": "int"},
             "limits": {
                 "image_bytes": "int",
                 "image_side_px": ["int"],
@@ -263,6 +232,21 @@ class TestReplies:
             "name_characters": 255,
             "results": 10_000,
         }
+
+    def test_info_tells_what_the_container_has_in_memory(self, api: Api) -> None:
+        """It loads nothing by itself; a search does, and follows the face set."""
+        added = api.added(pictures.drawing(), "Ada")
+        assert api.get("/info").body["gallery"] == {"loaded": False, "faces": 0, "version": 0}
+
+        api.search(added)
+        assert api.get("/info").body["gallery"] == {"loaded": True, "faces": 1, "version": 1}
+
+        api.remove(added)
+        body = api.get("/info").body
+        assert (body["faces"], body["gallery"]) == (0, {"loaded": True, "faces": 1, "version": 1})
+
+        api.search_picture(pictures.drawing())
+        assert api.get("/info").body["gallery"] == {"loaded": True, "faces": 0, "version": 2}
 
     @pytest.mark.parametrize("path", ["/health", "/info"])
     def test_replies_are_json(self, api: Api, path: str) -> None:
@@ -285,11 +269,31 @@ class TestContainers:
     def test_the_function_that_re_embeds_answers_with_its_report(self, api: Api) -> None:
         """To the pack that is in use already: there is nothing to do."""
         api.added(pictures.drawing(), "Ada")
-        lambda_context = SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000)
 
-        report = app.re_embed({"pack": "current"}, lambda_context)
+        report = app.re_embed({"pack": "current"}, context(remaining_milliseconds=900_000))
 
         assert report == {"done": 0, "left": 0, "not_found_again": [], "lost": [], "switched": True}
+
+    def test_the_function_that_reconciles_leaves_the_face_set_as_it_is(self, api: Api) -> None:
+        added = api.added(pictures.drawing(), "Ada")
+        event = {
+            "version": "0",
+            "account": "123456789012",
+            "region": "eu-central-1",
+            "detail": {},
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "time": "2030-01-01T00:00:00Z",
+            "id": "00000000-0000-0000-0000-000000000000",
+            "resources": [],
+        }
+
+        done = app.reconcile(event, context(remaining_milliseconds=900_000))
+        no_time = app.reconcile(event, context(remaining_milliseconds=0))
+
+        assert done == "1 crops: 0 of 0 without a face deleted, 0 too young to tell; faces without a crop: 0"
+        assert no_time == "0 crops: 0 of 0 without a face deleted, 0 too young to tell; faces without a crop: unknown"
+        assert api.remove(added)
 
     def test_a_new_container_knows_the_faces_of_the_one_before(self, api: Api) -> None:
         added, temporary = api.added(pictures.drawing(), "Ada"), api.token(pictures.drawing())

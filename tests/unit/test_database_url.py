@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib.settings import SettingsError
 from chalicelib.stores.database import connect
+from chalicelib.stores.database_url import MySQLLogin, parse
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,13 @@ from chalicelib.stores.database import connect
         "mysql://user:s3cret@host:99999/faces",
         "mysql://user:s3cret@host/faces?ca=no-such-file.pem",
         "mysql://user:s3cret@[host/faces",
+        "mysql://user:s3cret@host/faces?ca=",
+        "mysql://user:s3cret@host/faces?CA=system",
+        "mysql://user:s3cret@host/faces?ca=system&ca=system",
+        "mysql://user:s3cret@host/faces?ca=system&auth=password",
+        "mysql://user:s3cret@host/faces?ca=system&auth=iam",
+        "mysql://user@host/faces?auth=iam",
+        "mysql://host/faces?ca=system&auth=iam",
         "sqlite://face_set.sqlite",
         "sqlite:///",
     ],
@@ -28,6 +36,14 @@ def test_a_url_that_names_no_database_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="DATABASE_URL") as raised:
         connect(url)
     assert "s3cret" not in str(raised.value)
+
+
+def test_a_login_does_not_show_its_password() -> None:
+    login = parse("mysql://user:s3cret@host/faces?ca=system")
+
+    assert isinstance(login, MySQLLogin)
+    assert (login.password, login.ca, login.iam) == ("s3cret", "system", False)
+    assert "s3cret" not in repr(login)
 
 
 def test_connecting_is_left_to_the_first_statement() -> None:

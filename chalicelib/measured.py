@@ -1,0 +1,40 @@
+"""A detector and a gallery that measure themselves, so that nothing that uses them need know of it."""
+
+from __future__ import annotations
+
+import time
+
+from chalicelib.faces import DetectedFace, Embedding, Image, SearchResult
+from chalicelib.gallery.gallery import Contents, Gallery
+from chalicelib.measures import Metric, measure
+from chalicelib.vision.detector import Detector
+
+
+class MeasuredDetector:
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+
+    def detect(self, image: Image) -> list[DetectedFace]:
+        """See `Detector.detect`."""
+        started = time.perf_counter()
+        faces = self._detector.detect(image)
+        measure(Metric.DETECT, (time.perf_counter() - started) * 1000)
+        measure(Metric.FACES_FOUND, len(faces))
+        return faces
+
+
+class MeasuredGallery:
+    def __init__(self, gallery: Gallery) -> None:
+        self._gallery = gallery
+
+    def search(self, embedding: Embedding, threshold: float, limit: int, *, without: str | None = None) -> SearchResult:
+        """See `Gallery.search`."""
+        started = time.perf_counter()
+        result = self._gallery.search(embedding, threshold, limit, without=without)
+        measure(Metric.SEARCH, (time.perf_counter() - started) * 1000)
+        measure(Metric.GALLERY_SIZE, self._gallery.contents().faces)
+        return result
+
+    def contents(self) -> Contents:
+        """See `Gallery.contents`."""
+        return self._gallery.contents()

@@ -1,0 +1,77 @@
+"""What a DATABASE_URL says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from chalicelib.settings import SettingsError
+
+SYSTEM_CA = "system"
+
+_URL_FORMS = "DATABASE_URL must be mysql://user:password@host:port/database or sqlite:///file"
+
+
+@dataclass(frozen=True, slots=True)
+class MySQLLogin:
+    """A user of a database on a server.
+
+    `ca` is a file of PEM certificates, or `system`; None: the server is not verified. With `iam` the password is a
+    token that AWS's credentials sign.
+    """
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    database: str | None
+    ca: str | None
+    iam: bool = False
+
+
+def parse(url: str) -> MySQLLogin | Path:
+    """Return what `url` names: a login of a MySQL server, or SQLite's file.
+
+    Parameters
+    ----------
+    url
+        ``mysql://user:password@host:port/database?ca=file&auth=iam``, each part percent-encoded where needed.
+        With `ca`, a file of PEM certificates, TLS is required and the server's certificate and host name are verified;
+        ``ca=system`` takes the system's certificates for that, as RDS Proxy needs. Without it TLS is used when the
+        server offers it, unverified. ``auth=iam`` needs `ca`, and no password: each connection is authenticated by a
+        token signed with AWS's credentials.
+        Or ``sqlite:///relative/file``, ``sqlite:////absolute/file``.
+
+    Raises
+    ------
+    SettingsError
+        When it is neither. The message does not repeat the URL, which holds a password.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or 3306
+    except ValueError:
+        raise SettingsError(_URL_FORMS) from None
+    name = unquote(parts.path[1:])
+    if parts.scheme == "sqlite" and not parts.netloc and name:
+        return Path(name)
+    if parts.scheme != "mysql" or not host or not name:
+        raise SettingsError(_URL_FORMS)
+    ca, iam = _options(parts.query)
+    password = unquote(parts.password or "")
+    if iam and (ca is None or password or not parts.username):
+        raise SettingsError("DATABASE_URL with auth=iam must have a user, ca= and no password")
+    return MySQLLogin(host, port, unquote(parts.username or ""), password, name, ca, iam)
+
+
+def _options(query: str) -> tuple[str | None, bool]:
+    """Return `ca` and whether `auth` is iam. Nothing unknown is passed over: a misspelt `ca` would verify nobody."""
+    given = parse_qsl(query, keep_blank_values=True)
+    options = dict(given)
+    if len(options) < len(given) or not options.keys() <= {"ca", "auth"} or options.get("auth", "iam") != "iam":
+        raise SettingsError("DATABASE_URL may have the options ca=file, ca=system and auth=iam, each once")
+    ca = options.get("ca")
+    if ca is not None and ca != SYSTEM_CA and not Path(ca).is_file():
+        raise SettingsError(f"DATABASE_URL names {ca} as the CA file, which is not a file")
+    return ca, "auth" in options

@@ -1,0 +1,38 @@
+"""`make reconcile`: deletes the crops of the local stack that no row of its face set names.
+
+Works beside a running stack. When a stack starts, its crops are stored anew: they are young then, and stay for an hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from chalicelib import operations
+from chalicelib.errors import ServiceError
+from chalicelib.settings import SettingsError
+from chalicelib.wiring import Wiring
+from infra import local
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m infra.reconcile", description=__doc__)
+    parser.add_argument("--state", type=Path, default=Path(".local"), help="folder of what the stack keeps")
+    parser.add_argument("--however-many", action="store_true", help="delete crops although they are suspiciously many")
+    arguments = parser.parse_args()
+    os.chdir(local.ROOT)
+    try:
+        with local.stack_of(arguments.state) as settings:
+            parts = Wiring(settings)
+            print(operations.reconcile(parts, however_many=arguments.however_many))
+            parts.close()
+    except ServiceError:
+        sys.exit("A store failed, as the line above tells.")
+    except SettingsError as error:
+        sys.exit(f"{error}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""`make reconcile` beside a running stack, and what it does not touch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+
+from chalicelib.stores.database import Database
+from tests.e2e import pictures
+from tests.e2e.http_api import HttpApi
+from tests.e2e.local_stack import ROOT, environment, local_stack
+
+
+def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_crops_of_the_running_stack_are_looked_through(tmp_path: Path) -> None:
+    with local_stack(tmp_path / "state") as stack:
+        api = HttpApi(stack.port)
+        api.added(pictures.drawing(), "Ada")
+        endpoint = json.loads((stack.state / "stack.json").read_text())["endpoint"]
+        s3 = boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+        s3.put_object(Bucket="face-search-crops", Key="faces/0-nobodys.jpg", Body=b"jpeg")
+
+        done = run("infra.reconcile", "--state", str(stack.state))
+
+    assert done.stdout == "2 crops: 0 of 0 without a face deleted, 1 too young to tell; faces without a crop: 0\n"
+
+
+def test_however_many_they_are(aws_endpoint: str, crops_bucket: str, database: Database, database_url: str) -> None:
+    settings = {
+        "DATABASE_URL": database_url,
+        "CROPS_BUCKET": crops_bucket,
+        "AWS_ENDPOINT_URL": aws_endpoint,
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+
+    done = run("chalicelib.operations", "reconcile", "--however-many", **settings)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("0 crops: 0 of 0 without a face deleted")
+    assert run("chalicelib.operations", "compact", "--however-many", **settings).returncode == 2

@@ -1,0 +1,254 @@
+"""Reconciling deletes crops that nobody will ever name, and nothing else."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from chalicelib import reconciliation
+from chalicelib.errors import ServiceError
+from chalicelib.reconciliation import SAFE_AGE_SECONDS, Reconciliation, Report
+from chalicelib.stores import crops as crops_module
+from chalicelib.stores import named_crops
+from chalicelib.stores.crops import Crop, CropStore
+from chalicelib.stores.database import Database
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.named_crops import NamedCrops
+from tests.examples import known_face
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@pytest.fixture
+def crops(s3: S3Client, crops_bucket: str) -> CropStore:
+    return CropStore(s3, crops_bucket)
+
+
+@pytest.fixture
+def face_set(database: Database) -> FaceSet:
+    return FaceSet(database)
+
+
+def stored(crops: CropStore) -> str:
+    """Store a crop for good; return its name."""
+    temporary = Crop(f"{uuid4()}.jpg", b"jpeg", None)
+    crops.save_temporary([temporary])
+    name = crops.keep(temporary.name)
+    assert name is not None
+    return name
+
+
+def added(crops: CropStore, face_set: FaceSet, count: int) -> dict[str, str]:
+    """Add faces; return their crops' names by their tokens."""
+    faces = [replace(known_face(), crop=stored(crops)) for _ in range(count)]
+    face_set.add_many(faces)
+    return {face.token: face.crop for face in faces}
+
+
+def names(crops: CropStore) -> set[str]:
+    return {crop.name for page in crops.permanent("") for crop in page}
+
+
+def later() -> float:
+    """When all that is there now is old."""
+    return time.time() + SAFE_AGE_SECONDS + 2
+
+
+def reconcile(
+    database: Database,
+    crops: CropStore,
+    *,
+    clock: Callable[[], float] = later,
+    may_go_on: Callable[[], bool] = lambda: True,
+    however_many: bool = False,
+) -> Report:
+    return Reconciliation(
+        NamedCrops(database), crops, clock=clock, may_go_on=may_go_on, however_many=however_many
+    ).run()
+
+
+@pytest.fixture
+def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crops_module, "CROPS_PER_PAGE", 2)
+    monkeypatch.setattr(named_crops, "IDS_PER_RANGE", 7)
+    monkeypatch.setattr(named_crops, "MAX_IDS_PER_STATEMENT", 2)
+    monkeypatch.setattr(reconciliation, "MAX_DELETIONS_PER_REQUEST", 3)
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_orphans_go_and_all_others_stay(database: Database, crops: CropStore, face_set: FaceSet) -> None:
+    kept = set(added(crops, face_set, 60).values())
+    orphans = {stored(crops) for _ in range(40)}
+
+    report = reconcile(database, crops)
+
+    assert names(crops) == kept
+    assert report == Report(crops=100, orphans=len(orphans), deleted=len(orphans), missing=0)
+    assert reconcile(database, crops) == Report(crops=60, missing=0)
+
+
+def test_a_young_crop_is_left(database: Database, crops: CropStore) -> None:
+    """An addition may be on its way from the crop to the row."""
+    name = stored(crops)
+
+    assert reconcile(database, crops, clock=time.time) == Report(crops=1, young=1, missing=0)
+    assert reconcile(database, crops, clock=lambda: time.time() + SAFE_AGE_SECONDS - 60).young == 1
+    assert names(crops) == {name}
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_rows_without_a_crop_are_counted_and_stay(database: Database, crops: CropStore, face_set: FaceSet) -> None:
+    faces = added(crops, face_set, 9)
+    for crop in list(faces.values())[:5]:
+        crops.delete(crop)
+
+    assert reconcile(database, crops) == Report(crops=4, missing=5)
+    assert face_set.count() == 9
+
+
+def test_who_is_removed_meanwhile_is_not_missed(
+    database: Database, crops: CropStore, face_set: FaceSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [(token, crop)] = added(crops, face_set, 1).items()
+    listing = crops.permanent
+
+    def remove_first(beginning: str) -> object:
+        if face_set.remove(token):
+            crops.delete(crop)
+        return listing(beginning)
+
+    monkeypatch.setattr(crops, "permanent", remove_first)
+
+    assert reconcile(database, crops).missing == 0
+
+
+def test_temporary_crops_are_left_to_their_expiry(database: Database, crops: CropStore) -> None:
+    temporary = Crop(f"{uuid4()}.jpg", b"jpeg", None)
+    crops.save_temporary([temporary])
+
+    assert reconcile(database, crops).crops == 0
+    assert crops.read_temporary(temporary.name) is not None
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_another_face_sets_bucket_is_not_emptied(
+    database: Database, crops: CropStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(reconciliation, "CREDIBLE_NUMBER", 3)
+    before = {stored(crops) for _ in range(4)}
+
+    report = reconcile(database, crops)
+
+    assert (report.credible, report.deleted, names(crops)) == (False, 0, before)
+    assert "is this the face set's bucket?" in caplog.text
+    assert reconcile(database, crops, however_many=True).deleted == 4
+
+
+@pytest.mark.parametrize("allowed", range(12))
+@pytest.mark.usefixtures("small_portions")
+def test_stopped_anywhere_it_loses_nothing(
+    database: Database, crops: CropStore, face_set: FaceSet, allowed: int
+) -> None:
+    kept = set(added(crops, face_set, 8).values())
+    for _ in range(8):
+        stored(crops)
+    left = iter(range(allowed))
+    lock = threading.Lock()
+
+    def may_go_on() -> bool:
+        with lock:
+            return next(left, None) is not None
+
+    report = reconcile(database, crops, may_go_on=may_go_on)
+
+    assert not report.complete
+    assert kept <= names(crops)
+    assert reconcile(database, crops).complete
+    assert names(crops) == kept
+
+
+def test_more_orphans_than_one_run_deletes_are_left_to_the_next(
+    database: Database, crops: CropStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciliation, "MAX_DELETIONS", 16)  # one for each digit
+    for _ in range(40):
+        stored(crops)
+
+    runs = 0
+    while names(crops):
+        assert 0 < reconcile(database, crops).deleted <= 16
+        runs += 1
+    assert runs > 2
+
+
+def test_a_crop_that_s3_does_not_delete_is_counted(
+    database: Database,
+    crops: CropStore,
+    s3: S3Client,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The reply is made up: moto refuses nothing of a request's many keys."""
+    name = stored(crops)
+    error = {"Key": f"faces/{name}", "Code": "AccessDenied", "Message": "Access Denied"}
+    monkeypatch.setattr(s3, "delete_objects", lambda **_: {"Errors": [error]})
+
+    report = reconcile(database, crops)
+
+    assert (report.orphans, report.deleted, report.failed) == (1, 0, 1)
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("chalicelib")] == [
+        "1 crops could not be deleted: AccessDenied"
+    ]
+
+
+def test_without_a_bucket_it_fails(database: Database, s3: S3Client) -> None:
+    with pytest.raises(ServiceError):
+        reconcile(database, CropStore(s3, "no-such-bucket"))
+
+
+def test_additions_and_removals_go_on_meanwhile(
+    database: Database, crops: CropStore, face_set: FaceSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an age of two seconds, and additions that pause for half a second between their crop and their row."""
+    monkeypatch.setattr(reconciliation, "SAFE_AGE_SECONDS", 2)
+    monkeypatch.setattr(reconciliation, "CREDIBLE_NUMBER", 1_000_000)
+    end = time.monotonic() + 6
+    kept: set[str] = set()
+
+    def work(number: int) -> None:
+        rounds = 0
+        while time.monotonic() < end:
+            rounds += 1
+            face = replace(known_face(), crop=stored(crops))
+            time.sleep(0.5 if number % 2 else 0.01)
+            face_set.add(face)
+            if rounds % 3 == 0:
+                kept.add(face.crop)
+                continue
+            face_set.remove(face.token)
+            if rounds % 3 == 1:  # else it has failed before its last step
+                crops.delete(face.crop)
+
+    with ThreadPoolExecutor() as executor:
+        workers = [executor.submit(work, number) for number in range(6)]
+        deleted = 0
+        while time.monotonic() < end:
+            report = reconcile(database, crops, clock=time.time)
+            deleted += report.deleted
+            assert report.missing == 0
+        for worker in workers:
+            worker.result()
+
+    assert deleted > 0
+    assert kept <= names(crops)
+    time.sleep(3.1)
+    reconcile(database, crops, clock=time.time)
+    assert names(crops) == kept
