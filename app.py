@@ -55,7 +55,7 @@ def remove_face(arguments: uploads.Arguments) -> dict[str, Any]:
     return replies.success(face_token=token)
 
 
-@endpoint(app, "/health", "GET")
+@endpoint(app, "/health", "GET", key=False)
 def health(_: uploads.Arguments) -> dict[str, Any]:
     return {"status": "ok"}
 

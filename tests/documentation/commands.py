@@ -1,0 +1,55 @@
+"""The commands that the documentation shows, in the order in which a reader meets them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# Decisions tell of the past.
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+_FENCE = re.compile(r"^(```+)")
+_INDENTED = re.compile(r"^ {4}(?=\S)")
+_COMMAND = re.compile(
+    r"^(?:\$ )?(?P<text>(?:[A-Z_]+=\S+ )*(?:make|curl|git|python3?|pip|aws|face-search|\.venv/bin/\S+)\b.*)"
+)
+_COMMENT = re.compile(r"\s{2,}#.*$")
+_MAKE_TARGET = re.compile(r"`make ((?:[A-Z_]+=\S+ )*)(?P<target>[a-z-]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    document: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.document}:{self.line}: {self.text}"
+
+
+def commands(document: Path) -> list[Command]:
+    """Return the commands of a document's code blocks, without prompts and comments; a trailing backslash joins lines."""
+    found: list[Command] = []
+    fenced, joined = False, ""
+    for number, line in enumerate(document.read_text("utf-8").splitlines(), 1):
+        if _FENCE.match(line):
+            fenced = not fenced
+            continue
+        if not fenced and not _INDENTED.match(line):
+            joined = ""
+            continue
+        text = joined + line.strip()
+        if text.endswith("\\"):
+            joined = text[:-1].rstrip() + " "
+            continue
+        joined = ""
+        if command := _COMMAND.match(_COMMENT.sub("", text)):
+            found.append(Command(document.relative_to(ROOT).as_posix(), number, command["text"].strip()))
+    return found
+
+
+def targets_in_prose(document: Path) -> set[str]:
+    """Return the Makefile's targets that a document names between backticks."""
+    return {match["target"] for match in _MAKE_TARGET.finditer(document.read_text("utf-8"))}
