@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate
 
-from chalicelib import operations, replies, uploads
+from chalicelib import cold_start, operations, replies, uploads
 from chalicelib.endpoints import endpoint, keep_error_shape
 from chalicelib.wiring import wiring
 
@@ -81,3 +82,6 @@ def re_embed(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @app.lambda_function(name="migrate")
 def migrate(_: dict[str, Any], __: Any) -> str:
     return operations.migrate(wiring())
+
+
+cold_start.prepare(os.environ)

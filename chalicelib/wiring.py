@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from chalicelib.gallery.memory_gallery import MemoryGallery
@@ -54,10 +55,14 @@ class Wiring:
         self.database.close()
 
     def _build_service(self, pack: ModelPack) -> FaceService:
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            loading = beside.submit(model, pack)
+            client = aws.client("dynamodb")
+            crops = self.crops
         return FaceService(
-            model(pack),
-            TokenStore(aws.client("dynamodb"), self._settings.tokens_table, self._settings.token_ttl_seconds),
-            self.crops,
+            loading.result(),
+            TokenStore(client, self._settings.tokens_table, self._settings.token_ttl_seconds),
+            crops,
             self.face_set,
             MemoryGallery(self.face_set, self.segments, pack.embedding_id, pack.embedder.dimension),
         )

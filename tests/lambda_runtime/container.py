@@ -7,22 +7,24 @@ import resource
 import subprocess
 import time
 from collections.abc import Mapping
-from concurrent.futures import Future, TimeoutError
+from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from tests.lambda_runtime.deployment import Deployment
 from tests.lambda_runtime.runtime_api import RuntimeApi
 
-# Of Lambda's own; more than any test takes on a busy machine.
+T = TypeVar("T")
+
+# More than a busy machine takes.
 MAX_INIT_SECONDS = 60
 MAX_SECONDS = 60
 
-# Seen where Lambda has them, and read-only, as all is but /tmp. Written for `unshare`, whose shell is root in a namespace
-# of its own: it leads this machine's folders to other places for its own process only.
+# Shows the folders where Lambda has them; all but /tmp is read-only. For the shell of `unshare`, which is root in
+# namespaces of its own: nothing changes for other processes.
 MOUNTS = """
 set -e
 opt=$1 task=$2 runtime=$3
@@ -44,13 +46,15 @@ cd /var/task
 exec "$@"
 """
 
+UNSHARE = ("unshare", "--user", "--map-root-user", "--mount")
+
 
 @cache
 def namespaces_work() -> bool:
     """Tell whether this user may have a mount namespace; containers and some distributions forbid it."""
-    script = ["unshare", "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]
+    command = [*UNSHARE, "mount", "-t", "tmpfs", "tmpfs", "/var"]
     try:
-        return subprocess.run(script, capture_output=True, check=False).returncode == 0
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         return False
 
@@ -83,12 +87,12 @@ class Container:
     ) -> None:
         self._api = RuntimeApi()
         self._api.start()
-        self._log = TemporaryFile()
+        self._log = TemporaryFile()  # noqa: SIM115  # closed by `close`
         self._memory_mb = memory_mb
         prefix: list[str] = []
         opt, task, runtime = str(deployed.opt), str(deployed.task), str(deployed.runtime)
         if namespaces_work():
-            prefix = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", MOUNTS, "sh", opt, task, runtime]
+            prefix = [*UNSHARE, "sh", "-c", MOUNTS, "sh", opt, task, runtime]
             opt, task, runtime = "/opt", "/var/task", "/var/runtime"
         given = {
             "AWS_ACCESS_KEY_ID": "test",
@@ -184,7 +188,7 @@ class Container:
         self._log.seek(0)
         return self._log.read().decode()
 
-    def _result(self, future: Future[Any], seconds: float) -> Any:
+    def _result(self, future: Future[T], seconds: float) -> T:
         deadline = time.monotonic() + seconds
         while True:
             try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import queue
+import sys
 import threading
 import time
 from concurrent.futures import Future
@@ -29,16 +30,15 @@ class FunctionError(Exception):
 class RuntimeApi:
     """Serves one runtime from `start` to `close`, on `address`.
 
-    `initialised` is done, with the time of `time.perf_counter`, when the runtime first asks for an invocation, and fails
-    with a FunctionError when it says that it cannot be initialised.
+    `initialised` is done, with the time of `time.perf_counter`, when the runtime first asks for an invocation; it fails
+    with a FunctionError when the runtime says that it cannot be initialised.
     """
 
     def __init__(self) -> None:
         self.initialised: Future[float] = Future()
         self._waiting: queue.Queue[tuple[str, int, bytes] | None] = queue.Queue()
         self._answers: dict[str, Future[Any]] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
     @property
@@ -79,12 +79,21 @@ class RuntimeApi:
             future.set_result(json.loads(body))
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a runtime that was killed while it waited."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def _handler(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
-        def do_GET(self) -> None:  # noqa: N802  # http.server's name
+        def do_GET(self) -> None:
             assert self.path == f"{VERSION}/invocation/next"
             invocation = api.next()
             if invocation is None:
@@ -101,7 +110,7 @@ def _handler(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(event)
 
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             body = self._body()
             self.send_response(202)
             self.send_header("Content-Length", "0")
