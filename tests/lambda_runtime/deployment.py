@@ -75,7 +75,7 @@ def deployed() -> Iterator[Deployment]:
     goal = Target(wheels[platform.machine()], version, AMAZON_LINUX_2023)
     kept = _kept(goal)
     with TemporaryDirectory(prefix="face-search-function-") as work:
-        _unpack(function.build(Path(work)), Path(work) / "task")
+        _unpack(function.build(Path(work), version), Path(work) / "task")
         yield Deployment(command or sys.executable, version, kept / "opt", Path(work) / "task", kept / "runtime")
 
 
