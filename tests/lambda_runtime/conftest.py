@@ -10,7 +10,7 @@ import pytest
 from infra.layers.errors import IndexUnreachableError
 from tests.conftest import absent
 from tests.lambda_runtime import stores
-from tests.lambda_runtime.deployment import Deployment, deployed, supported
+from tests.lambda_runtime.deployment import Deployment, deployed, own_target, supported
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,7 +22,7 @@ def deployment() -> Iterator[Deployment]:
     if not supported():
         pytest.skip("no layer for Lambda runs on this machine")
     try:
-        with deployed() as deployment:
+        with deployed(*own_target()) as deployment:
             yield deployment
     except IndexUnreachableError as error:
         absent(str(error))

@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,7 @@ class Deployment:
     `python` is the command of the Python for whose minor version, `version`, they are made.
     """
 
-    python: str
+    python: Sequence[str]
     version: str
     opt: Path
     task: Path
@@ -60,8 +60,16 @@ def supported() -> bool:
     return platform.system() == "Linux" and platform.machine() in {wheel for wheel, _ in ARCHITECTURES.values()}
 
 
+def own_target() -> tuple[Target, Sequence[str]]:
+    """Return this machine on a system like Amazon Linux 2023, and its Python: 3.13 where there is one."""
+    architectures = {wheel: architecture for architecture, (wheel, _) in ARCHITECTURES.items()}
+    command = byte_code.interpreter(PREFERRED)
+    version = PREFERRED if command else "{}.{}".format(*sys.version_info[:2])
+    return Target(architectures[platform.machine()], version, AMAZON_LINUX_2023), [command or sys.executable]
+
+
 @contextmanager
-def deployed() -> Iterator[Deployment]:
+def deployed(goal: Target, python: Sequence[str]) -> Iterator[Deployment]:
     """Package the function as it is now; layers are kept in build/ until what they are made of changes.
 
     Raises
@@ -69,24 +77,20 @@ def deployed() -> Iterator[Deployment]:
     IndexUnreachableError
         When the layers must be built and the package index does not answer.
     """
-    command = byte_code.interpreter(PREFERRED)
-    version = PREFERRED if command else "{}.{}".format(*sys.version_info[:2])
-    wheels = {wheel: architecture for architecture, (wheel, _) in ARCHITECTURES.items()}
-    goal = Target(wheels[platform.machine()], version, AMAZON_LINUX_2023)
     kept = _kept(goal)
     with TemporaryDirectory(prefix="face-search-function-") as work:
-        _unpack(function.build(Path(work), version), Path(work) / "task")
-        yield Deployment(command or sys.executable, version, kept / "opt", Path(work) / "task", kept / "runtime")
+        _unpack(function.build(Path(work), goal.python), Path(work) / "task")
+        yield Deployment(python, goal.python, kept / "opt", Path(work) / "task", kept / "runtime")
 
 
 def _kept(goal: Target) -> Path:
     """Return the folder in build/ with the target's `opt` and `runtime`, made when it is not there."""
     BUILD.mkdir(parents=True, exist_ok=True)
-    folder = BUILD / _digest(goal)
+    folder = BUILD / f"{goal.architecture}-{_digest(goal)}"
     with (BUILD / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several processes run tests at once
         if not folder.is_dir():
-            for outdated in BUILD.glob("*/"):
+            for outdated in BUILD.glob(f"{goal.architecture}-*/"):
                 shutil.rmtree(outdated)
             with TemporaryDirectory(dir=BUILD) as work:
                 made = Path(work) / "made"

@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 @contextmanager
 def stores(
-    deployed: Deployment, dynamodb: DynamoDBClient, s3: S3Client, endpoint: str, mysql_port: int
+    deployed: Deployment,
+    dynamodb: DynamoDBClient,
+    s3: S3Client,
+    endpoint: str,
+    mysql_port: int,
+    memory_mb: int = 512,
 ) -> Iterator[dict[str, str]]:
     """Yield the variables that lead a function to a table, a bucket and a database; its own function migrates that."""
     name = f"face-search-{secrets.token_hex(8)}"
@@ -33,6 +38,6 @@ def stores(
             "NO_PROXY": "127.0.0.1",
             "TOKENS_TABLE": name,
         }
-        with Container(deployed, "app.migrate", environment, memory_mb=512) as migrate:
+        with Container(deployed, "app.migrate", environment, memory_mb) as migrate:
             migrate.invoke({})
         yield environment
