@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run stack re-embed migrate compact reconcile discard test check format bench accuracy models layers package lock clean
+.PHONY: run stack re-embed migrate compact reconcile discard test test-arm64 check format bench accuracy models layers package lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build auto
@@ -28,6 +28,12 @@ stack: $(VENV)/.run
 test: $(VENV)/.test
 	@$(BIN)/python -m models.build auto
 	@$(BIN)/python -m pytest -n auto $(TESTS)
+
+# Run Lambda's layers for arm64 on another machine: needs qemu-user 9 or newer (QEMU= names its qemu-aarch64), and
+# ARM64_ROOT=, a folder with an arm64 system that has Python 3.13, such as Debian 13's packages, unpacked.
+test-arm64: $(VENV)/.test
+	@$(BIN)/python -m models.build dlib
+	@ARM64_ROOT=$(ARM64_ROOT) $(if $(QEMU),QEMU=$(QEMU)) $(BIN)/python -m pytest tests/lambda_runtime/arm64.py
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .
@@ -45,6 +51,7 @@ bench: $(VENV)/.bench
 	@$(BIN)/python -m tests.benchmarks.peers.run
 	@$(BIN)/python -m tests.benchmarks.smallest_face
 	@$(BIN)/python -m tests.benchmarks.gallery
+	@$(BIN)/python -m tests.benchmarks.cold_start
 
 # How well the pack tells people apart: CSV="faces.csv crops.csv:pad=0.15" (columns person and file) and LFW=folder.
 # The report is build/accuracy/accuracy.md; INTO= names another folder.

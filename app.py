@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate
 
-from chalicelib import operations, replies, uploads
+from chalicelib import cold_start, operations, replies, uploads
 from chalicelib.endpoints import endpoint, keep_error_shape
 from chalicelib.observability import observe
 from chalicelib.wiring import wiring
@@ -86,3 +87,6 @@ def re_embed(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @app.lambda_function(name="migrate")
 def migrate(event: dict[str, Any], _: Any) -> str:
     return operations.migrate_by_event(wiring(), event)
+
+
+cold_start.prepare(os.environ)

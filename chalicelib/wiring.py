@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -56,12 +57,16 @@ class Wiring:
         self.database.close()
 
     def _build_service(self, pack: ModelPack) -> FaceService:
-        loaded = model(pack)
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            loading = beside.submit(model, pack)
+            client = aws.client("dynamodb")
+            crops = self.crops
+        loaded = loading.result()
         gallery = MemoryGallery(self.face_set, self.segments, pack.embedding_id, pack.embedder.dimension)
         return FaceService(
             replace(loaded, detector=MeasuredDetector(loaded.detector)),
-            TokenStore(aws.client("dynamodb"), self._settings.tokens_table, self._settings.token_ttl_seconds),
-            self.crops,
+            TokenStore(client, self._settings.tokens_table, self._settings.token_ttl_seconds),
+            crops,
             self.face_set,
             MeasuredGallery(gallery),
         )

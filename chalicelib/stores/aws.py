@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from chalicelib.errors import internal_error, store_unavailable
 
 if TYPE_CHECKING:
+    from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
@@ -33,6 +36,7 @@ _TRANSIENT_CODES = frozenset(
 )
 
 _log = logging.getLogger(__name__)
+_lock = threading.Lock()
 
 
 @overload
@@ -42,10 +46,8 @@ def client(service: Literal["s3"]) -> S3Client: ...
 def client(service: str) -> Any:
     """Return a new client with short timeouts; credentials, region and endpoint are the SDK's, from the environment.
 
-    Not to be called by two threads at once: they would share boto3's default session, which is not thread-safe.
-    The client itself is.
+    It may be used by several threads at once, and clients created by them.
     """
-    import boto3
     from botocore.config import Config
 
     config = Config(
@@ -54,8 +56,28 @@ def client(service: str) -> Any:
         retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
         max_pool_connections=MAX_CONNECTIONS,
     )
-    create: Any = boto3.client
-    return create(service, config=config)
+    with _lock:  # a session is for one thread at a time
+        create: Any = _session().create_client
+        return create(service, config=config)
+
+
+@cache
+def _session() -> Session:
+    """Return the process's session: what it has read of the SDK's data is read once for all clients.
+
+    botocore's and not boto3's, which imports the transfers of large files, unused here. The loader is told which
+    services there are: to see for itself it would list the folders of some 400, twice.
+    """
+    from botocore.loaders import Loader
+    from botocore.session import Session
+
+    class LoaderOfTwo(Loader):
+        def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002  # as the SDK calls it
+            return ["dynamodb", "s3"]
+
+    session = Session()
+    session.register_component("data_loader", LoaderOfTwo())
+    return session
 
 
 @contextmanager

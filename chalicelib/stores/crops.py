@@ -58,7 +58,7 @@ class CropStore:
     Parameters
     ----------
     client
-        A boto3 client of S3.
+        A client of S3.
     """
 
     def __init__(self, client: S3Client, bucket: str) -> None:

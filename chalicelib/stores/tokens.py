@@ -33,7 +33,7 @@ class TokenStore:
     Parameters
     ----------
     client
-        A boto3 client of DynamoDB.
+        A client of DynamoDB.
     ttl_seconds
         How long a face is kept.
     clock

@@ -1,4 +1,4 @@
-"""Compiles a layer's modules: /opt is read-only, so what is not compiled here is compiled anew in every cold start."""
+"""Compiles modules for Lambda: their folders are read-only, so what is not compiled here is in every cold start."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from infra.layers.errors import LayerError
 
-# Where Lambda unpacks the layer; tracebacks name this path.
-DEPLOYED = "/opt/python"
+# Where Lambda unpacks the layer and the function; tracebacks name these paths.
+LAYER, FUNCTION = "/opt/python", "/var/task"
 
 
 def interpreter(python: str) -> str | None:
@@ -26,8 +26,10 @@ def interpreter(python: str) -> str | None:
     return next((command for command in candidates if command and _version(command) == python), None)
 
 
-def compile_modules(tree: Path, command: str) -> None:
+def compile_modules(tree: Path, command: str, deployed: str = LAYER) -> None:
     """Put byte code beside each module, which Python takes as it is, without a look at the module's time or content.
+
+    `deployed` is where the tree will be.
 
     The same modules give the same bytes: sets in constants are ordered by a fixed seed of hashes.
 
@@ -38,7 +40,7 @@ def compile_modules(tree: Path, command: str) -> None:
     """
     arguments = ["-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"]
     compiled = subprocess.run(
-        [command, *arguments, "-s", str(tree), "-p", DEPLOYED, str(tree)],
+        [command, *arguments, "-s", str(tree), "-p", deployed, str(tree)],
         env={"PYTHONHASHSEED": "0"},
         capture_output=True,
         text=True,

@@ -67,7 +67,7 @@ def write(stage_name: str, goal: Target, packs: Sequence[str], into: Path) -> Pa
         merged = json.loads((work / "packaged" / "sam.json").read_text(encoding="utf-8"))
         finished = template.finish(merged, goal, packs)
         template.check_parameters(chosen, finished, stage_name)
-        zipped = function.repack(work / "packaged" / "deployment.zip", into)
+        zipped = function.repack(work / "packaged" / "deployment.zip", into, goal.python)
     files = {"FunctionKey": zipped, "DepsLayerKey": LAYERS / "deps.zip", "ModelsLayerKey": LAYERS / "models.zip"}
     for name, content in (("template", finished), ("artifacts", {key: _shown(path) for key, path in files.items()})):
         (into / f"{name}.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -6,12 +6,17 @@ import zipfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from infra.layers import archive
+from infra.layers import archive, byte_code
 from infra.package import chalice_project
 
 
-def build(into: Path) -> Path:
+def build(into: Path, python: str) -> Path:
     """Write function.zip into a folder; the same sources give the same bytes.
+
+    Parameters
+    ----------
+    python
+        The minor version that runs it, like 3.13.
 
     Raises
     ------
@@ -20,13 +25,18 @@ def build(into: Path) -> Path:
     """
     with TemporaryDirectory() as work:
         chalice_project.package(Path(work) / "project", Path(work) / "packaged")
-        return repack(Path(work) / "packaged" / "deployment.zip", into)
+        return repack(Path(work) / "packaged" / "deployment.zip", into, python)
 
 
-def repack(packaged: Path, into: Path) -> Path:
-    """Write Chalice's zip anew as function.zip, without the times of its files."""
+def repack(packaged: Path, into: Path, python: str) -> Path:
+    """Write Chalice's zip anew as function.zip, without the times of its files, and with byte code where it can be made.
+
+    Without that a cold start would compile a tenth of what it runs.
+    """
     into.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as work, zipfile.ZipFile(packaged) as chalices:
         chalices.extractall(work)
+        if command := byte_code.interpreter(python):
+            byte_code.compile_modules(Path(work), command, byte_code.FUNCTION)
         archive.write_zip(Path(work), into / "function.zip")
     return into / "function.zip"

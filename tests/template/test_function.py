@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -13,17 +14,22 @@ from infra.package import chalice_project, function
 from infra.package.errors import PackageError
 
 ROOT = Path(__file__).parents[2]
+# The one that runs the tests, so that byte code can be made.
+PYTHON = "{}.{}".format(*sys.version_info[:2])
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return function.build(tmp_path_factory.mktemp("function"))
+    return function.build(tmp_path_factory.mktemp("function"), PYTHON)
 
 
 def test_the_service_and_chalices_run_time_are_inside_and_nothing_else(built: Path) -> None:
     service = {path.relative_to(ROOT).as_posix() for path in (ROOT / "chalicelib").rglob("*") if path.is_file()}
     expected = {name for name in service if "__pycache__" not in name}
     expected |= {"app.py", "chalice/__init__.py", "chalice/app.py"}
+    modules = [PurePosixPath(name) for name in expected if name.endswith(".py")]
+    tag = sys.implementation.cache_tag
+    expected |= {str(module.parent / "__pycache__" / f"{module.stem}.{tag}.pyc") for module in modules}
 
     assert set(zipfile.ZipFile(built).namelist()) == expected
 
@@ -35,13 +41,15 @@ def test_requirements_at_the_top_level_are_for_the_layers(built: Path) -> None:
 
 
 def test_the_zip_is_the_same_each_time(built: Path, tmp_path: Path) -> None:
-    again = function.build(tmp_path / "deep" / "folder")
+    again = function.build(tmp_path / "deep" / "folder", PYTHON)
 
     assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(built.read_bytes()).digest()
 
 
-def test_the_layers_count_its_bytes(built: Path) -> None:
-    assert sum(entry.file_size for entry in zipfile.ZipFile(built).infolist()) == function_bytes()
+def test_the_layers_leave_room_for_it(built: Path) -> None:
+    unzipped = sum(entry.file_size for entry in zipfile.ZipFile(built).infolist())
+
+    assert function_bytes() / 2 < unzipped <= function_bytes()
 
 
 def test_what_chalice_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,4 +59,4 @@ def test_what_chalice_refuses_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(chalice_project, "ROOT", tmp_path)
 
     with pytest.raises(PackageError, match=r"chalice package failed: [^$]*SyntaxError"):
-        function.build(tmp_path)
+        function.build(tmp_path, PYTHON)

@@ -1,0 +1,27 @@
+"""What a container of Lambda does before its first request, which would wait for it otherwise."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from chalicelib.wiring import wiring
+
+# The function that answers requests, as Chalice names its handler. The others need no networks, or other ones.
+HANDLER = "app.app"
+
+log = logging.getLogger(__name__)
+
+
+def prepare(environment: Mapping[str, str]) -> None:
+    """On Lambda, load the networks and create the clients; do nothing anywhere else.
+
+    No store is asked for anything. What fails is logged, and left to the requests, which try it again and answer with
+    1003: a container that does not come up would only be started anew, again and again.
+    """
+    if not environment.get("AWS_LAMBDA_FUNCTION_NAME") or environment.get("_HANDLER") != HANDLER:
+        return
+    try:
+        _ = wiring().serving.present
+    except Exception:
+        log.exception("the container could not be prepared")

@@ -1,0 +1,37 @@
+"""A deployment that is packaged once, and stores for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.layers.errors import IndexUnreachableError
+from tests.conftest import absent
+from tests.lambda_runtime import stores
+from tests.lambda_runtime.deployment import Deployment, deployed, own_target, supported
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+
+@pytest.fixture(scope="session")
+def deployment() -> Iterator[Deployment]:
+    if not supported():
+        pytest.skip("no layer for Lambda runs on this machine")
+    try:
+        with deployed(*own_target()) as deployment:
+            yield deployment
+    except IndexUnreachableError as error:
+        absent(str(error))
+
+
+@pytest.fixture(scope="class")
+def environment(
+    deployment: Deployment, dynamodb: DynamoDBClient, s3: S3Client, aws_endpoint: str, mysql_server: int
+) -> Iterator[dict[str, str]]:
+    """The variables that lead to stores that are empty at the start of a class of tests."""
+    with stores.stores(deployment, dynamodb, s3, aws_endpoint, mysql_server) as environment:
+        yield environment

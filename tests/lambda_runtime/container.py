@@ -1,0 +1,206 @@
+"""One container of Lambda: the real runtime client, in a process that sees what it would see there and nothing else."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import subprocess
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from tests.lambda_runtime.deployment import Deployment
+from tests.lambda_runtime.runtime_api import RuntimeApi
+
+T = TypeVar("T")
+
+# More than a busy machine takes.
+MAX_INIT_SECONDS = 120
+MAX_SECONDS = 120
+
+# Shows the folders where Lambda has them; all but /tmp is read-only. For the shell of `unshare`, which is root in
+# namespaces of its own: nothing changes for other processes.
+MOUNTS = """
+set -e
+opt=$1 task=$2 runtime=$3
+shift 3
+mount --bind "$opt" /opt
+mount -o remount,bind,ro /opt
+exec 3<"$task" 4<"$runtime"
+mount -t tmpfs tmpfs /var
+mkdir /var/task /var/runtime
+mount --bind /proc/self/fd/3 /var/task
+mount -o remount,bind,ro /var/task
+mount --bind /proc/self/fd/4 /var/runtime
+mount -o remount,bind,ro /var/runtime
+mount -t tmpfs tmpfs /tmp
+mount -o remount,ro /var
+mount -o remount,bind,ro /
+exec 3<&- 4<&-
+cd /var/task
+exec "$@"
+"""
+
+UNSHARE = ("unshare", "--user", "--map-root-user", "--mount")
+
+
+@cache
+def namespaces_work() -> bool:
+    """Tell whether this user may have a mount namespace; containers and some distributions forbid it."""
+    command = [*UNSHARE, "mount", "-t", "tmpfs", "tmpfs", "/var"]
+    try:
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+class Container:
+    """A function's process, from its start to `close`; a context.
+
+    Parameters
+    ----------
+    deployed
+        What it runs; at Lambda's own paths where `namespaces_work`, else where it lies.
+    handler
+        Of the function, such as app.app.
+    environment
+        The function's own variables. MODEL_DIR is the dlib pack's.
+    memory_mb
+        Of the function. As RLIMIT_DATA it bounds what the process allocates, by address space, which is never less
+        than what it takes of the memory: file-backed pages, which are not in it, can be dropped at any time.
+    command
+        What to run instead of the runtime client.
+    """
+
+    def __init__(
+        self,
+        deployed: Deployment,
+        handler: str = "app.app",
+        environment: Mapping[str, str] | None = None,
+        memory_mb: int = 1024,
+        command: list[str] | None = None,
+    ) -> None:
+        self._api = RuntimeApi()
+        self._api.start()
+        self._log = TemporaryFile()  # noqa: SIM115  # closed by `close`
+        self._memory_mb = memory_mb
+        prefix: list[str] = []
+        opt, task, runtime = str(deployed.opt), str(deployed.task), str(deployed.runtime)
+        if namespaces_work():
+            prefix = [*UNSHARE, "sh", "-c", MOUNTS, "sh", opt, task, runtime]
+            opt, task, runtime = "/opt", "/var/task", "/var/runtime"
+        given = {
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_SESSION_TOKEN": "test",
+            "AWS_REGION": "eu-central-1",
+            "AWS_DEFAULT_REGION": "eu-central-1",
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_python{deployed.version}",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb),
+            "AWS_LAMBDA_FUNCTION_NAME": "face-search-api",
+            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/face-search-api",
+            "AWS_LAMBDA_LOG_STREAM_NAME": "2026/01/01/[$LATEST]0123456789abcdef0123456789abcdef",
+            "AWS_LAMBDA_RUNTIME_API": self._api.address,
+            "LAMBDA_RUNTIME_DIR": runtime,
+            "LAMBDA_TASK_ROOT": task,
+            "LANG": "en_US.UTF-8",
+            "MODEL_DIR": f"{opt}/models/dlib",
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            # As "Search path for dependencies" of AWS's developer guide orders them, behind the function's own folder.
+            "PYTHONPATH": f"{opt}/python/lib/python{deployed.version}/site-packages:{opt}/python:{runtime}",
+            "TZ": ":UTC",
+            "_HANDLER": handler,
+        }
+        self.started = time.perf_counter()
+        self._process = subprocess.Popen(
+            # Site-packages of this Python are not Lambda's.
+            [*prefix, *deployed.python, "-S", *(command or ["-m", "awslambdaric", handler])],
+            cwd=deployed.task,
+            env=given | dict(environment or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            preexec_fn=self._limit,  # noqa: PLW1509  # only sets limits
+        )
+
+    def _limit(self) -> None:
+        most = self._memory_mb * 2**20
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if error is not None:
+            error.add_note(f"the function logged:\n{self.log()}")
+        self.close()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._api.close()
+        self._log.close()
+
+    def init_seconds(self) -> float:
+        """Wait until it asks for its first invocation; return how long that took from the process's start.
+
+        Raises
+        ------
+        FunctionError
+            When it cannot be initialised.
+        """
+        return self._result(self._api.initialised, MAX_INIT_SECONDS) - self.started
+
+    def invoke(self, event: Any, seconds: float = MAX_SECONDS) -> Any:
+        """Return the function's answer to an event.
+
+        Raises
+        ------
+        FunctionError
+            When it raises an error.
+        """
+        self.init_seconds()
+        return self._result(self._api.invoke(event, seconds), seconds)
+
+    def exit_code(self) -> int:
+        """Wait for the end of the process."""
+        return self._process.wait(MAX_SECONDS)
+
+    def peak_memory_bytes(self) -> int:
+        """Return the most that was resident of it at a time, libraries and models in files included."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        peak = re.search(r"VmHWM:\s*(\d+) kB", status)
+        assert peak
+        return int(peak[1]) * 1024
+
+    def processor_seconds(self) -> float:
+        """Return the time for which processors worked for it."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def loaded(self) -> str:
+        """Return the list of the files that are mapped into its memory: its libraries, among others."""
+        return Path(f"/proc/{self._process.pid}/maps").read_text()
+
+    def log(self) -> str:
+        self._log.seek(0)
+        return self._log.read().decode()
+
+    def _result(self, future: Future[T], seconds: float) -> T:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                return future.result(timeout=0.2)
+            except TimeoutError:
+                if self._process.poll() is not None:
+                    raise RuntimeError(f"the runtime ended with status {self._process.returncode}") from None
+                if time.monotonic() > deadline:
+                    raise

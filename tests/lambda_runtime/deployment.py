@@ -1,0 +1,124 @@
+"""The function and its layers, packaged as for Lambda and unpacked as Lambda does it, for this machine."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import platform
+import re
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from infra.layers import __main__ as layers
+from infra.layers import byte_code, installation
+from infra.layers.target import AMAZON_LINUX_2023, ARCHITECTURES, Target
+from infra.package import function
+from tests.packs import dlib_pack
+
+ROOT = Path(__file__).parents[2]
+BUILD = ROOT / "build" / "lambda"
+PINNED = ROOT / "tests" / "requirements.txt"
+# The Python that is deployed.
+PREFERRED = "3.13"
+# What AWS brings beside Python, with all that it needs.
+RUNTIME_PACKAGES = (
+    "awslambdaric",
+    "boto3",
+    "botocore",
+    "jmespath",
+    "python-dateutil",
+    "s3transfer",
+    "simplejson",
+    "six",
+    "snapshot-restore-py",
+    "urllib3",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Folders to be seen at /opt (the layers), /var/task (the function) and /var/runtime (what AWS brings).
+
+    `python` is the command of the Python for whose minor version, `version`, they are made.
+    """
+
+    python: Sequence[str]
+    version: str
+    opt: Path
+    task: Path
+    runtime: Path
+
+
+def supported() -> bool:
+    """Tell whether layers for Lambda can run on this machine."""
+    return platform.system() == "Linux" and platform.machine() in {wheel for wheel, _ in ARCHITECTURES.values()}
+
+
+def own_target() -> tuple[Target, Sequence[str]]:
+    """Return this machine on a system like Amazon Linux 2023, and its Python: 3.13 where there is one."""
+    architectures = {wheel: architecture for architecture, (wheel, _) in ARCHITECTURES.items()}
+    command = byte_code.interpreter(PREFERRED)
+    version = PREFERRED if command else "{}.{}".format(*sys.version_info[:2])
+    return Target(architectures[platform.machine()], version, AMAZON_LINUX_2023), [command or sys.executable]
+
+
+@contextmanager
+def deployed(goal: Target, python: Sequence[str]) -> Iterator[Deployment]:
+    """Package the function as it is now; layers are kept in build/ until what they are made of changes.
+
+    Raises
+    ------
+    IndexUnreachableError
+        When the layers must be built and the package index does not answer.
+    """
+    kept = _kept(goal)
+    with TemporaryDirectory(prefix="face-search-function-") as work:
+        _unpack(function.build(Path(work), goal.python), Path(work) / "task")
+        yield Deployment(python, goal.python, kept / "opt", Path(work) / "task", kept / "runtime")
+
+
+def _kept(goal: Target) -> Path:
+    """Return the folder in build/ with the target's `opt` and `runtime`, made when it is not there."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    folder = BUILD / f"{goal.architecture}-{_digest(goal)}"
+    with (BUILD / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several processes run tests at once
+        if not folder.is_dir():
+            for outdated in BUILD.glob(f"{goal.architecture}-*/"):
+                shutil.rmtree(outdated)
+            with TemporaryDirectory(dir=BUILD) as work:
+                made = Path(work) / "made"
+                layers.build_layers(["dlib"], goal, Path(work) / "zips")
+                for layer in ("deps", "models"):
+                    _unpack(Path(work) / "zips" / f"{layer}.zip", made / "opt")
+                _install_runtime(goal, made / "runtime", Path(work) / "runtime.txt")
+                made.rename(folder)
+    return folder
+
+
+def _digest(goal: Target) -> str:
+    """Return a name of all that the layers and the runtime are made of."""
+    inputs = [layers.REQUIREMENTS, PINNED, dlib_pack().folder / "card.toml", Path(__file__)]
+    inputs += sorted(Path(layers.__file__).parent.glob("*.py"))
+    parts = [f"{goal} {byte_code.interpreter(goal.python)}".encode(), *(path.read_bytes() for path in inputs)]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def _install_runtime(goal: Target, tree: Path, requirements: Path) -> None:
+    """Install the pinned releases of what AWS brings, compiled as in its images."""
+    pins = re.findall(r"^[a-z0-9-]+==.*(?:\n +--hash.*)+\n", PINNED.read_text(), re.MULTILINE)
+    requirements.write_text("".join(pin for pin in pins if pin.partition("==")[0] in RUNTIME_PACKAGES))
+    installation.install(requirements, goal, tree)
+    if command := byte_code.interpreter(goal.python):
+        byte_code.compile_modules(tree, command)
+
+
+def _unpack(path: Path, into: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(into)

@@ -1,0 +1,43 @@
+"""Stores for the containers of one deployment, empty at first."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from infra import resources
+from tests.conftest import RESOURCES_FILE
+from tests.e2e.mysql_database import mysql_database
+from tests.lambda_runtime.container import Container
+from tests.lambda_runtime.deployment import Deployment
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+
+@contextmanager
+def stores(
+    deployed: Deployment,
+    dynamodb: DynamoDBClient,
+    s3: S3Client,
+    endpoint: str,
+    mysql_port: int,
+    memory_mb: int = 512,
+) -> Iterator[dict[str, str]]:
+    """Yield the variables that lead a function to a table, a bucket and a database; its own function migrates that."""
+    name = f"face-search-{secrets.token_hex(8)}"
+    resources.create(RESOURCES_FILE, dynamodb, s3, table_name=name, bucket_name=name)
+    with mysql_database(mysql_port) as database:
+        environment = {
+            "AWS_ENDPOINT_URL": endpoint,
+            "CROPS_BUCKET": name,
+            "DATABASE_URL": f"mysql://root@127.0.0.1:{mysql_port}/{database}",
+            "NO_PROXY": "127.0.0.1",
+            "TOKENS_TABLE": name,
+        }
+        with Container(deployed, "app.migrate", environment, memory_mb) as migrate:
+            migrate.invoke({})
+        yield environment
