@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 PORT ?= 8000
+STAGE ?= dev
 STATE ?= .local
 PACK ?= sface
 ARCH ?= arm64
@@ -13,7 +14,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run stack re-embed migrate compact discard test check format bench accuracy models layers lock clean
+.PHONY: run stack re-embed migrate compact discard test check format bench accuracy models layers package lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build auto
@@ -60,6 +61,11 @@ models: $(VENV)/.run
 # another target. PYTHON= is the Python of .venv only.
 layers: $(VENV)/.run
 	@$(BIN)/python -m infra.layers $(PACK) --arch $(ARCH) --runtime $(RUNTIME)
+
+# Build what a deployment takes: the layers, the function and the template of a stage, infra/stages/$(STAGE).toml, into
+# build/package/$(STAGE).
+package: $(VENV)/.run
+	@$(BIN)/python -m infra.package $(STAGE) $(PACK) --arch $(ARCH) --runtime $(RUNTIME)
 
 # Embed every face anew with PACK, then put the face set under it; works while `make run` serves, and can be interrupted.
 # LEAVE_BEHIND=yes: although some faces cannot be embedded.

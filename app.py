@@ -53,7 +53,7 @@ def remove_face(arguments: uploads.Arguments) -> dict[str, Any]:
     return replies.success(face_token=token)
 
 
-@endpoint(app, "/health", "GET")
+@endpoint(app, "/health", "GET", key=False)
 def health(_: uploads.Arguments) -> dict[str, Any]:
     return {"status": "ok"}
 
@@ -68,6 +68,16 @@ def compact(_: CloudWatchEvent) -> str:
     return operations.compact(wiring())
 
 
+@app.schedule(Rate(1, unit=Rate.DAYS))
+def reconcile(_: CloudWatchEvent) -> str:
+    raise NotImplementedError
+
+
 @app.lambda_function(name="re_embed")
 def re_embed(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return operations.re_embed_in_time(wiring(), event, context.get_remaining_time_in_millis)
+
+
+@app.lambda_function(name="migrate")
+def migrate(_: dict[str, Any], __: Any) -> str:
+    return operations.migrate(wiring())

@@ -1,0 +1,54 @@
+"""The function's zip: what Chalice packs of the service, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from infra.layers.__main__ import function_bytes
+from infra.package import chalice_project, function
+from infra.package.errors import PackageError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return function.build(tmp_path_factory.mktemp("function"))
+
+
+def test_the_service_and_chalices_run_time_are_inside_and_nothing_else(built: Path) -> None:
+    service = {path.relative_to(ROOT).as_posix() for path in (ROOT / "chalicelib").rglob("*") if path.is_file()}
+    expected = {name for name in service if "__pycache__" not in name}
+    expected |= {"app.py", "chalice/__init__.py", "chalice/app.py"}
+
+    assert set(zipfile.ZipFile(built).namelist()) == expected
+
+
+def test_requirements_at_the_top_level_are_for_the_layers(built: Path) -> None:
+    """Chalice would install them into the function, for the wrong machine."""
+    assert (ROOT / "requirements.txt").is_file()
+    assert built.stat().st_size < 1_000_000
+
+
+def test_the_zip_is_the_same_each_time(built: Path, tmp_path: Path) -> None:
+    again = function.build(tmp_path / "deep" / "folder")
+
+    assert hashlib.sha256(again.read_bytes()).digest() == hashlib.sha256(built.read_bytes()).digest()
+
+
+def test_the_layers_count_its_bytes(built: Path) -> None:
+    assert sum(entry.file_size for entry in zipfile.ZipFile(built).infolist()) == function_bytes()
+
+
+def test_what_chalice_refuses_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "app.py").write_text("no python")
+    (tmp_path / ".chalice").symlink_to(ROOT / ".chalice")
+    (tmp_path / "chalicelib").mkdir()
+    monkeypatch.setattr(chalice_project, "ROOT", tmp_path)
+
+    with pytest.raises(PackageError, match=r"chalice package failed: [^$]*SyntaxError"):
+        function.build(tmp_path)
