@@ -15,8 +15,10 @@ from infra.deploy import change_set, migration, next_steps
 from infra.deploy.account import CONFIG, Account, explained, sign_in
 from infra.deploy.artifacts import ArtifactBucket
 from infra.deploy.errors import DeployError
-from infra.deploy.package import Package, load, stage_file
+from infra.deploy.package import Package, load
 from infra.deploy.stack import REACHED, Stack
+from infra.package.errors import PackageError
+from infra.package.stage import parameters
 
 if TYPE_CHECKING:
     from infra.deploy.change_set import ChangeSet
@@ -37,13 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Lines are seen as they are told, in a log too.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
-        stage_file(options.stage)
+        parameters(options.stage)
         account = sign_in()
         if options.check:
             return
         with explained():
             deploy(options.stage, account, replace=options.confirm == "replace")
-    except DeployError as error:
+    except (DeployError, PackageError) as error:
         sys.exit(f"Not deployed: {error}.")
     except KeyboardInterrupt:
         sys.exit(
@@ -64,7 +66,7 @@ def deploy(stage: str, account: Account, *, replace: bool) -> None:
     print(f"Stage {stage} in account {account.id}, region {account.region}.")
     bucket = ArtifactBucket(account)
     bucket.ensure()
-    parameters = {**package.parameters, "ArtifactBucket": bucket.name, **_upload(package, bucket)}
+    given = {"ArtifactBucket": bucket.name, **_upload(package, bucket)}
     template, _ = bucket.upload(package.template)
     stack = Stack(account.session.client("cloudformation", config=CONFIG), stack_name(stage))
     if obstacle := next_steps.obstacle(stack.idle(), stack, stage):
@@ -73,7 +75,7 @@ def deploy(stage: str, account: Account, *, replace: bool) -> None:
     changes = change_set.propose(
         stack,
         template_url=bucket.url(template),
-        parameters=parameters,
+        parameters=package.parameters | given,
         tags={"service": "face-search", "stage": stage},
         name=f"deploy-{datetime.now(UTC):%Y%m%d-%H%M%S}",
     )

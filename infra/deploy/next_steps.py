@@ -20,13 +20,13 @@ _ADVICE = (
     (
         "UnreservedConcurrentExecution",
         "the account's limit of concurrent Lambda executions is too low to reserve some, as it is in a new account: "
-        "lower or empty the reserved concurrency in the stage's file, or have the limit raised under Service Quotas",
+        'set ReserveConcurrency = "false" in the stage\'s file, or have the limit raised under Service Quotas',
     ),
     (
         "CloudWatch Logs role ARN must be set",
-        "API Gateway may not write logs in this region yet: the stage's file has a parameter for that role",
+        'API Gateway may not write logs in this region yet: set ApiLogsAccountRole = "create" in the stage\'s file',
     ),
-    ("deletion protection", "switch off the deletion protection of the database in the stage's file, and deploy that"),
+    ("deletion protection", 'set DatabaseDeletionProtection = "false" in the stage\'s file, and deploy that first'),
     ("already exists", "something of that name was left behind or made by hand: delete it, or deploy another stage"),
     ("limit", "an account's limit is reached: Service Quotas shows it, and raises it on request"),
 )

@@ -25,6 +25,7 @@ from infra.deploy.package import ROOT
 
 REGION = "eu-central-1"
 STACK = "face-search-dev"
+STAGES = Path("infra") / "stages"
 PASSWORD = "not-to-be-printed"
 TEMPLATE = Path(__file__).with_name("template.json")
 # Method, bucket and expected owner of each call of S3.
@@ -153,9 +154,10 @@ def _apply_with_outputs(self: ChangeSet) -> None:
 def operator(moto_url: str, tmp_path: Path) -> Operator:
     """The operator of an account in which nothing is deployed yet, with stage `dev` packaged."""
     root = tmp_path / "project"
-    shutil.copytree(ROOT / "infra" / "deploy", root / "infra" / "deploy", ignore=shutil.ignore_patterns("__pycache__"))
+    for part in ("deploy", "package"):
+        shutil.copytree(ROOT / "infra" / part, root / "infra" / part, ignore=shutil.ignore_patterns("__pycache__"))
     (root / "infra" / "__init__.py").touch()
-    stages, package = root / "infra" / "stages", root / "build" / "package" / "dev"
+    stages, package = root / STAGES, root / "build" / "package" / "dev"
     stages.mkdir()
     package.mkdir(parents=True)
     (stages / "dev.toml").write_text('[parameters]\nGreeting = "hello"\n')
