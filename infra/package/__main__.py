@@ -40,9 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"There is no package: {error}. {hint}.")
     except (PackageError, LayerError, build.BuildError, ModelPackError) as error:
         sys.exit(f"There is no package: {error}.")
-    print(
-        f"{written} is the template of stage {options.stage}; artifacts.json beside it names the files of its parameters."
-    )
+    print(f"{written} is the template of stage {options.stage}; artifacts.json beside it names what it takes.")
 
 
 def write(stage_name: str, goal: Target, packs: Sequence[str], into: Path) -> Path:

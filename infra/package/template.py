@@ -103,9 +103,9 @@ GIVEN = ("ArtifactBucket", "FunctionKey", "DepsLayerKey", "ModelsLayerKey")
 
 def _translated(sam: Template) -> Template:
     from boto3.session import Session
-    from samtranslator.model.exceptions import InvalidDocumentException
-    from samtranslator.parser.parser import Parser
-    from samtranslator.translator.translator import Translator
+    from samtranslator.model.exceptions import InvalidDocumentException  # type: ignore[import-untyped]
+    from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]
+    from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]
 
     # It wants a region, to learn the partition; nothing of it is in the result.
     translator = Translator(None, Parser(), boto_session=Session(region_name=ANY_REGION))

@@ -1,0 +1,130 @@
+"""What CloudFormation makes of a template once the parameters are known, as far as it can be told without AWS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Template = dict[str, Any]
+# Where a value is left out, as AWS::NoValue does.
+NOTHING = object()
+
+
+class Resolved:
+    """A template with its parameters, conditions and mappings put in; what only AWS knows stays as it is.
+
+    Attributes
+    ----------
+    parameters
+        The template's defaults, and `chosen` over them.
+    resources
+        Those whose condition holds.
+    """
+
+    def __init__(self, template: Template, chosen: Mapping[str, str], region: str = "eu-central-1") -> None:
+        self._template = template
+        self.parameters: dict[str, Any] = {
+            name: described["Default"] for name, described in template["Parameters"].items() if "Default" in described
+        }
+        self.parameters |= {**chosen, "AWS::Region": region, "AWS::StackName": "face-search-dev"}
+        self.resources: dict[str, dict[str, Any]] = {
+            name: self._value(resource)
+            for name, resource in template["Resources"].items()
+            if "Condition" not in resource or self._holds(resource["Condition"])
+        }
+        self.outputs: dict[str, Any] = self._value(template["Outputs"])
+
+    def properties(self, name: str) -> dict[str, Any]:
+        properties: dict[str, Any] = self.resources[name]["Properties"]
+        return properties
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Return the properties of all resources of a type."""
+        return {
+            name: resource.get("Properties", {})
+            for name, resource in self.resources.items()
+            if resource["Type"] == kind
+        }
+
+    def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield every statement of every policy that a role has, with the name of the resource that holds it."""
+        for name, properties in (self.of_type("AWS::IAM::Role") | self.of_type("AWS::IAM::ManagedPolicy")).items():
+            documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+            documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
+            for document in documents:
+                yield from ((name, statement) for statement in document["Statement"])
+
+    def _holds(self, condition: str) -> bool:
+        return bool(self._test(self._template["Conditions"][condition]))
+
+    def _test(self, expression: dict[str, Any]) -> bool:
+        [(function, operands)] = expression.items()
+        if function == "Fn::Not":
+            return not self._test(operands[0])
+        assert function == "Fn::Equals", function
+        first, second = map(self._value, operands)
+        return str(first) == str(second)
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [item for item in map(self._value, value) if item is not NOTHING]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1 and (known := self._function(*next(iter(value.items())))) is not None:
+            return known
+        items = ((key, self._value(item)) for key, item in value.items())
+        return {key: item for key, item in items if item is not NOTHING}
+
+    def _function(self, function: str, operands: Any) -> Any:
+        """Return what one of CloudFormation's functions gives, or None where only AWS knows."""
+        match function:
+            case "Ref" if isinstance(operands, str):
+                return NOTHING if operands == "AWS::NoValue" else self.parameters.get(operands)
+            case "Fn::If":
+                return self._value(operands[1 if self._holds(operands[0]) else 2])
+            case "Fn::FindInMap":
+                mapping, first, second = map(self._value, operands)
+                return self._template["Mappings"][mapping][first][second]
+            case "Fn::Sub":
+                return self._substituted(operands)
+        return None
+
+    def _substituted(self, operands: Any) -> str:
+        """Put in what is known; ${...} of anything else stays."""
+        text, own = operands if isinstance(operands, list) else (operands, {})
+        for name, value in {**self.parameters, **{key: self._value(item) for key, item in own.items()}}.items():
+            if isinstance(value, (str, int)):
+                text = text.replace(f"${{{name}}}", str(value))
+        return str(text)
+
+
+def texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every text in a template with its path."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from texts(item, f"{path}/{key}")
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from texts(item, f"{path}/{place}")
+    elif isinstance(value, str):
+        yield path, value
+
+
+def references(value: Any) -> set[str]:
+    """Return the names that Ref, Fn::GetAtt, Fn::Sub and DependsOn in a template's part refer to."""
+    found: set[str] = set()
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if key in ("Ref", "DependsOn") and isinstance(item, str):
+                found.add(item)
+            elif key == "Fn::GetAtt":
+                found.add(item[0])
+            elif key == "Fn::Sub":
+                text = item if isinstance(item, str) else item[0]
+                found |= {name.split(".")[0] for name in re.findall(r"\$\{([^}]+)\}", text)}
+            found |= references(item)
+    elif isinstance(value, list):
+        for item in value:
+            found |= references(item)
+    return found

@@ -1,0 +1,167 @@
+"""What the template promises of the REST API."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib import errors, replies
+from chalicelib.errors import ServiceError
+from chalicelib.images import MAX_IMAGE_BYTES
+from tests.template.resolved import Resolved, Template, references
+
+# What anybody may ask for: whether the API is there, and how to use it.
+NEED_NO_KEY = {("/health", "get"), ("/", "get"), ("/upload", "get"), ("/openapi.json", "get")}
+NEED_A_KEY = {
+    ("/detect", "post"),
+    ("/search", "get"),
+    ("/search", "post"),
+    ("/addface", "get"),
+    ("/removeface", "get"),
+    ("/info", "get"),
+}
+
+
+def _methods(stack: Resolved) -> dict[tuple[str, str], dict[str, Any]]:
+    paths = stack.properties("RestAPI")["Body"]["paths"]
+    return {(path, method): described for path, methods in paths.items() for method, described in methods.items()}
+
+
+def test_every_method_but_the_exempt_ones_needs_a_key(stack: Resolved) -> None:
+    with_key = {name for name, method in _methods(stack).items() if {"api_key": []} in method.get("security", [])}
+
+    assert with_key >= NEED_A_KEY
+    without = _methods(stack).keys() - with_key
+    assert ("/health", "get") in without
+    assert without <= NEED_NO_KEY
+    assert stack.properties("RestAPI")["Body"]["securityDefinitions"] == {
+        "api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}
+    }
+
+
+def test_every_method_is_answered_by_the_function(stack: Resolved) -> None:
+    for method in _methods(stack).values():
+        integration = method["x-amazon-apigateway-integration"]
+        assert integration["type"] == "aws_proxy"
+        assert "${APIHandler.Arn}" in integration["uri"]
+
+
+def test_pictures_reach_the_function_byte_for_byte(stack: Resolved) -> None:
+    types = stack.properties("RestAPI")["Body"]["x-amazon-apigateway-binary-media-types"]
+
+    assert "multipart/form-data" in types
+
+
+def test_nothing_older_than_tls_1_2_is_spoken(stack: Resolved) -> None:
+    api = stack.properties("RestAPI")
+
+    assert api["SecurityPolicy"] == "SecurityPolicy_TLS13_1_2_2021_06"
+    assert api["EndpointAccessMode"] == "BASIC"  # without which that policy is refused
+    assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+
+
+def test_no_other_site_may_call_it(stack: Resolved) -> None:
+    assert "options" not in {method for _, method in _methods(stack)}
+    assert "Access-Control" not in json.dumps(stack.properties("RestAPI"))
+
+
+def test_the_usage_plan_throttles(dev: Resolved, prod: Resolved) -> None:
+    for stack, rate, burst in ((dev, 10, 20), (prod, 50, 100)):
+        throttle = stack.properties("UsagePlan")["Throttle"]
+        assert (int(throttle["RateLimit"]), int(throttle["BurstLimit"])) == (rate, burst)
+        [settings] = stack.properties("RestAPIapiStage")["MethodSettings"]
+        assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
+        assert (int(settings["ThrottlingRateLimit"]), int(settings["ThrottlingBurstLimit"])) == (rate, burst)
+
+
+def test_the_key_is_of_the_plan_and_the_plan_of_the_stage(stack: Resolved) -> None:
+    assert stack.properties("UsagePlan")["ApiStages"] == [
+        {"ApiId": {"Ref": "RestAPI"}, "Stage": {"Ref": "RestAPIapiStage"}}
+    ]
+    assert stack.properties("UsagePlanKey") == {
+        "KeyId": {"Ref": "ApiKey"},
+        "KeyType": "API_KEY",
+        "UsagePlanId": {"Ref": "UsagePlan"},
+    }
+    assert "Value" not in stack.properties("ApiKey")
+
+
+def test_a_quota_is_set_where_one_is_asked_for(template: Template) -> None:
+    assert "Quota" not in Resolved(template, {}).properties("UsagePlan")
+    limited = Resolved(template, {"RequestsPerDay": "1000"}).properties("UsagePlan")
+    assert limited["Quota"] == {"Limit": "1000", "Period": "DAY"}
+
+
+def test_access_is_logged_without_what_is_private(stack: Resolved) -> None:
+    setting = stack.properties("RestAPIapiStage")["AccessLogSetting"]
+
+    assert setting["DestinationArn"] == {"Fn::GetAtt": ["AccessLog", "Arn"]}
+    logged = json.loads(setting["Format"])
+    assert {"request", "method", "path", "status", "latency"} <= logged.keys()
+    # The path with its query, all headers or the key's value would tell names, tokens and secrets.
+    allowed = {
+        "$context.error.responseType",
+        "$context.httpMethod",
+        "$context.identity.apiKeyId",
+        "$context.identity.sourceIp",
+        "$context.identity.userAgent",
+        "$context.integrationLatency",
+        "$context.requestId",
+        "$context.requestTime",
+        "$context.resourcePath",
+        "$context.responseLatency",
+        "$context.responseLength",
+        "$context.status",
+        "$context.tlsVersion",
+    }
+    assert set(logged.values()) <= allowed
+
+
+def test_requests_themselves_are_in_no_log(stack: Resolved) -> None:
+    [settings] = stack.properties("RestAPIapiStage")["MethodSettings"]
+
+    assert (settings["LoggingLevel"], settings["DataTraceEnabled"]) == ("OFF", False)
+
+
+def test_the_account_may_write_the_log_before_the_stage_needs_it(template: Template) -> None:
+    created = Resolved(template, {})
+    waits_for = references(created.properties("RestAPIapiStage"))
+    assert "AccessLog" in waits_for
+    assert "ApiLogsAccount" in references(created.properties("AccessLog"))
+    assert created.properties("ApiLogsAccount") == {"CloudWatchRoleArn": {"Fn::GetAtt": ["ApiLogsRole", "Arn"]}}
+    # Other APIs of the account use it too.
+    for name in ("ApiLogsAccount", "ApiLogsRole"):
+        assert created.resources[name]["DeletionPolicy"] == "Retain"
+
+    exists = Resolved(template, {"ApiLogsAccountRole": "exists"})
+    assert {"ApiLogsAccount", "ApiLogsRole"} & exists.resources.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("INVALID_API_KEY", ServiceError("1001", 403, "an API key is needed as the header x-api-key")),
+        ("MISSING_AUTHENTICATION_TOKEN", errors.bad_argument("there is no such address", status=404)),
+        (
+            "REQUEST_TOO_LARGE",
+            errors.file_error(f"the request is too large; a picture may have {MAX_IMAGE_BYTES} bytes", status=413),
+        ),
+        ("THROTTLED", ServiceError("1003", 429, "there are too many requests at the moment; try again", retry_after=1)),
+        ("QUOTA_EXCEEDED", ServiceError("1003", 429, "this API key has used up its requests of the day")),
+        ("DEFAULT_4XX", errors.bad_argument("the request cannot be read")),
+        ("DEFAULT_5XX", ServiceError("1003", 500, "the server failed or took too long", retry_after=2)),
+    ],
+)
+def test_what_api_gateway_answers_by_itself_has_the_contracts_form(
+    stack: Resolved, kind: str, error: ServiceError
+) -> None:
+    answer = stack.properties("RestAPI")["Body"]["x-amazon-apigateway-gateway-responses"][kind]
+    reply = replies.failure(error)
+
+    assert json.loads(answer["responseTemplates"]["application/json"]) == reply.body
+    headers = {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in reply.headers.items()}
+    assert answer["responseParameters"] == headers
+    # The others keep API Gateway's own status.
+    assert answer.get("statusCode") == ("404" if kind == "MISSING_AUTHENTICATION_TOKEN" else None)

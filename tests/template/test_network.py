@@ -1,0 +1,88 @@
+"""What the template promises of the network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.template.resolved import Resolved
+
+# Each would be a way to the internet.
+WAYS_OUT = {
+    "AWS::EC2::EIP",
+    "AWS::EC2::EgressOnlyInternetGateway",
+    "AWS::EC2::InternetGateway",
+    "AWS::EC2::NatGateway",
+    "AWS::EC2::Route",
+    "AWS::EC2::TransitGatewayAttachment",
+    "AWS::EC2::VPCGatewayAttachment",
+    "AWS::EC2::VPCPeeringConnection",
+}
+
+
+def test_the_subnets_are_private_and_in_two_data_centres(stack: Resolved) -> None:
+    assert {resource["Type"] for resource in stack.resources.values()} & WAYS_OUT == set()
+    subnets = stack.of_type("AWS::EC2::Subnet").values()
+    assert [subnet["MapPublicIpOnLaunch"] for subnet in subnets] == [False, False]
+    assert [subnet["AvailabilityZone"]["Fn::Select"][0] for subnet in subnets] == [0, 1]
+    assert [subnet["CidrBlock"]["Fn::Select"][0] for subnet in subnets] == [0, 1]
+
+
+def test_s3_and_dynamodb_are_reached_through_gateway_endpoints(stack: Resolved) -> None:
+    endpoints = stack.of_type("AWS::EC2::VPCEndpoint").values()
+
+    assert {endpoint["ServiceName"] for endpoint in endpoints} == {
+        "com.amazonaws.eu-central-1.s3",
+        "com.amazonaws.eu-central-1.dynamodb",
+    }
+    assert {endpoint["VpcEndpointType"] for endpoint in endpoints} == {"Gateway"}
+    assert [endpoint["RouteTableIds"] for endpoint in endpoints] == [[{"Ref": "Routes"}]] * 2
+    associations = stack.of_type("AWS::EC2::SubnetRouteTableAssociation").values()
+    assert [(a["SubnetId"]["Ref"], a["RouteTableId"]["Ref"]) for a in associations] == [
+        ("SubnetA", "Routes"),
+        ("SubnetB", "Routes"),
+    ]
+
+
+def test_the_endpoints_lead_to_the_stacks_own_bucket_and_table_only(stack: Resolved) -> None:
+    statements = [
+        statement
+        for endpoint in stack.of_type("AWS::EC2::VPCEndpoint").values()
+        for statement in endpoint["PolicyDocument"]["Statement"]
+    ]
+
+    assert [statement["Resource"] for statement in statements] == [
+        "${CropsBucket.Arn}/*",
+        {"Fn::GetAtt": ["CropsBucket", "Arn"]},
+        {"Fn::GetAtt": ["TokensTable", "Arn"]},
+    ]
+    own = {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}}
+    assert all(statement["Condition"] == own for statement in statements)
+
+
+def _rules(stack: Resolved, group: str, direction: str) -> list[tuple[int, int, Any]]:
+    """Return first port, last port and peer of all rules of a group."""
+    peers = ("CidrIp", "SourceSecurityGroupId", "DestinationSecurityGroupId")
+    rules = list(stack.properties(group).get(f"SecurityGroup{direction}", []))
+    rules += [
+        rule
+        for rule in stack.of_type(f"AWS::EC2::SecurityGroup{direction}").values()
+        if rule["GroupId"] == {"Ref": group}
+    ]
+    return [(rule["FromPort"], rule["ToPort"], next(rule[peer] for peer in peers if peer in rule)) for rule in rules]
+
+
+def test_only_the_functions_reach_the_database(stack: Resolved) -> None:
+    assert _rules(stack, "DatabaseGroup", "Ingress") == [(3306, 3306, {"Ref": "FunctionsGroup"})]
+    assert _rules(stack, "DatabaseGroup", "Egress") == [(3306, 3306, "127.0.0.1/32")]
+    assert _rules(stack, "FunctionsGroup", "Ingress") == []
+    assert _rules(stack, "FunctionsGroup", "Egress") == [
+        (443, 443, "0.0.0.0/0"),
+        (3306, 3306, {"Ref": "DatabaseGroup"}),
+    ]
+
+
+def test_a_proxy_stands_between_them(with_proxy: Resolved) -> None:
+    assert _rules(with_proxy, "ProxyGroup", "Ingress") == [(3306, 3306, {"Ref": "FunctionsGroup"})]
+    assert _rules(with_proxy, "ProxyGroup", "Egress") == [(3306, 3306, {"Ref": "DatabaseGroup"})]
+    assert (3306, 3306, {"Ref": "ProxyGroup"}) in _rules(with_proxy, "DatabaseGroup", "Ingress")
+    assert (3306, 3306, {"Ref": "ProxyGroup"}) in _rules(with_proxy, "FunctionsGroup", "Egress")

@@ -1,0 +1,109 @@
+"""What the template promises an operator: logs, alarms, a dashboard, and what the stack tells of itself."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from tests.template.resolved import Resolved, Template
+
+
+def test_every_function_and_the_api_write_to_a_log_with_an_end(dev: Resolved, prod: Resolved) -> None:
+    for stack, days in ((dev, 7), (prod, 90)):
+        logs = stack.of_type("AWS::Logs::LogGroup")
+        functions = stack.of_type("AWS::Lambda::Function").values()
+        used = [function["LoggingConfig"]["LogGroup"]["Ref"] for function in functions]
+
+        assert {*used, "AccessLog", "DatabaseLog"} == logs.keys()
+        assert len(used) == len(set(used))
+        assert {int(log["RetentionInDays"]) for log in logs.values()} == {days}
+
+
+def test_the_databases_log_is_there_before_the_database_makes_one(stack: Resolved) -> None:
+    assert stack.properties("DatabaseLog")["LogGroupName"] == "/aws/rds/instance/face-search-dev/error"
+    assert stack.properties("Database")["DBInstanceIdentifier"] == "face-search-dev"
+    assert stack.resources["Database"]["DependsOn"] == "DatabaseLog"
+
+
+def _alarm(stack: Resolved, metric: str) -> dict[str, Any]:
+    [alarm] = [a for a in stack.of_type("AWS::CloudWatch::Alarm").values() if a.get("MetricName") == metric]
+    return alarm
+
+
+def test_alarms_tell_of_5xx_latency_throttles_and_connections(stack: Resolved) -> None:
+    api = [
+        {"Name": "ApiName", "Value": "face-search-dev"},
+        {"Name": "Stage", "Value": {"Ref": "RestAPIapiStage"}},
+    ]
+    errors, latency = _alarm(stack, "5XXError"), _alarm(stack, "Latency")
+    throttles, connections = _alarm(stack, "Throttles"), _alarm(stack, "DatabaseConnections")
+
+    assert (errors["Namespace"], errors["Statistic"], errors["Dimensions"]) == ("AWS/ApiGateway", "Sum", api)
+    assert stack.properties("RestAPI")["Name"] == "face-search-dev"
+    assert (latency["Namespace"], latency["ExtendedStatistic"], latency["Dimensions"]) == ("AWS/ApiGateway", "p99", api)
+    assert throttles["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "APIHandler"}}]
+    assert (throttles["Namespace"], throttles["Threshold"]) == ("AWS/Lambda", 1)
+    assert connections["Dimensions"] == [{"Name": "DBInstanceIdentifier", "Value": {"Ref": "Database"}}]
+    assert (connections["Namespace"], connections["Statistic"]) == ("AWS/RDS", "Maximum")
+
+
+def test_alarms_tell_of_scheduled_functions_that_fail_or_do_not_run(stack: Resolved) -> None:
+    compaction = stack.properties("CompactionAlarmed")
+
+    assert {m["MetricStat"]["Metric"]["MetricName"] for m in compaction["Metrics"] if "MetricStat" in m} == {
+        "Invocations",
+        "Errors",
+    }
+    assert (compaction["ComparisonOperator"], compaction["TreatMissingData"]) == ("LessThanThreshold", "breaching")
+    assert _alarm(stack, "Errors")["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "Reconcile"}}]
+
+
+def test_every_alarm_reaches_the_topic_both_ways(stack: Resolved) -> None:
+    alarms = stack.of_type("AWS::CloudWatch::Alarm").values()
+
+    assert len(alarms) >= 7
+    for alarm in alarms:
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
+        assert alarm["AlarmDescription"]
+
+
+def test_somebody_is_told_where_an_address_is_given(template: Template) -> None:
+    told = Resolved(template, {"AlarmEmail": "operator@example.com"})
+
+    assert "AlarmSubscription" not in Resolved(template, {}).resources
+    assert told.properties("AlarmSubscription") == {
+        "TopicArn": {"Ref": "AlarmTopic"},
+        "Protocol": "email",
+        "Endpoint": "operator@example.com",
+    }
+
+
+def test_the_dashboard_is_one_page_of_things_that_exist(stack: Resolved) -> None:
+    body = stack.properties("Dashboard")["DashboardBody"]
+    widgets = json.loads(body)["widgets"]
+
+    assert len(widgets) >= 9
+    named = {name.split(".")[0] for name in re.findall(r"\$\{([^}]+)\}", body)}
+    assert named - {"Stage"} <= stack.resources.keys()
+    alarms = next(widget for widget in widgets if widget["type"] == "alarm")["properties"]["alarms"]
+    assert sorted(alarms) == sorted(f"${{{name}.Arn}}" for name in stack.of_type("AWS::CloudWatch::Alarm"))
+    places = [
+        (x, y) for w in widgets for x in range(w["x"], w["x"] + w["width"]) for y in range(w["y"], w["y"] + w["height"])
+    ]
+    assert len(places) == len(set(places))
+    assert max(x for x, _ in places) == 23
+
+
+def test_the_stack_tells_what_a_deployment_and_an_operator_need(stack: Resolved) -> None:
+    assert stack.outputs.keys() >= {
+        "ApiUrl",
+        "ApiKeyId",
+        "MigrateFunction",
+        "DatabaseSecretArn",
+        "CropsBucketName",
+        "DashboardUrl",
+    }
+    assert stack.outputs["MigrateFunction"]["Value"] == {"Ref": "Migrate"}
+    assert stack.outputs["ApiKeyId"]["Value"] == {"Ref": "ApiKey"}
+    assert stack.outputs["DatabaseSecretArn"]["Value"] == {"Fn::GetAtt": ["Database", "MasterUserSecret.SecretArn"]}

@@ -1,0 +1,123 @@
+"""`make package`: the stages' files, and what it writes or refuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from infra.layers.target import target
+from infra.package import __main__ as package
+from infra.package import stage
+from infra.package import template as packaged
+from infra.package.errors import PackageError
+from tests.template.conftest import STAGES
+from tests.template.resolved import Template
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_artifacts_are_named_by_the_templates_parameters(packages: dict[str, Path], template: Template) -> None:
+    artifacts = json.loads((packages["dev"] / "artifacts.json").read_text(encoding="utf-8"))
+
+    assert artifacts == {
+        "FunctionKey": str(packages["dev"] / "function.zip"),
+        "DepsLayerKey": "build/layers/deps.zip",
+        "ModelsLayerKey": "build/layers/models.zip",
+    }
+    assert {*artifacts, "ArtifactBucket"} == set(packaged.GIVEN)
+    without_default = {name for name, described in template["Parameters"].items() if "Default" not in described}
+    assert without_default == set(packaged.GIVEN)
+
+
+def test_the_first_pack_is_the_default_and_only_those_in_the_layer_may_be_chosen(template: Template) -> None:
+    assert template["Parameters"]["ModelPack"]["Default"] == "sface"
+    assert template["Parameters"]["ModelPack"]["AllowedValues"] == ["sface", "dlib"]
+
+
+def test_every_parameter_is_described(template: Template) -> None:
+    said_by_the_name = {
+        "DatabaseClass",
+        "DatabaseDeletionProtection",
+        "DatabaseStorageGb",
+        "LogLevel",
+        "LogRetentionDays",
+    }
+
+    undescribed = {name for name, described in template["Parameters"].items() if "Description" not in described}
+    assert undescribed == said_by_the_name
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_stages_set_what_the_template_has(template: Template, name: str) -> None:
+    chosen = stage.parameters(name)
+
+    assert chosen
+    packaged.check_parameters(chosen, template, name)
+
+
+def test_an_unknown_stage_is_told_where_to_write_it() -> None:
+    with pytest.raises(
+        SystemExit, match=r"There is no package: there is no stage test: write .*test\.toml.* dev, prod "
+    ):
+        package.main(["test", "dlib"])
+
+
+@pytest.mark.parametrize("name", ["", "Dev", "1st", "../dev", "local stage", "a" * 21])
+def test_a_name_that_cannot_be_a_stages_is_refused(name: str) -> None:
+    with pytest.raises(PackageError, match="cannot be a stage's name"):
+        stage.parameters(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[parameters", "is not TOML"),
+        ("[parameters]\nDatabaseBackupDays = 7", "of texts in quotes"),
+        ("DatabaseClass = 'db.t4g.micro'", "of texts in quotes"),
+        ("parameters = 1", "of texts in quotes"),
+    ],
+)
+def test_a_stages_file_that_says_something_else_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "mine.toml").write_text(text)
+
+    with pytest.raises(PackageError, match=message):
+        stage.parameters("mine", tmp_path)
+
+
+def test_a_stage_without_parameters_has_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").touch()
+
+    assert stage.parameters("mine", tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"DatabaseClas": "db.t4g.micro"}, "sets DatabaseClas, which is not a parameter"),
+        ({"FunctionKey": "mine.zip"}, "sets FunctionKey, which is not a parameter that it may set"),
+        ({"DatabaseClass": "db.t3.nano"}, "sets DatabaseClass to db.t3.nano: it is one of db.t4g.micro, "),
+        ({"LogRetentionDays": "8"}, "sets LogRetentionDays to 8: it is one of 1, 3, 5, 7, "),
+        ({"ModelPack": "facenet"}, "sets ModelPack to facenet: it is one of sface, dlib"),
+    ],
+)
+def test_a_stage_that_sets_what_is_not_there_is_told(template: Template, chosen: dict[str, str], message: str) -> None:
+    with pytest.raises(PackageError, match=message):
+        packaged.check_parameters(chosen, template, "mine")
+
+
+def test_the_template_is_the_same_each_time(packages: dict[str, Path], tmp_path: Path) -> None:
+    package.write("dev", target("arm64", "python3.13"), ["sface", "dlib"], tmp_path)
+
+    for name in ("template.json", "function.zip"):
+        assert (tmp_path / name).read_bytes() == (packages["dev"] / name).read_bytes()
+
+
+def test_make_passes_what_is_asked_for() -> None:
+    command = ["make", "--dry-run", "package", "STAGE=prod", "PACK=dlib facenet", "ARCH=x86_64", "RUNTIME=python3.12"]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert "-m infra.package prod dlib facenet --arch x86_64 --runtime python3.12" in done.stdout

@@ -1,0 +1,135 @@
+"""Least privilege: what each role may do, and on what."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.template.resolved import Resolved
+
+CROPS = {"Fn::GetAtt": ["CropsBucket", "Arn"]}
+FACES, TEMPORARY = "${CropsBucket.Arn}/faces/*", "${CropsBucket.Arn}/temporary/*"
+ARN = "arn:${AWS::Partition}:"
+# Actions for which no resource can be named: "Actions, resources, and condition keys for Amazon EC2" of AWS's service
+# authorization reference; Lambda's guide asks for them in every role of a function in a network.
+CANNOT_BE_NAMED = {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"}
+ROWS, OWNER = "${Server}/face_search", "${Database.DbiResourceId}/face_search_owner"
+
+
+def _on(resource: Any, *actions: str) -> dict[str, Any]:
+    return dict.fromkeys(actions, resource)
+
+
+def _log(name: str) -> dict[str, Any]:
+    return _on({"Fn::GetAtt": [name, "Arn"]}, "logs:CreateLogStream", "logs:PutLogEvents")
+
+
+def _database(user: str) -> dict[str, Any]:
+    return _on(f"{ARN}rds-db:eu-central-1:${{AWS::AccountId}}:dbuser:{user}", "rds-db:connect")
+
+
+# All that each function's role may do: action -> resource.
+GRANTED: dict[str, dict[str, Any]] = {
+    "ApiRole": {
+        **_log("ApiLog"),
+        **_database(ROWS),
+        **_on(
+            {"Fn::GetAtt": ["TokensTable", "Arn"]}, "dynamodb:GetItem", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem"
+        ),
+        **_on([TEMPORARY, FACES], "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+        **_on(CROPS, "s3:ListBucket"),
+    },
+    "CompactRole": {**_log("CompactLog"), **_database(ROWS)},
+    "ReconcileRole": {
+        **_log("ReconcileLog"),
+        **_database(ROWS),
+        **_on(CROPS, "s3:ListBucket"),
+        **_on(FACES, "s3:DeleteObject"),
+    },
+    "ReEmbedRole": {
+        **_log("ReEmbedLog"),
+        **_database(ROWS),
+        **_on(FACES, "s3:GetObject"),
+        **_on(CROPS, "s3:ListBucket"),
+    },
+    "MigrateRole": {**_log("MigrateLog"), **_database(OWNER)},
+}
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_every_function_has_a_role_of_its_own(stack: Resolved) -> None:
+    functions = stack.of_type("AWS::Lambda::Function").values()
+
+    assert sorted(function["Role"]["Fn::GetAtt"][0] for function in functions) == sorted(GRANTED)
+
+
+@pytest.mark.parametrize("role", GRANTED)
+def test_a_role_may_do_what_its_function_does_and_no_more(stack: Resolved, role: str) -> None:
+    granted: dict[str, Any] = {}
+    for name, statement in stack.statements():
+        if name == role:
+            assert statement["Effect"] == "Allow"
+            granted |= dict.fromkeys(_listed(statement["Action"]), statement["Resource"])
+
+    assert granted == GRANTED[role]
+    assert stack.properties(role)["ManagedPolicyArns"] == [{"Ref": "NetworkPolicy"}]
+    assert [s["Principal"] for s in stack.properties(role)["AssumeRolePolicyDocument"]["Statement"]] == [
+        {"Service": "lambda.amazonaws.com"}
+    ]
+
+
+def test_reconcile_lists_permanent_crops_only(stack: Resolved) -> None:
+    [listing] = [s for name, s in stack.statements() if name == "ReconcileRole" and s["Action"] == "s3:ListBucket"]
+
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": "faces/*"}}
+
+
+def test_any_resource_is_allowed_only_where_none_can_be_named(stack: Resolved, with_proxy: Resolved) -> None:
+    for resolved in (stack, with_proxy):
+        for name, statement in resolved.statements():
+            assert "NotResource" not in statement
+            assert "NotAction" not in statement
+            if statement["Effect"] == "Deny":
+                continue
+            assert not [action for action in _listed(statement["Action"]) if "*" in action], name
+            if "*" in _listed(statement["Resource"]):
+                assert set(statement["Action"]) <= CANNOT_BE_NAMED, name
+
+
+def test_the_code_of_a_function_may_not_touch_the_network_that_lambda_makes_for_it(stack: Resolved) -> None:
+    statements = [statement for name, statement in stack.statements() if name == "NetworkPolicy"]
+
+    assert [statement["Effect"] for statement in statements] == ["Allow", "Allow", "Deny"]
+    assert statements[0]["Resource"] == f"{ARN}ec2:eu-central-1:${{AWS::AccountId}}:*/*"
+    assert (statements[2]["Action"], statements[2]["Resource"]) == ("ec2:*", "*")
+    [(operator, keys)] = statements[2]["Condition"].items()
+    assert (operator, list(keys)) == ("ArnLike", ["lambda:SourceFunctionArn"])
+
+
+def test_the_database_user_is_the_proxys_where_there_is_one(template: dict[str, Any], with_proxy: Resolved) -> None:
+    proxy = {"Fn::Select": [6, {"Fn::Split": [":", {"Fn::GetAtt": ["Proxy", "DBProxyArn"]}]}]}
+    direct = {"Fn::GetAtt": ["Database", "DbiResourceId"]}
+    for role in ("ApiRole", "CompactRole", "ReconcileRole", "ReEmbedRole"):
+        [policy] = template["Resources"][role]["Properties"]["Policies"]
+        [connect] = [s for s in policy["PolicyDocument"]["Statement"] if s["Action"] == "rds-db:connect"]
+        assert connect["Resource"]["Fn::Sub"][1] == {"Server": {"Fn::If": ["ProxyIsUsed", proxy, direct]}}
+    proxied = [statement for name, statement in with_proxy.statements() if name == "ProxyRole"]
+    assert [statement["Resource"] for statement in proxied] == [
+        f"{ARN}rds-db:eu-central-1:${{AWS::AccountId}}:dbuser:${{Database.DbiResourceId}}/face_search"
+    ]
+
+
+def test_the_only_policy_of_aws_is_the_one_that_is_for_the_whole_account(stack: Resolved) -> None:
+    of_aws = {
+        name: role["ManagedPolicyArns"]
+        for name, role in stack.of_type("AWS::IAM::Role").items()
+        if role.get("ManagedPolicyArns", []) != [{"Ref": "NetworkPolicy"}]
+    }
+
+    assert of_aws == {
+        "ApiLogsRole": [f"{ARN}iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"],
+    }

@@ -1,0 +1,129 @@
+"""What the template promises of what keeps data: MySQL, DynamoDB and S3."""
+
+from __future__ import annotations
+
+from tests.template.resolved import Resolved, Template
+
+
+def test_the_database_is_encrypted_and_private(stack: Resolved) -> None:
+    database = stack.properties("Database")
+
+    assert (database["Engine"], database["EngineVersion"]) == ("mysql", "8.4")
+    assert stack.properties("DatabaseParameters")["Family"] == "mysql8.4"
+    assert database["StorageEncrypted"] is True
+    assert database["PubliclyAccessible"] is False
+    assert database["VPCSecurityGroups"] == [{"Ref": "DatabaseGroup"}]
+    assert stack.properties("DatabaseSubnets")["SubnetIds"] == [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
+
+
+def test_the_database_requires_tls(stack: Resolved) -> None:
+    database = stack.properties("Database")
+
+    assert database["DBParameterGroupName"] == {"Ref": "DatabaseParameters"}
+    assert stack.properties("DatabaseParameters")["Parameters"]["require_secure_transport"] == "1"
+    assert database["CACertificateIdentifier"] == "rds-ca-rsa2048-g1"
+
+
+def test_no_password_of_the_database_is_stored_by_us(stack: Resolved) -> None:
+    database = stack.properties("Database")
+
+    assert database["EnableIAMDatabaseAuthentication"] is True
+    assert database["ManageMasterUserPassword"] is True
+    assert "MasterUserPassword" not in database
+
+
+def test_statements_are_in_no_log_of_the_database(stack: Resolved) -> None:
+    parameters = stack.properties("DatabaseParameters")["Parameters"]
+
+    assert stack.properties("Database")["EnableCloudwatchLogsExports"] == ["error"]
+    assert (parameters["general_log"], parameters["slow_query_log"]) == ("0", "0")
+
+
+def test_connections_of_lost_containers_are_closed(stack: Resolved) -> None:
+    assert stack.properties("DatabaseParameters")["Parameters"]["wait_timeout"] == "300"
+
+
+def test_the_database_is_backed_up_and_protected_outside_dev(dev: Resolved, prod: Resolved, template: Template) -> None:
+    of = {"dev": dev.properties("Database"), "prod": prod.properties("Database")}
+    of["a stage that sets nothing"] = Resolved(template, {}).properties("Database")
+
+    assert {stage: database["DeletionProtection"] for stage, database in of.items()} == {
+        "dev": "false",
+        "prod": "true",
+        "a stage that sets nothing": "true",
+    }
+    assert {stage: int(database["BackupRetentionPeriod"]) for stage, database in of.items()} == {
+        "dev": 1,
+        "prod": 14,
+        "a stage that sets nothing": 7,
+    }
+    assert [database["MultiAZ"] for database in of.values()] == ["false", "true", "true"]
+    assert all(database["CopyTagsToSnapshot"] is True for database in of.values())
+    assert all(database["AutoMinorVersionUpgrade"] is True for database in of.values())
+
+
+def test_deleting_the_stack_loses_no_face(stack: Resolved) -> None:
+    for name, policy in {"Database": "Snapshot", "CropsBucket": "Retain", "CropsBucketPolicy": "Retain"}.items():
+        resource = stack.resources[name]
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (policy, policy)
+
+
+def test_there_is_no_proxy_unless_it_is_asked_for(stack: Resolved) -> None:
+    assert [name for name in stack.resources if "Proxy" in name] == []
+
+
+def test_the_proxy_takes_iam_and_tls_only_and_has_no_secret(with_proxy: Resolved) -> None:
+    proxy = with_proxy.properties("Proxy")
+
+    assert (proxy["EngineFamily"], proxy["RequireTLS"], proxy["DefaultAuthScheme"]) == ("MYSQL", True, "IAM_AUTH")
+    assert "Auth" not in proxy
+    assert proxy["DebugLogging"] is False
+    assert proxy["VpcSubnetIds"] == [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
+    assert with_proxy.properties("ProxyTarget")["DBInstanceIdentifiers"] == [{"Ref": "Database"}]
+
+
+def test_tokens_expire_and_can_be_recovered_for_a_day(stack: Resolved) -> None:
+    table = stack.properties("TokensTable")
+
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {
+        "PointInTimeRecoveryEnabled": True,
+        "RecoveryPeriodInDays": 1,  # the face of a removed token is in it
+    }
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+
+
+def test_crops_are_encrypted_and_private(stack: Resolved) -> None:
+    bucket = stack.properties("CropsBucket")
+
+    [encryption] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    assert bucket["PublicAccessBlockConfiguration"] == dict.fromkeys(
+        ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True
+    )
+    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
+
+def test_crops_travel_over_tls_only(stack: Resolved) -> None:
+    policy = stack.properties("CropsBucketPolicy")
+
+    assert policy["Bucket"] == {"Ref": "CropsBucket"}
+    everything = [{"Fn::GetAtt": ["CropsBucket", "Arn"]}, "${CropsBucket.Arn}/*"]
+    for statement in policy["PolicyDocument"]["Statement"]:
+        assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+        assert statement["Resource"] == everything
+    assert [statement["Condition"] for statement in policy["PolicyDocument"]["Statement"]] == [
+        {"Bool": {"aws:SecureTransport": "false"}},
+        {"NumericLessThan": {"s3:TlsVersion": "1.2"}},
+    ]
+
+
+def test_temporary_crops_go_by_themselves_and_no_version_stays(stack: Resolved) -> None:
+    bucket = stack.properties("CropsBucket")
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+
+    assert [(rule["Prefix"], rule["ExpirationInDays"]) for rule in rules if "ExpirationInDays" in rule] == [
+        ("temporary/", 2)
+    ]
+    assert all(rule["Status"] == "Enabled" for rule in rules)
+    assert "VersioningConfiguration" not in bucket
