@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from infra.deploy.account import CONFIG, Account, error_code
 from infra.deploy.errors import DeployError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
 
 # A function runs 900 s at most, and a migration is not to be begun a second time beside itself.
 TIMEOUT_SECONDS = 910
@@ -43,9 +46,10 @@ def migrate(account: Account, *, function: str, secret: str | None, stage: str) 
         answer = client.invoke(FunctionName=function, Payload=payload)
     body = answer["Payload"].read().decode()
     if "FunctionError" in answer:
+        group = _log_group(client, function)
         raise DeployError(
-            f"the database was not migrated: {_reason(body)}. `aws logs tail /aws/lambda/{function} --since 15m "
-            f"--region {account.region}` tells more. The new code is deployed, and what needs the new schema fails "
+            f"the database was not migrated: {_reason(body)}. `aws logs tail {group} --since 15m --region "
+            f"{account.region}` tells more. The new code is deployed, and what needs the new schema fails "
             f"until `make deploy STAGE={stage}` is repeated, which migrates again"
         )
     text: Any = json.loads(body)
@@ -56,6 +60,11 @@ def _administrator(account: Account, secret: str) -> dict[str, str]:
     client = account.session.client("secretsmanager", config=CONFIG)
     kept = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
     return {"user": kept["username"], "password": kept["password"]}
+
+
+def _log_group(client: LambdaClient, function: str) -> str:
+    logging = client.get_function_configuration(FunctionName=function).get("LoggingConfig", {})
+    return logging.get("LogGroup", f"/aws/lambda/{function}")
 
 
 def _reason(body: str) -> str:

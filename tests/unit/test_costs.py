@@ -36,6 +36,11 @@ def test_the_page_says_what_dominates() -> None:
     assert slower == pytest.approx(7, abs=0.5)
 
 
+def test_as_many_alarms_are_paid_as_there_are() -> None:
+    alarms = (ROOT / "infra" / "template" / "alarms.yaml").read_text("utf-8")
+    assert alarms.count("Type: AWS::CloudWatch::Alarm") == costs.ALARMS
+
+
 def test_at_the_break_even_both_cost_the_same() -> None:
     for database in costs.DATABASES:
         each = (costs.total(MILLION, database) - costs.total(IDLE, database)) / MILLION.requests
