@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run stack re-embed migrate compact reconcile discard test test-arm64 check format bench accuracy models layers package lock clean
+.PHONY: run stack re-embed migrate compact reconcile discard test test-arm64 check format bench accuracy models layers package deploy destroy lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build auto
@@ -73,6 +73,18 @@ layers: $(VENV)/.run
 # build/package/$(STAGE).
 package: $(VENV)/.run
 	@$(BIN)/python -m infra.package $(STAGE) $(PACK) --arch $(ARCH) --runtime $(RUNTIME)
+
+# Bring a stage to AWS, docs/deploying.md: package it, upload what changed, deploy, migrate its database, and say how to call
+# it. Credentials and region are AWS_PROFILE's and AWS_REGION's. CONFIRM=replace: although data are lost.
+deploy: $(VENV)/.run
+	@$(BIN)/python -m infra.deploy $(STAGE) --check
+	@$(MAKE) --no-print-directory package
+	@$(BIN)/python -m infra.deploy $(STAGE) $(if $(CONFIRM),--confirm $(CONFIRM))
+
+# Delete a stage from AWS, but for a snapshot of its database. It asks first, or takes CONFIRM=$(STAGE). DATA=delete: the crops
+# too.
+destroy: $(VENV)/.run
+	@$(BIN)/python -m infra.deploy.destroy $(STAGE) $(if $(CONFIRM),--confirm $(CONFIRM)) $(if $(DATA),--data $(DATA))
 
 # Embed every face anew with PACK, then put the face set under it; works while `make run` serves, and can be interrupted.
 # LEAVE_BEHIND=yes: although some faces cannot be embedded.

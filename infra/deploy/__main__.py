@@ -1,0 +1,154 @@
+"""`make deploy`: brings a packaged stage to AWS, migrates its database, and says how to call it.
+
+May be repeated at any time: what is there is not uploaded again, and where nothing has changed nothing is done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from infra.deploy import change_set, migration, next_steps
+from infra.deploy.account import CONFIG, Account, explained, sign_in
+from infra.deploy.artifacts import ArtifactBucket
+from infra.deploy.errors import DeployError
+from infra.deploy.package import Package, load
+from infra.deploy.stack import REACHED, Stack
+from infra.package.errors import PackageError
+from infra.package.stage import parameters
+
+if TYPE_CHECKING:
+    from infra.deploy.change_set import ChangeSet
+
+# Of changes that are told of one by one.
+MAX_LISTED = 60
+# Without which a stack cannot be migrated or called.
+OUTPUTS = ("ApiUrl", "ApiKeyId", "MigrateFunction")
+DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", REACHED)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=__doc__)
+    parser.add_argument("stage", help="the name of a file of infra/stages/")
+    parser.add_argument("--check", action="store_true", help="look at stage, credentials and region only")
+    parser.add_argument("--confirm", default="", help="`replace`: although the database, the table or a bucket is lost")
+    options = parser.parse_args(arguments)
+    # Lines are seen as they are told, in a log too.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    try:
+        parameters(options.stage)
+        account = sign_in()
+        if options.check:
+            return
+        with explained():
+            deploy(options.stage, account, replace=options.confirm == "replace")
+    except (DeployError, PackageError) as error:
+        sys.exit(f"Not deployed: {error}.")
+    except KeyboardInterrupt:
+        sys.exit(
+            "\nInterrupted. What CloudFormation has begun goes on at AWS: `make deploy` with the same STAGE= waits for "
+            "it, and then does what is left, the migration above all."
+        )
+
+
+def deploy(stage: str, account: Account, *, replace: bool) -> None:
+    """Upload, change the stack, migrate, and print how to go on.
+
+    Raises
+    ------
+    DeployError
+        When any of it fails.
+    """
+    package = load(stage)
+    print(f"Stage {stage} in account {account.id}, region {account.region}.")
+    bucket = ArtifactBucket(account)
+    bucket.ensure()
+    given = {"ArtifactBucket": bucket.name, **_upload(package, bucket)}
+    template, _ = bucket.upload(package.template)
+    stack = Stack(account.session.client("cloudformation", config=CONFIG), stack_name(stage))
+    if obstacle := next_steps.obstacle(stack.idle(), stack, stage):
+        _tell_failures(stack)
+        raise DeployError(obstacle)
+    changes = change_set.propose(
+        stack,
+        template_url=bucket.url(template),
+        parameters=package.parameters | given,
+        tags={"service": "face-search", "stage": stage},
+        name=f"deploy-{datetime.now(UTC):%Y%m%d-%H%M%S}",
+    )
+    if changes is None:
+        print("The stack is up to date.")
+    else:
+        _apply(changes, stack, stage, replace=replace)
+    outputs = stack.outputs()
+    if missing := [name for name in OUTPUTS if name not in outputs]:
+        raise DeployError(f"{stack.name} has no output {', '.join(missing)}: it is not of this project's template")
+    answer = migration.migrate(
+        account, function=outputs["MigrateFunction"], secret=outputs.get("DatabaseSecretArn"), stage=stage
+    )
+    print(f"Database: {answer}.")
+    _tell_how_to_call(outputs, account.region)
+
+
+def stack_name(stage: str) -> str:
+    return f"face-search-{stage}"
+
+
+def _upload(package: Package, bucket: ArtifactBucket) -> dict[str, str]:
+    """Upload what is not there yet; return each artifact's key by its parameter."""
+    keys = {}
+    for parameter, path in package.artifacts.items():
+        keys[parameter], fresh = bucket.upload(path)
+        size = f"{path.stat().st_size / 1e6:.1f} MB"
+        print(f"  {path.name}: {f'uploaded, {size}' if fresh else 'there already'}")
+    return keys
+
+
+def _apply(changes: ChangeSet, stack: Stack, stage: str, *, replace: bool) -> None:
+    if changes.creates:
+        print(f"Creating {len(changes.changes)} resources; the database alone takes some ten minutes.")
+    else:
+        print(f"{len(changes.changes)} changes:")
+        for change in changes.changes[:MAX_LISTED]:
+            print(f"  {change_set.described(change)}")
+        if len(changes.changes) > MAX_LISTED:
+            print(f"  and {len(changes.changes) - MAX_LISTED} more")
+    lost = [change_set.described(change) for change in changes.changes if change_set.loses_data(change)]
+    if lost and not replace:
+        stack.client.delete_change_set(ChangeSetName=changes.id)
+        raise DeployError(
+            "\n".join(["these keep data, which would be LOST or left behind:", *(f"  {line}" for line in lost)])
+            + "\nNothing was changed. Undo the change of the stage's file or the template that causes this; or make a "
+            f"backup, and run `make deploy STAGE={stage} CONFIRM=replace`"
+        )
+    before = stack.newest_event()
+    stack.client.execute_change_set(ChangeSetName=changes.id)
+    status = stack.follow(before)
+    if status not in DONE:
+        _tell_failures(stack)
+        raise DeployError(next_steps.failed(status, stack, stage))
+
+
+def _tell_failures(stack: Stack) -> None:
+    if lines := next_steps.told(stack.failures()):
+        print("\nWhat failed, first what failed first:", *lines, sep="\n")
+
+
+def _tell_how_to_call(outputs: dict[str, str], region: str) -> None:
+    url = outputs["ApiUrl"].rstrip("/")
+    print(f"\nThe API is at {url}. Fetch its key, and try it:\n")
+    print(
+        f"  KEY=$(aws apigateway get-api-key --api-key {outputs['ApiKeyId']} --include-value --query value "
+        f"--output text --region {region})"
+    )
+    print(f"  curl {url}/health")
+    print(f'  curl -H "x-api-key: $KEY" -F image_file=@photo.jpg {url}/detect')
+    if dashboard := outputs.get("DashboardUrl"):
+        print(f"\nDashboard: {dashboard}")
+
+
+if __name__ == "__main__":
+    main()

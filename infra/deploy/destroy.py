@@ -1,0 +1,148 @@
+"""`make destroy`: deletes a stage from AWS, and says what of it stays."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from infra.deploy import next_steps
+from infra.deploy.__main__ import stack_name
+from infra.deploy.account import CONFIG, Account, explained, sign_in
+from infra.deploy.artifacts import bucket_name
+from infra.deploy.errors import DeployError
+from infra.deploy.stack import GONE, Stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+DATABASE = "AWS::RDS::DBInstance"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m infra.deploy.destroy", description=__doc__)
+    parser.add_argument("stage")
+    parser.add_argument("--confirm", default="", help="the stage's name once more; else it is asked for")
+    parser.add_argument("--data", choices=("keep", "delete"), default="keep", help="what becomes of the crops")
+    options = parser.parse_args(arguments)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    try:
+        account = sign_in()
+        with explained():
+            destroy(options.stage, account, confirm=options.confirm, delete_data=options.data == "delete")
+    except DeployError as error:
+        sys.exit(f"Not destroyed: {error}.")
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted. What CloudFormation has begun goes on at AWS: `make destroy` waits for it.")
+
+
+def destroy(stage: str, account: Account, *, confirm: str, delete_data: bool) -> None:
+    """Delete the stack after it was confirmed, and the crops when that is asked for.
+
+    Raises
+    ------
+    DeployError
+        When it is not confirmed, the database is protected, or something cannot be deleted.
+    """
+    stack = Stack(account.session.client("cloudformation", config=CONFIG), stack_name(stage))
+    found = stack.describe()
+    if found is None:
+        print(f"There is no stack {stack.name} in account {account.id}, region {account.region}.")
+        return
+    stack = Stack(stack.client, found["StackId"])  # its name is forgotten when it is gone
+    crops = stack.outputs().get("CropsBucketName")
+    databases = _databases(stack)
+    for database in databases:
+        _refuse_protected(account, database, stage)
+    _confirm(stage, account, crops, confirm, delete_data=delete_data)
+    if (status := stack.idle()) != GONE:
+        before = stack.newest_event()
+        stack.client.delete_stack(StackName=stack.name)
+        print("Deleting; the functions' network interfaces alone may take half an hour.")
+        status = stack.follow(before)
+    if status != GONE:
+        print("\nWhat failed, first what failed first:", *next_steps.told(stack.failures()), sep="\n")
+        raise DeployError(
+            f"some of it is left ({status}): do what the failures ask for, and run `make destroy STAGE={stage}` again"
+        )
+    print(f"{found['StackName']} is deleted.")
+    if crops and delete_data:
+        _delete_bucket(account.session.client("s3", config=CONFIG), crops, account.id)
+        print(f"The bucket {crops} and all crops are deleted.")
+        crops = None
+    _tell_what_stays(account, crops, databases)
+
+
+def _databases(stack: Stack) -> list[str]:
+    pages = stack.client.get_paginator("list_stack_resources").paginate(StackName=stack.name)
+    return [
+        resource["PhysicalResourceId"]
+        for page in pages
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == DATABASE and resource.get("PhysicalResourceId")
+    ]
+
+
+def _refuse_protected(account: Account, database: str, stage: str) -> None:
+    """Refuse before anything is deleted: CloudFormation would come upon the protection when the rest is gone."""
+    rds: Any = account.session.client("rds", config=CONFIG)
+    try:
+        found = rds.describe_db_instances(DBInstanceIdentifier=database)["DBInstances"]
+    except rds.exceptions.DBInstanceNotFoundFault:
+        return
+    if any(instance.get("DeletionProtection") for instance in found):
+        raise DeployError(
+            f"the database {database} is protected against deletion, and nothing was deleted. To destroy it all the "
+            f'same, set DatabaseDeletionProtection = "false" in infra/stages/{stage}.toml, and run `make deploy '
+            f"STAGE={stage}`, then this again"
+        )
+
+
+def _confirm(stage: str, account: Account, crops: str | None, confirm: str, *, delete_data: bool) -> None:
+    pictures = "deleted for ever, as is their bucket" if delete_data else "kept, in their bucket"
+    print(
+        f"This deletes stage {stage} of account {account.id}, region {account.region}: the API, its key and address, "
+        "the functions, the tokens, and the database but for a final snapshot.\n"
+        f"The crops{f' in {crops}' if crops else ''} are {pictures}."
+    )
+    if not confirm and sys.stdin.isatty():
+        confirm = input("Type the stage's name to go on: ").strip()
+    if confirm != stage:
+        raise DeployError(
+            f"it was not confirmed, and nothing was deleted. CONFIRM={stage} confirms it without being asked"
+        )
+
+
+def _delete_bucket(s3: S3Client, bucket: str, owner: str) -> None:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, ExpectedBucketOwner=owner):
+        if keys := [entry["Key"] for entry in page.get("Contents", [])]:
+            answer = s3.delete_objects(
+                Bucket=bucket,
+                ExpectedBucketOwner=owner,
+                Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True},
+            )
+            if errors := answer.get("Errors"):
+                raise DeployError(
+                    f"{len(errors)} crops could not be deleted, the first with {errors[0].get('Code')}: "
+                    f"`aws s3 rb s3://{bucket} --force` tries again"
+                )
+    s3.delete_bucket(Bucket=bucket, ExpectedBucketOwner=owner)
+
+
+def _tell_what_stays(account: Account, crops: str | None, databases: list[str]) -> None:
+    region = account.region
+    print("\nWhat stays, and costs a little, until you delete it:")
+    if crops:
+        print(f"  the crops:               aws s3 rb s3://{crops} --force --region {region}")
+    for database in databases:
+        print(
+            "  the database's snapshot: aws rds describe-db-snapshots --snapshot-type manual "
+            f"--db-instance-identifier {database} --query 'DBSnapshots[].DBSnapshotIdentifier' --region {region}\n"
+            f"                           aws rds delete-db-snapshot --db-snapshot-identifier NAME --region {region}"
+        )
+    print(f"  all stages' artifacts:   aws s3 rb s3://{bucket_name(account)} --force --region {region}")
+
+
+if __name__ == "__main__":
+    main()

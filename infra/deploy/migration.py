@@ -1,0 +1,75 @@
+"""Brings the database of a deployed stage to the schema that its code expects."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from infra.deploy.account import CONFIG, Account, error_code
+from infra.deploy.errors import DeployError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+# A function runs 900 s at most, and a migration is not to be begun a second time beside itself.
+TIMEOUT_SECONDS = 910
+INVOKE_CONFIG = Config(read_timeout=TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 1})
+
+
+def migrate(account: Account, *, function: str, secret: str | None, stage: str) -> str:
+    """Invoke the stage's function `migrate`; return its answer.
+
+    Parameters
+    ----------
+    secret
+        The ARN of the secret in which RDS keeps the master user's password. It goes to the function each time, which
+        makes the service's own users where they are not there, and is neither printed nor kept.
+
+    Raises
+    ------
+    DeployError
+        When the function fails.
+    """
+    event = {"administrator": _administrator(account, secret)} if secret else {}
+    client = account.session.client("lambda", config=INVOKE_CONFIG)
+    payload = json.dumps(event)
+    try:
+        answer = client.invoke(FunctionName=function, Payload=payload)
+    except ClientError as error:
+        # A function loses its network interface when it is idle for weeks, and gets one when it is next invoked.
+        if error_code(error) not in ("ResourceConflictException", "ResourceNotReadyException"):
+            raise
+        client.get_waiter("function_active_v2").wait(FunctionName=function)
+        answer = client.invoke(FunctionName=function, Payload=payload)
+    body = answer["Payload"].read().decode()
+    if "FunctionError" in answer:
+        group = _log_group(client, function)
+        raise DeployError(
+            f"the database was not migrated: {_reason(body)}. `aws logs tail {group} --since 15m --region "
+            f"{account.region}` tells more. The new code is deployed, and what needs the new schema fails "
+            f"until `make deploy STAGE={stage}` is repeated, which migrates again"
+        )
+    text: Any = json.loads(body)
+    return text if isinstance(text, str) else "migrated"
+
+
+def _administrator(account: Account, secret: str) -> dict[str, str]:
+    client = account.session.client("secretsmanager", config=CONFIG)
+    kept = json.loads(client.get_secret_value(SecretId=secret)["SecretString"])
+    return {"user": kept["username"], "password": kept["password"]}
+
+
+def _log_group(client: LambdaClient, function: str) -> str:
+    logging = client.get_function_configuration(FunctionName=function).get("LoggingConfig", {})
+    return logging.get("LogGroup", f"/aws/lambda/{function}")
+
+
+def _reason(body: str) -> str:
+    try:
+        answer: Any = json.loads(body)
+    except ValueError:
+        return body
+    return f"{answer.get('errorType', 'an error')}: {answer.get('errorMessage', body)}"

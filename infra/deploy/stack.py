@@ -1,0 +1,140 @@
+"""A stack of CloudFormation: its state, and what happens to it while something is at work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from infra.deploy.account import error_code
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
+
+POLL_SECONDS = 5
+# Polls without news after which it is told what is being waited for.
+QUIET_POLLS = 12
+
+GONE = "DELETE_COMPLETE"
+# The new state is reached; what is left is to delete what it has no use for.
+REACHED = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
+# Only a change set was ever made.
+EMPTY = "REVIEW_IN_PROGRESS"
+
+_BEGINNINGS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"})
+# Not why something failed, but what was given up because of it.
+_GIVEN_UP = ("cancelled", "The following resource(s) failed")
+
+
+class Stack:
+    """One stack, by its name or id. Whatever it tells goes to `tell`, a line at a time."""
+
+    def __init__(
+        self,
+        client: CloudFormationClient,
+        name: str,
+        *,
+        tell: Callable[[str], None] = print,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.name = name
+        self.client = client
+        self._tell = tell
+        self._sleep = sleep
+
+    def describe(self) -> StackTypeDef | None:
+        """Return what CloudFormation knows of the stack; None when it does not know it."""
+        try:
+            return self.client.describe_stacks(StackName=self.name)["Stacks"][0]
+        except ClientError as error:
+            if error_code(error) == "ValidationError" and "does not exist" in str(error):
+                return None
+            raise
+
+    def status(self) -> str:
+        """Return the stack's status, or GONE."""
+        described = self.describe()
+        return described["StackStatus"] if described else GONE
+
+    def outputs(self) -> dict[str, str]:
+        described = self.describe()
+        outputs = described.get("Outputs", []) if described else []
+        return {output["OutputKey"]: output["OutputValue"] for output in outputs}
+
+    def newest_event(self) -> str | None:
+        return next((event["EventId"] for event in self._events()), None)
+
+    def idle(self) -> str:
+        """Wait until nothing is at work on the stack; return its status then."""
+        while True:
+            # In this order: while something is at work, an event newer than the newest is yet to come.
+            newest, status = self.newest_event(), self.status()
+            if not status.endswith("_IN_PROGRESS") or status == EMPTY:
+                return status
+            self._tell(f"The stack is {status}: waiting for the end of that.")
+            self.follow(newest)
+
+    def follow(self, begun_after: str | None) -> str:
+        """Tell what happens until nothing is at work any more; return the status then.
+
+        Parameters
+        ----------
+        begun_after
+            The newest event of before what is followed began: without a newer one it has not begun yet.
+        """
+        last, at_work, quiet = begun_after, set[str](), 0
+        while True:
+            status = self.status()
+            news = self._events_after(last)
+            for event in news:
+                self._tell_of(event, at_work)
+            last = news[-1]["EventId"] if news else last
+            if status == GONE or (last != begun_after and (status == REACHED or not status.endswith("_IN_PROGRESS"))):
+                return status
+            quiet = 0 if news else quiet + 1
+            if quiet % QUIET_POLLS == QUIET_POLLS - 1:
+                self._tell(f"  ... at work: {', '.join(sorted(at_work)) or status}")
+            self._sleep(POLL_SECONDS)
+
+    def failures(self) -> list[StackEventTypeDef]:
+        """Return what failed in the newest operation, first what failed first; once for each resource."""
+        failed: dict[str, StackEventTypeDef] = {}
+        for event in self._events():
+            reason, status = event.get("ResourceStatusReason", ""), event.get("ResourceStatus", "")
+            itself = event.get("PhysicalResourceId") == event["StackId"]
+            if status.endswith("_FAILED") and not any(text in reason for text in _GIVEN_UP):
+                name = event.get("LogicalResourceId", "")
+                failed.pop(name, None)
+                failed[name] = event
+            if itself and status in _BEGINNINGS:
+                break
+        return list(reversed(failed.values()))
+
+    def _events(self) -> Iterator[StackEventTypeDef]:
+        """Yield all events, newest first."""
+        try:
+            for page in self.client.get_paginator("describe_stack_events").paginate(StackName=self.name):
+                yield from page["StackEvents"]
+        except ClientError as error:
+            if error_code(error) != "ValidationError":  # the stack is not there
+                raise
+
+    def _events_after(self, event_id: str | None) -> list[StackEventTypeDef]:
+        news: list[StackEventTypeDef] = []
+        for event in self._events():
+            if event["EventId"] == event_id:
+                break
+            news.append(event)
+        return news[::-1]
+
+    def _tell_of(self, event: StackEventTypeDef, at_work: set[str]) -> None:
+        name, status = event.get("LogicalResourceId", ""), event.get("ResourceStatus", "")
+        if status.endswith("_IN_PROGRESS"):
+            at_work.add(name)
+            return
+        at_work.discard(name)
+        reason = f": {event['ResourceStatusReason']}" if "FAILED" in status and "ResourceStatusReason" in event else ""
+        self._tell(f"  {event['Timestamp']:%H:%M:%S}  {status:<20}  {name}  {event.get('ResourceType', '')}{reason}")

@@ -1,0 +1,198 @@
+"""A packaged stage, small but real, and the commands that deploy it to moto's server."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+from moto.awslambda_simple.models import lambda_simple_backends
+from moto.cloudformation.models import ChangeSet, Stack, cloudformation_backends
+from moto.s3.models import s3_backends
+from moto.s3.responses import S3Response
+
+from infra.deploy.package import ROOT
+
+REGION = "eu-central-1"
+STACK = "face-search-dev"
+STAGES = Path("infra") / "stages"
+PASSWORD = "not-to-be-printed"
+TEMPLATE = Path(__file__).with_name("template.json")
+# Method, bucket and expected owner of each call of S3.
+S3_CALLS: list[tuple[str, str, str | None]] = []
+# Each test has an account of its own, and with it a moto of its own.
+_ACCOUNTS = count(200_000_000_000)
+
+
+@dataclass
+class Operator:
+    """Someone with a copy of the project and credentials of an account."""
+
+    root: Path
+    account: str
+    endpoint: str
+    environment: dict[str, str]
+    session: Any = field(repr=False)
+    # What the function `migrate` was invoked with, and how it answers.
+    events: list[Any] = field(default_factory=list)
+    answer: Any = "the schema is at version 3"
+    fails: bool = False
+
+    def client(self, service: str) -> Any:
+        return self.session.client(service, endpoint_url=self.endpoint)
+
+    def run(
+        self, *arguments: str, module: str = "infra.deploy", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command as `make` does; an empty variable takes one away."""
+        given = self.environment | environment
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=self.root,
+            env={name: value for name, value in given.items() if value},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def deploy(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.run("dev", *arguments, **environment)
+
+    def deployed(self, *arguments: str) -> str:
+        """Deploy with success; return what was printed."""
+        done = self.deploy(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def destroy(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.run("dev", *arguments, module="infra.deploy.destroy")
+
+    def package(self, **contents: str) -> None:
+        """Write artifacts, as `make package` would."""
+        folder = self.root / "build" / "package" / "dev"
+        for name, content in contents.items():
+            (folder / f"{name}.zip").write_text(content)
+
+    def change_template(self, **resources: Any) -> None:
+        """Add resources to the template, or, given None, take them away."""
+        path = self.root / "build" / "package" / "dev" / "template.json"
+        template = json.loads(path.read_text())
+        template["Resources"] |= resources
+        template["Resources"] = {name: value for name, value in template["Resources"].items() if value is not None}
+        path.write_text(json.dumps(template))
+
+    def invoke(self, _name: str, _qualifier: Any, body: Any, _headers: Any, response_headers: Any) -> bytes:
+        """Stand in for the function, which moto cannot run without Docker."""
+        self.events.append(json.loads(body))
+        if self.fails:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        return json.dumps(self.answer).encode()
+
+    @property
+    def backend(self) -> Any:
+        """Moto's CloudFormation of the account, in which faults can be planted."""
+        return cloudformation_backends[self.account][REGION]
+
+    @property
+    def stack(self) -> Stack:
+        found: Stack = next(stack for stack in self.backend.stacks.values() if stack.name == STACK)
+        return found
+
+    def uploaded(self) -> dict[str, str]:
+        """Return the keys of the artifact bucket, and when each was written."""
+        listed = self.client("s3").list_objects_v2(Bucket=f"face-search-artifacts-{self.account}-{REGION}")
+        return {entry["Key"]: str(entry["LastModified"]) for entry in listed.get("Contents", [])}
+
+
+@pytest.fixture(scope="session")
+def moto_url(aws_endpoint: str) -> Iterator[str]:
+    """Moto's server, its functions without Docker, under the one name with which it finds templates in S3."""
+    url = aws_endpoint.replace("127.0.0.1", "localhost")
+    requests.post(f"{url}/moto-api/config", json={"lambda": {"use_docker": False}}, timeout=10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ChangeSet, "apply", _apply_with_outputs)
+        for method in ("_bucket_response", "_key_response"):
+            patch.setattr(S3Response, method, _for_the_expected_owner(getattr(S3Response, method)))
+        yield url
+
+
+def _for_the_expected_owner(respond: Callable[[S3Response, Any, str], Any]) -> Callable[[S3Response, Any, str], Any]:
+    """Let S3 refuse who names another owner than the bucket's, as AWS does and moto does not."""
+
+    def responded(self: S3Response, request: Any, full_url: str) -> Any:
+        expected = request.headers.get("x-amz-expected-bucket-owner")
+        bucket = self.parse_bucket_name_from_url(request, full_url)
+        _, owner = s3_backends.bucket_accounts.get(bucket, ("", None))
+        S3_CALLS.append((request.method, bucket, expected))
+        if expected and owner and expected != owner:
+            return 403, {}, ""
+        return respond(self, request, full_url)
+
+    return responded
+
+
+def _apply_with_outputs(self: ChangeSet) -> None:
+    """Moto's, which forgets the outputs and parameters of a stack that a change set makes."""
+    self.stack.resource_map.update(self.template_dict, self.parameters)
+    self.stack.template, self.stack.parameters = self.template, self.parameters
+    self.stack._parse_template()
+    self.stack.output_map = self.stack._create_output_map()
+
+
+@pytest.fixture
+def operator(moto_url: str, tmp_path: Path) -> Operator:
+    """The operator of an account in which nothing is deployed yet, with stage `dev` packaged."""
+    root = tmp_path / "project"
+    for part in ("deploy", "package"):
+        shutil.copytree(ROOT / "infra" / part, root / "infra" / part, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "infra" / "__init__.py").touch()
+    stages, package = root / STAGES, root / "build" / "package" / "dev"
+    stages.mkdir()
+    package.mkdir(parents=True)
+    (stages / "dev.toml").write_text('[parameters]\nGreeting = "hello"\n')
+    shutil.copy(TEMPLATE, package)
+    keys = {"FunctionKey": "function", "DepsLayerKey": "deps", "ModelsLayerKey": "models"}
+    listed = {key: f"build/package/dev/{name}.zip" for key, name in keys.items()}
+    (package / "artifacts.json").write_text(json.dumps(listed))
+    made = operator_of(moto_url, root, str(next(_ACCOUNTS)))
+    # What RDS makes for its master user.
+    secret = json.dumps({"username": "master", "password": PASSWORD})
+    made.client("secretsmanager").create_secret(Name="master-user", SecretString=secret)
+    made.package(function="the function", deps="what it needs", models="the models")
+    return made
+
+
+def operator_of(url: str, root: Path, account: str) -> Operator:
+    sts = boto3.client("sts", endpoint_url=url, region_name=REGION)
+    credentials = sts.assume_role(RoleArn=f"arn:aws:iam::{account}:role/operator", RoleSessionName="test")[
+        "Credentials"
+    ]
+    session = boto3.Session(
+        credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"], REGION
+    )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(root),
+        "NO_PROXY": "localhost,127.0.0.1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": url,
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": credentials["SessionToken"],
+    }
+    operator = Operator(root, account, url, environment, session)
+    functions: Any = lambda_simple_backends[account][REGION]
+    functions.invoke = operator.invoke
+    return operator

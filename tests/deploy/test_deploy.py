@@ -1,0 +1,153 @@
+"""`python -m infra.deploy` against moto's server, when all is well."""
+
+from __future__ import annotations
+
+import re
+
+from tests.deploy.conftest import PASSWORD, REGION, S3_CALLS, STACK, STAGES, Operator, operator_of
+
+
+def test_it_uploads_creates_migrates_and_says_how_to_call(operator: Operator) -> None:
+    printed = operator.deployed()
+
+    assert operator.stack.status == "CREATE_COMPLETE"
+    assert {re.sub("-[0-9a-f]{64}", "", key) for key in operator.uploaded()} == {
+        "function.zip",
+        "deps.zip",
+        "models.zip",
+        "template.json",
+    }
+    assert "Database: the schema is at version 3." in printed
+    api = operator.client("apigateway").get_rest_apis()["items"][0]["id"]
+    url = f"https://{api}.execute-api.{REGION}.amazonaws.com/api"
+    assert (
+        f"aws apigateway get-api-key --api-key abcdefghij --include-value --query value --output text --region {REGION}"
+        in (printed)
+    )
+    assert f'curl -H "x-api-key: $KEY" -F image_file=@photo.jpg {url}/detect' in printed
+    assert "Dashboard: https://console.aws.amazon.com/cloudwatch" in printed
+
+
+def test_the_master_user_goes_to_the_migration_and_nowhere_else(operator: Operator) -> None:
+    done = operator.deploy()
+
+    assert operator.events == [{"administrator": {"user": "master", "password": PASSWORD}}]
+    assert PASSWORD not in done.stdout + done.stderr
+
+
+def test_an_answer_that_repeats_the_event_is_not_printed(operator: Operator) -> None:
+    operator.answer = {"administrator": {"user": "master", "password": PASSWORD}}
+
+    assert PASSWORD not in operator.deployed()
+
+
+def test_without_changes_it_uploads_nothing_and_only_migrates(operator: Operator) -> None:
+    operator.deployed()
+    before = operator.uploaded()
+
+    printed = operator.deployed()
+
+    assert operator.uploaded() == before
+    assert printed.count("there already") == 3
+    assert "The stack is up to date." in printed
+    assert len(operator.events) == 2
+    change_sets = operator.client("cloudformation").list_change_sets(StackName=STACK)["Summaries"]
+    assert [change_set["Status"] for change_set in change_sets] == ["CREATE_COMPLETE"]
+
+
+def test_a_changed_function_is_all_that_is_uploaded(operator: Operator) -> None:
+    operator.deployed()
+    before = operator.uploaded()
+    operator.package(function="another function")
+
+    printed = operator.deployed()
+
+    fresh = operator.uploaded().keys() - before.keys()
+    assert [re.sub("-[0-9a-f]{64}", "", key) for key in fresh] == ["function.zip"]
+    assert printed.count("there already") == 2
+    assert operator.stack.parameters["FunctionKey"] in fresh
+
+
+def test_the_stages_parameters_are_passed(operator: Operator) -> None:
+    operator.deployed()
+    assert operator.stack.parameters["Greeting"] == "hello"
+    (operator.root / STAGES / "dev.toml").write_text('[parameters]\nGreeting = "good day"\n')
+
+    printed = operator.deployed()
+
+    assert "up to date" not in printed
+    assert operator.stack.parameters["Greeting"] == "good day"
+
+
+def test_a_parameter_that_the_stage_no_longer_has_is_the_templates_own_again(operator: Operator) -> None:
+    operator.deployed()
+    (operator.root / STAGES / "dev.toml").write_text("")
+
+    operator.deployed()
+
+    assert "Greeting" not in operator.stack.parameters
+
+
+def test_the_artifact_bucket_is_private_and_encrypted(operator: Operator) -> None:
+    operator.deployed()
+
+    s3, bucket = operator.client("s3"), f"face-search-artifacts-{operator.account}-{REGION}"
+    access = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    assert all(access.values())
+    assert len(access) == 4
+    rule = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"][0]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    lifecycle = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert [rule["AbortIncompleteMultipartUpload"] for rule in lifecycle] == [{"DaysAfterInitiation": 1}]
+
+
+def test_it_deploys_to_the_region_that_must_not_be_named(operator: Operator) -> None:
+    done = operator.deploy(AWS_REGION="us-east-1")
+
+    # The master user's secret is in the other region: everything before it went well.
+    assert "Creating 5 resources" in done.stdout
+    assert "GetSecretValue failed" in done.stderr
+
+
+def test_two_stages_share_the_bucket_and_nothing_else(operator: Operator) -> None:
+    operator.deployed()
+    for folder, suffix in ((operator.root / STAGES, ".toml"), (operator.root / "build" / "package", "")):
+        (folder / f"dev{suffix}").rename(folder / f"other{suffix}")
+    listed = operator.root / "build" / "package" / "other" / "artifacts.json"
+    listed.write_text(listed.read_text().replace("/dev/", "/other/"))
+
+    done = operator.run("other")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("there already") == 3
+    stacks = operator.client("cloudformation").describe_stacks()["Stacks"]
+    assert {stack["StackName"] for stack in stacks} == {"face-search-dev", "face-search-other"}
+
+
+def test_the_check_alone_changes_nothing(operator: Operator) -> None:
+    done = operator.deploy("--check")
+
+    assert done.returncode == 0
+    assert operator.client("s3").list_buckets()["Buckets"] == []
+
+
+def test_a_bucket_of_that_name_in_another_account_is_not_written_to(operator: Operator, moto_url: str) -> None:
+    other = operator_of(moto_url, operator.root, "999999999999")
+    bucket = f"face-search-artifacts-{operator.account}-{REGION}"
+    other.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+
+    done = operator.deploy()
+
+    assert done.returncode == 1
+    assert f"the bucket {bucket} belongs to another account" in done.stderr
+    assert other.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
+def test_every_call_of_s3_but_the_creation_names_the_owner(operator: Operator) -> None:
+    S3_CALLS.clear()
+
+    operator.deployed()
+
+    owners = [(method, owner) for method, _, owner in S3_CALLS if owner != operator.account]
+    assert owners == [("PUT", None)]
+    assert len(S3_CALLS) > 10

@@ -1,0 +1,113 @@
+"""`python -m infra.deploy.destroy` against moto's server."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.deploy.conftest import REGION, Operator
+
+
+def crops_bucket(operator: Operator) -> str:
+    stack = operator.client("cloudformation").describe_stacks(StackName="face-search-dev")["Stacks"][0]
+    bucket = next(output["OutputValue"] for output in stack["Outputs"] if output["OutputKey"] == "CropsBucketName")
+    for number in range(3):
+        operator.client("s3").put_object(Bucket=bucket, Key=f"faces/{number}.jpg", Body=b"a crop")
+    return str(bucket)
+
+
+def stacks(operator: Operator) -> list[str]:
+    return [stack["StackName"] for stack in operator.client("cloudformation").describe_stacks()["Stacks"]]
+
+
+@pytest.mark.parametrize("confirm", [(), ("--confirm", "prod")])
+def test_without_the_stages_name_nothing_is_deleted(operator: Operator, confirm: tuple[str, ...]) -> None:
+    operator.deployed()
+
+    done = operator.destroy(*confirm)
+
+    assert done.returncode == 1
+    assert f"This deletes stage dev of account {operator.account}, region {REGION}" in done.stdout
+    assert "it was not confirmed, and nothing was deleted. CONFIRM=dev confirms it" in done.stderr
+    assert stacks(operator) == ["face-search-dev"]
+
+
+def test_the_crops_stay_and_it_says_how_to_delete_them(operator: Operator) -> None:
+    operator.deployed()
+    bucket = crops_bucket(operator)
+
+    done = operator.destroy("--confirm", "dev")
+
+    assert done.returncode == 0, done.stderr
+    assert stacks(operator) == []
+    assert operator.client("dynamodb").list_tables()["TableNames"] == []
+    assert f"aws s3 rb s3://{bucket} --force" in done.stdout
+    assert f"aws s3 rb s3://face-search-artifacts-{operator.account}-{REGION} --force" in done.stdout
+    assert operator.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 3
+
+
+def test_the_crops_go_when_that_is_asked_for(operator: Operator) -> None:
+    operator.deployed()
+    bucket = crops_bucket(operator)
+
+    done = operator.destroy("--confirm", "dev", "--data", "delete")
+
+    assert done.returncode == 0, done.stderr
+    assert f"The bucket {bucket} and all crops are deleted." in done.stdout
+    kept = [entry["Name"] for entry in operator.client("s3").list_buckets()["Buckets"]]
+    assert kept == [f"face-search-artifacts-{operator.account}-{REGION}"]
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_a_protected_database_is_seen_before_anything_is_deleted(operator: Operator, protected: bool) -> None:
+    operator.change_template(
+        Database={
+            "Type": "AWS::RDS::DBInstance",
+            "Properties": {
+                "DBInstanceClass": "db.t4g.micro",
+                "DBInstanceIdentifier": "faces",
+                "Engine": "mysql",
+                "AllocatedStorage": "20",
+                "MasterUsername": "master",
+                "MasterUserPassword": "of-moto-only",
+            },
+        }
+    )
+    operator.deployed()
+    # Which moto does not take from a template.
+    operator.client("rds").modify_db_instance(DBInstanceIdentifier="faces", DeletionProtection=protected)
+
+    done = operator.destroy("--confirm", "dev")
+
+    if protected:
+        assert done.returncode == 1
+        assert "the database faces is protected against deletion, and nothing was deleted" in done.stderr
+        assert "infra/stages/dev.toml" in done.stderr
+        assert stacks(operator) == ["face-search-dev"]
+    else:
+        assert done.returncode == 0, done.stderr
+        assert "--db-instance-identifier faces" in done.stdout
+
+
+def test_what_is_not_there_needs_no_destroying(operator: Operator) -> None:
+    done = operator.destroy("--confirm", "dev")
+
+    assert done.returncode == 0
+    assert f"There is no stack face-search-dev in account {operator.account}, region {REGION}." in done.stdout
+
+
+def test_a_failed_deletion_says_what_failed(operator: Operator) -> None:
+    operator.deployed()
+
+    def delete(name_or_stack_id: str) -> None:
+        stack = operator.stack
+        stack._add_stack_event("DELETE_IN_PROGRESS", resource_status_reason="User Initiated")
+        stack._add_stack_event("DELETE_FAILED", resource_status_reason="The subnet has dependencies")
+        stack.status = "DELETE_FAILED"
+
+    operator.backend.delete_stack = delete
+
+    done = operator.destroy("--confirm", "dev")
+
+    assert done.returncode == 1
+    assert "The subnet has dependencies" in done.stdout
+    assert "run `make destroy STAGE=dev` again" in done.stderr

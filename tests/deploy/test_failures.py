@@ -1,0 +1,230 @@
+"""Deployments that fail at AWS: the faults are planted in moto, which knows none."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from moto.cloudformation.models import Change, Event
+
+from tests.deploy.conftest import STACK, Operator
+
+WORDS = {
+    "ROLLBACK_COMPLETE": "run `make destroy STAGE=dev`, then `make deploy STAGE=dev`",
+    "ROLLBACK_FAILED": "run `make destroy STAGE=dev`, then `make deploy STAGE=dev`",
+    "DELETE_FAILED": "`make destroy STAGE=dev` tries again",
+    "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name face-search-dev --region eu",
+}
+
+
+def fail(operator: Operator, status: str, *events: tuple[str, str, str]) -> Callable[..., None]:
+    """Return what moto is to do in the place of executing a change set."""
+
+    def execute(change_set_name: str, stack_name: str | None = None) -> None:
+        stack = operator.stack
+        beginning = "CREATE_IN_PROGRESS" if status == "ROLLBACK_COMPLETE" else "UPDATE_IN_PROGRESS"
+        stack._add_stack_event(beginning, resource_status_reason="User Initiated")
+        for name, resource_status, reason in events:
+            stack.events.append(
+                Event(stack.stack_id, STACK, name, f"id-{name}", "AWS::Some::Thing", resource_status, reason, None)
+            )
+        stack._add_stack_event(status)
+        stack.status = status
+
+    return execute
+
+
+def test_what_failed_first_is_told_first_with_what_to_do(operator: Operator) -> None:
+    operator.backend.execute_change_set = fail(
+        operator,
+        "ROLLBACK_COMPLETE",
+        ("Function", "CREATE_FAILED", "Specified ReservedConcurrentExecutions decreases the account's "
+         "UnreservedConcurrentExecution below its minimum value of [10]"),
+        ("Database", "CREATE_FAILED", "Resource creation cancelled"),
+        ("Role", "CREATE_FAILED", "User: u is not authorized to perform: iam:CreateRole"),
+        (STACK, "CREATE_FAILED", "The following resource(s) failed to create: [Function, Database, Role]."),
+    )  # fmt: skip
+
+    done = operator.deploy()
+
+    told = done.stdout[done.stdout.index("What failed") :]
+    assert told.index("Function  AWS::Some::Thing: Specified") < told.index("-> the account's limit of concurrent")
+    assert told.index("-> the account's limit") < told.index("Role  AWS::Some::Thing: User: u is not authorized")
+    assert "docs/deploying.md lists the rights" in told
+    assert "Database" not in told
+    assert "The following resource" not in told
+    assert WORDS["ROLLBACK_COMPLETE"] in done.stderr
+    assert done.returncode == 1
+    assert operator.events == []
+
+
+def test_a_failed_update_tells_only_its_own_failures(operator: Operator) -> None:
+    operator.deployed()
+    operator.package(function="another")
+    execute = operator.backend.execute_change_set
+    for reason in ("an old fault", "a new fault"):
+        operator.backend.execute_change_set = fail(
+            operator, "UPDATE_ROLLBACK_COMPLETE", ("Function", "UPDATE_FAILED", reason)
+        )
+        done = operator.deploy()
+    assert "Function  AWS::Some::Thing: a new fault" in done.stdout
+    assert "an old fault" not in done.stdout
+    assert "the deployment failed and was undone: the stage is as it was before" in done.stderr
+
+    operator.backend.execute_change_set = execute
+    assert "schema is at version 3" in operator.deployed()
+
+
+@pytest.mark.parametrize("status", WORDS)
+def test_a_stack_that_cannot_be_changed_says_what_helps(operator: Operator, status: str) -> None:
+    operator.deployed()
+    operator.stack.status = status
+    operator.stack.events.append(
+        Event(operator.stack.stack_id, STACK, "Api", "id", "AWS::Some::Thing", "DELETE_FAILED", "it is in use", None)
+    )
+
+    done = operator.deploy()
+
+    assert WORDS[status] in done.stderr
+    assert "Api  AWS::Some::Thing: it is in use" in done.stdout
+    assert done.returncode == 1
+
+
+def later(operator: Operator, *steps: tuple[str, str], seconds: float = 6) -> threading.Timer:
+    """End what is at work on the stack after some seconds."""
+
+    def end() -> None:
+        for name, status in steps:
+            if name == STACK:
+                operator.stack._add_stack_event(status)
+                operator.stack.status = status
+            else:
+                stack = operator.stack
+                stack.events.append(Event(stack.stack_id, STACK, name, name, "AWS::Some::Thing", status, None, None))
+
+    timer = threading.Timer(seconds, end)
+    timer.start()
+    return timer
+
+
+def test_a_deployment_waits_for_the_one_at_work(operator: Operator) -> None:
+    operator.deployed()
+    operator.stack._add_stack_event("UPDATE_IN_PROGRESS")
+    operator.stack.status = "UPDATE_IN_PROGRESS"
+    timer = later(operator, ("Thing", "UPDATE_COMPLETE"), (STACK, "UPDATE_COMPLETE"))
+
+    printed = operator.deployed()
+
+    timer.join()
+    assert "The stack is UPDATE_IN_PROGRESS: waiting for the end of that." in printed
+    assert "UPDATE_COMPLETE       Thing" in printed
+    assert "The stack is up to date." in printed
+
+
+def test_the_migration_does_not_wait_for_the_cleaning_up(operator: Operator) -> None:
+    operator.deployed()
+    operator.package(function="another")
+
+    def execute(change_set_name: str, stack_name: str | None = None) -> None:
+        for status in ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"):
+            operator.stack._add_stack_event(status)
+            operator.stack.status = status
+
+    operator.backend.execute_change_set = execute
+
+    assert "schema is at version 3" in operator.deployed()
+    assert len(operator.events) == 2
+
+
+def test_interrupted_it_says_how_to_go_on(operator: Operator) -> None:
+    operator.deployed()
+    operator.stack.status = "UPDATE_IN_PROGRESS"
+    command = subprocess.Popen(
+        [sys.executable, "-m", "infra.deploy", "dev"],
+        cwd=operator.root,
+        env=operator.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert command.stdout is not None
+    while "waiting for the end" not in command.stdout.readline():
+        assert command.poll() is None
+    time.sleep(1)
+    command.send_signal(signal.SIGINT)
+
+    _, told = command.communicate(timeout=60)
+
+    assert command.returncode == 1
+    assert "goes on at AWS: `make deploy` with the same STAGE= waits for it" in told
+    assert "Traceback" not in told
+
+
+def test_a_failed_migration_says_so_and_is_made_up_for_by_the_next_deployment(operator: Operator) -> None:
+    operator.fails = True
+    operator.answer = {"errorType": "ServiceError", "errorMessage": "1003 INTERNAL_ERROR", "stackTrace": ["a line"]}
+
+    done = operator.deploy()
+
+    assert done.returncode == 1
+    assert "the database was not migrated: ServiceError: 1003 INTERNAL_ERROR." in done.stderr
+    assert "aws logs tail /aws/lambda/" in done.stderr
+    assert "`make deploy STAGE=dev` is repeated, which migrates again" in done.stderr
+    operator.fails, operator.answer = False, "the schema is at version 3"
+    assert "Database: the schema is at version 3." in operator.deployed()
+
+
+def replacing(name: str, replacement: str) -> Callable[[Any], list[Change]]:
+    def diff(_: Any) -> list[Change]:
+        change = Change("Modify", name, "AWS::DynamoDB::Table")
+        change.replacement = replacement  # type: ignore[attr-defined]
+        change.details = [{"target": {"attribute": "Properties", "name": "KeySchema"}}]  # type: ignore[attr-defined]
+        return [change]
+
+    return diff
+
+
+@pytest.mark.parametrize(("replacement", "words"), [("True", "REPLACED"), ("Conditional", "perhaps REPLACED")])
+def test_data_is_not_replaced_unless_that_is_confirmed(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, replacement: str, words: str
+) -> None:
+    operator.deployed()
+    operator.package(function="another")
+    monkeypatch.setattr("moto.cloudformation.models.ChangeSet.diff", replacing("TokensTable", replacement))
+
+    done = operator.deploy()
+
+    line = f"~ TokensTable  AWS::DynamoDB::Table  {words}  KeySchema"
+    assert done.returncode == 1
+    assert line in done.stderr
+    assert "make deploy STAGE=dev CONFIRM=replace" in done.stderr
+    assert operator.stack.status == "CREATE_COMPLETE"
+    assert len(operator.client("cloudformation").list_change_sets(StackName=STACK)["Summaries"]) == 1
+
+    printed = operator.deployed("--confirm", "replace")
+    assert line in printed
+    assert operator.stack.status == "UPDATE_COMPLETE"
+
+
+def test_what_can_be_made_anew_is_replaced_without_asking(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    operator.deployed()
+    operator.package(function="another")
+    monkeypatch.setattr("moto.cloudformation.models.ChangeSet.diff", replacing("TokensTable", "False"))
+
+    operator.deployed()
+
+
+def test_data_is_not_removed_unless_that_is_confirmed(operator: Operator) -> None:
+    operator.deployed()
+    operator.change_template(CropsBucket={"Type": "AWS::SNS::Topic"}, TokensTable=None)
+
+    done = operator.deploy()
+
+    assert "- TokensTable  AWS::DynamoDB::Table" in done.stderr
+    assert operator.client("dynamodb").list_tables()["TableNames"] != []

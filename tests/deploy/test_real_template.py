@@ -1,0 +1,97 @@
+"""The stage that `make package` makes, deployed to moto as far as moto goes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import Any
+
+import pytest
+
+from infra.deploy.package import ROOT
+from infra.layers.target import target
+from infra.package.__main__ import write
+from tests.deploy.conftest import REGION, STACK, STAGES, Operator
+
+# What moto's CloudFormation cannot read, or reads wrongly.
+BEYOND_MOTO = {
+    "AWS::ApiGateway::Deployment",  # it ignores the API's body, and then misses its methods
+    "AWS::CloudWatch::Dashboard",  # it makes no alarms, to which this refers
+}
+PROPERTIES_BEYOND_MOTO = {
+    "AWS::Lambda::Function": "Layers",  # taken for their ARNs in an update
+    "AWS::Logs::LogGroup": "Tags",  # expected as another resource's
+    "AWS::RDS::DBInstance": "DBParameterGroupName",  # taken for a text
+}
+
+
+def understood_by_moto(value: Any) -> Any:
+    """Return a part of the template without what moto does not know."""
+    match value:
+        case {"Fn::Cidr": _}:
+            known: Any = [f"10.64.0.{64 * number}/26" for number in range(4)]
+        case {"Fn::GetAtt": ["Database", _]}:
+            known = "master-user"
+        case {"Ref": "ApiKey"}:
+            known = "abcdefghij"
+        case {"Ref": "RestAPIapiStage"}:
+            known = "api"
+        case dict():
+            known = {name: understood_by_moto(part) for name, part in value.items()}
+        case list():
+            known = [understood_by_moto(part) for part in value]
+        case str():
+            known = value.replace("${Database.Endpoint.Address}", "db.invalid")
+            known = known.replace("${Database.DbiResourceId}", "db-ABC")
+        case _:
+            known = value
+    return known
+
+
+@pytest.fixture
+def stage(operator: Operator) -> Operator:
+    """The operator, who packaged stage `dev` of the real project, without its layers."""
+    folder = operator.root / "build" / "package" / "dev"
+    listed = (folder / "artifacts.json").read_text()
+    shutil.copy(ROOT / STAGES / "dev.toml", operator.root / STAGES)
+    path = write("dev", target("arm64", "python3.13"), ["dlib"], folder)
+    template = understood_by_moto(json.loads(path.read_text()))
+    template["Outputs"]["DashboardUrl"]["Value"] = "https://example.com/dashboard"
+    resources = template["Resources"]
+    for name, resource in list(resources.items()):
+        if resource["Type"] in BEYOND_MOTO:
+            del resources[name]
+        elif beyond := PROPERTIES_BEYOND_MOTO.get(resource["Type"]):
+            resource["Properties"].pop(beyond, None)
+    path.write_text(json.dumps(template))
+    (folder / "artifacts.json").write_text(listed)
+    return operator
+
+
+@pytest.mark.filterwarnings("ignore:Tried to parse", "ignore:Unable to delete")
+def test_the_real_stage_is_deployed_and_changed(stage: Operator) -> None:
+    printed = stage.deployed()
+
+    functions = {function["FunctionName"].split("-")[3] for function in list_functions(stage)}
+    assert functions == {"APIHandler", "Compact", "Migrate", "ReEmbed", "Reconcile"}
+    assert stage.stack.parameters["DatabaseClass"] == "db.t4g.micro"
+    assert [next(iter(event)) for event in stage.events] == ["administrator"]
+    assert "aws apigateway get-api-key --api-key abcdefghij" in printed
+    assert f"execute-api.{REGION}.amazonaws.com/api/detect" in printed
+
+    assert "The stack is up to date." in stage.deployed()
+
+    stage.package(function="another function")
+    key = stage.stack.parameters["FunctionKey"]
+    assert "function.zip: uploaded" in stage.deployed()
+    assert stage.stack.parameters["FunctionKey"] != key
+    assert len(list_functions(stage)) == 5
+
+    stage.client("rds").modify_db_instance(DBInstanceIdentifier=STACK, DeletionProtection=True)
+    assert f"the database {STACK} is protected" in stage.destroy("--confirm", "dev").stderr
+    # Moto deletes a network before what is in it, so that the deletion itself is left to the smaller template.
+
+
+def list_functions(operator: Operator) -> list[dict[str, Any]]:
+    functions: list[dict[str, Any]] = operator.client("lambda").list_functions()["Functions"]
+    return functions

@@ -1,0 +1,78 @@
+"""What stops a deployment before it has changed anything, and what the operator is told."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+from infra.deploy.account import explained
+from infra.deploy.errors import DeployError
+from tests.deploy.conftest import Operator
+
+NOBODY = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        (NOBODY, "there are no AWS credentials: `aws configure` or `aws sso login` makes some"),
+        ({"AWS_SECRET_ACCESS_KEY": ""}, "there are no AWS credentials"),
+        (NOBODY | {"AWS_PROFILE": "nowhere"}, "AWS_PROFILE= must be one of `aws configure list-profiles`"),
+        ({"AWS_REGION": ""}, "no region is set: set AWS_REGION"),
+        ({"AWS_REGION": "Frankfurt am Main"}, "Is the region right"),
+        ({"AWS_ENDPOINT_URL": "http://localhost:1"}, "Is the region right, and the network up?"),
+    ],
+)
+def test_who_and_where_is_looked_at_first(operator: Operator, environment: dict[str, str], told: str) -> None:
+    (operator.root / "build" / "package" / "dev" / "template.json").unlink()
+
+    for arguments in ((), ("--check",)):
+        done = operator.deploy(*arguments, **environment)
+
+        assert done.returncode == 1
+        assert done.stderr.startswith("Not deployed: ")
+        assert told in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_stage_names_the_file_to_write(operator: Operator) -> None:
+    done = operator.run("staging")
+
+    assert done.returncode == 1
+    assert "Not deployed: there is no stage staging: write " in done.stderr
+    assert "infra/stages/staging.toml, as those of dev are" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["../dev", "Dev", "1st", "a" * 21, ""])
+def test_a_stages_name_is_no_path(operator: Operator, name: str) -> None:
+    assert "cannot be a stage's name" in operator.run(name).stderr
+
+
+@pytest.mark.parametrize("name", ["template.json", "artifacts.json", "function.zip"])
+def test_what_was_not_packaged_is_named(operator: Operator, name: str) -> None:
+    (operator.root / "build" / "package" / "dev" / name).unlink()
+
+    done = operator.deploy()
+
+    assert f"build/package/dev/{name} is not there: run `make package STAGE=dev`" in done.stderr
+    assert operator.client("s3").list_buckets()["Buckets"] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("ExpiredToken", "the AWS credentials have expired: sign in again"),
+        ("InvalidClientTokenId", "AWS does not know the credentials"),
+        ("SignatureDoesNotMatch", "AWS does not know the credentials"),
+        (
+            "AccessDenied",
+            "AWS refuses CreateChangeSet: User u may not. docs/deploying.md lists the rights that a deployment needs",
+        ),
+        ("ThrottlingException", "CreateChangeSet failed: User u may not (ThrottlingException)"),
+    ],
+)
+def test_awss_refusals_are_in_plain_words(code: str, told: str) -> None:
+    with pytest.raises(DeployError) as caught, explained():
+        raise ClientError({"Error": {"Code": code, "Message": "User u may not"}}, "CreateChangeSet")
+
+    assert told in str(caught.value)

@@ -1,0 +1,115 @@
+"""Requests whose answers moto does not know: what is sent, and what is made of AWS's documented answers."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from typing import Any, cast
+
+import boto3
+import pytest
+from botocore.response import StreamingBody
+from botocore.stub import ANY, Stubber
+
+from infra.deploy.account import Account
+from infra.deploy.artifacts import ArtifactBucket
+from infra.deploy.errors import DeployError
+from infra.deploy.migration import migrate
+
+OWNER = "123456789012"
+
+
+class Session:
+    """Hands out one client, stubbed."""
+
+    def __init__(self, service: str, region: str) -> None:
+        self.stubbed: Any = boto3.client(
+            service,  # type: ignore[call-overload]  # one of several
+            region_name=region,
+            aws_access_key_id="a",
+            aws_secret_access_key="b",
+            endpoint_url=None,
+        )
+
+    def client(self, *_: Any, **__: Any) -> Any:
+        return self.stubbed
+
+
+@pytest.fixture(autouse=True)
+def _aws_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+
+
+def account(session: Session, region: str) -> Account:
+    return Account(cast("Any", session), OWNER, "aws", region)
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+def test_a_new_bucket_takes_no_plain_http(region: str) -> None:
+    session = Session("s3", region)
+    name = f"face-search-artifacts-{OWNER}-{region}"
+    owned = {"Bucket": name, "ExpectedBucketOwner": OWNER}
+    place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "TlsOnly",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"],
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+            }
+        ],
+    }
+    with Stubber(session.stubbed) as stub:
+        stub.add_client_error("head_bucket", "404", expected_params=owned)
+        stub.add_response("create_bucket", {}, {"Bucket": name} | place)
+        stub.add_response("head_bucket", {"ResponseMetadata": {"HTTPStatusCode": 200}}, owned)
+        stub.add_response("put_public_access_block", {}, owned | {"PublicAccessBlockConfiguration": ANY})
+        stub.add_response("put_bucket_encryption", {}, owned | {"ServerSideEncryptionConfiguration": ANY})
+        stub.add_response("put_bucket_policy", {}, owned | {"Policy": json.dumps(policy)})
+        stub.add_response("put_bucket_lifecycle_configuration", {}, owned | {"LifecycleConfiguration": ANY})
+
+        ArtifactBucket(account(session, region)).ensure()
+
+        stub.assert_no_pending_responses()
+
+
+def test_a_template_is_named_as_cloudformation_takes_it() -> None:
+    bucket = ArtifactBucket(account(Session("s3", "eu-central-1"), "eu-central-1"))
+
+    assert bucket.url("template-abc.json") == (
+        f"https://s3.eu-central-1.amazonaws.com/face-search-artifacts-{OWNER}-eu-central-1/template-abc.json"
+    )
+
+
+def test_a_function_that_slept_is_invoked_again_when_it_is_awake() -> None:
+    session = Session("lambda", "eu-central-1")
+    invoked = {"FunctionName": "f", "Payload": "{}"}
+    with Stubber(session.stubbed) as stub:
+        stub.add_client_error("invoke", "ResourceConflictException", expected_params=invoked)
+        stub.add_response("get_function", {"Configuration": {"State": "Active"}}, {"FunctionName": "f"})
+        stub.add_response("invoke", {"Payload": body('"the schema is at version 3"')}, invoked)
+
+        assert migrate(account(session, "eu-central-1"), function="f", secret=None, stage="dev") == (
+            "the schema is at version 3"
+        )
+
+
+def test_a_failed_migration_names_the_functions_own_log() -> None:
+    session = Session("lambda", "eu-central-1")
+    with Stubber(session.stubbed) as stub:
+        failed = {"FunctionError": "Unhandled", "Payload": body('{"errorMessage": "timed out after 900 s"}')}
+        stub.add_response("invoke", failed)
+        stub.add_response("get_function_configuration", {"LoggingConfig": {"LogGroup": "face-search-MigrateLog"}})
+
+        with pytest.raises(DeployError, match="aws logs tail face-search-MigrateLog --since") as caught:
+            migrate(account(session, "eu-central-1"), function="f", secret=None, stage="dev")
+
+    assert "an error: timed out after 900 s" in str(caught.value)
+
+
+def body(text: str) -> StreamingBody:
+    return StreamingBody(BytesIO(text.encode()), len(text))

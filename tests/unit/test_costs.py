@@ -1,0 +1,48 @@
+"""The page about costs says what the script computes, and the script adds up."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra import costs
+from infra.deploy.package import ROOT
+
+IDLE, _, MILLION = costs.LOADS
+
+
+def test_the_page_has_the_scripts_tables() -> None:
+    page = (ROOT / "docs" / "costs.md").read_text("utf-8")
+    for title, table in costs.tables().items():
+        assert f"## {title}\n" in page
+        assert table in page
+
+
+def test_a_month_by_hand() -> None:
+    """What a reader would add up with a pocket calculator."""
+    assert costs.database_costs(costs.SMALLEST) == pytest.approx(730 * 0.016 + 20 * 0.115 + 0.40)
+    month = costs.parts(MILLION)
+    assert month["DynamoDB: tokens"] == pytest.approx(0.625)
+    assert month["API Gateway"] == pytest.approx(3.50 + 1.5 * 0.09)
+    assert month["Lambda: requests"] == pytest.approx(1e6 * 0.17 * 1769 / 1024 * 0.0000133334 + 0.20)
+    assert costs.rekognition(MILLION) == pytest.approx(1000.10)
+
+
+def test_the_page_says_what_dominates() -> None:
+    """Sentences of the page with figures that are in no table."""
+    idle = costs.total(IDLE)
+    assert costs.database_costs(costs.SMALLEST) / idle == pytest.approx(4 / 5, abs=0.03)
+    assert costs.total(MILLION) - idle == pytest.approx(16, abs=0.5)
+    slower = 1e6 * 0.30 * costs.MEMORY_GB * costs.PRICES["Lambda, arm64"].usd
+    assert slower == pytest.approx(7, abs=0.5)
+
+
+def test_as_many_alarms_are_paid_as_there_are() -> None:
+    alarms = (ROOT / "infra" / "template" / "alarms.yaml").read_text("utf-8")
+    assert alarms.count("Type: AWS::CloudWatch::Alarm") == costs.ALARMS
+
+
+def test_at_the_break_even_both_cost_the_same() -> None:
+    for database in costs.DATABASES:
+        each = (costs.total(MILLION, database) - costs.total(IDLE, database)) / MILLION.requests
+        requests = costs.break_even(database)
+        assert costs.total(IDLE, database) + requests * each == pytest.approx(requests * 0.001 + 0.10)
