@@ -20,7 +20,13 @@ _FAULT_OF_CODE = {
     sqlite3.SQLITE_FULL: Fault.UNAVAILABLE,
 }
 _DUPLICATE = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
-_SCHEMA_MESSAGES = ("no such table", "no such column", "has no column named")
+_SCHEMA_MESSAGES = (
+    "no such table",
+    "no such column",
+    "has no column named",
+    "duplicate column name",
+    "already exists",
+)
 
 T = TypeVar("T")
 
@@ -72,7 +78,8 @@ class SQLiteDatabase(Database):
         return getattr(error, "sqlite_errorname", type(error).__name__)
 
     def in_dialect(self, sql: str) -> str:
-        return sql.removesuffix(" FOR UPDATE")  # the one writer holds the whole database's lock
+        # The one writer holds the whole database's lock.
+        return sql.removesuffix(" FOR UPDATE").removesuffix(" LOCK IN SHARE MODE")
 
     def alone(self, work: Callable[[Transaction], T]) -> T:
         return self.write(work)
