@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,8 @@ _SCHEMA_MESSAGES = (
     "duplicate column name",
     "already exists",
 )
+
+_FORCED_INDEX = re.compile(r"FORCE INDEX \((\w+)\)")
 
 T = TypeVar("T")
 
@@ -79,7 +82,8 @@ class SQLiteDatabase(Database):
 
     def in_dialect(self, sql: str) -> str:
         # The one writer holds the whole database's lock.
-        return sql.removesuffix(" FOR UPDATE").removesuffix(" LOCK IN SHARE MODE")
+        sql = sql.removesuffix(" FOR UPDATE").removesuffix(" LOCK IN SHARE MODE")
+        return _FORCED_INDEX.sub(r"INDEXED BY \1", sql)
 
     def alone(self, work: Callable[[Transaction], T]) -> T:
         return self.write(work)
