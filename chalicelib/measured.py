@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from chalicelib.faces import DetectedFace, Embedding, Image, SearchResult
+from chalicelib.faces import DEFAULT_SET_ID, DetectedFace, Embedding, Image, SearchResult
 from chalicelib.gallery.gallery import Contents, Gallery
 from chalicelib.measures import Metric, measure
 from chalicelib.vision.detector import Detector
@@ -27,14 +29,39 @@ class MeasuredGallery:
     def __init__(self, gallery: Gallery) -> None:
         self._gallery = gallery
 
-    def search(self, embedding: Embedding, threshold: float, limit: int, *, without: str | None = None) -> SearchResult:
+    def search(
+        self,
+        embedding: Embedding,
+        threshold: float,
+        limit: int,
+        *,
+        without: str | None = None,
+        set_id: int = DEFAULT_SET_ID,
+    ) -> SearchResult:
         """See `Gallery.search`."""
-        started = time.perf_counter()
-        result = self._gallery.search(embedding, threshold, limit, without=without)
-        measure(Metric.SEARCH, (time.perf_counter() - started) * 1000)
-        measure(Metric.GALLERY_SIZE, self._gallery.contents().faces)
-        return result
+        with self._measured():
+            return self._gallery.search(embedding, threshold, limit, without=without, set_id=set_id)
+
+    def search_people(
+        self,
+        embedding: Embedding,
+        threshold: float,
+        limit: int,
+        *,
+        without: str | None = None,
+        set_id: int = DEFAULT_SET_ID,
+    ) -> SearchResult:
+        """See `Gallery.search_people`."""
+        with self._measured():
+            return self._gallery.search_people(embedding, threshold, limit, without=without, set_id=set_id)
 
     def contents(self) -> Contents:
         """See `Gallery.contents`."""
         return self._gallery.contents()
+
+    @contextmanager
+    def _measured(self) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        measure(Metric.SEARCH, (time.perf_counter() - started) * 1000)
+        measure(Metric.GALLERY_SIZE, self._gallery.contents().faces)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from chalicelib.faces import Embedding, SearchResult
+from chalicelib.faces import DEFAULT_SET_ID, Embedding, SearchResult
 
 
 class Contents(NamedTuple):
@@ -17,8 +17,16 @@ class Contents(NamedTuple):
 class Gallery(Protocol):
     """The known faces, ready to be searched."""
 
-    def search(self, embedding: Embedding, threshold: float, limit: int, *, without: str | None = None) -> SearchResult:
-        """Return the faces within `threshold`, nearest first, equally near ones in the order they were added.
+    def search(
+        self,
+        embedding: Embedding,
+        threshold: float,
+        limit: int,
+        *,
+        without: str | None = None,
+        set_id: int = DEFAULT_SET_ID,
+    ) -> SearchResult:
+        """Return a set's faces within `threshold`, nearest first, equally near ones in the order they were added.
 
         Exact: the distances are those of the rows' vectors in float64. Sees every change that was answered before.
 
@@ -28,6 +36,7 @@ class Gallery(Protocol):
         threshold : the largest Euclidean distance.
         limit : the most results; when there are more, the result says `truncated`.
         without : the token of a face to leave out.
+        set_id : the number of the face set.
 
         Raises
         ------
@@ -38,4 +47,19 @@ class Gallery(Protocol):
 
     def contents(self) -> Contents:
         """Return what is at hand in this process, as the last search left it; asks nobody."""
+        ...
+
+    def search_people(
+        self,
+        embedding: Embedding,
+        threshold: float,
+        limit: int,
+        *,
+        without: str | None = None,
+        set_id: int = DEFAULT_SET_ID,
+    ) -> SearchResult:
+        """Return the people within `threshold` as `search` does faces, each as their nearest face.
+
+        Reads the row of every face within the threshold, however small the limit is.
+        """
         ...

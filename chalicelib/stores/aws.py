@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,11 +51,15 @@ def client(service: str) -> Any:
     """
     from botocore.config import Config
 
+    # Presigned addresses must name the region, which a local server's own address does not have.
+    style: Literal["auto", "virtual"] = "auto" if os.environ.get("AWS_ENDPOINT_URL") else "virtual"
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         read_timeout=READ_TIMEOUT_SECONDS,
         retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
         max_pool_connections=MAX_CONNECTIONS,
+        signature_version="s3v4" if service == "s3" else None,
+        s3={"addressing_style": style},
     )
     with _lock:  # a session is for one thread at a time
         create: Any = _session().create_client

@@ -11,15 +11,17 @@ from uuid import uuid4
 
 import numpy as np
 
+from chalicelib.errors import ServiceError
 from chalicelib.faces import Landmarks
 from chalicelib.stores.aws import MAX_CONNECTIONS, error_code, faults_translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+URL_SECONDS = 300
+
 _TEMPORARY = "temporary/"  # infra/resources.yaml lets what is under it expire
 _PERMANENT = "faces/"
-
 
 # S3's own limits.
 CROPS_PER_PAGE = 1_000
@@ -95,6 +97,12 @@ class CropStore:
     def read(self, permanent_name: str) -> Crop | None:
         return self._read(_PERMANENT, permanent_name)
 
+    def presigned(self, permanent_name: str) -> str:
+        """Return an address from which anyone can read a crop for URL_SECONDS. Nothing is sent for it."""
+        return self._client.generate_presigned_url(
+            "get_object", Params={"Bucket": self._bucket, "Key": _PERMANENT + permanent_name}, ExpiresIn=URL_SECONDS
+        )
+
     def read_many(self, permanent_names: Sequence[str]) -> list[Crop | None]:
         """Read crops in parallel, in the order of their names."""
         with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
@@ -134,6 +142,13 @@ class CropStore:
             codes = sorted({failure.get("Code", "unknown") for failure in failures})
             _log.warning("%d crops could not be deleted: %s", len(failures), ", ".join(codes))
         return len(failures)
+
+    def delete_orphan(self, permanent_name: str) -> None:
+        """Delete a crop that no row names any more; should that fail, `reconcile` finds it."""
+        try:
+            self.delete(permanent_name)
+        except ServiceError:
+            _log.warning("a crop without a row could not be deleted; reconcile will")
 
     def delete_temporary(self, name: str) -> None:
         self._delete(_TEMPORARY + name)

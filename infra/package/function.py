@@ -29,7 +29,7 @@ def build(into: Path, python: str) -> Path:
 
 
 def repack(packaged: Path, into: Path, python: str) -> Path:
-    """Write Chalice's zip anew as function.zip, without the times of its files, and with byte code where it can be made.
+    """Write Chalice's zip anew as function.zip: without the files' times, with byte code where it can be made.
 
     Without that a cold start would compile a tenth of what it runs.
     """

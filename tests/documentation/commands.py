@@ -30,7 +30,7 @@ class Command:
 
 
 def commands(document: Path) -> list[Command]:
-    """Return the commands of a document's code blocks, without prompts and comments; a trailing backslash joins lines."""
+    """Return the commands of a document's code blocks, without prompts and comments; a last backslash joins lines."""
     found: list[Command] = []
     fenced, joined = False, ""
     for number, line in enumerate(document.read_text("utf-8").splitlines(), 1):

@@ -13,6 +13,8 @@ from chalicelib import wiring
 from chalicelib.stores.database import Database
 from tests.e2e import pictures
 from tests.e2e.api import Api, tokens
+from tests.e2e.face_management import Listing, OneFace
+from tests.e2e.face_sets import Comparing, FaceSets, Grouping
 from tests.e2e.lambda_api import LambdaApi, context, handler, lasting_handler
 from tests.e2e.mysql_database import mysql_database
 from tests.e2e.refusals import INTERNAL, UNREACHABLE, Refusals, assert_refused
@@ -54,14 +56,14 @@ def mysql_handler(dynamodb: DynamoDBClient, s3: S3Client, mysql_server: int) -> 
         yield api
 
 
-class TestWalkOnSqlite(Walk):
+class TestWalkOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, Comparing):
     @pytest.fixture
     def api(self, sqlite_handler: LambdaApi) -> Iterator[LambdaApi]:
         with sqlite_handler.on_an_empty_face_set():
             yield sqlite_handler
 
 
-class TestWalkOnMysql(Walk):
+class TestWalkOnMysql(Walk, Listing, OneFace, FaceSets, Grouping, Comparing):
     @pytest.fixture
     def api(self, mysql_handler: LambdaApi) -> Iterator[LambdaApi]:
         with mysql_handler.on_an_empty_face_set():
