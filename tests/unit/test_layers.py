@@ -13,12 +13,12 @@ ROOT = Path(__file__).parents[2]
 
 # From the ground up; a module may import from its own floor and from those before it.
 FLOORS = [
-    ["errors", "settings", "faces", "cursors"],
+    ["errors", "settings", "faces", "cursors", "measures", "logs"],
     ["images", "vision", "stores"],
-    ["gallery", "crop_embedder", "token_embeddings"],
-    ["comparison", "removal", "face_directory", "service", "re_embedding"],
-    ["uploads", "replies", "endpoints", "serving", "wiring"],
-    ["operations"],
+    ["gallery", "measured", "crop_embedder", "token_embeddings"],
+    ["comparison", "removal", "face_directory", "service", "re_embedding", "reconciliation"],
+    ["uploads", "replies", "observability", "endpoints", "serving", "wiring"],
+    ["operations", "cold_start"],
 ]
 
 
