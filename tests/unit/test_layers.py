@@ -13,11 +13,11 @@ ROOT = Path(__file__).parents[2]
 
 # From the ground up; a module may import from its own floor and from those before it.
 FLOORS = [
-    ["errors", "settings", "faces"],
+    ["errors", "settings", "faces", "logs", "measures"],
     ["images", "vision", "stores"],
     ["gallery", "crop_embedder"],
-    ["service", "re_embedding"],
-    ["uploads", "replies", "endpoints", "serving", "wiring"],
+    ["service", "re_embedding", "reconciliation", "measured"],
+    ["uploads", "replies", "endpoints", "observability", "serving", "wiring"],
     ["operations"],
 ]
 
