@@ -217,10 +217,10 @@ def test_without_a_bucket_it_fails(database: Database, s3: S3Client) -> None:
 def test_additions_and_removals_go_on_meanwhile(
     database: Database, crops: CropStore, face_set: FaceSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With an age of two seconds, and additions that pause for half a second between their crop and their row."""
-    monkeypatch.setattr(reconciliation, "SAFE_AGE_SECONDS", 2)
+    """With an age of four seconds, and additions that pause for half a second between their crop and their row."""
+    monkeypatch.setattr(reconciliation, "SAFE_AGE_SECONDS", 4)
     monkeypatch.setattr(reconciliation, "CREDIBLE_NUMBER", 1_000_000)
-    end = time.monotonic() + 6
+    end = time.monotonic() + 7
     kept: set[str] = set()
 
     def work(number: int) -> None:
@@ -249,6 +249,6 @@ def test_additions_and_removals_go_on_meanwhile(
 
     assert deleted > 0
     assert kept <= names(crops)
-    time.sleep(3.1)
+    time.sleep(5.1)
     reconcile(database, crops, clock=time.time)
     assert names(crops) == kept
