@@ -21,8 +21,7 @@ from tests.lambda_runtime.runtime_api import RuntimeApi
 T = TypeVar("T")
 
 # More than a busy machine takes.
-MAX_INIT_SECONDS = 120
-MAX_SECONDS = 120
+PATIENCE_SECONDS = 120
 
 # Shows the folders where Lambda has them; all but /tmp is read-only. For the shell of `unshare`, which is root in
 # namespaces of its own: nothing changes for other processes.
@@ -76,6 +75,8 @@ class Container:
         than what it takes of the memory: file-backed pages, which are not in it, can be dropped at any time.
     command
         What to run instead of the runtime client.
+    patience_seconds
+        How long it is waited for, whatever it does.
     """
 
     def __init__(
@@ -85,11 +86,13 @@ class Container:
         environment: Mapping[str, str] | None = None,
         memory_mb: int = 1024,
         command: list[str] | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._api = RuntimeApi()
         self._api.start()
         self._log = TemporaryFile()  # noqa: SIM115  # closed by `close`
         self._memory_mb = memory_mb
+        self._patience_seconds = patience_seconds
         prefix: list[str] = []
         opt, task, runtime = str(deployed.opt), str(deployed.task), str(deployed.runtime)
         if namespaces_work():
@@ -157,9 +160,9 @@ class Container:
         FunctionError
             When it cannot be initialised.
         """
-        return self._result(self._api.initialised, MAX_INIT_SECONDS) - self.started
+        return self._result(self._api.initialised) - self.started
 
-    def invoke(self, event: Any, seconds: float = MAX_SECONDS) -> Any:
+    def invoke(self, event: Any) -> Any:
         """Return the function's answer to an event.
 
         Raises
@@ -168,11 +171,11 @@ class Container:
             When it raises an error.
         """
         self.init_seconds()
-        return self._result(self._api.invoke(event, seconds), seconds)
+        return self._result(self._api.invoke(event, self._patience_seconds))
 
     def exit_code(self) -> int:
         """Wait for the end of the process."""
-        return self._process.wait(MAX_SECONDS)
+        return self._process.wait(self._patience_seconds)
 
     def peak_memory_bytes(self) -> int:
         """Return the most that was resident of it at a time, libraries and models in files included."""
@@ -194,8 +197,8 @@ class Container:
         self._log.seek(0)
         return self._log.read().decode()
 
-    def _result(self, future: Future[T], seconds: float) -> T:
-        deadline = time.monotonic() + seconds
+    def _result(self, future: Future[T]) -> T:
+        deadline = time.monotonic() + self._patience_seconds
         while True:
             try:
                 return future.result(timeout=0.2)

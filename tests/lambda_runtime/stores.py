@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infra import resources
 from tests.conftest import RESOURCES_FILE
@@ -25,9 +25,12 @@ def stores(
     s3: S3Client,
     endpoint: str,
     mysql_port: int,
-    memory_mb: int = 512,
+    **limits: Any,
 ) -> Iterator[dict[str, str]]:
-    """Yield the variables that lead a function to a table, a bucket and a database; its own function migrates that."""
+    """Yield the variables that lead a function to a table, a bucket and a database; its own function migrates that.
+
+    `limits` are of the container in which it does.
+    """
     name = f"face-search-{secrets.token_hex(8)}"
     resources.create(RESOURCES_FILE, dynamodb, s3, table_name=name, bucket_name=name)
     with mysql_database(mysql_port) as database:
@@ -38,6 +41,6 @@ def stores(
             "NO_PROXY": "127.0.0.1",
             "TOKENS_TABLE": name,
         }
-        with Container(deployed, "app.migrate", environment, memory_mb) as migrate:
+        with Container(deployed, "app.migrate", environment, **limits) as migrate:
             migrate.invoke({})
         yield environment
