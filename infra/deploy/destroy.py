@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from infra.deploy import next_steps
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 DATABASE = "AWS::RDS::DBInstance"
+CROPS = "AWS::S3::Bucket"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -51,8 +53,9 @@ def destroy(stage: str, account: Account, *, confirm: str, delete_data: bool) ->
         print(f"There is no stack {stack.name} in account {account.id}, region {account.region}.")
         return
     stack = Stack(stack.client, found["StackId"])  # its name is forgotten when it is gone
-    crops = stack.outputs().get("CropsBucketName")
-    databases = _databases(stack)
+    # Not from the outputs, which a stack has not whose first deployment failed.
+    crops = next(iter(_resources(stack, CROPS)), None)
+    databases = _resources(stack, DATABASE)
     for database in databases:
         _refuse_protected(account, database, stage)
     _confirm(stage, account, crops, confirm, delete_data=delete_data)
@@ -74,13 +77,16 @@ def destroy(stage: str, account: Account, *, confirm: str, delete_data: bool) ->
     _tell_what_stays(account, crops, databases)
 
 
-def _databases(stack: Stack) -> list[str]:
+def _resources(stack: Stack, resource_type: str) -> list[str]:
+    """Return the ids of what the stack still has of a type."""
     pages = stack.client.get_paginator("list_stack_resources").paginate(StackName=stack.name)
     return [
         resource["PhysicalResourceId"]
         for page in pages
         for resource in page["StackResourceSummaries"]
-        if resource["ResourceType"] == DATABASE and resource.get("PhysicalResourceId")
+        if resource["ResourceType"] == resource_type
+        and resource["ResourceStatus"] != "DELETE_COMPLETE"
+        and resource.get("PhysicalResourceId")
     ]
 
 
@@ -107,7 +113,8 @@ def _confirm(stage: str, account: Account, crops: str | None, confirm: str, *, d
         f"The crops{f' in {crops}' if crops else ''} are {pictures}."
     )
     if not confirm and sys.stdin.isatty():
-        confirm = input("Type the stage's name to go on: ").strip()
+        with suppress(EOFError):
+            confirm = input("Type the stage's name to go on: ").strip()
     if confirm != stage:
         raise DeployError(
             f"it was not confirmed, and nothing was deleted. CONFIRM={stage} confirms it without being asked"
