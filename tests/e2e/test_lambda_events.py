@@ -13,8 +13,9 @@ from chalicelib import wiring
 from chalicelib.stores.database import Database
 from tests.e2e import pictures
 from tests.e2e.api import Api, tokens
+from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace
-from tests.e2e.face_sets import Comparing, FaceSets, Grouping
+from tests.e2e.face_sets import FaceSets, Grouping
 from tests.e2e.lambda_api import LambdaApi, context, handler, lasting_handler
 from tests.e2e.mysql_database import mysql_database
 from tests.e2e.refusals import INTERNAL, UNREACHABLE, Refusals, assert_refused
