@@ -6,8 +6,8 @@ from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate
 
-from chalicelib import operations, replies, uploads
-from chalicelib.endpoints import endpoint, keep_error_shape
+from chalicelib import console, operations, replies, uploads
+from chalicelib.endpoints import document, endpoint, keep_error_shape
 from chalicelib.wiring import wiring
 
 app = Chalice(app_name="face-search")
@@ -61,6 +61,10 @@ def health(_: uploads.Arguments) -> dict[str, Any]:
 @endpoint(app, "/info", "GET")
 def info(_: uploads.Arguments) -> dict[str, Any]:
     return wiring().serving.answer(lambda served: replies.info(served.pack, served.service.count()))
+
+
+# `/upload` is where clients of the earlier API found its page.
+document(app, ("/", "/upload"), console.page)
 
 
 @app.schedule(Rate(operations.COMPACTION_MINUTES, unit=Rate.MINUTES))
