@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalice.app import Chalice, CloudWatchEvent, Rate
+from chalice.app import Chalice, CloudWatchEvent, Rate, Response
 
 from chalicelib import console, operations, replies, uploads
 from chalicelib.endpoints import document, endpoint, keep_error_shape
@@ -13,6 +13,8 @@ from chalicelib.wiring import wiring
 app = Chalice(app_name="face-search")
 # API Gateway hands these over as base64, byte for byte.
 app.api.binary_types.append("multipart/form-data")
+# Only the local server sends crops itself, and to whatever client: Chalice would refuse those that do not ask for them.
+app.api.binary_types.remove("image/jpeg")
 app.register_middleware(keep_error_shape, "http")
 
 
@@ -39,6 +41,7 @@ def search_by_picture(arguments: uploads.Arguments) -> dict[str, Any]:
     return replies.found(token, text, result, pack.thresholds)
 
 
+@endpoint(app, "/addface", "POST")
 @endpoint(app, "/addface", "GET")
 def add_face(arguments: uploads.Arguments) -> dict[str, Any]:
     token, name, refuse_poor = arguments.token(), arguments.name(), arguments.refuse_poor()
@@ -46,11 +49,38 @@ def add_face(arguments: uploads.Arguments) -> dict[str, Any]:
     return replies.success(face_token=token, face_neme=name)
 
 
+@endpoint(app, "/faces/{face_token}", "DELETE")
+@endpoint(app, "/removeface", "POST")
 @endpoint(app, "/removeface", "GET")
 def remove_face(arguments: uploads.Arguments) -> dict[str, Any]:
     token = arguments.token()
     wiring().serving.present.service.remove(token)
     return replies.success(face_token=token)
+
+
+@endpoint(app, "/faces", "GET")
+def list_faces(arguments: uploads.Arguments) -> dict[str, Any]:
+    page = arguments.face_set(), arguments.after(), arguments.page_limit(), arguments.beginning()
+    return replies.listed(wiring().face_directory.page(*page))
+
+
+@endpoint(app, "/faces/{face_token}", "GET")
+def get_face(arguments: uploads.Arguments) -> dict[str, Any]:
+    directory = wiring().face_directory
+    face = directory.get(arguments.token())
+    return replies.known(face, directory.crop_url(face))
+
+
+@endpoint(app, "/faces/{face_token}", "PUT")
+def rename_face(arguments: uploads.Arguments) -> dict[str, Any]:
+    directory = wiring().face_directory
+    face = directory.rename(arguments.token(), arguments.new_name())
+    return replies.known(face, directory.crop_url(face))
+
+
+@endpoint(app, "/faces/{face_token}/crop", "GET")
+def get_crop(arguments: uploads.Arguments) -> Response:
+    return replies.picture(wiring().face_directory.crop(arguments.token()))
 
 
 @endpoint(app, "/health", "GET")

@@ -24,11 +24,11 @@ def endpoint(app: Chalice, path: str, method: str) -> Callable[[View], View]:
 
     def register(view: View) -> View:
         @functools.wraps(view)
-        def answer() -> Any:
+        def answer(**path_arguments: str) -> Any:
             try:
                 request = app.current_request
                 assert request is not None
-                return view(_arguments(request))
+                return view(_arguments(request, path_arguments))
             except ServiceError as error:
                 return replies.failure(error)
             except Exception:
@@ -57,14 +57,19 @@ def document(app: Chalice, paths: Sequence[str], page: Callable[[], Page]) -> No
         app.route(path, methods=["GET"], name=f"page {path}")(answer)
 
 
-def _arguments(request: Request) -> uploads.Arguments:
+def _arguments(request: Request, path_arguments: dict[str, str]) -> uploads.Arguments:
     given = request.query_params
     query = {} if given is None else {name: given.getlist(name) for name in given}
-    if request.method != "POST":
+    for name, value in path_arguments.items():
+        query[name] = [value, *query.get(name, ())]
+    if request.method not in ("POST", "PUT"):
         return uploads.Arguments(query)
     body = request.raw_body
     assert isinstance(body, bytes)
-    return uploads.Arguments(query, uploads.read_form(body, request.headers.get("content-type", "")))
+    content_type = request.headers.get("content-type", "")
+    if not body and not content_type:
+        return uploads.Arguments(query)
+    return uploads.Arguments(query, uploads.read_form(body, content_type))
 
 
 # What Chalice itself refuses, in the contract's terms, by HTTP status.

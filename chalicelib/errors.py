@@ -42,6 +42,15 @@ def internal_error() -> ServiceError:
     return ServiceError("1003", 500, "the server failed; the fault is logged under this request's id")
 
 
+def unknown_face_set() -> ServiceError:
+    detail = "there is no such face_set; POST /face_sets makes one, GET /face_sets tells which there are"
+    return bad_argument(detail, status=404)
+
+
+def in_another_face_set() -> ServiceError:
+    return bad_argument("the face is in another face set; remove it there, or give that face_set")
+
+
 def store_unavailable() -> ServiceError:
     return ServiceError("1003", 503, "a store cannot be reached at the moment; try again", retry_after=2)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from chalice.app import Response
 
 from chalicelib import errors, images, uploads
 from chalicelib.errors import ServiceError
+from chalicelib.face_directory import Page
 from chalicelib.faces import SearchResult
 from chalicelib.service import SavedFace
+from chalicelib.stores.face_listing import ListedFace
 from chalicelib.vision import quality
 from chalicelib.vision.model_pack import ModelPack, Threshold
 
@@ -51,6 +54,22 @@ def found(token: str, threshold: str, result: SearchResult, thresholds: Sequence
     )
 
 
+def listed(page: Page) -> dict[str, Any]:
+    return success(faces=[_listed(face) for face in page.faces], next_cursor=page.next_cursor)
+
+
+def known(face: ListedFace, crop_url: str) -> dict[str, Any]:
+    return success(**_listed(face), crop_url=crop_url)
+
+
+def picture(crop: bytes | str) -> Response:
+    """A JPEG file, or the address where it is."""
+    headers: dict[str, str | list[str]] = {"Cache-Control": "private, no-store"}
+    if isinstance(crop, str):
+        return Response("", status_code=302, headers={**headers, "Location": crop})
+    return Response(crop, headers={**headers, "Content-Type": "image/jpeg"})
+
+
 def info(pack: ModelPack, faces: int) -> dict[str, Any]:
     return success(
         model={
@@ -72,6 +91,15 @@ def info(pack: ModelPack, faces: int) -> dict[str, Any]:
             "results": uploads.MAX_RESULTS,
         },
     )
+
+
+def _listed(face: ListedFace) -> dict[str, str]:
+    return {
+        "face_token": face.token,
+        "face_name": face.name,
+        "face_set": face.face_set,
+        "added_at": datetime.fromtimestamp(face.added_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
 
 
 def _face(face: SavedFace) -> dict[str, Any]:

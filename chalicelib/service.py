@@ -102,7 +102,7 @@ class FaceService:
 
         What lies beside the row goes first, so that a failure half-way leaves a face that can be removed again.
         """
-        if not self._face_set.knows(token):
+        if self._face_set.set_of(token) is None:
             raise errors.unknown_token()
         temporary = self._tokens.get(token)
         if temporary is not None:

@@ -8,13 +8,16 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from chalicelib.face_directory import FaceDirectory
 from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.service import FaceService
 from chalicelib.serving import Serving
 from chalicelib.settings import Settings
 from chalicelib.stores import aws, database
 from chalicelib.stores.crops import CropStore
+from chalicelib.stores.face_listing import FaceListing
 from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.face_set_names import FaceSetNames
 from chalicelib.stores.model_change import ModelChange
 from chalicelib.stores.segments import SegmentStore
 from chalicelib.stores.tokens import TokenStore
@@ -39,6 +42,8 @@ class Wiring:
         # None of these connects before it is used.
         self.database = database.connect(settings.database_url)
         self.face_set = FaceSet(self.database)
+        self.face_set_names = FaceSetNames(self.database)
+        self.face_listing = FaceListing(self.database)
         self.segments = SegmentStore(self.database)
         self.model_change = ModelChange(self.database)
         self.serving = Serving(self.packs, self.model_change, self._build_service)
@@ -49,6 +54,11 @@ class Wiring:
             if self._crops is None:
                 self._crops = CropStore(aws.client("s3"), self._settings.crops_bucket)
             return self._crops
+
+    @property
+    def face_directory(self) -> FaceDirectory:
+        deployed = bool(os.environ.get("AWS_LAMBDA_FUNCTION_NAME"))
+        return FaceDirectory(self.face_listing, self.face_set_names, self.face_set, self.crops, deployed=deployed)
 
     def close(self) -> None:
         self.database.close()

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.faces import Embedding, Match, SearchResult
+from chalicelib.faces import DEFAULT_SET_ID, Embedding, Match, SearchResult
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.codes import Candidates, CodeBook, encode
 from chalicelib.gallery.shared_lock import SharedLock
@@ -18,7 +18,7 @@ from chalicelib.stores.segments import SegmentStore
 
 
 class MemoryGallery:
-    """136 bytes a face of 128 dimensions: the codes that choose candidates, and ids. The rows decide.
+    """140 bytes a face of 128 dimensions: the codes that choose candidates, ids and sets. The rows decide.
 
     Loaded from the segments when first asked; from then on every search begins with one poll of the change log. Any
     number of threads may search at once. Once the face set has been put under another model it is of no use any more,
@@ -41,7 +41,15 @@ class MemoryGallery:
     def __len__(self) -> int:
         return len(self._codes)
 
-    def search(self, embedding: Embedding, threshold: float, limit: int, *, without: str | None = None) -> SearchResult:
+    def search(
+        self,
+        embedding: Embedding,
+        threshold: float,
+        limit: int,
+        *,
+        without: str | None = None,
+        set_id: int = DEFAULT_SET_ID,
+    ) -> SearchResult:
         """See `Gallery.search`."""
         probe = embedding.astype(np.float64)
         # One more than asked for tells whether there are more; another stands for the face to leave out.
@@ -49,7 +57,7 @@ class MemoryGallery:
         while True:
             self.refresh()
             with self._lock.shared():
-                candidates = self._codes.near(probe, threshold, most)
+                candidates = self._codes.near(probe, threshold, most, set_id)
             found = self._decide(probe, candidates, threshold, limit, without)
             if found is not None:
                 return found
@@ -96,12 +104,14 @@ class MemoryGallery:
             if version is None or changes[0].version > version + 1:
                 return
             news = [change for change in changes if change.version > version]
-            added = {change.face_id: change.embedding for change in news if change.embedding is not None}
+            added = {
+                change.face_id: (change.embedding, change.set_id) for change in news if change.embedding is not None
+            }
             ids = np.fromiter(added, np.int64, len(added))
             unknown = self._codes.unknown(ids)
             if unknown.any():
-                embeddings = np.stack(list(added.values()))
-                self._codes.add(encode(ids[unknown], embeddings[unknown]))
+                embeddings, sets = zip(*added.values(), strict=True)
+                self._codes.add(encode(ids[unknown], np.stack(embeddings)[unknown], np.array(sets, np.int32)[unknown]))
             # After the additions: an id is never used twice, so nothing removed comes back.
             removed = [change.face_id for change in news if change.operation is Operation.REMOVE]
             if removed:

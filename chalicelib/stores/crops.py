@@ -16,6 +16,8 @@ from chalicelib.stores.aws import MAX_CONNECTIONS, error_code, faults_translated
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+URL_SECONDS = 300
+
 _TEMPORARY = "temporary/"  # infra/resources.yaml lets what is under it expire
 _PERMANENT = "faces/"
 
@@ -79,6 +81,12 @@ class CropStore:
 
     def read(self, permanent_name: str) -> Crop | None:
         return self._read(_PERMANENT, permanent_name)
+
+    def presigned(self, permanent_name: str) -> str:
+        """Return an address from which anyone can read a crop for URL_SECONDS. Nothing is sent for it."""
+        return self._client.generate_presigned_url(
+            "get_object", Params={"Bucket": self._bucket, "Key": _PERMANENT + permanent_name}, ExpiresIn=URL_SECONDS
+        )
 
     def read_many(self, permanent_names: Sequence[str]) -> list[Crop | None]:
         """Read crops in parallel, in the order of their names."""

@@ -124,12 +124,17 @@ class TestArguments:
         assert arguments.threshold() == ("0.650", 0.65)
         assert arguments.image() == b"picture"
 
+    def test_a_picture_without_a_form_is_1005(self) -> None:
+        with pytest.raises(ServiceError) as caught:
+            Arguments({"image_file": ["picture"]}).image()
+        assert (caught.value.code, caught.value.status) == ("1005", 400)
+
     @pytest.mark.parametrize("getter", [Arguments.token, Arguments.threshold, Arguments.image])
     @pytest.mark.parametrize(
         "arguments",
         [
-            Arguments({}),
-            Arguments({"face_token": [""], "threshold": [""]}),
+            Arguments({}, {}),
+            Arguments({"face_token": [""], "threshold": [""]}, {}),
             Arguments({}, {"face_token": [b""], "threshold": [b""], "image_file": [b""]}),
         ],
     )
