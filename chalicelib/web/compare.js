@@ -53,10 +53,7 @@ async function compare() {
   work = new AbortController();
   const { signal } = work;
   const [first, second] = slots;
-  slots.forEach(({ stage, picture }) => {
-    stage.show(picture, "A picture to be compared");
-    stage.busy("Comparing …");
-  });
+  slots.forEach(({ stage }) => stage.busy("Comparing …"));
   say("Comparing");
   try {
     const reply = await call("POST", "compare", { image_file1: first.picture.blob, image_file2: second.picture.blob }, signal);

@@ -15,7 +15,7 @@ export class Scale {
   constructor(root, changed) {
     this.changed = changed;
     this.slider = element("input", { type: "range", step: STEP, oninput: () => this.take(Number(this.slider.value)) });
-    this.value = element("output", { className: "number" });
+    this.value = element("span", { className: "number" });
     this.ticks = element("div", { className: "ticks", "aria-hidden": "true" });
     this.presets = element("div", { className: "presets", role: "group", "aria-label": "Strangers who would match" });
     this.words = element("p", { className: "quiet" });
@@ -60,7 +60,7 @@ export class Scale {
 
   draw() {
     this.slider.value = chosen;
-    this.value.value = chosen.toFixed(3);
+    this.value.textContent = chosen.toFixed(3);
     this.words.textContent = meaning(chosen, this.thresholds, this.faces);
     this.slider.setAttribute("aria-valuetext", `${chosen.toFixed(3)}. ${this.words.textContent}`);
     [...this.presets.children].forEach((button, index) => {

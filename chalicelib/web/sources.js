@@ -10,7 +10,7 @@ const zones = [];
  * dropped beside every place, goes to the first one in the view that has no picture, else to the first.
  */
 export function acceptPictures(zone, open, wanted = "a picture") {
-  const input = element("input", { type: "file", accept: "image/*", className: "unseen", tabIndex: -1, "aria-label": `Choose ${wanted}` });
+  const input = element("input", { type: "file", accept: "image/*", hidden: true });
   input.addEventListener("change", () => {
     const [file] = input.files;
     input.value = "";

@@ -17,8 +17,8 @@ export class Stage {
   show(picture, description) {
     this.clear();
     this.picture = picture;
-    this.url = URL.createObjectURL(picture.blob);
-    const image = element("img", { src: this.url, alt: description });
+    const url = URL.createObjectURL(picture.blob);
+    const image = element("img", { src: url, alt: description, onload: () => URL.revokeObjectURL(url) });
     // The frame has the picture's shape, so that shares of it are places in the picture.
     this.frame = element("div", { className: "frame" }, image);
     this.frame.style.setProperty("--shape", `${picture.width} / ${picture.height}`);
@@ -28,7 +28,6 @@ export class Stage {
   }
 
   clear() {
-    URL.revokeObjectURL(this.url);
     this.picture?.bitmap.close();
     this.picture = null;
     this.boxes = [];
@@ -45,6 +44,7 @@ export class Stage {
 
   draw(faces) {
     const { width, height } = this.picture;
+    this.frame.querySelectorAll(".face, .landmarks").forEach((drawn) => drawn.remove());
     this.frame.append(landmarks(faces, width, height));
     this.boxes = faces.map((face, index) => {
       const label = `Face ${index + 1} of ${faces.length}, ${Math.round(face.quality.size)} px, ${looks(face.quality)}`;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 
 from playwright.sync_api import FilePayload, Locator, Page, expect
@@ -32,9 +33,11 @@ class Console:
         self.url = url
         self.watch = PageWatch(page)
         page.set_default_timeout(WAIT_MILLISECONDS)
+        expect.set_options(timeout=WAIT_MILLISECONDS)
 
-    def open(self, view: str = "find", path: str = "/") -> None:
-        self.page.goto(f"{self.url}{path}#{view}")
+    def open(self, view: str = "", path: str = "/") -> None:
+        """Load the page at one of its addresses, at a view."""
+        self.page.goto(f"{self.url}{path}" + (view and f"#{view}"))
 
     def go(self, view: str) -> None:
         self.page.get_by_role("navigation").get_by_role("link", name=view).click()
@@ -59,6 +62,10 @@ class Console:
     def _give(self, kind: str, selector: str, picture: bytes, name: str, mime: str) -> None:
         self.page.evaluate(_GIVE, [kind, selector, name, mime, base64.b64encode(picture).decode()])
 
+    def text(self, words: str | re.Pattern[str]) -> Locator:
+        """What the view shows; not what is told to screen readers, nor what fades away."""
+        return self.page.locator("section:visible").get_by_text(words)
+
     @property
     def faces(self) -> Locator:
         return self.view("find").locator("button.face")
@@ -79,7 +86,7 @@ class Console:
     def name_face(self, name: str) -> None:
         self.page.get_by_label("Name this face").fill(name)
         self.page.get_by_role("button", name="Add to face set").click()
-        expect(self.page.get_by_text(f"In the face set as {name}")).to_be_visible()
+        expect(self.text(f"In the face set as {name}")).to_be_visible()
 
 
 def file(content: bytes, name: str = "picture.jpg", mime: str = "image/jpeg") -> FilePayload:

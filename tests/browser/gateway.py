@@ -28,6 +28,7 @@ class Gateway:
     def __init__(self, service_url: str, key: str | None) -> None:
         self.key = key
         self.requests: list[str] = []
+        self.bodies: list[bytes] = []
         self._service_url = service_url
         self._busy: list[tuple[int, Mapping[str, str], str]] = []
         self._lock = Lock()
@@ -54,6 +55,7 @@ class Gateway:
         stage, _, below = path.removeprefix("/").partition("/")
         place = below.partition("?")[0]
         self.requests.append(f"{method} {place}")
+        self.bodies.append(body)
         if stage.partition("?")[0] != "stage":
             return 403, {}, b'{"message":"Missing Authentication Token"}'
         if self.key is not None and place not in ("", "upload") and headers.get("x-api-key") != self.key:

@@ -28,7 +28,7 @@ def one_face(console: Console) -> None:
 
 def cat(console: Console) -> None:
     console.choose(pictures.jpeg(pictures.cat()))
-    expect(console.page.get_by_text("No face found")).to_be_visible()
+    expect(console.text("No face found")).to_be_visible()
 
 
 def no_picture(console: Console) -> None:

@@ -121,10 +121,10 @@ class TestBulk:
         desktop.open("add")
         desktop.add_many({f"person {chr(97 + n % 26)}{n}.jpg": ASTRONAUT for n in range(60)})
         desktop.page.get_by_role("button", name="Start adding").click()
-        expect(desktop.page.get_by_text("5 of 60 pictures")).to_be_visible()
+        expect(desktop.text("5 of 60 pictures")).to_be_visible()
         desktop.page.get_by_role("button", name="Cancel").click()
 
-        expect(desktop.page.get_by_text("were not tried")).to_be_visible()
+        expect(desktop.text("were not tried")).to_be_visible()
 
         heading = desktop.page.locator("#bulk-result").text_content() or ""
         assert heading.startswith("Cancelled: ")

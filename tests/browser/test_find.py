@@ -32,8 +32,8 @@ class TestFind:
         expect(console.faces).to_have_count(1)
         expect(console.faces).to_have_accessible_name(re.compile(r"^Face 1 of 1, \d+ px, looks good$"))
         expect(console.faces).to_have_attribute("aria-pressed", "true")
-        expect(console.page.get_by_text("1 face found in 512 × 512 px")).to_be_visible()
-        expect(console.page.get_by_text("This face set is empty")).to_be_visible()
+        expect(console.text("1 face found in 512 × 512 px")).to_be_visible()
+        expect(console.text("This face set is empty")).to_be_visible()
 
         console.name_face("Eileen Collins")
         console.choose(CHANGED)
@@ -78,7 +78,7 @@ class TestFind:
         console.choose(two_faces())
 
         expect(console.faces).to_have_count(2)
-        expect(console.page.get_by_text("Choose a face in the picture")).to_be_visible()
+        expect(console.text("Choose a face in the picture")).to_be_visible()
         console.faces.nth(1).click()
         expect(console.page.get_by_role("heading", name="Face 2 of 2")).to_be_visible()
         console.name_face("Eileen Collins")
@@ -94,7 +94,7 @@ class TestFind:
         console.name_face("Eileen Colins")
         console.page.get_by_label("Name this face").fill("Eileen Collins")
         console.page.get_by_role("button", name="Rename").click()
-        expect(console.page.get_by_text("In the face set as Eileen Collins")).to_be_visible()
+        expect(console.text("In the face set as Eileen Collins")).to_be_visible()
         assert [face["face_name"] for face in api.get("/faces").body["faces"]] == ["Eileen Collins"]
 
         console.page.get_by_role("button", name="Remove it again").click()
@@ -107,7 +107,7 @@ class TestFind:
         console.open()
         console.choose(CHANGED)
         expect(console.matches).to_have_count(1)
-        slider = console.page.get_by_label("Largest distance")
+        slider = console.page.get_by_role("slider", name="Largest distance")
         thresholds = {t["fmr"]: t["distance"] for t in api.get("/info").body["model"]["thresholds"]}
         assert float(slider.input_value()) == pytest.approx(thresholds[1e-3], abs=0.005)
         requests = []
@@ -120,7 +120,7 @@ class TestFind:
         expect(console.matches).to_have_count(1 if within else 0)
         slider.press("End")
         expect(console.matches).to_have_count(1)
-        expect(console.page.get_by_text("More than 1 in 100 strangers are this near")).to_be_visible()
+        expect(console.text("More than 1 in 100 strangers are this near")).to_be_visible()
         console.page.get_by_role("button", name="1 in 10,000").click()
         assert float(slider.input_value()) == pytest.approx(thresholds[1e-4], abs=0.005)
         expect(slider).to_have_attribute("aria-valuetext", re.compile("About 1 in 10,000 strangers are this near"))
@@ -131,7 +131,7 @@ class TestFind:
         desktop.open()
         desktop.choose(ASTRONAUT)
 
-        expect(desktop.page.get_by_text(re.compile("Nobody"))).to_be_visible()
+        expect(desktop.text(re.compile("Nobody"))).to_be_visible()
 
         expect(desktop.matches).to_have_count(0)
 
@@ -144,7 +144,7 @@ class TestFind:
 
         desktop.page.get_by_label("Face set", exact=True).select_option("staff")
 
-        expect(desktop.page.get_by_text("This face set is empty")).to_be_visible()
+        expect(desktop.text("This face set is empty")).to_be_visible()
         desktop.name_face("Eileen of the staff")
         [face] = api.get("/faces", face_set="staff").body["faces"]
         assert face["face_name"] == "Eileen of the staff"
@@ -161,8 +161,8 @@ class TestTrouble:
         console.open()
         console.choose(CAT)
 
-        expect(console.page.get_by_text("No face found in 451 × 300 px")).to_be_visible()
-        expect(console.page.get_by_text("Try a larger or sharper picture")).to_be_visible()
+        expect(console.text("No face found in 451 × 300 px")).to_be_visible()
+        expect(console.text("Try a larger or sharper picture")).to_be_visible()
 
     @pytest.mark.parametrize(
         ("name", "mime", "words"),
@@ -192,7 +192,7 @@ class TestTrouble:
         front.answer_next(429, "search", 1)
         deployed.choose(ASTRONAUT)
 
-        expect(deployed.page.get_by_text("This face set is empty")).to_be_visible()
+        expect(deployed.text("This face set is empty")).to_be_visible()
 
         assert front.requests.count("POST detect") == 2
         assert front.requests.count("GET search") == 2

@@ -27,7 +27,7 @@ class TestKeyboard:
         tab_to(desktop, "Name this face")
         desktop.page.keyboard.type("Eileen Collins")
         press("Enter")
-        expect(desktop.page.get_by_text("In the face set as Eileen Collins")).to_be_visible()
+        expect(desktop.text("In the face set as Eileen Collins")).to_be_visible()
 
         tab_to(desktop, "People", back=True)
         press("Enter")
@@ -40,7 +40,7 @@ class TestKeyboard:
         press("Enter")
         tab_to(desktop, "Remove")
         press("Enter")
-        expect(desktop.page.get_by_text("Nobody is in this face set yet")).to_be_visible()
+        expect(desktop.text("Nobody is in this face set yet")).to_be_visible()
         expect(desktop.page.get_by_role("searchbox")).to_be_focused()
         assert api.get("/faces").body["faces"] == []
 

@@ -22,7 +22,7 @@ class TestPeople:
     def test_nobody(self, console: Console) -> None:
         console.open("people")
 
-        expect(console.page.get_by_text("Nobody is in this face set yet")).to_be_visible()
+        expect(console.text("Nobody is in this face set yet")).to_be_visible()
         console.page.get_by_role("link", name="Open a picture").click()
         expect(console.page.get_by_role("heading", name="Who is this?")).to_be_visible()
 
@@ -45,7 +45,7 @@ class TestPeople:
         console.page.get_by_role("button", name="Remove Eileen Collins").click()
         expect(console.dialog).to_contain_text("Remove this face of Eileen Collins?")
         console.dialog.get_by_role("button", name="Remove").click()
-        expect(console.page.get_by_text("Nobody is in this face set yet")).to_be_visible()
+        expect(console.text("Nobody is in this face set yet")).to_be_visible()
         assert api.get(f"/faces/{token}").status == 404
 
     def test_names_are_searched(self, console: Console, api: HttpApi) -> None:
@@ -57,21 +57,21 @@ class TestPeople:
         console.page.get_by_role("searchbox").fill("ADA")
 
         expect(cards(console)).to_have_count(2)
-        expect(console.page.get_by_text("2 faces whose name begins with “ADA”")).to_be_visible()
+        expect(console.text("2 faces whose name begins with “ADA”")).to_be_visible()
         console.page.get_by_role("searchbox").fill("nobody")
-        expect(console.page.get_by_text("No faces whose name begins with “nobody”")).to_be_visible()
+        expect(console.text("No faces whose name begins with “nobody”")).to_be_visible()
 
     def test_more_than_a_page(self, desktop: Console, api: HttpApi) -> None:
         for number in range(50):
             api.added(ASTRONAUT, f"Number {number}")
         desktop.open("people")
         expect(cards(desktop)).to_have_count(48)
-        expect(desktop.page.get_by_text("48 of 50 faces")).to_be_visible()
+        expect(desktop.text("48 of 50 faces")).to_be_visible()
 
         desktop.page.get_by_role("button", name="Show more").click()
 
         expect(cards(desktop)).to_have_count(50)
-        expect(desktop.page.get_by_text("50 faces")).to_be_visible()
+        expect(desktop.text("50 faces")).to_be_visible()
         expect(desktop.page.get_by_role("button", name="Show more")).to_be_hidden()
         expect(desktop.page.get_by_role("button", name="Find faces like Number 48")).to_be_focused()
 
@@ -154,5 +154,5 @@ class TestFaceSets:
         desktop.page.reload()
 
         expect(desktop.page.locator("#face-set")).to_have_value("default")
-        expect(desktop.page.get_by_text("Nobody is in this face set yet")).to_be_visible()
+        expect(desktop.text("Nobody is in this face set yet")).to_be_visible()
         desktop.watch.forgive_refusals()
