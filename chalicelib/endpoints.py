@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 View = Callable[[uploads.Arguments], Any]
 
 
-def endpoint(app: Chalice, path: str, method: str) -> Callable[[View], View]:
-    """Register a view for one path and method; it is given the request's arguments."""
+def endpoint(app: Chalice, path: str, method: str, *, pictures: int = 1) -> Callable[[View], View]:
+    """Register a view for one path and method; it is given the request's arguments, with up to so many pictures."""
 
     def register(view: View) -> View:
         @functools.wraps(view)
@@ -28,7 +28,7 @@ def endpoint(app: Chalice, path: str, method: str) -> Callable[[View], View]:
             try:
                 request = app.current_request
                 assert request is not None
-                return view(_arguments(request, path_arguments))
+                return view(_arguments(request, path_arguments, pictures))
             except ServiceError as error:
                 return replies.failure(error)
             except Exception:
@@ -57,7 +57,7 @@ def document(app: Chalice, paths: Sequence[str], page: Callable[[], Page]) -> No
         app.route(path, methods=["GET"], name=f"page {path}")(answer)
 
 
-def _arguments(request: Request, path_arguments: dict[str, str]) -> uploads.Arguments:
+def _arguments(request: Request, path_arguments: dict[str, str], pictures: int) -> uploads.Arguments:
     given = request.query_params
     query = {} if given is None else {name: given.getlist(name) for name in given}
     for name, value in path_arguments.items():
@@ -69,7 +69,7 @@ def _arguments(request: Request, path_arguments: dict[str, str]) -> uploads.Argu
     content_type = request.headers.get("content-type", "")
     if not body and not content_type:
         return uploads.Arguments(query)
-    return uploads.Arguments(query, uploads.read_form(body, content_type))
+    return uploads.Arguments(query, uploads.read_form(body, content_type, pictures))
 
 
 # What Chalice itself refuses, in the contract's terms, by HTTP status.

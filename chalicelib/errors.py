@@ -67,8 +67,8 @@ def unknown_token() -> ServiceError:
     return ServiceError("1006", 404, "the face_token is unknown or has expired")
 
 
-def no_face(smallest_px: int) -> ServiceError:
-    return ServiceError("1007", 422, f"no face of at least {smallest_px} x {smallest_px} px was found in the image")
+def no_face(smallest_px: int, where: str = "the image") -> ServiceError:
+    return ServiceError("1007", 422, f"no face of at least {smallest_px} x {smallest_px} px was found in {where}")
 
 
 def poor_face(reasons: Sequence[str]) -> ServiceError:

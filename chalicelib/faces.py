@@ -22,6 +22,8 @@ Embedding = NDArray[np.float32]
 
 # The number and the name of the face set that always exists.
 DEFAULT_SET_ID, DEFAULT_SET = 1, "default"
+# Who is added without a name.
+DEFAULT_NAME = "unknown"
 
 TOKEN_LENGTH = 24
 _TOKEN_ALPHABET = string.ascii_letters + string.digits
@@ -105,12 +107,26 @@ class KnownFace:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What a search is to find: the faces of a face set within a distance, or with `by_person` the people."""
+
+    threshold: float
+    limit: int
+    face_set: str = DEFAULT_SET
+    by_person: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
-    """A known face and its distance from the face that was searched for."""
+    """A known face and its distance from the face that was searched for.
+
+    `faces` is set where it stands for a person: how many of their faces are within the threshold.
+    """
 
     token: str
     name: str
     distance: float
+    faces: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,20 +8,20 @@ from collections.abc import Mapping, Sequence
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 
-from chalicelib import cursors, errors
-from chalicelib.faces import DEFAULT_SET, is_token
+from chalicelib import cursors, errors, images
+from chalicelib.comparison import Picture
+from chalicelib.faces import DEFAULT_NAME, DEFAULT_SET, is_token
 from chalicelib.images import MAX_IMAGE_BYTES
 
 # Room for the boundaries, the part headers and the other fields of a form.
 MAX_FORM_OVERHEAD_BYTES = 64 * 1024
-MAX_BODY_BYTES = MAX_IMAGE_BYTES + MAX_FORM_OVERHEAD_BYTES
 MAX_FORM_PARTS = 16
 MAX_BOUNDARY_CHARACTERS = 200
 MAX_NAME_CHARACTERS = 255
 MAX_NUMBER_CHARACTERS = 64
 MAX_RESULTS = 10_000
 MAX_PAGE_FACES, DEFAULT_PAGE_FACES = 1_000, 100
-DEFAULT_NAME = "unknown"
+GROUPS = ("none", "name")
 QUALITY_FILTERS = ("none", "auto")
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?")
@@ -46,17 +46,27 @@ class Arguments:
         """The file `image_file`, as sent; 1005 when no form was."""
         if self._form is None:
             raise not_a_form()
-        files = self._form.get("image_file", ())
-        if len(files) > 1:
-            raise errors.bad_argument("image_file is given more than once; one picture is accepted")
-        if not files or not files[0]:
+        file = self._file("image_file")
+        if file is None:
             raise errors.missing_argument("image_file")
-        return files[0]
+        return file
 
     def token(self) -> str:
-        token = self._required("face_token")
-        if not is_token(token):
-            raise errors.bad_argument("face_token must be 24 letters and digits")
+        token = self._token("face_token")
+        if token is None:
+            raise errors.missing_argument("face_token")
+        return token
+
+    def compared(self, number: int) -> str | Picture:
+        """One of two faces, 1 or 2, that are to be compared: a token or a picture."""
+        picture_name, token_name = f"image_file{number}", f"face_token{number}"
+        file, token = self._file(picture_name), self._token(token_name)
+        if file is not None and token is not None:
+            raise errors.bad_argument(f"give either {picture_name} or {token_name}, not both")
+        if file is not None:
+            return Picture(picture_name, file)
+        if token is None:
+            raise errors.missing_argument(f"{picture_name} or {token_name}")
         return token
 
     def threshold(self) -> tuple[str, float]:
@@ -88,6 +98,10 @@ class Arguments:
         """The face set that is meant, `default` when none is given."""
         return self._set_name(self._optional("face_set") or DEFAULT_SET)
 
+    def named_face_set(self) -> str:
+        """The face set that is to be made or deleted."""
+        return self._set_name(self._required("face_set"))
+
     def page_limit(self) -> int:
         return self._whole_number("limit", MAX_PAGE_FACES) or DEFAULT_PAGE_FACES
 
@@ -99,12 +113,31 @@ class Arguments:
             raise errors.bad_argument("cursor must be a next_cursor of an earlier reply")
         return after
 
+    def by_person(self) -> bool:
+        """Whether `group` is `name`: people are then searched for, not faces."""
+        text = self._optional("group") or "none"
+        if text not in GROUPS:
+            raise errors.bad_argument(f"group must be one of {', '.join(GROUPS)}")
+        return text == "name"
+
     def refuse_poor(self) -> bool:
         """Whether `quality_filter` is `auto`: poor faces are then refused."""
         text = self._optional("quality_filter") or "none"
         if text not in QUALITY_FILTERS:
             raise errors.bad_argument(f"quality_filter must be one of {', '.join(QUALITY_FILTERS)}")
         return text == "auto"
+
+    def _file(self, name: str) -> bytes | None:
+        files = (self._form or {}).get(name, ())
+        if len(files) > 1:
+            raise errors.bad_argument(f"{name} is given more than once; one picture is accepted")
+        return files[0] or None if files else None
+
+    def _token(self, name: str) -> str | None:
+        token = self._optional(name)
+        if token is not None and not is_token(token):
+            raise errors.bad_argument(f"{name} must be 24 letters and digits")
+        return token
 
     @staticmethod
     def _set_name(name: str) -> str:
@@ -147,13 +180,18 @@ class Arguments:
         return values[0] or None if values else None
 
 
-def read_form(body: bytes, content_type: str) -> dict[str, list[bytes]]:
+def read_form(body: bytes, content_type: str, pictures: int = 1) -> dict[str, list[bytes]]:
     """Return the parts of a multipart/form-data body by name; file names and types of parts are ignored.
+
+    Parameters
+    ----------
+    pictures
+        How many there may be.
 
     Raises
     ------
     ServiceError
-        1005 when the body is no such form or is cut off; 1004 (413) when it is larger than a picture may be.
+        1005 when the body is no such form or is cut off; 1004 (413) when it is larger than the pictures may be.
     """
     kind, options = parse_options_header(content_type)
     if kind != "multipart/form-data":
@@ -161,8 +199,8 @@ def read_form(body: bytes, content_type: str) -> dict[str, list[bytes]]:
     boundary = options.get("boundary", "")
     if not 0 < len(boundary) <= MAX_BOUNDARY_CHARACTERS or not boundary.isascii():
         raise errors.upload_error("the multipart boundary is missing or not valid")
-    if len(body) > MAX_BODY_BYTES:
-        raise errors.file_error(f"the picture may have at most {MAX_IMAGE_BYTES} bytes", status=413)
+    if len(body) > pictures * MAX_IMAGE_BYTES + MAX_FORM_OVERHEAD_BYTES:
+        raise images.too_many_bytes()
     try:
         return _parts(body, boundary)
     except ParserLimitReached:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from chalicelib.face_directory import FaceDirectory
 from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.removal import Removal
 from chalicelib.service import FaceService
 from chalicelib.serving import Serving
 from chalicelib.settings import Settings
@@ -38,6 +39,7 @@ class Wiring:
         self._settings = settings
         self._lock = threading.Lock()
         self._crops: CropStore | None = None
+        self._tokens: TokenStore | None = None
         self.packs = PackFolder(Path(settings.model_dir), settings.smallest_face_px)
         # None of these connects before it is used.
         self.database = database.connect(settings.database_url)
@@ -56,6 +58,18 @@ class Wiring:
             return self._crops
 
     @property
+    def tokens(self) -> TokenStore:
+        with self._lock:
+            if self._tokens is None:
+                settings = self._settings
+                self._tokens = TokenStore(aws.client("dynamodb"), settings.tokens_table, settings.token_ttl_seconds)
+            return self._tokens
+
+    @property
+    def removal(self) -> Removal:
+        return Removal(self.face_listing, self.face_set_names, self.face_set, self.tokens, self.crops)
+
+    @property
     def face_directory(self) -> FaceDirectory:
         deployed = bool(os.environ.get("AWS_LAMBDA_FUNCTION_NAME"))
         return FaceDirectory(self.face_listing, self.face_set_names, self.face_set, self.crops, deployed=deployed)
@@ -66,9 +80,10 @@ class Wiring:
     def _build_service(self, pack: ModelPack) -> FaceService:
         return FaceService(
             model(pack),
-            TokenStore(aws.client("dynamodb"), self._settings.tokens_table, self._settings.token_ttl_seconds),
+            self.tokens,
             self.crops,
             self.face_set,
+            self.face_set_names,
             MemoryGallery(self.face_set, self.segments, pack.embedding_id, pack.embedder.dimension),
         )
 

@@ -26,10 +26,9 @@ from chalice.local import (
     ThreadedHTTPServer,
 )
 
-from chalicelib import errors, replies
+from chalicelib import errors, images, replies
 from chalicelib.errors import ServiceError
 from chalicelib.faces import TOKEN_LENGTH
-from chalicelib.uploads import MAX_BODY_BYTES
 
 # What API Gateway takes before it answers by itself.
 MAX_REQUEST_BYTES = 10 * 1024 * 1024
@@ -94,7 +93,7 @@ class Handler(ChaliceRequestHandler):
         if length is not None and not (length.isascii() and length.isdigit()):
             raise errors.upload_error("Content-Length is not a number")
         if length is not None and (len(length) > MAX_LENGTH_DIGITS or int(length) > MAX_REQUEST_BYTES):
-            raise errors.file_error(f"the body may have at most {MAX_BODY_BYTES} bytes", status=413)
+            raise images.too_many_bytes()
 
     def _announces_body(self) -> bool:
         return self.command in ("POST", "PUT", "PATCH") and "content-type" in self.headers

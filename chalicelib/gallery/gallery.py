@@ -37,3 +37,18 @@ class Gallery(Protocol):
             1003 when the face set cannot be read.
         """
         ...
+
+    def search_people(
+        self,
+        embedding: Embedding,
+        threshold: float,
+        limit: int,
+        *,
+        without: str | None = None,
+        set_id: int = DEFAULT_SET_ID,
+    ) -> SearchResult:
+        """Return the people within `threshold` as `search` does faces, each as their nearest face.
+
+        Reads the row of every face within the threshold, however small the limit is.
+        """
+        ...

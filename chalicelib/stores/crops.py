@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from chalicelib.errors import ServiceError
 from chalicelib.faces import Landmarks
 from chalicelib.stores.aws import MAX_CONNECTIONS, error_code, faults_translated
 
@@ -20,6 +22,8 @@ URL_SECONDS = 300
 
 _TEMPORARY = "temporary/"  # infra/resources.yaml lets what is under it expire
 _PERMANENT = "faces/"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,13 @@ class CropStore:
 
     def delete(self, permanent_name: str) -> None:
         self._delete(_PERMANENT + permanent_name)
+
+    def delete_orphan(self, permanent_name: str) -> None:
+        """Delete a crop that no row names any more; should that fail, `reconcile` finds it."""
+        try:
+            self.delete(permanent_name)
+        except ServiceError:
+            _log.warning("a crop without a row could not be deleted; reconcile will")
 
     def delete_temporary(self, name: str) -> None:
         self._delete(_TEMPORARY + name)

@@ -83,12 +83,14 @@ class Api(ABC):
 
     @contextmanager
     def on_an_empty_face_set(self) -> Iterator[None]:
-        """See that nobody is known before the block, and remove whoever was added in it."""
+        """See that nobody is known before the block; remove whoever was added in it, and every other face set."""
         assert self.get("/info").body["faces"] == 0
         yield
         for token in self._added:
             self.get("/removeface", face_token=token)
         self._added.clear()
+        for counted in self.get("/face_sets").body["face_sets"]:
+            self.send("DELETE", f"/face_sets/{counted['face_set']}")
 
 
 def form(*parts: Part) -> tuple[str, bytes]:

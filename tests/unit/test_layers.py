@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 FLOORS = [
     ["errors", "settings", "faces", "cursors"],
     ["images", "vision", "stores"],
-    ["gallery", "crop_embedder"],
-    ["service", "face_directory", "re_embedding"],
+    ["gallery", "crop_embedder", "token_embeddings"],
+    ["comparison", "removal", "face_directory", "service", "re_embedding"],
     ["uploads", "replies", "endpoints", "serving", "wiring"],
     ["operations"],
 ]
