@@ -14,7 +14,10 @@ import { startSources } from "./sources.js";
 const VIEWS = ["find", "people", "add", "compare"];
 
 function showView() {
-  const wanted = VIEWS.includes(location.hash.slice(1)) ? location.hash.slice(1) : VIEWS[0];
+  const named = location.hash.slice(1);
+  // Another place of the page, such as where the first link leads, leaves the view as it is.
+  if (named && !VIEWS.includes(named) && document.querySelector("section:not([hidden])")) return;
+  const wanted = VIEWS.includes(named) ? named : VIEWS[0];
   for (const name of VIEWS) {
     byId(name).hidden = name !== wanted;
     const link = document.querySelector(`nav a[href="#${name}"]`);

@@ -87,8 +87,8 @@ export class Matches {
         : "This face set is empty: nobody can be found yet. Name this face below to add it.";
     }
     if (!within.length) return "Nobody is this near. Move the slider to the right to see less certain matches.";
-    const most = this.reply.truncated && within.length === known.length ? "the nearest " : "";
-    return `${most}${plural(within.length, "match", "matches")}, nearest first`.replace(/^t/, "T");
+    if (this.reply.truncated && within.length === known.length) return `The nearest ${LIMIT} people`;
+    return `${plural(within.length, "person", "people")}${within.length > 1 ? ", nearest first" : ""}`;
   }
 
   row(match) {

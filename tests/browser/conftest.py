@@ -21,10 +21,15 @@ DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "color_sc
 FLAGS = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
 
 
+def chromium() -> str | None:
+    """Return the path of the browser, where there is one."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
 # Of the package, not the session: its event loop would be in the way of other tests of this process.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    program = chromium()
     if program is None:
         absent("there is no Chromium")
     with sync_playwright() as playwright:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from infra import sample_face
 from tests import pictures
 from tests.browser.console import Console
 from tests.browser.gateway import Gateway
@@ -127,7 +128,7 @@ class TestFind:
         assert [url for url in requests if "/search" in url] == []
 
     def test_a_stranger_is_shown_only_when_the_threshold_lets_them_in(self, desktop: Console, api: HttpApi) -> None:
-        api.added(two_faces_of_strangers()[0], "Someone else")
+        api.added(pictures.jpeg(sample_face.draw()), "Someone else")
         desktop.open()
         desktop.choose(ASTRONAUT)
 
@@ -148,12 +149,6 @@ class TestFind:
         desktop.name_face("Eileen of the staff")
         [face] = api.get("/faces", face_set="staff").body["faces"]
         assert face["face_name"] == "Eileen of the staff"
-
-
-def two_faces_of_strangers() -> list[bytes]:
-    from infra import sample_face
-
-    return [pictures.jpeg(sample_face.draw())]
 
 
 class TestTrouble:

@@ -104,7 +104,9 @@ class TestWays:
     def test_a_camera_that_is_not_allowed(self, desktop: Console) -> None:
         desktop.open()
         desktop.page.evaluate(
-            "() => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotAllowedError'); } }"
+            """() => {
+                navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", "NotAllowedError"); };
+            }"""
         )
         desktop.page.get_by_role("button", name="Use the camera").click()
 
