@@ -30,10 +30,16 @@ const WORDS = {
   1006: () => "This face is no longer known. Faces that were not added are forgotten after a while: open the picture again.",
   1007: ({ detail }) =>
     detail.startsWith("no face")
-      ? "No face was found in this picture. Faces need at least 30 pixels, and to look more or less at the camera."
+      ? `No face was found in ${place(detail)}. Faces need at least 30 pixels, and to look more or less at the camera.`
       : `${detail[0].toUpperCase()}${detail.slice(1)}.`,
   picture: ({ detail }) => detail,
 };
+
+/** The service names fields of its forms. */
+function place(detail) {
+  if (detail.endsWith("image_file1")) return "the first picture";
+  return detail.endsWith("image_file2") ? "the second picture" : "this picture";
+}
 
 export function explained(error) {
   if (!(error instanceof Refusal)) {

@@ -1,4 +1,4 @@
-"""Takes docs/console.png anew: the console with scikit-image's astronaut, a photograph by NASA, in the public domain."""
+"""Takes docs/console.png anew: the console with scikit-image's astronaut, NASA's photograph, in the public domain."""
 
 from __future__ import annotations
 

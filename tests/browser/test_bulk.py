@@ -12,9 +12,9 @@ from tests import pictures
 from tests.browser.console import Console, file
 from tests.browser.gateway import Gateway
 from tests.e2e.http_api import HttpApi
+from tests.e2e.pictures import blurred
 
 ASTRONAUT = pictures.jpeg(pictures.astronaut())
-BLURRED = pictures.jpeg(pictures.scaled(pictures.scaled(pictures.astronaut(), 128, 128), 512, 512))
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ class TestBulk:
 
     def test_only_good_pictures(self, desktop: Console, api: HttpApi) -> None:
         desktop.open("add")
-        desktop.add_many({"good.jpg": ASTRONAUT, "blurred.jpg": BLURRED})
+        desktop.add_many({"good.jpg": ASTRONAUT, "blurred.jpg": blurred()})
         desktop.page.get_by_label("Only good pictures").check()
         desktop.page.get_by_role("button", name="Start adding").click()
 

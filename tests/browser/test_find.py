@@ -44,7 +44,7 @@ class TestFind:
         expect(console.matches).to_contain_text("the same person")
         expect(console.faces.locator(".tag")).to_have_text("Eileen Collins")
         crop = console.matches.locator("img")
-        expect(crop).to_have_js_property("complete", True)
+        crop.scroll_into_view_if_needed()
         console.page.wait_for_function("image => image.naturalWidth > 0", arg=crop.element_handle())
         [face] = api.get("/faces").body["faces"]
         assert face["face_name"] == "Eileen Collins"
