@@ -67,8 +67,7 @@ async function open(file) {
     say("Looking for faces");
     byId("find-note").textContent = picture.note;
     const reply = await call("POST", "detect", { image_file: picture.blob }, signal);
-    // From left to right, as one reads and as the keyboard goes.
-    faces = reply.faces.sort((a, b) => a.top_left[0] - b.top_left[0]);
+    faces = inOrder(reply.faces);
     stage.idle();
     stage.draw(faces);
     showFaces(picture);
@@ -79,6 +78,11 @@ async function open(file) {
   // Nothing to look at is left by a file that is no picture.
   if (!stage.picture) byId("find").classList.remove("with-picture");
   else if (!byId("find-alert").hidden) byId("find-state").textContent = "";
+}
+
+/** From left to right, as one reads and as the keyboard goes. */
+function inOrder(found) {
+  return found.sort((a, b) => a.top_left[0] - b.top_left[0]);
 }
 
 function showFaces({ width, height }) {
@@ -142,9 +146,10 @@ async function add(event) {
   const button = byId("add-button");
   button.disabled = true;
   await attempt(byId("add-alert"), async () => {
-    await call("POST", "addface", { face_token: face.face_token, face_name: name, face_set: faceSet() });
+    const set = face.set ?? faceSet();
+    await call("POST", "addface", { face_token: face.face_token, face_name: name, face_set: set });
     notify(face.name ? `Renamed ${face.name} to ${name}.` : `${name} was added to the face set.`);
-    face.name = name;
+    Object.assign(face, { name, set });
     facesChanged();
     stage.label(index, name);
     if (chosen === index) showAdded();
@@ -158,17 +163,18 @@ async function undo() {
   await attempt(byId("add-alert"), async () => {
     await call("POST", "removeface", { face_token: face.face_token });
     notify(`${face.name} was removed from the face set.`);
-    // What is removed is gone with its token: only the picture can bring it back.
-    face.name = undefined;
     facesChanged();
     stage.label(index, "");
+    // It is gone with its token: for another one, faces are found again, which are the same.
+    const reply = await call("POST", "detect", { image_file: stage.picture.blob });
+    faces[index] = inOrder(reply.faces)[index];
     if (chosen === index) showAdded();
   });
 }
 
 function showAdded() {
-  const { name } = faces[chosen];
+  const { name, set } = faces[chosen];
   byId("add-button").textContent = name ? "Rename" : "Add to face set";
   byId("add-undo").hidden = !name;
-  byId("add-done").textContent = name ? `In the face set as ${name}` : "";
+  byId("add-done").textContent = name ? `In ${set === faceSet() ? "the face set" : `face set ${set}`} as ${name}` : "";
 }

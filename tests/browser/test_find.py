@@ -102,6 +102,8 @@ class TestFind:
 
         expect(console.page.get_by_role("button", name="Add to face set")).to_be_visible()
         assert api.get("/faces").body["faces"] == []
+        console.name_face("Eileen again")
+        assert [face["face_name"] for face in api.get("/faces").body["faces"]] == ["Eileen again"]
 
     def test_the_threshold_filters_what_is_shown(self, console: Console, api: HttpApi) -> None:
         api.added(ASTRONAUT, "Eileen Collins")
@@ -149,6 +151,8 @@ class TestFind:
         desktop.name_face("Eileen of the staff")
         [face] = api.get("/faces", face_set="staff").body["faces"]
         assert face["face_name"] == "Eileen of the staff"
+        desktop.page.get_by_label("Face set", exact=True).select_option("default")
+        expect(desktop.text("In face set staff as Eileen of the staff")).to_be_visible()
 
 
 class TestTrouble:
