@@ -14,7 +14,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run stack re-embed migrate compact reconcile discard test test-arm64 check format bench accuracy models layers package deploy destroy lock clean
+.PHONY: run stack re-embed migrate compact reconcile discard test test-arm64 check format bench screenshot accuracy models layers package deploy destroy lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build auto
@@ -52,6 +52,11 @@ bench: $(VENV)/.bench
 	@$(BIN)/python -m tests.benchmarks.smallest_face
 	@$(BIN)/python -m tests.benchmarks.gallery
 	@$(BIN)/python -m tests.benchmarks.cold_start
+
+# docs/console.png, from a photograph that NASA took; needs Chromium.
+screenshot: $(VENV)/.test
+	@$(BIN)/python -m models.build auto
+	@$(BIN)/python -m tests.browser.screenshot
 
 # How well the pack tells people apart: CSV="faces.csv crops.csv:pad=0.15" (columns person and file) and LFW=folder.
 # The report is build/accuracy/accuracy.md; INTO= names another folder.

@@ -7,8 +7,8 @@ from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, Response
 
-from chalicelib import cold_start, operations, replies, uploads
-from chalicelib.endpoints import endpoint, keep_error_shape
+from chalicelib import cold_start, console, operations, replies, uploads
+from chalicelib.endpoints import document, endpoint, keep_error_shape
 from chalicelib.faces import Terms
 from chalicelib.observability import observe
 from chalicelib.wiring import wiring
@@ -123,6 +123,10 @@ def info(_: uploads.Arguments) -> dict[str, Any]:
     return wiring().serving.answer(
         lambda served: replies.info(served.pack, served.service.count(), served.service.gallery_contents())
     )
+
+
+# `/upload` is where clients of the earlier API found its page.
+document(app, ("/", "/upload"), console.page)
 
 
 @app.schedule(Rate(operations.COMPACTION_MINUTES, unit=Rate.MINUTES))

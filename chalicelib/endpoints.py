@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from chalice.app import Chalice, Request, Response
 
 from chalicelib import errors, replies, uploads
+from chalicelib.console import Page
 from chalicelib.errors import ServiceError
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,21 @@ def endpoint(app: Chalice, path: str, method: str, *, key: bool = True, pictures
         return view
 
     return register
+
+
+def document(app: Chalice, paths: Sequence[str], page: Callable[[], Page]) -> None:
+    """Serve a page at some paths, to everyone: it holds nothing that needs an API key."""
+
+    def answer() -> Response:
+        request = app.current_request
+        assert request is not None
+        headers: dict[str, str | list[str]] = {**page().headers}
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response("", headers, HTTPStatus.NOT_MODIFIED)
+        return Response(page().text, headers)
+
+    for path in paths:
+        app.route(path, methods=["GET"], name=f"page {path}")(answer)
 
 
 def _arguments(request: Request, path_arguments: dict[str, str], pictures: int) -> uploads.Arguments:

@@ -120,7 +120,7 @@ def _serve(port: int, state: Path, settings: Settings) -> None:
     server = make_server(app.app, "127.0.0.1", port)
     url = f"http://localhost:{port}"
     print(f"Face set: {without_password(settings.database_url)}")
-    print(f"Serving on {url} (Ctrl-C stops). Try it, with this drawing or a photograph of yours:")
+    print(f"Serving on {url} (Ctrl-C stops). Open that in a browser for the console, or try the API:")
     print(f"  curl -F image_file=@{state / 'sample.jpg'} {url}/detect", flush=True)
     try:
         server.server.serve_forever()

@@ -44,7 +44,7 @@ class TestRefusals(Refusals):
 
 
 class TestAddresses:
-    @pytest.mark.parametrize("path", ["/", "/nothing", "/detect/1", "/SEARCH", "/search/%2e%2e", "/api/search"])
+    @pytest.mark.parametrize("path", ["/nothing", "/detect/1", "/SEARCH", "/search/%2e%2e", "/api/search"])
     @pytest.mark.parametrize("method", ["GET", "POST"])
     def test_an_unknown_address(self, sqlite_api: HttpApi, method: str, path: str) -> None:
         assert_refused(sqlite_api.send(method, path, content_type="text/plain", body=b"text"), 404, NO_ADDRESS)

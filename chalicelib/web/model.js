@@ -1,0 +1,62 @@
+// What the service says of itself: the model's error rates, and the size of the face set.
+
+import { call } from "./api.js";
+import { byId, element } from "./dom.js";
+import { oneIn } from "./words.js";
+
+let asked = null;
+
+/** `/info`, asked once; asked again after a failure. */
+export function info() {
+  asked ??= call("GET", "info").catch((error) => {
+    asked = null;
+    throw error;
+  });
+  return asked;
+}
+
+/** The model's `{fmr, distance}`, nearest first, of `/info` or, where it is at hand, of a search's reply. */
+export async function thresholds(reply = undefined) {
+  const known = reply?.thresholds
+    ? Object.entries(reply.thresholds).map(([fmr, distance]) => ({ fmr: Number(fmr), distance }))
+    : (await info()).model.thresholds;
+  return [...known].sort((a, b) => a.distance - b.distance);
+}
+
+export function startAbout() {
+  document.querySelectorAll("[data-about]").forEach((button) => button.addEventListener("click", about));
+}
+
+export async function about() {
+  byId("about-dialog").showModal();
+  const place = byId("about-model");
+  try {
+    const { model, limits } = await info();
+    const rows = [...model.thresholds]
+      .sort((a, b) => a.distance - b.distance)
+      .map((threshold) =>
+        element(
+          "tr",
+          {},
+          element("th", { scope: "row" }, threshold.distance.toFixed(3)),
+          element("td", {}, oneIn(threshold.fmr)),
+          element("td", {}, `${(threshold.true_match_rate * 100).toFixed(1)} %`),
+        ),
+      );
+    const head = ["Distance up to", "Strangers taken for one person", "Pairs of one person found"];
+    place.replaceChildren(
+      element("p", {}, element("strong", {}, model.title), `. Faces of at least ${limits.smallest_face_px} px are found.`),
+      element(
+        "table",
+        {},
+        element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
+        element("tbody", {}, ...rows),
+      ),
+      element("p", { className: "quiet" }, model.thresholds[0]?.data ?? "No error rates were measured."),
+      element("h3", { hidden: !model.weaknesses.length }, "Where it is weak"),
+      element("ul", {}, ...model.weaknesses.map((weakness) => element("li", {}, weakness))),
+    );
+  } catch {
+    place.replaceChildren(element("p", {}, "The service does not tell at the moment. Try again later."));
+  }
+}

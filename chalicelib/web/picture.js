@@ -1,0 +1,84 @@
+// Makes of any picture that the browser can show one that the service takes.
+
+import { element } from "./dom.js";
+import { Refusal } from "./words.js";
+
+const MAX_BYTES = 2 * 1024 * 1024;
+const MAX_SIDE_PX = 4096;
+const ACCEPTED = ["image/jpeg", "image/png"];
+const QUALITIES = [0.92, 0.85, 0.75];
+// What a picture that has too many bytes at every quality is scaled by.
+const SHRINK = 0.75;
+
+/**
+ * Returns `{blob, width, height, bitmap, note}`: upright, and `note` tells of a change that was needed. Throws
+ * `Refusal` "picture" for what is none.
+ */
+export async function prepared(file, signal = undefined) {
+  const bitmap = await decoded(file);
+  signal?.throwIfAborted();
+  const { width, height } = bitmap;
+  if (ACCEPTED.includes(file.type) && file.size <= MAX_BYTES && Math.max(width, height) <= MAX_SIDE_PX) {
+    return { blob: file, width, height, bitmap, note: "" };
+  }
+  return reduced(bitmap, file);
+}
+
+async function decoded(file) {
+  try {
+    return await createImageBitmap(file, { imageOrientation: "from-image" });
+  } catch {
+    const name = file.name || "This file";
+    const heic = /\.(heic|heif)$/i.test(name) || /hei[cf]/.test(file.type);
+    throw new Refusal("picture", {
+      detail: heic
+        ? `${name} is an HEIC picture, which this browser cannot open. Save it as a JPEG, or use Safari.`
+        : `${name} is not a picture that this browser can open. Use a JPEG or PNG.`,
+    });
+  }
+}
+
+async function reduced(original, file) {
+  let scale = Math.min(1, MAX_SIDE_PX / Math.max(original.width, original.height));
+  for (;;) {
+    const canvas = drawn(original, scale);
+    for (const quality of QUALITIES) {
+      const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", quality));
+      if (blob !== null && blob.size <= MAX_BYTES) {
+        const bitmap = await createImageBitmap(canvas);
+        original.close();
+        return { blob, width: canvas.width, height: canvas.height, bitmap, note: note(file, scale, canvas) };
+      }
+    }
+    scale *= SHRINK;
+  }
+}
+
+export function drawn(bitmap, scale = 1) {
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  // JPEG has no transparency: without this it would turn black.
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return canvas;
+}
+
+/** A square cut-out around a box, with some room, for a small picture of a face. */
+export function cutOut(bitmap, face, side = 128) {
+  const [[left, top], [right, bottom]] = [face.top_left, face.bottom_right];
+  const size = Math.max(right - left, bottom - top) * 1.3;
+  const canvas = element("canvas", { width: side, height: side, className: "crop" });
+  const context = canvas.getContext("2d");
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, (left + right - size) / 2, (top + bottom - size) / 2, size, size, 0, 0, side, side);
+  return canvas;
+}
+
+function note(file, scale, { width, height }) {
+  if (scale < 1) return `Scaled down to ${width} × ${height} pixels to be sent: at most ${MAX_SIDE_PX} a side and 2 MB are accepted.`;
+  return file.size > MAX_BYTES ? "Sent as a JPEG of under 2 MB, which is what the service accepts." : "Sent as a JPEG, which is what the service accepts.";
+}

@@ -1,0 +1,85 @@
+// The threshold: a slider, with marks where strangers pass at known rates.
+
+import { element } from "./dom.js";
+import { meaning, oneIn } from "./words.js";
+
+// Where a search begins, and where one does whose model has no measured error rates.
+const FIRST_RATE = 1e-3;
+const REFERENCE = 0.65;
+const STEP = 0.005;
+
+// One choice for the whole page, kept from one search to the next.
+let chosen = null;
+
+export class Scale {
+  constructor(root, changed) {
+    this.changed = changed;
+    this.slider = element("input", { type: "range", step: STEP, oninput: () => this.take(Number(this.slider.value)) });
+    this.value = element("span", { className: "number" });
+    this.ticks = element("div", { className: "ticks", "aria-hidden": "true" });
+    this.presets = element("div", { className: "presets", role: "group", "aria-label": "Strangers who would match" });
+    this.words = element("p", { className: "quiet" });
+    root.append(
+      element("label", { className: "scale-head" }, element("span", {}, "Largest distance"), this.value, this.slider),
+      this.ticks,
+      element("p", { className: "quiet presets-head", "aria-hidden": "true" }, "Strangers who would match"),
+      this.presets,
+      this.words,
+    );
+  }
+
+  /** The largest distance that can be chosen; known after `prepare`. */
+  get reach() {
+    return Number(this.slider.max);
+  }
+
+  get threshold() {
+    return chosen;
+  }
+
+  /** `thresholds`: the model's, nearest first. `faces`: how many are in the face set. */
+  prepare(thresholds, faces) {
+    this.thresholds = thresholds;
+    this.faces = faces;
+    const least = thresholds[0]?.distance ?? REFERENCE;
+    const most = thresholds.at(-1)?.distance ?? REFERENCE;
+    this.slider.min = Math.floor(least * 10) / 20;
+    this.slider.max = (Math.ceil(most * 12) / 10).toFixed(1);
+    const first = thresholds.find(({ fmr }) => fmr >= FIRST_RATE * 0.999);
+    chosen = Math.min(Math.max(chosen ?? first?.distance ?? REFERENCE, this.slider.min), this.reach);
+    this.ticks.replaceChildren(...thresholds.map(({ distance }) => this.tick(distance)));
+    this.presets.replaceChildren(...thresholds.map((threshold) => this.preset(threshold)));
+    this.draw();
+  }
+
+  take(value) {
+    chosen = value;
+    this.draw();
+    this.changed();
+  }
+
+  draw() {
+    this.slider.value = chosen;
+    this.value.textContent = chosen.toFixed(3);
+    this.words.textContent = meaning(chosen, this.thresholds, this.faces);
+    this.slider.setAttribute("aria-valuetext", `${chosen.toFixed(3)}. ${this.words.textContent}`);
+    [...this.presets.children].forEach((button, index) => {
+      button.ariaPressed = String(Math.abs(this.thresholds[index].distance - chosen) < 1e-9);
+    });
+  }
+
+  tick(distance) {
+    const tick = element("span");
+    tick.style.setProperty("--at", (distance - this.slider.min) / (this.reach - this.slider.min));
+    return tick;
+  }
+
+  preset({ fmr, distance }) {
+    return element(
+      "button",
+      { type: "button", onclick: () => this.take(distance) },
+      element("span", {}, oneIn(fmr)),
+      element("span", { className: "number quiet" }, distance.toFixed(3)),
+    );
+  }
+}

@@ -1,0 +1,79 @@
+// Where a picture comes from: a file that is chosen, dropped or pasted, or the camera.
+
+import { photographed } from "./camera.js";
+import { byId, element, icon } from "./dom.js";
+
+const zones = [];
+
+/**
+ * Make an empty element the place to give a picture to; `open` is called with the file. What is pasted, and what is
+ * dropped beside every place, goes to the first one in the view that has no picture, else to the first.
+ */
+export function acceptPictures(zone, open, wanted = "a picture") {
+  const input = element("input", { type: "file", accept: "image/*", hidden: true });
+  input.addEventListener("change", () => {
+    const [file] = input.files;
+    input.value = "";
+    if (file) open(file);
+  });
+  const choose = element("button", { type: "button", className: "primary", onclick: () => input.click() }, icon("picture"), "Choose a picture");
+  const camera = element(
+    "button",
+    {
+      type: "button",
+      // Browsers give the camera to secure pages only.
+      hidden: !navigator.mediaDevices?.getUserMedia,
+      onclick: async () => {
+        const file = await photographed();
+        if (file) open(file);
+      },
+    },
+    icon("camera"),
+    "Use the camera",
+  );
+  zone.append(
+    icon("drop"),
+    element("p", { className: "invitation" }, `Drop ${wanted} here`, element("span", { className: "wide-only" }, ", or paste one")),
+    element("div", { className: "row" }, choose, camera),
+    input,
+  );
+  acceptDrops(zone, ([file]) => file && open(file));
+  zones.push({ zone, open });
+  return { choose, input, camera };
+}
+
+/** Show when something is dragged over an element; `take` gets the files and the event of a drop. */
+export function acceptDrops(zone, take) {
+  let within = 0;
+  const over = (change) => zone.classList.toggle("over", (within += change) > 0);
+  zone.addEventListener("dragenter", () => over(1));
+  zone.addEventListener("dragleave", () => over(-1));
+  zone.addEventListener("dragover", (event) => event.preventDefault());
+  zone.addEventListener("drop", (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    over(-within);
+    take([...event.dataTransfer.files], event);
+  });
+}
+
+export function startSources() {
+  const current = () => {
+    const inView = zones.filter(({ zone }) => !zone.closest("section").hidden);
+    return inView.find(({ zone }) => zone.checkVisibility()) ?? inView[0];
+  };
+  // A picture that misses every place would otherwise take the page's.
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    const [file] = event.dataTransfer.files;
+    if (file && !document.querySelector("dialog[open]")) current()?.open(file);
+  });
+  addEventListener("paste", (event) => {
+    const file = [...event.clipboardData.files].find(({ type }) => type.startsWith("image/"));
+    if (!file || document.querySelector("dialog[open]")) return;
+    if (current()) event.preventDefault();
+    current()?.open(file);
+  });
+  byId("main").addEventListener("dragstart", (event) => event.preventDefault());
+}

@@ -1,0 +1,90 @@
+"""A browser, and the console of a service that knows nobody."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.console import Console
+from tests.browser.gateway import Gateway, gateway
+from tests.conftest import absent
+from tests.e2e.http_api import HttpApi
+from tests.e2e.local_stack import LocalStack, local_stack
+
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True}
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
+# The camera shows a moving test picture, and is allowed without a question.
+FLAGS = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+
+
+def chromium() -> str | None:
+    """Return the path of the browser, where there is one."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+# Of the package, not the session: its event loop would be in the way of other tests of this process.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    program = chromium()
+    if program is None:
+        absent("there is no Chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    with local_stack(tmp_path_factory.mktemp("browser") / "state") as stack:
+        yield stack
+
+
+@pytest.fixture
+def api(stack: LocalStack) -> Iterator[HttpApi]:
+    """A client of the service, whose face sets are emptied after the test, whoever filled them."""
+    client = HttpApi(stack.port)
+    yield client
+    for name in [known["face_set"] for known in client.get("/face_sets").body["face_sets"]]:
+        while faces := client.get("/faces", face_set=name).body["faces"]:
+            for face in faces:
+                client.remove(face["face_token"])
+        if name != "default":
+            client.send("DELETE", f"/face_sets/{name}")
+    client.session.close()
+
+
+@pytest.fixture(params=["desktop", "phone"])
+def console(request: pytest.FixtureRequest, browser: Browser, api: HttpApi) -> Iterator[Console]:
+    """The console, on a desktop's light screen and on a phone's dark one."""
+    yield from _opened(browser, api.url, PHONE if request.param == "phone" else DESKTOP)
+
+
+@pytest.fixture
+def desktop(browser: Browser, api: HttpApi) -> Iterator[Console]:
+    yield from _opened(browser, api.url, DESKTOP)
+
+
+@pytest.fixture
+def front(api: HttpApi) -> Iterator[Gateway]:
+    """The service behind a gateway that lets everyone in."""
+    with gateway(api.url) as front:
+        yield front
+
+
+@pytest.fixture
+def deployed(browser: Browser, front: Gateway) -> Iterator[Console]:
+    """The console behind that gateway, below its stage's path."""
+    yield from _opened(browser, front.url, DESKTOP)
+
+
+def _opened(browser: Browser, url: str, device: dict[str, Any]) -> Iterator[Console]:
+    with browser.new_context(**device) as context:
+        console = Console(context.new_page(), url)
+        yield console
+        assert console.watch.complaints == []
+        assert console.watch.hosts <= {url.split("/")[2]}

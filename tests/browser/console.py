@@ -1,0 +1,93 @@
+"""The console as someone uses it who sees it."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+
+from playwright.sync_api import FilePayload, Locator, Page, expect
+
+from tests.browser.page_watch import PageWatch
+
+WAIT_MILLISECONDS = 20_000
+# What a test gives to the page as if it came from the clipboard or the desktop.
+_GIVE = """
+([kind, selector, name, type, text]) => {
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    const data = new DataTransfer();
+    data.items.add(new File([bytes], name, { type }));
+    const event = kind === "paste"
+        ? new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true })
+        : new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
+    document.querySelector(selector).dispatchEvent(event);
+}
+"""
+
+
+class Console:
+    """One tab. `url` is the service's root, without a slash at its end."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.watch = PageWatch(page)
+        page.set_default_timeout(WAIT_MILLISECONDS)
+        expect.set_options(timeout=WAIT_MILLISECONDS)
+
+    def open(self, view: str = "", path: str = "/") -> None:
+        """Load the page at one of its addresses, at a view."""
+        self.page.goto(f"{self.url}{path}" + (view and f"#{view}"))
+
+    def go(self, view: str) -> None:
+        self.page.get_by_role("navigation").get_by_role("link", name=view).click()
+
+    def view(self, name: str) -> Locator:
+        return self.page.locator(f"section#{name}")
+
+    def choose(self, picture: bytes, name: str = "picture.jpg", mime: str = "image/jpeg", into: str = "find") -> None:
+        """Choose a file as the file dialog does."""
+        self.page.locator(f"#{into}-drop input").set_input_files(file(picture, name, mime))
+
+    def add_many(self, files: Mapping[str, bytes]) -> None:
+        """Choose files, by their names, in the view that adds many."""
+        self.page.locator("#bulk-files").set_input_files([file(content, name) for name, content in files.items()])
+
+    def paste(self, picture: bytes) -> None:
+        self._give("paste", "body", picture, "image.png", "image/png")
+
+    def drop(self, picture: bytes, onto: str, name: str = "picture.jpg", mime: str = "image/jpeg") -> None:
+        self._give("drop", onto, picture, name, mime)
+
+    def _give(self, kind: str, selector: str, picture: bytes, name: str, mime: str) -> None:
+        self.page.evaluate(_GIVE, [kind, selector, name, mime, base64.b64encode(picture).decode()])
+
+    def text(self, words: str | re.Pattern[str]) -> Locator:
+        """What the view shows; not what is told to screen readers, nor what fades away."""
+        return self.page.locator("section:visible").get_by_text(words)
+
+    @property
+    def faces(self) -> Locator:
+        return self.view("find").locator("button.face")
+
+    @property
+    def matches(self) -> Locator:
+        return self.view("find").locator(".matches li:not(.skeleton)")
+
+    @property
+    def alert(self) -> Locator:
+        """What went wrong, as the view that is shown tells it."""
+        return self.page.locator("section:visible .alert:visible")
+
+    @property
+    def dialog(self) -> Locator:
+        return self.page.locator("dialog[open]").last
+
+    def name_face(self, name: str) -> None:
+        self.page.get_by_label("Name this face").fill(name)
+        self.page.get_by_role("button", name="Add to face set").click()
+        expect(self.text(f"In the face set as {name}")).to_be_visible()
+
+
+def file(content: bytes, name: str = "picture.jpg", mime: str = "image/jpeg") -> FilePayload:
+    return FilePayload(name=name, mimeType=mime, buffer=content)

@@ -1,0 +1,109 @@
+"""What stands before the service where it is deployed: API Gateway, as far as a browser notices."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+
+import requests
+
+# What goes with a connection, not with a request or its answer.
+HOP = {"connection", "content-length", "date", "host", "keep-alive", "server", "transfer-encoding"}
+
+
+class Gateway:
+    """Hands requests below a stage's path on to the service.
+
+    Parameters
+    ----------
+    service_url
+        Where the service is, without a slash at its end.
+    key
+        What `x-api-key` must be, for all but the page; None to let everyone in.
+    """
+
+    def __init__(self, service_url: str, key: str | None) -> None:
+        self.key = key
+        self.requests: list[str] = []
+        self.bodies: list[bytes] = []
+        self._service_url = service_url
+        self._busy: list[tuple[int, Mapping[str, str], str]] = []
+        self._lock = Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_port}/stage"
+        self._thread = Thread(target=self._server.serve_forever, daemon=True)
+
+    def answer_next(self, status: int, path: str, times: int, **headers: str) -> None:
+        """Answer the next requests for a path with a status, without asking the service."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self._busy += [(status, named, path)] * times
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _answer(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        stage, _, below = path.removeprefix("/").partition("/")
+        place = below.partition("?")[0]
+        self.requests.append(f"{method} {place}")
+        self.bodies.append(body)
+        if stage.partition("?")[0] != "stage":
+            return 403, {}, b'{"message":"Missing Authentication Token"}'
+        if self.key is not None and place not in ("", "upload") and headers.get("x-api-key") != self.key:
+            return 403, {}, b'{"message":"Forbidden"}'
+        with self._lock:
+            for answer in self._busy:
+                if answer[2] == place:
+                    self._busy.remove(answer)
+                    return answer[0], answer[1], json.dumps({"message": "Too Many Requests"}).encode()
+        kept = {name: value for name, value in headers.items() if name.lower() not in HOP}
+        with requests.Session() as session:
+            session.trust_env = False
+            reply = session.request(
+                method, f"{self._service_url}/{below}", headers=kept, data=body, timeout=60, allow_redirects=False
+            )
+            return reply.status_code, reply.headers, reply.content
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        gateway = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def _handle(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                status, headers, content = gateway._answer(self.command, self.path, dict(self.headers), body)
+                self.send_response(status)
+                for name, value in headers.items():
+                    if name.lower() not in HOP:
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815  # http.server's names
+
+            def log_message(self, *_: object) -> None:
+                """Silent."""
+
+        return Handler
+
+
+@contextmanager
+def gateway(service_url: str, key: str | None = None) -> Iterator[Gateway]:
+    running = Gateway(service_url, key)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()

@@ -1,0 +1,244 @@
+"""From a picture to whose face it is."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from infra import sample_face
+from tests import pictures
+from tests.browser.console import Console
+from tests.browser.gateway import Gateway
+from tests.e2e.http_api import HttpApi
+
+ASTRONAUT = pictures.jpeg(pictures.astronaut())
+# The same woman, in a picture that is none of the bytes of the first.
+CHANGED = pictures.jpeg(np.ascontiguousarray(pictures.astronaut()[:300, 60:400, ::1][:, ::-1]), 80)
+CAT = pictures.jpeg(pictures.cat())
+
+
+def two_faces() -> bytes:
+    left = pictures.astronaut()
+    return pictures.jpeg(np.hstack([left, pictures.scaled(left, 512, 512)[:, ::-1]]))
+
+
+class TestFind:
+    def test_a_face_from_its_picture_to_its_name(self, console: Console, api: HttpApi) -> None:
+        console.open()
+        console.choose(ASTRONAUT)
+
+        expect(console.faces).to_have_count(1)
+        expect(console.faces).to_have_accessible_name(re.compile(r"^Face 1 of 1, \d+ px, looks good$"))
+        expect(console.faces).to_have_attribute("aria-pressed", "true")
+        expect(console.text("1 face found in 512 × 512 px")).to_be_visible()
+        expect(console.text("This face set is empty")).to_be_visible()
+
+        console.name_face("Eileen Collins")
+        console.choose(CHANGED)
+
+        expect(console.matches).to_have_count(1)
+        expect(console.matches).to_contain_text("Eileen Collins")
+        expect(console.matches).to_contain_text("the same person")
+        expect(console.faces.locator(".tag")).to_have_text("Eileen Collins")
+        crop = console.matches.locator("img")
+        crop.scroll_into_view_if_needed()
+        console.page.wait_for_function("image => image.naturalWidth > 0", arg=crop.element_handle())
+        [face] = api.get("/faces").body["faces"]
+        assert face["face_name"] == "Eileen Collins"
+
+    def test_a_box_lies_where_the_face_is(self, console: Console, api: HttpApi) -> None:
+        [face] = api.detect(ASTRONAUT)
+        console.open()
+        console.choose(ASTRONAUT)
+        expect(console.faces).to_have_count(1)
+
+        image = console.page.locator("#find-stage img").bounding_box()
+        box = console.faces.bounding_box()
+
+        assert image is not None
+        assert box is not None
+        scale = image["width"] / 512
+        assert image["height"] == pytest.approx(image["width"], abs=1)
+        assert box["x"] - image["x"] == pytest.approx(face["top_left"][0] * scale, abs=1)
+        assert box["y"] - image["y"] == pytest.approx(face["top_left"][1] * scale, abs=1)
+        assert box["x"] + box["width"] - image["x"] == pytest.approx(face["bottom_right"][0] * scale, abs=1)
+        assert box["y"] + box["height"] - image["y"] == pytest.approx(face["bottom_right"][1] * scale, abs=1)
+        dots = console.page.locator("#find-stage circle")
+        assert dots.count() == 5
+        for dot, (x, y) in zip(dots.all(), face["landmarks"], strict=True):
+            place = dot.bounding_box()
+            assert place is not None
+            assert place["x"] + place["width"] / 2 - image["x"] == pytest.approx((x + 0.5) * scale, abs=1)
+            assert place["y"] + place["height"] / 2 - image["y"] == pytest.approx((y + 0.5) * scale, abs=1)
+
+    def test_one_of_several_faces(self, console: Console) -> None:
+        console.open()
+        console.choose(two_faces())
+
+        expect(console.faces).to_have_count(2)
+        expect(console.text("Choose a face in the picture")).to_be_visible()
+        console.faces.nth(1).click()
+        expect(console.page.get_by_role("heading", name="Face 2 of 2")).to_be_visible()
+        console.name_face("Eileen Collins")
+        console.page.get_by_role("button", name="Next face").click()
+        expect(console.page.get_by_role("heading", name="Face 1 of 2")).to_be_visible()
+        expect(console.matches).to_contain_text("Eileen Collins")
+        expect(console.faces.nth(0)).to_have_attribute("aria-pressed", "true")
+        expect(console.faces.nth(1)).to_have_attribute("aria-pressed", "false")
+
+    def test_a_face_is_added_then_renamed_then_removed(self, console: Console, api: HttpApi) -> None:
+        console.open()
+        console.choose(ASTRONAUT)
+        console.name_face("Eileen Colins")
+        console.page.get_by_label("Name this face").fill("Eileen Collins")
+        console.page.get_by_role("button", name="Rename").click()
+        expect(console.text("In the face set as Eileen Collins")).to_be_visible()
+        assert [face["face_name"] for face in api.get("/faces").body["faces"]] == ["Eileen Collins"]
+
+        console.page.get_by_role("button", name="Remove it again").click()
+
+        expect(console.page.get_by_role("button", name="Add to face set")).to_be_visible()
+        assert api.get("/faces").body["faces"] == []
+        console.name_face("Eileen again")
+        assert [face["face_name"] for face in api.get("/faces").body["faces"]] == ["Eileen again"]
+
+    def test_the_threshold_filters_what_is_shown(self, console: Console, api: HttpApi) -> None:
+        api.added(ASTRONAUT, "Eileen Collins")
+        console.open()
+        console.choose(CHANGED)
+        expect(console.matches).to_have_count(1)
+        slider = console.page.get_by_role("slider", name="Largest distance")
+        thresholds = {t["fmr"]: t["distance"] for t in api.get("/info").body["model"]["thresholds"]}
+        assert float(slider.input_value()) == pytest.approx(thresholds[1e-3], abs=0.005)
+        requests = []
+        console.page.on("request", lambda request: requests.append(request.url))
+
+        slider.press("Home")
+
+        distance = float(str(console.page.locator(".matches .number").first.text_content() or "9"))
+        within = distance <= float(slider.input_value())
+        expect(console.matches).to_have_count(1 if within else 0)
+        slider.press("End")
+        expect(console.matches).to_have_count(1)
+        expect(console.text("More than 1 in 100 strangers are this near")).to_be_visible()
+        console.page.get_by_role("button", name="1 in 10,000").click()
+        assert float(slider.input_value()) == pytest.approx(thresholds[1e-4], abs=0.005)
+        expect(slider).to_have_attribute("aria-valuetext", re.compile("About 1 in 10,000 strangers are this near"))
+        assert [url for url in requests if "/search" in url] == []
+
+    def test_a_stranger_is_shown_only_when_the_threshold_lets_them_in(self, desktop: Console, api: HttpApi) -> None:
+        api.added(pictures.jpeg(sample_face.draw()), "Someone else")
+        desktop.open()
+        desktop.choose(ASTRONAUT)
+
+        expect(desktop.text(re.compile("Nobody"))).to_be_visible()
+
+        expect(desktop.matches).to_have_count(0)
+
+    def test_another_face_set_is_searched(self, desktop: Console, api: HttpApi) -> None:
+        api.added(ASTRONAUT, "Eileen Collins")
+        api.post("/face_sets", face_set="staff")
+        desktop.open()
+        desktop.choose(CHANGED)
+        expect(desktop.matches).to_have_count(1)
+
+        desktop.page.get_by_label("Face set", exact=True).select_option("staff")
+
+        expect(desktop.text("This face set is empty")).to_be_visible()
+        desktop.name_face("Eileen of the staff")
+        [face] = api.get("/faces", face_set="staff").body["faces"]
+        assert face["face_name"] == "Eileen of the staff"
+        desktop.page.get_by_label("Face set", exact=True).select_option("default")
+        expect(desktop.text("In face set staff as Eileen of the staff")).to_be_visible()
+
+
+class TestTrouble:
+    def test_a_picture_without_a_face(self, console: Console) -> None:
+        console.open()
+        console.choose(CAT)
+
+        expect(console.text("No face found in 451 × 300 px")).to_be_visible()
+        expect(console.text("Try a larger or sharper picture")).to_be_visible()
+
+    @pytest.mark.parametrize(
+        ("name", "mime", "words"),
+        [
+            ("notes.txt", "text/plain", "notes.txt is not a picture that this browser can open. Use a JPEG or PNG."),
+            ("photo.heic", "image/heic", "photo.heic is an HEIC picture, which this browser cannot open."),
+            ("broken.jpg", "image/jpeg", "broken.jpg is not a picture that this browser can open."),
+        ],
+    )
+    def test_a_file_that_is_no_picture(self, desktop: Console, name: str, mime: str, words: str) -> None:
+        desktop.open()
+        desktop.choose(b"Not a picture", name, mime)
+
+        expect(desktop.alert).to_contain_text(words)
+        expect(desktop.page.get_by_role("button", name="Choose a picture")).to_be_visible()
+
+    def test_a_picture_that_is_too_small(self, desktop: Console) -> None:
+        desktop.open()
+        desktop.choose(pictures.jpeg(pictures.scaled(pictures.astronaut(), 40, 40)))
+
+        expect(desktop.alert).to_contain_text("sides must be 48 to 4096 px")
+        desktop.watch.forgive_refusals()
+
+    def test_a_service_that_is_busy_for_a_moment(self, deployed: Console, front: Gateway) -> None:
+        deployed.open()
+        front.answer_next(503, "detect", 1, Retry_After="1")
+        front.answer_next(429, "search", 1)
+        deployed.choose(ASTRONAUT)
+
+        expect(deployed.text("This face set is empty")).to_be_visible()
+
+        assert front.requests.count("POST detect") == 2
+        assert front.requests.count("GET search") == 2
+        deployed.watch.forgive_refusals()
+
+    def test_a_service_that_stays_busy(self, deployed: Console, front: Gateway) -> None:
+        deployed.open()
+        front.answer_next(429, "detect", 4, Retry_After="0.1")
+        deployed.choose(ASTRONAUT)
+
+        expect(deployed.alert).to_have_text(
+            "The service has too much to do at the moment. Wait a little, then try again."
+        )
+
+        deployed.choose(ASTRONAUT)
+        expect(deployed.faces).to_have_count(1)
+        expect(deployed.alert).to_have_count(0)
+        deployed.watch.forgive_refusals()
+
+    def test_no_connection(self, desktop: Console) -> None:
+        desktop.open()
+        desktop.page.context.set_offline(True)
+        desktop.choose(ASTRONAUT)
+
+        expect(desktop.alert).to_have_text("The service cannot be reached. Check your connection, then try again.")
+        desktop.watch.complaints = [
+            text for text in desktop.watch.complaints if "ERR_INTERNET_DISCONNECTED" not in text
+        ]
+
+    def test_a_face_that_was_forgotten(self, desktop: Console, api: HttpApi) -> None:
+        desktop.open()
+        desktop.choose(ASTRONAUT)
+        desktop.name_face("Eileen Collins")
+        [face] = api.get("/faces").body["faces"]
+        api.remove(face["face_token"])
+        desktop.page.get_by_label("Name this face").fill("Another name")
+        desktop.page.get_by_role("button", name="Rename").click()
+
+        expect(desktop.alert).to_contain_text("This face is no longer known.")
+        desktop.watch.forgive_refusals()
+
+    def test_a_name_is_text(self, desktop: Console, api: HttpApi) -> None:
+        name = '<img src=x onerror=alert(1)> & "Zoë" 李小龍'
+        api.added(ASTRONAUT, name)
+        desktop.open()
+        desktop.choose(CHANGED)
+
+        expect(desktop.matches.locator("strong")).to_have_text(name)
+        desktop.go("People")
+        expect(desktop.view("people").locator("strong").first).to_have_text(name)

@@ -1,0 +1,60 @@
+"""The page without a mouse."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests import pictures
+from tests.browser.console import Console, file
+from tests.e2e.http_api import HttpApi
+
+ASTRONAUT = pictures.jpeg(pictures.astronaut())
+
+
+class TestKeyboard:
+    def test_from_a_picture_to_its_name_and_back(self, desktop: Console, api: HttpApi) -> None:
+        press = desktop.page.keyboard.press
+        desktop.open()
+        press("Tab")
+        expect(desktop.page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        tab_to(desktop, "Choose a picture")
+        with desktop.page.expect_file_chooser() as chooser:
+            press("Enter")
+        chooser.value.set_files(file(ASTRONAUT))
+        expect(desktop.faces).to_have_count(1)
+        tab_to(desktop, "Face 1 of 1")
+        press("Enter")
+        tab_to(desktop, "Name this face")
+        desktop.page.keyboard.type("Eileen Collins")
+        press("Enter")
+        expect(desktop.text("In the face set as Eileen Collins")).to_be_visible()
+
+        tab_to(desktop, "People", back=True)
+        press("Enter")
+        tab_to(desktop, "Rename Eileen Collins")
+        press("Enter")
+        desktop.page.keyboard.type("Eileen")
+        press("Enter")
+        expect(desktop.page.get_by_role("button", name="Rename Eileen")).to_be_focused()
+        press("Tab")
+        press("Enter")
+        tab_to(desktop, "Remove")
+        press("Enter")
+        expect(desktop.text("Nobody is in this face set yet")).to_be_visible()
+        expect(desktop.page.get_by_role("searchbox")).to_be_focused()
+        assert api.get("/faces").body["faces"] == []
+
+
+# Who has the focus, as a screen reader names it.
+_FOCUSED = """
+() => { const it = document.activeElement; return it.ariaLabel
+    || it.labels?.[0]?.textContent || it.textContent.trim(); }
+"""
+
+
+def tab_to(console: Console, name: str, *, back: bool = False) -> None:
+    for _ in range(40):
+        console.page.keyboard.press("Shift+Tab" if back else "Tab")
+        if str(console.page.evaluate(_FOCUSED)).startswith(name):
+            return
+    raise AssertionError(f"the keyboard does not get to {name}")

@@ -1,0 +1,122 @@
+"""The page itself: what it costs, where it works, whom it asks, and who can use it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator
+
+import pytest
+import requests
+from playwright.sync_api import Browser, expect
+
+from tests import pictures
+from tests.browser.conftest import DESKTOP
+from tests.browser.console import Console
+from tests.browser.gateway import Gateway, gateway
+from tests.e2e.http_api import HttpApi
+
+ASTRONAUT = pictures.jpeg(pictures.astronaut())
+MAX_FIRST_PAINT_BYTES = 100_000
+KEY = "a-key-of-forty-letters-and-digits-0123456"
+
+
+class TestDocument:
+    @pytest.mark.parametrize("path", ["/", "/upload"])
+    def test_only_what_the_page_brings_is_run(self, api: HttpApi, path: str) -> None:
+        reply = api.get(path)
+
+        assert reply.status == 200
+        assert reply.headers["content-type"] == "text/html; charset=utf-8"
+        policy = dict(part.split(" ", 1) for part in reply.headers["content-security-policy"].split("; "))
+        assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+        [script] = re.findall(r'<script type="module">(.*?)</script>', reply.text, re.DOTALL)
+        [style] = re.findall(r"<style>(.*?)</style>", reply.text, re.DOTALL)
+        for text, allowed in ((script, policy["script-src"]), (style, policy["style-src"])):
+            assert allowed == f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+        assert reply.headers["x-content-type-options"] == "nosniff"
+        assert reply.headers["referrer-policy"] == "no-referrer"
+        assert reply.headers["permissions-policy"].startswith("camera=(self)")
+
+    def test_a_page_that_is_there_already_is_not_sent_again(self, api: HttpApi) -> None:
+        etag = api.get("/").headers["etag"]
+
+        again = requests.get(f"{api.url}/", headers={"If-None-Match": etag}, timeout=10)
+        other = requests.get(f"{api.url}/", headers={"If-None-Match": '"other"'}, timeout=10)
+
+        assert (again.status_code, again.content) == (304, b"")
+        assert other.status_code == 200
+
+    def test_first_paint_is_small(self, console: Console) -> None:
+        console.open()
+        console.page.wait_for_load_state("networkidle")
+
+        assert console.watch.bytes_received < MAX_FIRST_PAINT_BYTES
+
+    def test_nothing_is_wider_than_the_screen(self, console: Console, api: HttpApi) -> None:
+        api.added(ASTRONAUT, "A name that is longer than any name has ever been, " + "W" * 60)
+        console.open()
+        console.choose(pictures.jpeg(pictures.astronaut(), 70))
+        expect(console.matches).to_have_count(1)
+        for view in ("Find", "People", "Add many", "Compare"):
+            console.go(view)
+            console.page.wait_for_timeout(300)
+            assert console.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), view
+
+
+class TestPaths:
+    @pytest.mark.parametrize("path", ["", "/", "/upload", "/upload/"])
+    def test_below_a_stage(self, deployed: Console, front: Gateway, path: str) -> None:
+        if path == "/upload/":
+            pytest.skip("API Gateway serves it as /upload; the service has no such address")
+        deployed.open(path=path)
+        deployed.choose(ASTRONAUT)
+        deployed.name_face("Eileen Collins")
+        deployed.go("People")
+
+        deployed.page.wait_for_function("() => document.querySelector('.person img')?.naturalWidth > 0")
+        assert {"POST detect", "GET search", "POST addface", "GET faces"} <= set(front.requests)
+
+
+class TestKey:
+    @pytest.fixture
+    def locked(self, browser: Browser, api: HttpApi) -> Iterator[Console]:
+        with gateway(api.url, KEY) as front, browser.new_context(**DESKTOP) as context:
+            console = Console(context.new_page(), front.url)
+            yield console
+            console.watch.forgive_refusals()
+            assert console.watch.complaints == []
+
+    def test_it_is_asked_for_used_and_forgotten(self, locked: Console) -> None:
+        locked.open()
+        locked.dialog.get_by_label("Key").fill("wrong")
+        locked.page.keyboard.press("Enter")
+        expect(locked.dialog.get_by_text("The service did not accept that key.")).to_be_visible()
+        locked.dialog.get_by_label("Key").fill(KEY)
+        locked.dialog.get_by_role("button", name="Use this key").click()
+
+        locked.choose(ASTRONAUT)
+        locked.name_face("Eileen Collins")
+        locked.go("People")
+        locked.page.wait_for_function("() => document.querySelector('.person img')?.naturalWidth > 0")
+        assert locked.page.evaluate("[localStorage.length, document.cookie]") == [0, ""]
+        assert KEY not in locked.page.content()
+
+        locked.page.reload()
+        expect(locked.page.locator(".person")).to_have_count(1)
+        expect(locked.page.locator("dialog[open]")).to_have_count(0)
+        other = Console(locked.page.context.new_page(), locked.url)
+        other.open()
+        expect(other.dialog.get_by_label("Key")).to_be_visible()
+
+        locked.page.get_by_role("button", name="API key").click()
+        locked.dialog.get_by_role("button", name="Forget the key").click()
+        locked.page.reload()
+        expect(locked.dialog.get_by_label("Key")).to_be_visible()
+
+    def test_without_one(self, locked: Console) -> None:
+        locked.open("people")
+        locked.dialog.get_by_role("button", name="Cancel").click()
+
+        expect(locked.alert).to_have_text("This service needs an API key. Enter one with the key button at the top.")
