@@ -17,7 +17,7 @@ FLOORS = [
     ["images", "vision", "stores"],
     ["gallery", "measured", "crop_embedder", "token_embeddings"],
     ["comparison", "removal", "face_directory", "service", "re_embedding", "reconciliation"],
-    ["uploads", "replies", "observability", "endpoints", "serving", "wiring"],
+    ["uploads", "console", "replies", "observability", "endpoints", "serving", "wiring"],
     ["operations", "cold_start"],
 ]
 
