@@ -16,6 +16,8 @@ from infra.package.errors import PackageError
 INFRA = Path(__file__).parents[1]
 DEPLOYED = "/var/task/chalicelib/certificates"
 FUNCTION = "AWS::Serverless::Function"
+# Parameters that the deployment passes beside the stage's.
+GIVEN = ("ArtifactBucket", "FunctionKey", "DepsLayerKey", "ModelsLayerKey")
 
 Template = dict[str, Any]
 
@@ -95,10 +97,6 @@ def check_parameters(chosen: dict[str, str], template: Template, stage: str) -> 
         allowed = list(map(str, described.get("AllowedValues", [value])))
         if value not in allowed:
             raise PackageError(f"stage {stage} sets {name} to {value}: it is one of {', '.join(allowed)}")
-
-
-# What the deployment passes beside the stage's parameters.
-GIVEN = ("ArtifactBucket", "FunctionKey", "DepsLayerKey", "ModelsLayerKey")
 
 
 def _translated(sam: Template) -> Template:

@@ -121,3 +121,13 @@ def test_make_passes_what_is_asked_for() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert "-m infra.package prod dlib facenet --arch x86_64 --runtime python3.12" in done.stdout
+
+
+def test_a_thing_that_is_described_twice_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "template").mkdir()
+    (tmp_path / "resources.yaml").write_text("Resources: {CropsBucket: {Type: AWS::S3::Bucket}}")
+    (tmp_path / "template" / "more.yaml").write_text("Resources: {CropsBucket: {Type: AWS::S3::Bucket}}")
+    monkeypatch.setattr(packaged, "INFRA", tmp_path)
+
+    with pytest.raises(PackageError, match=r"more\.yaml describes CropsBucket, as another file does"):
+        packaged.parts()
