@@ -29,9 +29,9 @@ def build(into: Path, python: str) -> Path:
 
 
 def repack(packaged: Path, into: Path, python: str) -> Path:
-    """Write Chalice's zip anew as function.zip: without the files' times, with byte code where it can be made.
+    """Write Chalice's zip anew as function.zip, without its files' times, and with byte code where it can be made.
 
-    Without that a cold start would compile a tenth of what it runs.
+    Without that, each cold start would compile the service and Chalice.
     """
     into.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as work, zipfile.ZipFile(packaged) as chalices:
