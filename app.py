@@ -110,9 +110,16 @@ def delete_face_set(arguments: uploads.Arguments) -> dict[str, Any]:
     return replies.success(face_set=name, removed=removed.faces, done=removed.done)
 
 
-@endpoint(app, "/health", "GET")
+@endpoint(app, "/health", "GET", key=False)
 def health(_: uploads.Arguments) -> dict[str, Any]:
     return {"status": "ok"}
+
+
+@endpoint(app, "/openapi.json", "GET", key=False)
+def specification(_: uploads.Arguments) -> dict[str, Any]:
+    from chalicelib.specification.document import document
+
+    return document()
 
 
 @endpoint(app, "/info", "GET")

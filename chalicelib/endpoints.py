@@ -17,8 +17,11 @@ log = logging.getLogger(__name__)
 View = Callable[[uploads.Arguments], Any]
 
 
-def endpoint(app: Chalice, path: str, method: str, *, pictures: int = 1) -> Callable[[View], View]:
-    """Register a view for one path and method; it is given the request's arguments, with up to so many pictures."""
+def endpoint(app: Chalice, path: str, method: str, *, pictures: int = 1, key: bool = True) -> Callable[[View], View]:
+    """Register a view for one path and method; it is given the request's arguments, with up to so many pictures.
+
+    With `key`, API Gateway lets only those through who send an API key as x-api-key; no local server asks for one.
+    """
 
     def register(view: View) -> View:
         @functools.wraps(view)
@@ -34,7 +37,7 @@ def endpoint(app: Chalice, path: str, method: str, *, pictures: int = 1) -> Call
                 return replies.failure(errors.internal_error())
 
         # Any content type may come in: what is not a form is answered by `uploads`, in the contract's words.
-        app.route(path, methods=[method], content_types=["*/*"], name=view.__name__)(answer)
+        app.route(path, methods=[method], content_types=["*/*"], name=view.__name__, api_key_required=key)(answer)
         return view
 
     return register

@@ -18,7 +18,7 @@ FLOORS = [
     ["gallery", "crop_embedder", "token_embeddings"],
     ["comparison", "removal", "face_directory", "service", "re_embedding"],
     ["uploads", "replies", "endpoints", "serving", "wiring"],
-    ["operations"],
+    ["operations", "specification"],
 ]
 
 
