@@ -19,8 +19,9 @@ from infra import resources
 from tests.conftest import RESOURCES_FILE
 from tests.e2e import pictures
 from tests.e2e.api import Api, tokens
+from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace
-from tests.e2e.face_sets import Comparing, FaceSets, Grouping
+from tests.e2e.face_sets import FaceSets, Grouping
 from tests.e2e.lambda_api import LambdaApi
 from tests.e2e.local_stack import ROOT
 from tests.e2e.mysql_database import mysql_database

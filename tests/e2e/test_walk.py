@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace
-from tests.e2e.face_sets import Comparing, FaceSets, Grouping
+from tests.e2e.face_sets import FaceSets, Grouping
 from tests.e2e.http_api import HttpApi
 from tests.e2e.walk import Walk
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,9 +17,11 @@ from chalicelib.faces import DEFAULT_SET_ID, KnownFace, SearchResult, TemporaryF
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.removal import FACES_PER_BATCH, MAX_SECONDS, Removal
+from chalicelib.stores import face_set as face_set_module
 from chalicelib.stores import face_set_names
+from chalicelib.stores.change_log import log_additions
 from chalicelib.stores.crops import Crop, CropStore
-from chalicelib.stores.database import Database, connect
+from chalicelib.stores.database import Database, Transaction, connect
 from chalicelib.stores.face_listing import FaceListing
 from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.face_set_names import FaceSetNames
@@ -157,6 +159,24 @@ class TestMembership:
 
         assert not sets.names.delete_if_empty(sets.ids[1])
         assert sets.names.id_of("staff") == sets.ids[1]
+
+    def test_a_set_stays_while_somebody_is_being_added(
+        self, sets: Sets, database_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever deletes it between the addition's statements waits for its commit, and then sees the face."""
+        deleting: list[Future[bool]] = []
+
+        def log_while_it_is_deleted(transaction: Transaction, face_ids: Sequence[int], active: str | None) -> None:
+            deleting.append(executor.submit(FaceSetNames(connect(database_url)).delete_if_empty, sets.ids[1]))
+            wait(deleting, timeout=0.5)
+            log_additions(transaction, face_ids, active)
+
+        monkeypatch.setattr(face_set_module, "log_additions", log_while_it_is_deleted)
+        with ThreadPoolExecutor(1) as executor:
+            sets.face_set.add(known_faces(unit_vectors(1), set_id=sets.ids[1])[0])
+
+        assert [future.result() for future in deleting] == [False]
+        assert sets.names.all()[2] == ("staff", 1)
 
     def test_a_set_that_is_made_anew_is_another_one(self, sets: Sets) -> None:
         sets.names.delete_if_empty(sets.ids[2])
