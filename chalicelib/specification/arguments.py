@@ -37,10 +37,8 @@ IMAGE_FILE = Argument("image_file", f"The picture: {_PICTURE_TEXT}", _PICTURE)
 IMAGE_FILE1 = Argument("image_file1", f"One picture, unless face_token1 is given: {_PICTURE_TEXT}", _PICTURE)
 IMAGE_FILE2 = Argument("image_file2", f"Another picture, unless face_token2 is given: {_PICTURE_TEXT}", _PICTURE)
 FACE_TOKEN = Argument("face_token", "The token of a face.", _TOKEN, EXAMPLE_TOKENS[0])
-FACE_TOKEN1 = Argument("face_token1", "The token of one face, unless image_file1 is given.", _TOKEN, EXAMPLE_TOKENS[0])
-FACE_TOKEN2 = Argument(
-    "face_token2", "The token of another face, unless image_file2 is given.", _TOKEN, EXAMPLE_TOKENS[1]
-)
+FACE_TOKEN1 = Argument("face_token1", "The token of one face, unless image_file1 is given.", _TOKEN)
+FACE_TOKEN2 = Argument("face_token2", "The token of another face, unless image_file2 is given.", _TOKEN)
 THRESHOLD = Argument(
     "threshold",
     "The largest distance between two faces that counts; 0 is the same picture, 0.65 the reference value. The reply "
@@ -77,16 +75,24 @@ FACE_SET = Argument(
     {"type": "string", "pattern": _SET_NAME, "default": DEFAULT_SET},
     DEFAULT_SET,
 )
-NAMED_FACE_SET = Argument(
+NEW_FACE_SET = Argument(
     "face_set",
     "The face set's name: 1 to 64 letters, digits, dots, hyphens and underscores, other than `.` and `..`.",
     {"type": "string", "pattern": _SET_NAME},
     "staff",
 )
+OTHER_FACE_SET = Argument(
+    "face_set",
+    f"A face set other than `{DEFAULT_SET}`, which stays.",
+    {"type": "string", "pattern": _SET_NAME.replace(r"\.{1,2}$", rf"\.{{1,2}}$|{DEFAULT_SET}$")},
+    "staff",
+)
 FACE_NAME = Argument("face_name", "Whose face it is.", {**_NAME, "default": DEFAULT_NAME}, "Ada Lovelace")
 NEW_NAME = Argument("face_name", "Whose face it is.", {**_NAME, "minLength": 1}, "Ada King")
 BEGINNING = Argument("name", "Only faces whose names begin so, without regard to case.", _NAME, "Ada")
-CURSOR = Argument("cursor", "The `next_cursor` of the page before.", {"type": "string"}, "AAAAAAAAAGQ")
+CURSOR = Argument(
+    "cursor", "The `next_cursor` of the page before.", {"type": "string", "format": "cursor"}, "AAAAAAAAAGQ"
+)
 QUALITY_FILTER = Argument(
     "quality_filter",
     "With `auto`, a face that is too small, blurred, dark, bright or turned away is refused.",
@@ -104,18 +110,20 @@ def path(argument: Argument) -> list[dict[str, Any]]:
     return [_parameter("path", argument, required=True)]
 
 
-def form(required: Sequence[Argument], optional: Sequence[Argument] = ()) -> dict[str, Any]:
-    """Return the body of a multipart form."""
-    fields = (*required, *optional)
+def form(
+    required: Sequence[Argument], optional: Sequence[Argument] = (), either: Sequence[tuple[Argument, Argument]] = ()
+) -> dict[str, Any]:
+    """Return the body of a multipart form; `either` are pairs a picture and a token, of which exactly one is given."""
+    fields = (*required, *optional, *(one for pair in either for one in pair))
+    rules: dict[str, Any] = {"required": [one.name for one in required]} if required else {}
+    if either:
+        rules["allOf"] = [{"oneOf": [{"required": [one.name]} for one in pair]} for pair in either]
+        rules["examples"] = [{token.name: EXAMPLE_TOKENS[at] for at, (_, token) in enumerate(either)}]
     return {
-        "required": bool(required),
+        "required": True,
         "content": {
             "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {one.name: _described(one) for one in fields},
-                    **({"required": [one.name for one in required]} if required else {}),
-                },
+                "schema": {"type": "object", "properties": {one.name: _described(one) for one in fields}, **rules},
                 **_picture_types(fields),
             }
         },

@@ -52,13 +52,24 @@ def _operation(
     }
 
 
-def _json(schema: str, text: str) -> dict[str, Any]:
-    return {"200": {"description": text, "content": {"application/json": {"schema": reference(schema)}}}}
+def _json(schema: str, text: str, links: dict[str, Any] | None = None) -> dict[str, Any]:
+    answer = {"description": text, "content": {"application/json": {"schema": reference(schema)}}}
+    return {"200": {**answer, "links": links} if links else answer}
+
+
+def _links(argument: arguments.Argument, value: str, *operations: str) -> dict[str, Any]:
+    """Say which operations take a value of a reply, a JSON pointer, as an argument."""
+    taken = {argument.name: f"$response.body#{value}"}
+    return {name: {"operationId": name, "parameters": taken} for name in operations}
+
+
+_OF_DETECTED = ("add_face", "search_by_token")
+_OF_KNOWN = ("get_face", "rename_face", "get_crop", "delete_face", "remove_face", "search_by_token")
 
 
 _SEARCHED = (arguments.LIMIT, arguments.GROUP, arguments.FACE_SET)
 _ADDED = (arguments.FACE_NAME, arguments.FACE_SET, arguments.QUALITY_FILTER)
-_COMPARED = (arguments.IMAGE_FILE1, arguments.FACE_TOKEN1, arguments.IMAGE_FILE2, arguments.FACE_TOKEN2)
+_COMPARED = ((arguments.IMAGE_FILE1, arguments.FACE_TOKEN1), (arguments.IMAGE_FILE2, arguments.FACE_TOKEN2))
 
 _FORM = failures.FORM
 _FACE_SET = failures.UNKNOWN_FACE_SET
@@ -75,7 +86,11 @@ def _search(
         f"Find known faces that are like {of}",
         "Searches are exact, and see every change that was answered before.",
         **takes,
-        replies=_json("SearchResult", "Every face of the face set within the threshold."),
+        replies=_json(
+            "SearchResult",
+            "Every face of the face set within the threshold.",
+            _links(arguments.FACE_TOKEN, "/face_token", *_OF_DETECTED),
+        ),
         refusals=[
             *failures.of_arguments((target, arguments.THRESHOLD), _SEARCHED),
             *refusals,
@@ -91,7 +106,7 @@ def _addition(name: str, refusals: Sequence[ServiceError] = (), **takes: Any) ->
         "faces",
         "Add a detected face to a face set, or rename it there",
         **takes,
-        replies=_json("Addition", "The face is known."),
+        replies=_json("Addition", "The face is known.", _links(arguments.FACE_TOKEN, "/face_token", *_OF_KNOWN)),
         refusals=[
             *failures.of_arguments((arguments.FACE_TOKEN,), _ADDED),
             *failures.ANOTHER_FACE_SET,
@@ -130,7 +145,11 @@ PATHS: dict[str, dict[str, Operation]] = {
             "Find every face of a picture",
             "Each face gets a token, which is kept for a day unless the face is added to a face set.",
             requestBody=arguments.form([arguments.IMAGE_FILE]),
-            replies=_json("Detection", "The faces; none is no error."),
+            replies=_json(
+                "Detection",
+                "The faces; none is no error.",
+                _links(arguments.FACE_TOKEN, "/faces/0/face_token", *_OF_DETECTED),
+            ),
             refusals=[*failures.of_arguments([arguments.IMAGE_FILE]), *failures.PICTURE, *_FORM, *_STORES],
         )
     },
@@ -156,10 +175,10 @@ PATHS: dict[str, dict[str, Operation]] = {
             "search",
             "Tell how unlike two faces are",
             "Each is either a token or the largest face of a picture, of which nothing is kept.",
-            requestBody=arguments.form([], _COMPARED),
+            requestBody=arguments.form([], either=_COMPARED),
             replies=_json("Comparison", "Their distance, and what it means."),
             refusals=[
-                *failures.of_arguments(_COMPARED[:1]),
+                *failures.of_arguments(_COMPARED[0]),
                 *failures.PICTURE,
                 *_TOKEN,
                 *failures.NO_FACE,
@@ -187,7 +206,7 @@ PATHS: dict[str, dict[str, Operation]] = {
             parameters=arguments.query(
                 [], [arguments.FACE_SET, arguments.BEGINNING, arguments.CURSOR, arguments.PAGE_LIMIT]
             ),
-            replies=_json("FacePage", "A page of them."),
+            replies=_json("FacePage", "A page of them.", _links(arguments.CURSOR, "/next_cursor", "list_faces")),
             refusals=[*failures.of_arguments([], [arguments.CURSOR]), *_FACE_SET, *_STORES],
         )
     },
@@ -225,9 +244,13 @@ PATHS: dict[str, dict[str, Operation]] = {
             "create_face_set",
             "face sets",
             "Make a face set",
-            requestBody=arguments.form([arguments.NAMED_FACE_SET]),
-            replies=_json("FaceSetCreation", "It is there."),
-            refusals=[*failures.of_arguments([arguments.NAMED_FACE_SET]), *_FORM, *_STORES],
+            requestBody=arguments.form([arguments.NEW_FACE_SET]),
+            replies=_json(
+                "FaceSetCreation",
+                "It is there.",
+                _links(arguments.OTHER_FACE_SET, "/face_set", "delete_face_set"),
+            ),
+            refusals=[*failures.of_arguments([arguments.NEW_FACE_SET]), *_FORM, *_STORES],
         ),
     },
     "/face_sets/{face_set}": {
@@ -236,10 +259,10 @@ PATHS: dict[str, dict[str, Operation]] = {
             "face sets",
             "Delete a face set with all its faces",
             "A large one takes several requests.",
-            parameters=arguments.path(arguments.NAMED_FACE_SET),
+            parameters=arguments.path(arguments.OTHER_FACE_SET),
             replies=_json("FaceSetDeletion", "It is gone, or, when not done, smaller."),
             refusals=[
-                *failures.of_arguments([arguments.NAMED_FACE_SET]),
+                *failures.of_arguments([arguments.OTHER_FACE_SET]),
                 *failures.DEFAULT_FACE_SET,
                 *_FACE_SET,
                 *_STORES,

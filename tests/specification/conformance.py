@@ -78,8 +78,8 @@ def _operations(path: str) -> dict[str, Any]:
 @cache
 def _registry() -> Registry[Any]:
     contents = _closed(document())
-    registry: Registry[Any] = Registry()
-    return registry.with_resource(URI, DRAFT202012.create_resource(contents))
+    registry: Registry[Any] = Registry().with_resource(URI, DRAFT202012.create_resource(contents))
+    return registry
 
 
 def _closed(node: Any) -> Any:
