@@ -8,12 +8,13 @@ STATE ?= .local
 PACK ?= sface
 ARCH ?= arm64
 RUNTIME ?= python3.13
+EXAMPLES ?= 200
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run stack re-embed migrate compact discard test check format bench accuracy models layers lock clean
+.PHONY: run stack re-embed migrate compact discard test fuzz check format bench accuracy models layers lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build auto
@@ -27,6 +28,11 @@ stack: $(VENV)/.run
 test: $(VENV)/.test
 	@$(BIN)/python -m models.build auto
 	@$(BIN)/python -m pytest -n auto $(TESTS)
+
+# Try the service, running, with a few thousand requests that its OpenAPI document allows or forbids; SEED= repeats a run.
+fuzz: $(VENV)/.test
+	@$(BIN)/python -m models.build auto
+	@$(BIN)/python -m tests.specification.fuzz --examples $(EXAMPLES) $(if $(SEED),--seed $(SEED))
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

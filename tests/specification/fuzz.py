@@ -21,7 +21,12 @@ def fuzz(port: int, folder: Path, *, examples: int, seed: int | None) -> subproc
     return subprocess.run(
         [*command, "--checks", "all", "--continue-on-failure", "--workers", "2", "--no-color"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.specification.fuzz_hooks"},
+        env={
+            **os.environ,
+            "NO_PROXY": "127.0.0.1",
+            "PYTHONPATH": str(ROOT),
+            "SCHEMATHESIS_HOOKS": "tests.specification.fuzz_hooks",
+        },
         capture_output=True,
         text=True,
         errors="replace",
