@@ -141,8 +141,8 @@ class FaceSet:
     def add_many(self, faces: Sequence[KnownFace]) -> int:
         """Add faces of one model whose tokens are all different, in one transaction, and return how many were new.
 
-        Those already there are renamed. Raises what `add` does. The counter, which all writers wait for, is raised once:
-        thousands of faces a second go in this way, some hundreds one by one. At most MAX_FACES_PER_ADDITION at a time.
+        Those already there are renamed. Raises what `add` does. The counter, which all writers wait for, is raised
+        once: thousands of faces a second go in this way, some hundreds one by one. At most MAX_FACES_PER_ADDITION.
         """
         assert len(faces) <= MAX_FACES_PER_ADDITION
         if not faces:
