@@ -9,23 +9,27 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.e2e import pictures
+from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import ROOT, local_stack
 
 
 def fuzz(port: int, folder: Path, *, examples: int, seed: int | None) -> subprocess.CompletedProcess[str]:
     """Run schemathesis with all its checks; its reports go into a folder."""
+    token = HttpApi(port).added(pictures.astronaut(), "Ada")
     program = Path(sys.executable).with_name("schemathesis")
     command = [str(program), "run", f"http://127.0.0.1:{port}/openapi.json", "--max-examples", str(examples)]
     if seed is not None:
         command += ["--seed", str(seed)]
     return subprocess.run(
-        [*command, "--checks", "all", "--continue-on-failure", "--workers", "2", "--no-color"],
+        [*command, "--checks", "all", "--continue-on-failure", "--no-color"],
         cwd=folder,
         env={
             **os.environ,
             "NO_PROXY": "127.0.0.1",
             "PYTHONPATH": str(ROOT),
             "SCHEMATHESIS_HOOKS": "tests.specification.fuzz_hooks",
+            "KNOWN_TOKEN": token,
         },
         capture_output=True,
         text=True,
