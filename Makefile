@@ -9,12 +9,13 @@ STATE ?= .local
 PACK ?= sface
 ARCH ?= arm64
 RUNTIME ?= python3.13
+EXAMPLES ?= 200
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run stack re-embed migrate compact reconcile discard test test-arm64 check format bench screenshot accuracy models layers package deploy destroy lock clean
+.PHONY: run stack re-embed migrate compact reconcile discard test test-arm64 fuzz check format bench screenshot accuracy models layers package deploy destroy lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build auto
@@ -34,6 +35,11 @@ test: $(VENV)/.test
 test-arm64: $(VENV)/.test
 	@$(BIN)/python -m models.build dlib
 	@ARM64_ROOT=$(ARM64_ROOT) $(if $(QEMU),QEMU=$(QEMU)) $(BIN)/python -m pytest tests/lambda_runtime/arm64.py
+
+# Try the service, running, with a few thousand requests that its OpenAPI document allows or forbids; SEED= repeats a run.
+fuzz: $(VENV)/.test
+	@$(BIN)/python -m models.build auto
+	@$(BIN)/python -m tests.specification.fuzz --examples $(EXAMPLES) $(if $(SEED),--seed $(SEED))
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

@@ -118,6 +118,13 @@ def health(_: uploads.Arguments) -> dict[str, Any]:
     return {"status": "ok"}
 
 
+@endpoint(app, "/openapi.json", "GET", key=False)
+def specification(_: uploads.Arguments) -> dict[str, Any]:
+    from chalicelib.specification.document import document
+
+    return document()
+
+
 @endpoint(app, "/info", "GET")
 def info(_: uploads.Arguments) -> dict[str, Any]:
     return wiring().serving.answer(

@@ -74,6 +74,12 @@ class Handler(ChaliceRequestHandler):
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle
 
+    def __getattr__(self, name: str) -> Any:
+        """Let the routes refuse any other method too: they know which ones an address takes."""
+        if name.startswith("do_"):
+            return self._generic_handle
+        raise AttributeError(name)
+
     def handle_expect_100(self) -> bool:
         """Answer a client that waits with its body until it is told to send it, or that it need not."""
         try:
@@ -112,12 +118,9 @@ class Handler(ChaliceRequestHandler):
             super()._send_error_response(error)
 
     def send_error(self, code: int, *_: Any, **__: Any) -> None:
-        """What http.server refuses by itself: a method that it does not know, and what it cannot read."""
+        """What http.server refuses by itself: what it cannot read."""
         self.close_connection = True
-        if code == HTTPStatus.NOT_IMPLEMENTED:
-            self._refuse(errors.bad_argument("this address does not take that method", status=405))
-        else:
-            self._refuse(errors.bad_argument("the request cannot be read", status=code))
+        self._refuse(errors.bad_argument("the request cannot be read", status=code))
 
     def _refuse(self, error: ServiceError) -> None:
         reply = replies.failure(error)

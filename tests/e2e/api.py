@@ -11,6 +11,8 @@ from typing import Any
 
 from urllib3 import encode_multipart_formdata
 
+from tests.specification.conformance import assert_documented
+
 Query = Sequence[tuple[str, str]]
 Part = tuple[str, bytes | str]
 """A field of a form: bytes are sent as a file, text as a value."""
@@ -30,15 +32,24 @@ class Reply:
 
 
 class Api(ABC):
-    """`get` and `post` send anything; the methods named after what the service does expect it to succeed."""
+    """`get` and `post` send anything; the methods named after what the service does expect it to succeed.
+
+    Whatever is answered must be as the OpenAPI document says.
+    """
 
     def __init__(self) -> None:
         self._added: set[str] = set()
 
-    @abstractmethod
     def send(
         self, method: str, path: str, query: Query = (), content_type: str | None = None, body: bytes | None = None
-    ) -> Reply: ...
+    ) -> Reply:
+        reply = self.carry(method, path, query, content_type, body)
+        assert_documented(method, path, reply.status, reply.headers, reply.text)
+        return reply
+
+    @abstractmethod
+    def carry(self, method: str, path: str, query: Query, content_type: str | None, body: bytes | None) -> Reply:
+        """Bring a request to the service and its answer back."""
 
     def get(self, path: str, *query: tuple[str, str], **arguments: str) -> Reply:
         return self.send("GET", path, [*query, *arguments.items()])

@@ -18,9 +18,7 @@ class HttpApi(Api):
         self.session = requests.Session()
         self.session.trust_env = False  # a proxy would not find this machine
 
-    def send(
-        self, method: str, path: str, query: Query = (), content_type: str | None = None, body: bytes | None = None
-    ) -> Reply:
+    def carry(self, method: str, path: str, query: Query, content_type: str | None, body: bytes | None) -> Reply:
         headers = {} if content_type is None else {"Content-Type": content_type}
         response = self.session.request(
             method, self.url + path, params=list(query), headers=headers, data=body, timeout=TIMEOUT_SECONDS

@@ -54,6 +54,7 @@ class TestAddresses:
             connection.send(head("BREW", "/detect"))
 
             assert connection.status() == 405
+            assert connection.headers["allow"] == "POST"
             assert connection.body() == bad_argument("this address does not take that method")
 
     def test_no_body_after_a_head_request(self, sqlite_stack: LocalStack) -> None:

@@ -18,7 +18,7 @@ FLOORS = [
     ["gallery", "measured", "crop_embedder", "token_embeddings"],
     ["comparison", "removal", "face_directory", "service", "re_embedding", "reconciliation"],
     ["uploads", "console", "replies", "observability", "endpoints", "serving", "wiring"],
-    ["operations", "cold_start"],
+    ["operations", "cold_start", "specification"],
 ]
 
 

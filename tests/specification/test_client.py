@@ -1,0 +1,72 @@
+"""A client is generated from the document that the running service hands out, and works against it, with types."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import pictures
+from tests.e2e.local_stack import ROOT, LocalStack, local_stack
+
+PROGRAM = Path(__file__).with_name("client_program.py")
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    with local_stack(tmp_path_factory.mktemp("client") / "state") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def client(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that a generated client is in."""
+    folder = tmp_path_factory.mktemp("generated")
+    generator = str(Path(sys.executable).with_name("openapi-python-client"))
+    config = str(ROOT / "docs" / "python-client.yaml")
+    url = f"http://127.0.0.1:{stack.port}/openapi.json"
+    into = str(folder / "face_search_client")
+    run(
+        generator,
+        "generate",
+        "--url",
+        url,
+        "--config",
+        config,
+        "--output-path",
+        into,
+        "--meta",
+        "none",
+        "--fail-on-warning",
+    )
+    return folder
+
+
+def run(*command: str, folder: Path = ROOT, **environment: str) -> None:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "NO_PROXY": "127.0.0.1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_types_of_a_program_that_uses_it_are_right(client: Path, tmp_path: Path) -> None:
+    """As they are for whoever uses it: by mypy, strictly."""
+    mypy = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--follow-imports=silent"]
+
+    run(*mypy, "--cache-dir", str(tmp_path), str(PROGRAM), folder=client, MYPYPATH=str(client))
+
+
+def test_it_walks_through_the_service(client: Path, stack: LocalStack, tmp_path: Path) -> None:
+    picture = tmp_path / "picture.jpg"
+    picture.write_bytes(pictures.astronaut())
+
+    run(sys.executable, str(PROGRAM), f"http://127.0.0.1:{stack.port}", str(picture), PYTHONPATH=str(client))

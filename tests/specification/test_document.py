@@ -1,0 +1,179 @@
+"""The document and the routes say the same, in both directions."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+import app
+from chalicelib import uploads
+from chalicelib.errors import ServiceError
+from chalicelib.replies import TWINS
+from chalicelib.specification import arguments
+from chalicelib.specification.document import VERSION, document
+from tests.e2e.lambda_api import LambdaApi
+from tests.specification.conformance import URI, assert_valid, resolved
+
+ROOT = Path(__file__).parents[2]
+
+
+def operations() -> dict[tuple[str, str], Any]:
+    return {
+        (method.upper(), path): operation
+        for path, by_method in document()["paths"].items()
+        for method, operation in by_method.items()
+    }
+
+
+def routes() -> dict[tuple[str, str], Any]:
+    return {(method, path): route for path, by_method in app.app.routes.items() for method, route in by_method.items()}
+
+
+class Recorded(dict[str, Any]):
+    """Arguments that remember which were looked for."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        super().__init__(given)
+        self.read: set[str] = set()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.read.add(key)
+        return super().get(key, default)
+
+
+class Stop(Exception):  # noqa: N818  # no error
+    """In the place of the service: whatever is called raises it."""
+
+    def __getattr__(self, name: str) -> Stop:
+        return self
+
+    def __call__(self, *_: object) -> None:
+        raise self
+
+
+def declared(operation: dict[str, Any]) -> set[str]:
+    names = {parameter["name"] for parameter in operation.get("parameters", ())}
+    return names.union(*(schema["properties"] for schema in _form(operation)))
+
+
+def _form(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "requestBody" in operation:
+        yield operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+
+
+def _example(form: dict[str, Any]) -> dict[str, bytes]:
+    if "examples" in form:
+        return {name: value.encode() for name, value in form["examples"][0].items()}
+    return {name: str(field.get("examples", ["a file"])[0]).encode() for name, field in form["properties"].items()}
+
+
+def test_it_is_openapi_3_1() -> None:
+    assert document()["openapi"].startswith("3.1.")
+    OpenAPIV31SpecValidator(document()).validate()
+
+
+def test_it_is_served() -> None:
+    reply = LambdaApi().get("/openapi.json")
+
+    assert (reply.status, reply.headers["content-type"], reply.body) == (200, "application/json", document())
+
+
+def test_its_version_is_the_projects() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
+
+
+def test_every_route_is_in_it_and_nothing_else() -> None:
+    assert set(operations()) == set(routes())
+
+
+@pytest.mark.parametrize("route", operations(), ids=" ".join)
+def test_a_key_is_asked_for_where_it_says_so(route: tuple[str, str]) -> None:
+    assert bool(operations()[route]["security"]) == routes()[route].api_key_required
+
+
+@pytest.mark.parametrize("route", operations(), ids=" ".join)
+def test_a_route_reads_the_arguments_that_are_declared_and_no_other(
+    route: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each view is given the document's own examples, and is stopped once it has read them."""
+    operation = operations()[route]
+    query = Recorded({one["name"]: [str(one["example"])] for one in operation.get("parameters", ())})
+    form = Recorded({name: [value] for schema in _form(operation) for name, value in _example(schema).items()})
+    monkeypatch.setattr(app, "wiring", Stop)
+
+    try:
+        routes()[route].view_function.__wrapped__(uploads.Arguments(query, form))
+    except Stop:
+        pass
+    except ServiceError as error:
+        pytest.fail(f"an example was refused: {error}")
+
+    assert query.read | form.read == declared(operation)
+
+
+def test_the_places_of_a_path_are_declared() -> None:
+    for (_, path), operation in operations().items():
+        in_path = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"}
+        assert in_path == set(re.findall(r"{(\w+)}", path))
+
+
+def test_every_operation_has_a_name_of_its_own() -> None:
+    names = [operation["operationId"] for operation in operations().values()]
+
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("route", operations(), ids=" ".join)
+def test_examples_of_errors_are_errors(route: tuple[str, str]) -> None:
+    responses = {status: resolved(one) for status, one in operations()[route]["responses"].items()}
+    refusals = {status: one for status, one in responses.items() if int(status) >= 400}
+
+    assert "500" in refusals
+    for refusal in refusals.values():
+        found = refusal["content"]["application/json"]["examples"].values()
+        assert found
+        for example in found:
+            assert_valid(example["value"], f"{URI}#/components/schemas/Error")
+
+
+def test_examples_of_arguments_are_valid() -> None:
+    for argument in vars(arguments).values():
+        if isinstance(argument, arguments.Argument) and argument.example is not None:
+            OAS31Validator(argument.schema).validate(argument.example)
+
+
+@pytest.mark.parametrize(
+    "name", ["a", "-", "...", "a.b", "A" * 64, "", "A" * 65, ".", "..", "a b", "a/b", "é", "default"]
+)
+def test_the_pattern_of_face_sets_is_the_services(name: str) -> None:
+    accepted = bool(re.search(arguments.NEW_FACE_SET.schema["pattern"], name))
+    can_be_deleted = bool(re.search(arguments.OTHER_FACE_SET.schema["pattern"], name))
+    try:
+        uploads.Arguments({"face_set": [name]}).named_face_set()
+    except ServiceError:
+        assert not accepted
+    else:
+        assert accepted
+    assert can_be_deleted == (accepted and name != "default")
+
+
+def test_every_misspelt_field_has_its_twin() -> None:
+    for schema in document()["components"]["schemas"].values():
+        fields, required = schema.get("properties", {}), schema.get("required", ())
+        for misspelt, twin in TWINS.items():
+            if misspelt in fields:
+                assert {misspelt, twin} <= set(fields)
+                assert (misspelt in required) == (twin in required)
+
+
+def test_every_schema_is_used() -> None:
+    referred = set(re.findall(r"#/components/schemas/(\w+)", str(document())))
+
+    assert set(document()["components"]["schemas"]) == referred
