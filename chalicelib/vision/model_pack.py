@@ -111,17 +111,18 @@ class ModelPack:
         """
         path = self.folder / file
         try:
-            data = path.read_bytes()
+            with path.open("rb") as model:
+                digest = hashlib.file_digest(model, "sha256").hexdigest()
         except OSError as error:
             raise ModelPackError(f"the model file {path} cannot be read: {error.strerror}; `make models`") from error
-        if hashlib.sha256(data).hexdigest() != self._digests.get(file):
+        if digest != self._digests.get(file):
             raise ModelPackError(
                 f"the model file {path} is damaged or not the card's: its sha256 differs; `make models`"
             )
-        return _on_onnxruntime(data)
+        return _on_onnxruntime(path)
 
 
-def _on_onnxruntime(model: bytes) -> Network:
+def _on_onnxruntime(model: Path) -> Network:
     import onnxruntime  # 0.1 s: paid when the first model is loaded
 
     options = onnxruntime.SessionOptions()
@@ -130,7 +131,7 @@ def _on_onnxruntime(model: bytes) -> Network:
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # shapes vary from run to run
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     batch = session.get_inputs()[0].shape[0]
 
