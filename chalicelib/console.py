@@ -21,7 +21,8 @@ ENTRY = "main"
 # The forms that the modules' imports and exports have.
 _IMPORT = re.compile(r'^import ({[^;]*?}) from "\./([a-z_]+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async function|function|class|const) (\w+))", re.MULTILINE)
-_INDENTATION = re.compile(r"^\s+", re.MULTILINE)
+# Indentation, empty lines, and comments that have lines of their own: an eighth of the document.
+_UNSEEN = re.compile(r"^(?:\s+|//[^\n]*\n|/\*.*?\*/\n)+", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +81,4 @@ def _hash(text: str) -> str:
 
 
 def _read(name: str) -> str:
-    return _INDENTATION.sub("", (WEB / name).read_text(encoding="utf-8"))
+    return _UNSEEN.sub("", (WEB / name).read_text(encoding="utf-8"))

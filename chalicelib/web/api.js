@@ -38,7 +38,7 @@ async function answered(method, path, fields, signal) {
     if (response.status === 403 && (await response.clone().json().catch(() => ({}))).message === "Forbidden") {
       // Another request may have asked for it meanwhile.
       if (apiKey() === key && !(await askForKey(key !== null))) throw new Refusal("key");
-    } else if ([429, 503].includes(response.status) && tried < TRIES) {
+    } else if ([429, 503, 504].includes(response.status) && tried < TRIES) {
       await pause(Number(response.headers.get("Retry-After")) || 2 ** (tried - 1), signal);
       tried += 1;
     } else {

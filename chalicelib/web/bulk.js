@@ -113,6 +113,8 @@ async function add({ file, path, name }, options, signal) {
   } catch (error) {
     if (error.name === "AbortError") return;
     outcome.failure = explained(error);
+    // Every other picture would ask for it again.
+    if (error.code === "key") work.abort();
   }
   outcomes.push(outcome);
 }

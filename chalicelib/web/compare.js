@@ -75,7 +75,7 @@ function show({ distance }, known) {
     ? `Fewer than ${oneIn(reached.fmr)} pairs of different people are this near.`
     : known.length
       ? `More than ${oneIn(known.at(-1).fmr)} pairs of different people are this near.`
-      : "";
+      : "How often strangers are this near was not measured for this model.";
   byId("compare-result").hidden = false;
   say(`${words}. ${byId("compare-distance").textContent}`);
 }

@@ -32,7 +32,7 @@ async function next() {
     // Gone from the page before it was its turn.
     if (image.isConnected) await fill(image);
   } catch {
-    image.classList.add("missing");
+    // Its placeholder stays.
   }
   running -= 1;
   next();

@@ -32,6 +32,7 @@ async function asked(refused) {
 
 export function showKey() {
   byId("key-button").title = apiKey() ? "An API key is in use, until this tab is closed" : "Enter an API key";
+  byId("key-forget").hidden = apiKey() === null;
   byId("key-button").classList.toggle("in-use", apiKey() !== null);
 }
 

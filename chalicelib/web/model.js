@@ -48,7 +48,7 @@ export async function about() {
       element("p", {}, element("strong", {}, model.title), `. Faces of at least ${limits.smallest_face_px} px are found.`),
       element(
         "table",
-        {},
+        { hidden: !rows.length },
         element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
         element("tbody", {}, ...rows),
       ),

@@ -1,11 +1,10 @@
 // The threshold: a slider, with marks where strangers pass at known rates.
 
 import { element } from "./dom.js";
-import { meaning, oneIn } from "./words.js";
+import { meaning, oneIn, REFERENCE } from "./words.js";
 
-// Where a search begins, and where one does whose model has no measured error rates.
+// Where the first search begins.
 const FIRST_RATE = 1e-3;
-const REFERENCE = 0.65;
 const STEP = 0.005;
 
 // One choice for the whole page, kept from one search to the next.
@@ -18,11 +17,12 @@ export class Scale {
     this.value = element("span", { className: "number" });
     this.ticks = element("div", { className: "ticks", "aria-hidden": "true" });
     this.presets = element("div", { className: "presets", role: "group", "aria-label": "Strangers who would match" });
+    this.head = element("p", { className: "quiet presets-head", "aria-hidden": "true" }, "Strangers who would match");
     this.words = element("p", { className: "quiet" });
     root.append(
       element("label", { className: "scale-head" }, element("span", {}, "Largest distance"), this.value, this.slider),
       this.ticks,
-      element("p", { className: "quiet presets-head", "aria-hidden": "true" }, "Strangers who would match"),
+      this.head,
       this.presets,
       this.words,
     );
@@ -47,8 +47,10 @@ export class Scale {
     this.slider.max = (Math.ceil(most * 12) / 10).toFixed(1);
     const first = thresholds.find(({ fmr }) => fmr >= FIRST_RATE * 0.999);
     chosen = Math.min(Math.max(chosen ?? first?.distance ?? REFERENCE, this.slider.min), this.reach);
-    this.ticks.replaceChildren(...thresholds.map(({ distance }) => this.tick(distance)));
-    this.presets.replaceChildren(...thresholds.map((threshold) => this.preset(threshold)));
+    this.marks = thresholds.length ? thresholds : [{ distance: REFERENCE }];
+    this.ticks.replaceChildren(...this.marks.map(({ distance }) => this.tick(distance)));
+    this.presets.replaceChildren(...this.marks.map((mark) => this.preset(mark)));
+    this.head.hidden = !thresholds.length;
     this.draw();
   }
 
@@ -64,7 +66,7 @@ export class Scale {
     this.words.textContent = meaning(chosen, this.thresholds, this.faces);
     this.slider.setAttribute("aria-valuetext", `${chosen.toFixed(3)}. ${this.words.textContent}`);
     [...this.presets.children].forEach((button, index) => {
-      button.ariaPressed = String(Math.abs(this.thresholds[index].distance - chosen) < 1e-9);
+      button.ariaPressed = String(Math.abs(this.marks[index].distance - chosen) < 1e-9);
     });
   }
 
@@ -78,7 +80,7 @@ export class Scale {
     return element(
       "button",
       { type: "button", onclick: () => this.take(distance) },
-      element("span", {}, oneIn(fmr)),
+      element("span", {}, fmr === undefined ? "The authors' advice" : oneIn(fmr)),
       element("span", { className: "number quiet" }, distance.toFixed(3)),
     );
   }

@@ -58,10 +58,17 @@ const VERDICTS = [
 ];
 const NO_VERDICT = { level: "unlikely", words: "Probably someone else" };
 
+/** The API's reference: for every model what its authors advise. All there is where rates were not measured. */
+export const REFERENCE = 0.65;
+
 /** `thresholds`: `{fmr, distance}` of the model, nearest first. */
 export function verdict(distance, thresholds) {
   if (distance === 0) return { level: "sure", words: "The same picture" };
-  if (!thresholds.length) return { level: "unlikely", words: "This model has no measured error rates" };
+  if (!thresholds.length) {
+    return distance <= REFERENCE
+      ? { level: "likely", words: "Near enough, say the model's authors" }
+      : { level: "unlikely", words: "Too far apart, say the model's authors" };
+  }
   const reached = thresholds.find((threshold) => distance <= threshold.distance);
   return VERDICTS.find(({ fmr }) => reached && reached.fmr <= fmr * 1.001) ?? NO_VERDICT;
 }
@@ -72,7 +79,7 @@ export function oneIn(fmr) {
 
 /** What it means to take every face within a distance for the same person's, in a face set of so many faces. */
 export function meaning(distance, thresholds, faces) {
-  if (!thresholds.length) return "This model has no measured error rates: a smaller distance is a surer match.";
+  if (!thresholds.length) return "How often strangers are this near was not measured for this model. A smaller distance is a surer match.";
   const reached = thresholds.find((threshold) => distance <= threshold.distance + 1e-9);
   if (!reached) return `More than ${oneIn(thresholds.at(-1).fmr)} strangers are this near. Take these as hints only.`;
   const exact = Math.abs(distance - reached.distance) < 0.002;

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from infra import sample_face
 from tests import pictures
 from tests.browser.console import Console
 from tests.browser.gateway import Gateway
+from tests.browser.rates import answer_with, words
 from tests.e2e.http_api import HttpApi
+from tests.e2e.pictures import blurred, drawing
 
 ASTRONAUT = pictures.jpeg(pictures.astronaut())
 # The same woman, in a picture that is none of the bytes of the first.
@@ -41,7 +42,8 @@ class TestFind:
 
         expect(console.matches).to_have_count(1)
         expect(console.matches).to_contain_text("Eileen Collins")
-        expect(console.matches).to_contain_text("the same person")
+        found = api.search_picture(CHANGED)
+        expect(console.matches).to_contain_text(words(found["cmp_result"][0]["distance"], found["thresholds"]))
         expect(console.faces.locator(".tag")).to_have_text("Eileen Collins")
         crop = console.matches.locator("img")
         crop.scroll_into_view_if_needed()
@@ -106,37 +108,44 @@ class TestFind:
         assert [face["face_name"] for face in api.get("/faces").body["faces"]] == ["Eileen again"]
 
     def test_the_threshold_filters_what_is_shown(self, console: Console, api: HttpApi) -> None:
-        api.added(ASTRONAUT, "Eileen Collins")
-        console.open()
-        console.choose(CHANGED)
-        expect(console.matches).to_have_count(1)
-        slider = console.page.get_by_role("slider", name="Largest distance")
-        thresholds = {t["fmr"]: t["distance"] for t in api.get("/info").body["model"]["thresholds"]}
-        assert float(slider.input_value()) == pytest.approx(thresholds[1e-3], abs=0.005)
+        api.added(blurred(), "Eileen Collins")
+        api.added(drawing(), "A drawing")
+        near, far = (match["distance"] for match in api.search(api.token(ASTRONAUT), "2")["cmp_result"])
+        rates = {"1e-2": far - 0.01, "1e-3": (near + far) / 2, "1e-4": near - 0.01}
+        answer_with(console.page, rates)
         requests = []
         console.page.on("request", lambda request: requests.append(request.url))
+        console.open()
+        console.choose(ASTRONAUT)
 
-        slider.press("Home")
-
-        distance = float(str(console.page.locator(".matches .number").first.text_content() or "9"))
-        within = distance <= float(slider.input_value())
-        expect(console.matches).to_have_count(1 if within else 0)
-        slider.press("End")
+        # At first, 1 in 1,000.
         expect(console.matches).to_have_count(1)
+        expect(console.matches).to_contain_text("Likely the same person")
+        slider = console.page.get_by_role("slider", name="Largest distance")
+        assert float(slider.input_value()) == pytest.approx(rates["1e-3"], abs=0.005)
+        slider.press("Home")
+        expect(console.matches).to_have_count(0)
+        expect(console.text("Nobody is this near")).to_be_visible()
+        slider.press("End")
+        expect(console.matches).to_have_count(2)
+        expect(console.matches.nth(0)).to_contain_text("Eileen Collins")
+        expect(console.matches.nth(1)).to_contain_text(f"A drawing{far:.3f}Probably someone else")
         expect(console.text("More than 1 in 100 strangers are this near")).to_be_visible()
-        console.page.get_by_role("button", name="1 in 10,000").click()
-        assert float(slider.input_value()) == pytest.approx(thresholds[1e-4], abs=0.005)
-        expect(slider).to_have_attribute("aria-valuetext", re.compile("About 1 in 10,000 strangers are this near"))
-        assert [url for url in requests if "/search" in url] == []
+        console.page.get_by_role("button", name="1 in 100 ").click()
+        expect(console.matches).to_have_count(1)
+        expect(slider).to_have_attribute("aria-valuetext", re.compile("About 1 in 100 strangers are this near"))
+        assert len([url for url in requests if "/search" in url]) == 1
 
-    def test_a_stranger_is_shown_only_when_the_threshold_lets_them_in(self, desktop: Console, api: HttpApi) -> None:
-        api.added(pictures.jpeg(sample_face.draw()), "Someone else")
+    def test_a_model_whose_rates_were_not_measured(self, desktop: Console, api: HttpApi) -> None:
+        api.added(ASTRONAUT, "Eileen Collins")
+        answer_with(desktop.page, {})
         desktop.open()
-        desktop.choose(ASTRONAUT)
+        desktop.choose(CHANGED)
 
-        expect(desktop.text(re.compile("Nobody"))).to_be_visible()
-
-        expect(desktop.matches).to_have_count(0)
+        expect(desktop.matches).to_contain_text("Near enough, say the model's authors")
+        expect(desktop.page.get_by_role("button", name="The authors' advice")).to_have_attribute("aria-pressed", "true")
+        desktop.page.get_by_role("button", name="How sure is that?").first.click()
+        expect(desktop.dialog).to_contain_text("No error rates were measured.")
 
     def test_another_face_set_is_searched(self, desktop: Console, api: HttpApi) -> None:
         api.added(ASTRONAUT, "Eileen Collins")

@@ -17,8 +17,9 @@ class TestKeyboard:
         desktop.open()
         press("Tab")
         expect(desktop.page.get_by_role("link", name="Skip to the content")).to_be_focused()
-        tab_to(desktop, "Choose a picture")
+        # From here on the browser's file dialogs are caught, which takes it a moment.
         with desktop.page.expect_file_chooser() as chooser:
+            tab_to(desktop, "Choose a picture")
             press("Enter")
         chooser.value.set_files(file(ASTRONAUT))
         expect(desktop.faces).to_have_count(1)

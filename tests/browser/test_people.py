@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Route, expect
 
 from tests import pictures
 from tests.browser.console import Console
+from tests.browser.rates import words
 from tests.e2e.http_api import HttpApi
 
 ASTRONAUT = pictures.jpeg(pictures.astronaut())
@@ -76,7 +77,7 @@ class TestPeople:
         expect(desktop.page.get_by_role("button", name="Find faces like Number 48")).to_be_focused()
 
     def test_faces_like_one(self, console: Console, api: HttpApi) -> None:
-        api.added(ASTRONAUT, "First")
+        token = api.added(ASTRONAUT, "First")
         api.added(pictures.jpeg(pictures.astronaut(), 70), "Second")
         console.open("people")
 
@@ -84,7 +85,8 @@ class TestPeople:
 
         expect(console.dialog.locator(".matches li:not(.skeleton)")).to_have_count(1)
         expect(console.dialog).to_contain_text("Second")
-        expect(console.dialog).to_contain_text("Very likely the same person")
+        found = api.search(token, "2")
+        expect(console.dialog).to_contain_text(words(found["cmp_result"][0]["distance"], found["thresholds"]))
         console.page.keyboard.press("Escape")
         expect(console.page.get_by_role("button", name="Find faces like First")).to_be_focused()
 
