@@ -71,10 +71,8 @@ _SEARCHED = (arguments.LIMIT, arguments.GROUP, arguments.FACE_SET)
 _ADDED = (arguments.FACE_NAME, arguments.FACE_SET, arguments.QUALITY_FILTER)
 _COMPARED = ((arguments.IMAGE_FILE1, arguments.FACE_TOKEN1), (arguments.IMAGE_FILE2, arguments.FACE_TOKEN2))
 
-_FORM = failures.FORM
-_FACE_SET = failures.UNKNOWN_FACE_SET
-_TOKEN = failures.UNKNOWN_TOKEN
-_STORES = failures.STORES
+_FORM, _STORES = failures.FORM, failures.STORES
+_FACE_SET, _TOKEN = failures.UNKNOWN_FACE_SET, failures.UNKNOWN_TOKEN
 
 
 def _search(
@@ -292,12 +290,7 @@ PATHS: dict[str, dict[str, Operation]] = {
             "specification",
             "service",
             "This document",
-            replies={
-                "200": {
-                    "description": "OpenAPI 3.1.",
-                    "content": {"application/json": {"schema": {"type": "object"}}},
-                }
-            },
+            replies=_json("Document", "OpenAPI 3.1."),
             refusals=failures.SERVER,
             key=False,
         )
