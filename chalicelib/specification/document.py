@@ -26,7 +26,7 @@ what is no HTTP with 400, 414 or 431, all in the form of `Error`.
 
 
 @cache
-def document() -> dict[str, Any]:
+def openapi() -> dict[str, Any]:
     """Return the document, OpenAPI 3.1.0; not to be changed."""
     return {
         "openapi": "3.1.0",
