@@ -15,7 +15,6 @@ from referencing.jsonschema import DRAFT202012
 from chalicelib.specification.document import openapi
 
 URI = "urn:face-search"
-METHODS = ("get", "put", "post", "delete")
 
 
 def assert_documented(method: str, path: str, status: int, headers: Mapping[str, str], text: str) -> None:
