@@ -7,24 +7,12 @@ from typing import Any
 
 from chalicelib import errors
 from chalicelib.errors import ServiceError
-from chalicelib.specification import arguments, failures
+from chalicelib.specification import arguments, failures, media
 from chalicelib.specification.schemas import reference
 
 Operation = dict[str, Any]
 
 KEY = "api_key"
-_JPEG = {
-    "description": "The face, cut out with a margin.",
-    "headers": {"Cache-Control": {"schema": {"type": "string"}, "required": True}},
-    "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
-}
-_ELSEWHERE = {
-    "description": "The face's picture is at that address, for five minutes.",
-    "headers": {
-        "Cache-Control": {"schema": {"type": "string"}, "required": True},
-        "Location": {"schema": {"type": "string"}, "required": True},
-    },
-}
 
 
 def _operation(
@@ -229,7 +217,7 @@ PATHS: dict[str, dict[str, Operation]] = {
         "get": _of_face(
             "get_crop",
             "Show a known face",
-            {"200": _JPEG, "302": _ELSEWHERE},
+            {"200": media.JPEG, "302": media.ELSEWHERE},
             text="A deployed service answers with the address of the picture, a local one with the picture itself.",
             parameters=arguments.path(arguments.FACE_TOKEN),
         )
