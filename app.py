@@ -120,9 +120,9 @@ def health(_: uploads.Arguments) -> dict[str, Any]:
 
 @endpoint(app, "/openapi.json", "GET", key=False)
 def specification(_: uploads.Arguments) -> dict[str, Any]:
-    from chalicelib.specification.document import document
+    from chalicelib.specification.document import openapi
 
-    return document()
+    return openapi()
 
 
 @endpoint(app, "/info", "GET")

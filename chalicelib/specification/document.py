@@ -17,8 +17,8 @@ Finds faces in photographs and tells whose they are.
 The contract is older than this service, and some of its fields are misspelt: `sucess`, `face_neme`, `distant`. They
 stay, and beside each stands a correctly spelt twin with the same value.
 
-The text fields of a form may be in the query instead, each once; an empty argument is as if it were not there. Fields
-and routes may be added; none goes away, and none changes its meaning.
+The text fields of a form may be in the query instead, each once. An empty argument is as if it were not there, and an
+unknown one is ignored. Fields and routes may be added; none goes away, and none changes its meaning.
 
 An address that is not in this document is refused with error 1001 and status 404, a method that is not with 405, and
 what is no HTTP with 400, 414 or 431, all in the form of `Error`.
@@ -26,7 +26,7 @@ what is no HTTP with 400, 414 or 431, all in the form of `Error`.
 
 
 @cache
-def document() -> dict[str, Any]:
+def openapi() -> dict[str, Any]:
     """Return the document, OpenAPI 3.1.0; not to be changed."""
     return {
         "openapi": "3.1.0",

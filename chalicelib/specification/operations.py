@@ -7,24 +7,12 @@ from typing import Any
 
 from chalicelib import errors
 from chalicelib.errors import ServiceError
-from chalicelib.specification import arguments, failures
+from chalicelib.specification import arguments, failures, media
 from chalicelib.specification.schemas import reference
 
 Operation = dict[str, Any]
 
 KEY = "api_key"
-_JPEG = {
-    "description": "The face, cut out with a margin.",
-    "headers": {"Cache-Control": {"schema": {"type": "string"}, "required": True}},
-    "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
-}
-_ELSEWHERE = {
-    "description": "The face's picture is at that address, for five minutes.",
-    "headers": {
-        "Cache-Control": {"schema": {"type": "string"}, "required": True},
-        "Location": {"schema": {"type": "string"}, "required": True},
-    },
-}
 
 
 def _operation(
@@ -71,10 +59,8 @@ _SEARCHED = (arguments.LIMIT, arguments.GROUP, arguments.FACE_SET)
 _ADDED = (arguments.FACE_NAME, arguments.FACE_SET, arguments.QUALITY_FILTER)
 _COMPARED = ((arguments.IMAGE_FILE1, arguments.FACE_TOKEN1), (arguments.IMAGE_FILE2, arguments.FACE_TOKEN2))
 
-_FORM = failures.FORM
-_FACE_SET = failures.UNKNOWN_FACE_SET
-_TOKEN = failures.UNKNOWN_TOKEN
-_STORES = failures.STORES
+_FORM, _STORES = failures.FORM, failures.STORES
+_FACE_SET, _TOKEN = failures.UNKNOWN_FACE_SET, failures.UNKNOWN_TOKEN
 
 
 def _search(
@@ -231,7 +217,7 @@ PATHS: dict[str, dict[str, Operation]] = {
         "get": _of_face(
             "get_crop",
             "Show a known face",
-            {"200": _JPEG, "302": _ELSEWHERE},
+            {"200": media.JPEG, "302": media.ELSEWHERE},
             text="A deployed service answers with the address of the picture, a local one with the picture itself.",
             parameters=arguments.path(arguments.FACE_TOKEN),
         )
@@ -292,12 +278,7 @@ PATHS: dict[str, dict[str, Operation]] = {
             "specification",
             "service",
             "This document",
-            replies={
-                "200": {
-                    "description": "OpenAPI 3.1.",
-                    "content": {"application/json": {"schema": {"type": "object"}}},
-                }
-            },
+            replies=_json("Document", "OpenAPI 3.1."),
             refusals=failures.SERVER,
             key=False,
         )

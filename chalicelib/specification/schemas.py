@@ -162,6 +162,7 @@ SCHEMAS: dict[str, Schema] = {
         removed=_count("How many faces this request removed."),
         done=_flag("False when there are more: send the request again."),
     ),
+    "Document": {"type": "object"},
     "Health": _object(status={"type": "string", "const": "ok"}),
     "MeasuredThreshold": _object(
         fmr=_number("The share of pairs of different people within it.", minimum=0, maximum=1),

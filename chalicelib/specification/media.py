@@ -1,0 +1,18 @@
+"""What is answered that is no JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+JPEG: dict[str, Any] = {
+    "description": "The face, cut out with a margin.",
+    "headers": {"Cache-Control": {"schema": {"type": "string"}, "required": True}},
+    "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
+}
+ELSEWHERE: dict[str, Any] = {
+    "description": "The face's picture is at that address, for five minutes.",
+    "headers": {
+        "Cache-Control": {"schema": {"type": "string"}, "required": True},
+        "Location": {"schema": {"type": "string"}, "required": True},
+    },
+}
