@@ -6,7 +6,7 @@ from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate
 
-from chalicelib import operations, replies, uploads
+from chalicelib import operations, replies, transfers, uploads
 from chalicelib.endpoints import endpoint, keep_error_shape
 from chalicelib.wiring import wiring
 
@@ -71,3 +71,13 @@ def compact(_: CloudWatchEvent) -> str:
 @app.lambda_function(name="re_embed")
 def re_embed(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return operations.re_embed_in_time(wiring(), event, context.get_remaining_time_in_millis)
+
+
+@app.lambda_function(name="export")
+def export(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return transfers.export_in_time(wiring(), event, context.get_remaining_time_in_millis)
+
+
+@app.lambda_function(name="import_faces")
+def import_faces(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return transfers.import_in_time(wiring(), event, context.get_remaining_time_in_millis)

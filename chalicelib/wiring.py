@@ -18,6 +18,7 @@ from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.model_change import ModelChange
 from chalicelib.stores.segments import SegmentStore
 from chalicelib.stores.tokens import TokenStore
+from chalicelib.transfer.export_folder import ExportFolder
 from chalicelib.vision.detector import Detector
 from chalicelib.vision.embedder import Embedder
 from chalicelib.vision.model import Model
@@ -49,6 +50,10 @@ class Wiring:
             if self._crops is None:
                 self._crops = CropStore(aws.client("s3"), self._settings.crops_bucket)
             return self._crops
+
+    def export_folder(self, name: str) -> ExportFolder:
+        """Return where the archive of this name is in S3."""
+        return ExportFolder(aws.client("s3"), self._settings.crops_bucket, name)
 
     def close(self) -> None:
         self.database.close()

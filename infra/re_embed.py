@@ -9,8 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from chalicelib import operations
@@ -19,7 +17,8 @@ from chalicelib.re_embedding import Report
 from chalicelib.settings import Settings, SettingsError
 from chalicelib.vision.model_pack import ModelPack, ModelPackError
 from chalicelib.wiring import Wiring
-from infra import local, running_stack
+from infra import local
+from infra.reached_stack import reached_stack
 from models import build, sources
 
 
@@ -29,7 +28,7 @@ def main() -> None:
     try:
         model_dir = Path(Settings.from_environment(os.environ).model_dir)
         folder = build.build(build.card_path(arguments.pack), model_dir.absolute().parent, arguments.files)
-        with _stack(arguments.state) as settings:
+        with reached_stack(arguments.state) as settings:
             parts = Wiring(settings)
             report = operations.re_embed(parts, ModelPack(folder), leave_behind=arguments.leave_behind, progress=_print)
             parts.close()
@@ -50,22 +49,6 @@ def main() -> None:
         print(build.use(folder))
     else:
         print(f"Set MODEL_DIR={folder}.")
-
-
-@contextmanager
-def _stack(state: Path) -> Iterator[Settings]:
-    """Lead the environment to the stack that runs on the folder, or to one that runs for as long as the block."""
-    running = running_stack.find(state)
-    if running is None:
-        print(f"No local stack runs on {state}: one is started for the time.", flush=True)
-        with local.stack(state, 0) as settings:
-            yield settings
-        return
-    local.lead_environment(state, running.endpoint)
-    settings = Settings.from_environment(os.environ)
-    if local.without_password(settings.database_url) != running.database:
-        sys.exit(f"The running stack's face set is {running.database}: run this with the same DATABASE_URL.")
-    yield settings
 
 
 def _tell(report: Report) -> None:

@@ -115,11 +115,16 @@ class FaceSet:
 
         return self._database.write(work)
 
-    def add_many(self, faces: Sequence[KnownFace]) -> int:
+    def add_many(self, faces: Sequence[KnownFace], added_at: Sequence[int] | None = None) -> int:
         """Add faces of one model whose tokens are all different, in one transaction; rename those already there.
 
         The counter, which all writers wait for, is raised once: thousands of faces a second go in this way, some
         hundreds one by one. At most MAX_FACES_PER_ADDITION at a time.
+
+        Parameters
+        ----------
+        added_at
+            When each was added, in seconds since 1970; now, unless it is given.
 
         Returns
         -------
@@ -131,7 +136,8 @@ class FaceSet:
             return 0
         embedding_id = faces[0].embedding_id
         assert all(face.embedding_id == embedding_id for face in faces)
-        now = int(self._clock())
+        times = [int(self._clock())] * len(faces) if added_at is None else added_at
+        at = {face.token: time for face, time in zip(faces, times, strict=True)}
 
         def work(transaction: Transaction) -> int:
             there = _ids(transaction, faces)
@@ -141,7 +147,7 @@ class FaceSet:
             new = [face for face in faces if face.token not in there]
             if not new:
                 return 0
-            transaction.execute_many(_INSERT, [(face.token, face.name, face.crop, now) for face in new])
+            transaction.execute_many(_INSERT, [(face.token, face.name, face.crop, at[face.token]) for face in new])
             ids = _ids(transaction, new)
             transaction.execute_many(
                 _INSERT_VECTOR, [(ids[face.token], embedding_id, to_bytes(face.embedding)) for face in new]

@@ -16,9 +16,10 @@ FLOORS = [
     ["errors", "settings", "faces"],
     ["images", "vision", "stores"],
     ["gallery", "crop_embedder"],
-    ["service", "re_embedding"],
+    ["service", "re_embedding", "transfer"],
     ["uploads", "replies", "endpoints", "serving", "wiring"],
     ["operations"],
+    ["transfers"],
 ]
 
 
