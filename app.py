@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalice.app import Chalice, CloudWatchEvent, Rate
+from chalice.app import Chalice, CloudWatchEvent, Rate, Response
 
 from chalicelib import operations, replies, transfers, uploads
 from chalicelib.endpoints import endpoint, keep_error_shape
+from chalicelib.faces import Terms
 from chalicelib.wiring import wiring
 
 app = Chalice(app_name="face-search")
 # API Gateway hands these over as base64, byte for byte.
 app.api.binary_types.append("multipart/form-data")
+# Only the local server sends crops itself, and to whatever client: Chalice would refuse those that do not ask for them.
+app.api.binary_types.remove("image/jpeg")
 app.register_middleware(keep_error_shape, "http")
 
 
@@ -23,34 +26,88 @@ def detect(arguments: uploads.Arguments) -> dict[str, Any]:
 
 @endpoint(app, "/search", "GET")
 def search_by_token(arguments: uploads.Arguments) -> dict[str, Any]:
-    token, (text, threshold), limit = arguments.token(), arguments.threshold(), arguments.limit()
-    pack, result = wiring().serving.answer(
-        lambda served: (served.pack, served.service.search_token(token, threshold, limit))
-    )
+    token, (text, threshold) = arguments.token(), arguments.threshold()
+    terms = Terms(threshold, arguments.limit(), arguments.face_set(), arguments.by_person())
+    pack, result = wiring().serving.answer(lambda served: (served.pack, served.service.search_token(token, terms)))
     return replies.found(token, text, result, pack.thresholds)
 
 
 @endpoint(app, "/search", "POST")
 def search_by_picture(arguments: uploads.Arguments) -> dict[str, Any]:
-    image, (text, threshold), limit = arguments.image(), arguments.threshold(), arguments.limit()
+    image, (text, threshold) = arguments.image(), arguments.threshold()
+    terms = Terms(threshold, arguments.limit(), arguments.face_set(), arguments.by_person())
     pack, (token, result) = wiring().serving.answer(
-        lambda served: (served.pack, served.service.search_picture(image, threshold, limit))
+        lambda served: (served.pack, served.service.search_picture(image, terms))
     )
     return replies.found(token, text, result, pack.thresholds)
 
 
+@endpoint(app, "/compare", "POST", pictures=2)
+def compare(arguments: uploads.Arguments) -> dict[str, Any]:
+    one, other = arguments.compared(1), arguments.compared(2)
+    pack, comparison = wiring().serving.answer(lambda served: (served.pack, served.service.compare(one, other)))
+    return replies.compared(comparison, pack.thresholds)
+
+
+@endpoint(app, "/addface", "POST")
 @endpoint(app, "/addface", "GET")
 def add_face(arguments: uploads.Arguments) -> dict[str, Any]:
     token, name, refuse_poor = arguments.token(), arguments.name(), arguments.refuse_poor()
-    wiring().serving.answer(lambda served: served.service.add(token, name, refuse_poor=refuse_poor))
+    face_set = arguments.face_set()
+    wiring().serving.answer(lambda served: served.service.add(token, name, face_set=face_set, refuse_poor=refuse_poor))
     return replies.success(face_token=token, face_neme=name)
 
 
+@endpoint(app, "/faces/{face_token}", "DELETE")
+@endpoint(app, "/removeface", "POST")
 @endpoint(app, "/removeface", "GET")
 def remove_face(arguments: uploads.Arguments) -> dict[str, Any]:
     token = arguments.token()
-    wiring().serving.present.service.remove(token)
+    wiring().removal.remove(token)
     return replies.success(face_token=token)
+
+
+@endpoint(app, "/faces", "GET")
+def list_faces(arguments: uploads.Arguments) -> dict[str, Any]:
+    page = arguments.face_set(), arguments.after(), arguments.page_limit(), arguments.beginning()
+    return replies.listed(wiring().face_directory.page(*page))
+
+
+@endpoint(app, "/faces/{face_token}", "GET")
+def get_face(arguments: uploads.Arguments) -> dict[str, Any]:
+    directory = wiring().face_directory
+    face = directory.get(arguments.token())
+    return replies.known(face, directory.crop_url(face))
+
+
+@endpoint(app, "/faces/{face_token}", "PUT")
+def rename_face(arguments: uploads.Arguments) -> dict[str, Any]:
+    directory = wiring().face_directory
+    face = directory.rename(arguments.token(), arguments.new_name())
+    return replies.known(face, directory.crop_url(face))
+
+
+@endpoint(app, "/faces/{face_token}/crop", "GET")
+def get_crop(arguments: uploads.Arguments) -> Response:
+    return replies.picture(wiring().face_directory.crop(arguments.token()))
+
+
+@endpoint(app, "/face_sets", "GET")
+def list_face_sets(_: uploads.Arguments) -> dict[str, Any]:
+    return replies.face_sets(wiring().face_set_names.all())
+
+
+@endpoint(app, "/face_sets", "POST")
+def create_face_set(arguments: uploads.Arguments) -> dict[str, Any]:
+    name = arguments.named_face_set()
+    return replies.success(face_set=name, created=wiring().face_set_names.create(name))
+
+
+@endpoint(app, "/face_sets/{face_set}", "DELETE")
+def delete_face_set(arguments: uploads.Arguments) -> dict[str, Any]:
+    name = arguments.named_face_set()
+    removed = wiring().removal.remove_set(name)
+    return replies.success(face_set=name, removed=removed.faces, done=removed.done)
 
 
 @endpoint(app, "/health", "GET")

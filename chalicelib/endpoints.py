@@ -17,16 +17,16 @@ log = logging.getLogger(__name__)
 View = Callable[[uploads.Arguments], Any]
 
 
-def endpoint(app: Chalice, path: str, method: str) -> Callable[[View], View]:
-    """Register a view for one path and method; it is given the request's arguments."""
+def endpoint(app: Chalice, path: str, method: str, *, pictures: int = 1) -> Callable[[View], View]:
+    """Register a view for one path and method; it is given the request's arguments, with up to so many pictures."""
 
     def register(view: View) -> View:
         @functools.wraps(view)
-        def answer() -> Any:
+        def answer(**path_arguments: str) -> Any:
             try:
                 request = app.current_request
                 assert request is not None
-                return view(_arguments(request))
+                return view(_arguments(request, path_arguments, pictures))
             except ServiceError as error:
                 return replies.failure(error)
             except Exception:
@@ -40,14 +40,19 @@ def endpoint(app: Chalice, path: str, method: str) -> Callable[[View], View]:
     return register
 
 
-def _arguments(request: Request) -> uploads.Arguments:
+def _arguments(request: Request, path_arguments: dict[str, str], pictures: int) -> uploads.Arguments:
     given = request.query_params
     query = {} if given is None else {name: given.getlist(name) for name in given}
-    if request.method != "POST":
+    for name, value in path_arguments.items():
+        query[name] = [value, *query.get(name, ())]
+    if request.method not in ("POST", "PUT"):
         return uploads.Arguments(query)
     body = request.raw_body
     assert isinstance(body, bytes)
-    return uploads.Arguments(query, uploads.read_form(body, request.headers.get("content-type", "")))
+    content_type = request.headers.get("content-type", "")
+    if not body and not content_type:
+        return uploads.Arguments(query)
+    return uploads.Arguments(query, uploads.read_form(body, content_type, pictures))
 
 
 # What Chalice itself refuses, in the contract's terms, by HTTP status.

@@ -42,6 +42,15 @@ def internal_error() -> ServiceError:
     return ServiceError("1003", 500, "the server failed; the fault is logged under this request's id")
 
 
+def unknown_face_set() -> ServiceError:
+    detail = "there is no such face_set; POST /face_sets makes one, GET /face_sets tells which there are"
+    return bad_argument(detail, status=404)
+
+
+def in_another_face_set() -> ServiceError:
+    return bad_argument("the face is in another face set; remove it there, or give that face_set")
+
+
 def store_unavailable() -> ServiceError:
     return ServiceError("1003", 503, "a store cannot be reached at the moment; try again", retry_after=2)
 
@@ -58,8 +67,8 @@ def unknown_token() -> ServiceError:
     return ServiceError("1006", 404, "the face_token is unknown or has expired")
 
 
-def no_face(smallest_px: int) -> ServiceError:
-    return ServiceError("1007", 422, f"no face of at least {smallest_px} x {smallest_px} px was found in the image")
+def no_face(smallest_px: int, where: str = "the image") -> ServiceError:
+    return ServiceError("1007", 422, f"no face of at least {smallest_px} x {smallest_px} px was found in {where}")
 
 
 def poor_face(reasons: Sequence[str]) -> ServiceError:

@@ -20,6 +20,11 @@ the mouth, left before right as seen in the image."""
 Embedding = NDArray[np.float32]
 """One face's calibrated embedding; the Euclidean distance of two is the `distant` of the HTTP contract."""
 
+# The number and the name of the face set that always exists.
+DEFAULT_SET_ID, DEFAULT_SET = 1, "default"
+# Who is added without a name.
+DEFAULT_NAME = "unknown"
+
 TOKEN_LENGTH = 24
 _TOKEN_ALPHABET = string.ascii_letters + string.digits
 _TOKEN = re.compile(rf"[A-Za-z0-9]{{{TOKEN_LENGTH}}}", re.ASCII)
@@ -91,22 +96,37 @@ class TemporaryFace:
 
 @dataclass(frozen=True, slots=True)
 class KnownFace:
-    """A face of the face set. `crop` is the name of its picture under the permanent prefix."""
+    """A known face. `crop` is its picture's name under the permanent prefix, `set_id` the number of its face set."""
 
     token: str
     name: str
     embedding: Embedding
     embedding_id: str
     crop: str
+    set_id: int = DEFAULT_SET_ID
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a search is to find: the faces of a face set within a distance, or with `by_person` the people."""
+
+    threshold: float
+    limit: int
+    face_set: str = DEFAULT_SET
+    by_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A known face and its distance from the face that was searched for."""
+    """A known face and its distance from the face that was searched for.
+
+    `faces` is set where it stands for a person: how many of their faces are within the threshold.
+    """
 
     token: str
     name: str
     distance: float
+    faces: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def decode(data: bytes) -> Image:
         1004, with 413 for too many bytes, 415 for another type, 400 for a broken file or sides out of range.
     """
     if len(data) > MAX_IMAGE_BYTES:
-        raise errors.file_error(f"the picture may have at most {MAX_IMAGE_BYTES} bytes", status=413)
+        raise too_many_bytes()
     if data.startswith(_PNG):
         width, height = _png_size(data)
     elif data.startswith(_JPEG):
@@ -58,6 +58,10 @@ def decode(data: bytes) -> Image:
     if image is None or sorted(image.shape[:2]) != sorted((width, height)):
         raise _broken()
     return image  # type: ignore[return-value]
+
+
+def too_many_bytes() -> errors.ServiceError:
+    return errors.file_error(f"the picture may have at most {MAX_IMAGE_BYTES} bytes", status=413)
 
 
 def crop(image: Image, box: Box) -> tuple[bytes, Box, float]:

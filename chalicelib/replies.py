@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from chalice.app import Response
 
 from chalicelib import errors, images, uploads
+from chalicelib.comparison import Comparison
 from chalicelib.errors import ServiceError
-from chalicelib.faces import SearchResult
+from chalicelib.face_directory import Page
+from chalicelib.faces import DetectedFace, Match, Quality, SearchResult
 from chalicelib.service import SavedFace
+from chalicelib.stores.face_listing import ListedFace
+from chalicelib.stores.face_set_names import CountedFaceSet
 from chalicelib.vision import quality
 from chalicelib.vision.model_pack import ModelPack, Threshold
 
@@ -43,12 +48,44 @@ def found(token: str, threshold: str, result: SearchResult, thresholds: Sequence
     return success(
         face_token=token,
         threshold=threshold,
-        cmp_result=[
-            {"face_token": match.token, "distant": match.distance, "face_name": match.name} for match in result.matches
-        ],
+        cmp_result=[_match(match) for match in result.matches],
         truncated=result.truncated,
-        thresholds={f"{t.fmr:.0e}".replace("e-0", "e-"): t.distance for t in thresholds},
+        thresholds=_by_rate(thresholds),
     )
+
+
+def compared(comparison: Comparison, thresholds: Sequence[Threshold]) -> dict[str, Any]:
+    by_rate = _by_rate(thresholds)
+    face1, face2 = (
+        {"face_token": f} if isinstance(f, str) else _found(f.detected, f.quality) for f in comparison.faces
+    )
+    return success(
+        distant=comparison.distance,
+        thresholds=by_rate,
+        same_person={rate: comparison.distance <= distance for rate, distance in by_rate.items()},
+        face1=face1,
+        face2=face2,
+    )
+
+
+def listed(page: Page) -> dict[str, Any]:
+    return success(faces=[_listed(face) for face in page.faces], next_cursor=page.next_cursor)
+
+
+def known(face: ListedFace, crop_url: str) -> dict[str, Any]:
+    return success(**_listed(face), crop_url=crop_url)
+
+
+def face_sets(counted: Sequence[CountedFaceSet]) -> dict[str, Any]:
+    return success(face_sets=[{"face_set": name, "faces": faces} for name, faces in counted])
+
+
+def picture(crop: bytes | str) -> Response:
+    """A JPEG file, or the address where it is."""
+    headers: dict[str, str | list[str]] = {"Cache-Control": "private, no-store"}
+    if isinstance(crop, str):
+        return Response("", status_code=302, headers={**headers, "Location": crop})
+    return Response(crop, headers={**headers, "Content-Type": "image/jpeg"})
 
 
 def info(pack: ModelPack, faces: int) -> dict[str, Any]:
@@ -74,21 +111,40 @@ def info(pack: ModelPack, faces: int) -> dict[str, Any]:
     )
 
 
-def _face(face: SavedFace) -> dict[str, Any]:
-    box = face.detected.box
+def _listed(face: ListedFace) -> dict[str, str]:
     return {
         "face_token": face.token,
-        "face_name": face.crop,
-        "top_left": [box.left, box.top],
-        "bottom_right": [box.right, box.bottom],
-        "confidence": face.detected.confidence,
-        "landmarks": [[float(x), float(y)] for x, y in face.detected.landmarks],
+        "face_name": face.name,
+        "face_set": face.face_set,
+        "added_at": datetime.fromtimestamp(face.added_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def _match(match: Match) -> dict[str, Any]:
+    fields = {"face_token": match.token, "distant": match.distance, "face_name": match.name}
+    return fields if match.faces is None else {**fields, "faces": match.faces}
+
+
+def _by_rate(thresholds: Sequence[Threshold]) -> dict[str, float]:
+    return {f"{t.fmr:.0e}".replace("e-0", "e-"): t.distance for t in thresholds}
+
+
+def _face(face: SavedFace) -> dict[str, Any]:
+    return {"face_token": face.token, "face_name": face.crop, **_found(face.detected, face.quality)}
+
+
+def _found(face: DetectedFace, judged: Quality) -> dict[str, Any]:
+    return {
+        "top_left": [face.box.left, face.box.top],
+        "bottom_right": [face.box.right, face.box.bottom],
+        "confidence": face.confidence,
+        "landmarks": [[float(x), float(y)] for x, y in face.landmarks],
         "quality": {
-            "size": face.quality.size,
-            "sharpness": face.quality.sharpness,
-            "brightness": face.quality.brightness,
-            "pose": {"yaw": face.quality.yaw, "pitch": face.quality.pitch, "roll": face.quality.roll},
-            "reasons": quality.reasons(face.quality),
+            "size": judged.size,
+            "sharpness": judged.sharpness,
+            "brightness": judged.brightness,
+            "pose": {"yaw": judged.yaw, "pitch": judged.pitch, "roll": judged.roll},
+            "reasons": quality.reasons(judged),
         },
     }
 

@@ -1,28 +1,38 @@
-"""What the service does: detect, search, add and remove faces."""
+"""What the service does under one model: detect, search, compare and add faces."""
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chalicelib import errors, images
-from chalicelib.crop_embedder import CropEmbedder
+from chalicelib.comparison import Comparer, Comparison, Picture
 from chalicelib.errors import ServiceError
-from chalicelib.faces import DetectedFace, Embedding, Image, KnownFace, Quality, SearchResult, TemporaryFace, new_token
+from chalicelib.faces import (
+    DEFAULT_SET,
+    DetectedFace,
+    Embedding,
+    Image,
+    KnownFace,
+    Quality,
+    SearchResult,
+    TemporaryFace,
+    Terms,
+    new_token,
+)
 from chalicelib.gallery.gallery import Gallery
 from chalicelib.stores.active_model import ModelChangedError, check_model
 from chalicelib.stores.crops import Crop, CropStore
 from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.face_set_names import FaceSetNames
 from chalicelib.stores.tokens import TokenStore
+from chalicelib.token_embeddings import TokenEmbeddings
 from chalicelib.vision import quality
 from chalicelib.vision.model import Model
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +59,13 @@ class FaceService:
         tokens: TokenStore,
         crops: CropStore,
         face_set: FaceSet,
+        names: FaceSetNames,
         gallery: Gallery,
     ) -> None:
         self._model = model
-        self._crop_embedder = CropEmbedder(model)
+        self._names = names
+        self._embeddings = TokenEmbeddings(model, tokens, crops, face_set)
+        self._comparer = Comparer(model, self._embeddings)
         self._tokens = tokens
         self._crops = crops
         self._face_set = face_set
@@ -63,60 +76,59 @@ class FaceService:
         image = images.decode(file)
         return self._keep(image, self._model.detector.detect(image))[0]
 
-    def search_picture(self, file: bytes, threshold: float, limit: int) -> tuple[str, SearchResult]:
+    def search_picture(self, file: bytes, terms: Terms) -> tuple[str, SearchResult]:
         """Search for the largest face of a picture; return the token it is now kept under, and what was found."""
+        set_id = self._names.id_of(terms.face_set)
         image = images.decode(file)
         faces = self._model.detector.detect(image)
         if not faces:
             raise errors.no_face(self._model.smallest_face)
         [saved], [embedding] = self._keep(image, faces[:1])
-        return saved.token, self._gallery.search(embedding, threshold, limit)
+        return saved.token, self._search(embedding, terms, set_id)
 
-    def search_token(self, token: str, threshold: float, limit: int) -> SearchResult:
-        """Search for a face by its token, which may be temporary or in the face set."""
-        return self._gallery.search(self._embedding_of(token), threshold, limit, without=token)
+    def search_token(self, token: str, terms: Terms) -> SearchResult:
+        """Search for a face by its token, which may be temporary or in any face set."""
+        set_id = self._names.id_of(terms.face_set)
+        return self._search(self._embeddings.of(token), terms, set_id, without=token)
 
-    def add(self, token: str, name: str, *, refuse_poor: bool = False) -> None:
-        """Put a detected face into the face set under a name; rename it when it is there already.
+    def compare(self, one: str | Picture, other: str | Picture) -> Comparison:
+        """See `Comparer.compare`."""
+        return self._comparer.compare(one, other)
+
+    def add(self, token: str, name: str, *, face_set: str = DEFAULT_SET, refuse_poor: bool = False) -> None:
+        """Put a detected face into a face set under a name; rename it when it is there already.
 
         With `refuse_poor`, a new face that `quality.reasons` speaks against is refused.
         """
-        if self._face_set.rename(token, name):
+        set_id = self._names.id_of(face_set)
+        present = self._face_set.set_of(token)
+        if present not in (None, set_id):
+            raise errors.in_another_face_set()
+        if present is not None and self._face_set.rename(token, name):
             return
-        face = self._temporary(token)
+        face = self._embeddings.temporary(token)
         if refuse_poor and face.poor_because:
             raise errors.poor_face(face.poor_because)
         crop = self._crops.keep(face.crop)
         if crop is None:
             raise errors.unknown_token()
         try:
-            added = self._face_set.add(KnownFace(token, name, face.embedding, face.embedding_id, crop))
-        except ModelChangedError:
-            self._delete_quietly(crop)
+            added = self._face_set.add(KnownFace(token, name, face.embedding, face.embedding_id, crop, set_id))
+        except (ModelChangedError, ServiceError) as error:
+            if isinstance(error, ModelChangedError) or error.status < 500:  # else the row may be there
+                self._crops.delete_orphan(crop)
             raise
         if not added:  # somebody else added the same token meanwhile: their crop is the row's
-            self._delete_quietly(crop)
-
-    def remove(self, token: str) -> None:
-        """Take a face out of the face set and erase its embedding and crops everywhere.
-
-        What lies beside the row goes first, so that a failure half-way leaves a face that can be removed again.
-        """
-        if not self._face_set.knows(token):
-            raise errors.unknown_token()
-        temporary = self._tokens.get(token)
-        if temporary is not None:
-            self._crops.delete_temporary(temporary.crop)
-        self._tokens.delete(token)
-        crop = self._face_set.remove(token)
-        if crop is None:
-            raise errors.unknown_token()
-        self._delete_quietly(crop)
+            self._crops.delete_orphan(crop)
 
     def count(self) -> int:
         """Return how many faces are in the face set."""
         check_model(self._face_set.state().embedding_id, self._model.embedding_id)
         return self._face_set.count()
+
+    def _search(self, embedding: Embedding, terms: Terms, set_id: int, *, without: str | None = None) -> SearchResult:
+        search = self._gallery.search_people if terms.by_person else self._gallery.search
+        return search(embedding, terms.threshold, terms.limit, without=without, set_id=set_id)
 
     def _keep(self, image: Image, faces: Sequence[DetectedFace]) -> tuple[list[SavedFace], NDArray[np.float32]]:
         """Save crops, then tokens: a token that exists can always be added."""
@@ -140,29 +152,6 @@ class FaceService:
                 ]
             )
         return saved, embeddings
-
-    def _embedding_of(self, token: str) -> Embedding:
-        known = self._face_set.get(token, self._model.embedding_id)
-        return self._temporary(token).embedding if known is None else known.embedding
-
-    def _temporary(self, token: str) -> TemporaryFace:
-        """Return a detected face with its embedding under this model; another model's is made anew from the crop."""
-        face = self._tokens.get(token)
-        if face is None:
-            raise errors.unknown_token()
-        if face.embedding_id == self._model.embedding_id:
-            return face
-        [embedded] = self._crop_embedder.embed([self._crops.read_temporary(face.crop)])
-        if embedded is None:  # the crop has expired
-            raise errors.unknown_token()
-        return replace(face, embedding=embedded.embedding, embedding_id=self._model.embedding_id)
-
-    def _delete_quietly(self, crop: str) -> None:
-        """Delete a crop that no row names any more; should that fail, `reconcile` finds it."""
-        try:
-            self._crops.delete(crop)
-        except ServiceError:
-            log.warning("a crop without a row could not be deleted; reconcile will")
 
 
 def as_crop(image: Image, name: str, face: DetectedFace, detector_id: str) -> Crop:

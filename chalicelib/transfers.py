@@ -40,6 +40,7 @@ def import_from(
 ) -> importing.Report:
     return Import(
         parts.face_set,
+        parts.face_set_names,
         WholeFaces(parts.database),
         parts.model_change,
         parts.packs,

@@ -8,13 +8,17 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from chalicelib.face_directory import FaceDirectory
 from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.removal import Removal
 from chalicelib.service import FaceService
 from chalicelib.serving import Serving
 from chalicelib.settings import Settings
 from chalicelib.stores import aws, database
 from chalicelib.stores.crops import CropStore
+from chalicelib.stores.face_listing import FaceListing
 from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.face_set_names import FaceSetNames
 from chalicelib.stores.model_change import ModelChange
 from chalicelib.stores.segments import SegmentStore
 from chalicelib.stores.tokens import TokenStore
@@ -36,10 +40,13 @@ class Wiring:
         self._settings = settings
         self._lock = threading.Lock()
         self._crops: CropStore | None = None
+        self._tokens: TokenStore | None = None
         self.packs = PackFolder(Path(settings.model_dir), settings.smallest_face_px)
         # None of these connects before it is used.
         self.database = database.connect(settings.database_url)
         self.face_set = FaceSet(self.database)
+        self.face_set_names = FaceSetNames(self.database)
+        self.face_listing = FaceListing(self.database)
         self.segments = SegmentStore(self.database)
         self.model_change = ModelChange(self.database)
         self.serving = Serving(self.packs, self.model_change, self._build_service)
@@ -51,6 +58,23 @@ class Wiring:
                 self._crops = CropStore(aws.client("s3"), self._settings.crops_bucket)
             return self._crops
 
+    @property
+    def tokens(self) -> TokenStore:
+        with self._lock:
+            if self._tokens is None:
+                settings = self._settings
+                self._tokens = TokenStore(aws.client("dynamodb"), settings.tokens_table, settings.token_ttl_seconds)
+            return self._tokens
+
+    @property
+    def removal(self) -> Removal:
+        return Removal(self.face_listing, self.face_set_names, self.face_set, self.tokens, self.crops)
+
+    @property
+    def face_directory(self) -> FaceDirectory:
+        deployed = bool(os.environ.get("AWS_LAMBDA_FUNCTION_NAME"))
+        return FaceDirectory(self.face_listing, self.face_set_names, self.face_set, self.crops, deployed=deployed)
+
     def export_folder(self, name: str) -> ExportFolder:
         """Return where the archive of this name is in S3."""
         return ExportFolder(aws.client("s3"), self._settings.crops_bucket, name)
@@ -61,9 +85,10 @@ class Wiring:
     def _build_service(self, pack: ModelPack) -> FaceService:
         return FaceService(
             model(pack),
-            TokenStore(aws.client("dynamodb"), self._settings.tokens_table, self._settings.token_ttl_seconds),
+            self.tokens,
             self.crops,
             self.face_set,
+            self.face_set_names,
             MemoryGallery(self.face_set, self.segments, pack.embedding_id, pack.embedder.dimension),
         )
 

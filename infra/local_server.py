@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import socket
 import sys
 import time
@@ -25,9 +26,9 @@ from chalice.local import (
     ThreadedHTTPServer,
 )
 
-from chalicelib import errors, replies
+from chalicelib import errors, images, replies
 from chalicelib.errors import ServiceError
-from chalicelib.uploads import MAX_BODY_BYTES
+from chalicelib.faces import TOKEN_LENGTH
 
 # What API Gateway takes before it answers by itself.
 MAX_REQUEST_BYTES = 10 * 1024 * 1024
@@ -37,6 +38,8 @@ LINGER_SECONDS = 2
 BACKLOG = 256
 # More digits than any body has bytes; int() itself refuses some thousand of them.
 MAX_LENGTH_DIGITS = 18
+
+_TOKEN = re.compile(rf"/[A-Za-z0-9]{{{TOKEN_LENGTH}}}(?=/|$)")
 
 log = logging.getLogger(__name__)
 
@@ -85,12 +88,15 @@ class Handler(ChaliceRequestHandler):
 
     def _check_length(self) -> None:
         length = self.headers.get("content-length")
-        if "transfer-encoding" in self.headers or (length is None and self.command in ("POST", "PUT", "PATCH")):
+        if "transfer-encoding" in self.headers or (length is None and self._announces_body()):
             raise ServiceError("1005", HTTPStatus.LENGTH_REQUIRED, "the body must come with its Content-Length")
         if length is not None and not (length.isascii() and length.isdigit()):
             raise errors.upload_error("Content-Length is not a number")
         if length is not None and (len(length) > MAX_LENGTH_DIGITS or int(length) > MAX_REQUEST_BYTES):
-            raise errors.file_error(f"the body may have at most {MAX_BODY_BYTES} bytes", status=413)
+            raise images.too_many_bytes()
+
+    def _announces_body(self) -> bool:
+        return self.command in ("POST", "PUT", "PATCH") and "content-type" in self.headers
 
     def _parse_payload(self) -> tuple[dict[str, str], bytes | None]:
         headers, body = super()._parse_payload()
@@ -132,13 +138,13 @@ class Handler(ChaliceRequestHandler):
         super().send_response(code, message)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Replaced by `_log`, which leaves the query string out: it holds tokens and names."""
+        """Replaced by `_log`, which leaves the query string and tokens out: they are nobody's business."""
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
         """Silent: what it would say repeats the request line."""
 
     def _log(self, seconds: float) -> None:
-        path = self.path.partition("?")[0]
+        path = _TOKEN.sub("/{face_token}", self.path.partition("?")[0])
         print(f"{self.command} {path} {self._status} {seconds * 1000:.0f} ms", file=sys.stderr, flush=True)
 
 

@@ -7,7 +7,7 @@ import uuid
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.faces import KnownFace, new_token
+from chalicelib.faces import DEFAULT_SET_ID, KnownFace, new_token
 
 MODEL = "test-128-0123456789ab"
 
@@ -17,5 +17,5 @@ def unit_vectors(count: int, *, dimension: int = 128, seed: int = 0) -> NDArray[
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def known_faces(vectors: NDArray[np.float32], *, model: str = MODEL) -> list[KnownFace]:
-    return [KnownFace(new_token(), f"name {i}", v, model, f"{uuid.uuid4()}.jpg") for i, v in enumerate(vectors)]
+def known_faces(vectors: NDArray[np.float32], *, model: str = MODEL, set_id: int = DEFAULT_SET_ID) -> list[KnownFace]:
+    return [KnownFace(new_token(), f"name {i}", v, model, f"{uuid.uuid4()}.jpg", set_id) for i, v in enumerate(vectors)]

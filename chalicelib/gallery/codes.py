@@ -22,12 +22,14 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from chalicelib.faces import DEFAULT_SET_ID
 from chalicelib.gallery.integer_distances import squared_distances
 
-T = TypeVar("T", np.int8, np.int64)
+T = TypeVar("T", np.int8, np.int32, np.int64)
 
 Codes = NDArray[np.int8]
 Ids = NDArray[np.int64]
+SetIds = NDArray[np.int32]
 
 LARGEST_CODE = 127
 BLOCK_FACES = 65_536
@@ -39,12 +41,13 @@ LOWEST_EXPONENT, HIGHEST_EXPONENT = -312, 256
 
 
 class Coded(NamedTuple):
-    """Faces that share a scale. `residual` is the largest |x - s c| among them."""
+    """Faces that share a scale. `residual` is the largest |x - s c| among them; `sets` are their face sets' numbers."""
 
     exponent: int
     residual: float
     ids: Ids
     codes: Codes
+    sets: SetIds
 
 
 class Candidates(NamedTuple):
@@ -55,8 +58,10 @@ class Candidates(NamedTuple):
     reach: float
 
 
-def encode(ids: Ids, embeddings: NDArray[np.float32]) -> list[Coded]:
-    """Code embeddings (n x d, finite), those of one scale together."""
+def encode(ids: Ids, embeddings: NDArray[np.float32], sets: SetIds | None = None) -> list[Coded]:
+    """Code embeddings (n x d, finite), those of one scale together; without `sets` all are in the default set."""
+    if sets is None:
+        sets = np.full(len(ids), DEFAULT_SET_ID, np.int32)
     vectors = embeddings.astype(np.float64)
     exponents = _exponents(np.abs(vectors).max(axis=1, initial=0.0))
     coded = []
@@ -65,7 +70,7 @@ def encode(ids: Ids, embeddings: NDArray[np.float32]) -> list[Coded]:
         scale = _scale(exponent)
         codes = np.rint(vectors[chosen] / scale)
         residual = float(np.linalg.norm(vectors[chosen] - scale * codes, axis=1).max())
-        coded.append(Coded(exponent, residual, ids[chosen], codes.astype(np.int8)))
+        coded.append(Coded(exponent, residual, ids[chosen], codes.astype(np.int8), sets[chosen]))
     return coded
 
 
@@ -105,8 +110,8 @@ class CodeBook:
             block.remove(ids)
         self._blocks = [block for block in self._blocks if block.count]
 
-    def near(self, probe: NDArray[np.float64], threshold: float, most: int) -> Candidates:
-        """Return every face that can be within `threshold` and among the `most` nearest ones.
+    def near(self, probe: NDArray[np.float64], threshold: float, most: int, set_id: int = DEFAULT_SET_ID) -> Candidates:
+        """Return every face of a face set that can be within `threshold` and among its `most` nearest ones.
 
         Parameters
         ----------
@@ -119,7 +124,7 @@ class CodeBook:
         at_most = np.zeros(0)
         reach = threshold
         for block in self._blocks:
-            ids, lower, upper = block.near(probe, reach)
+            ids, lower, upper = block.near(probe, reach, set_id)
             found_ids.append(ids)
             at_least.append(lower)
             at_most = np.concatenate([at_most, upper])
@@ -151,6 +156,7 @@ class _Block:
         self.count = 0
         self.ids: Ids = np.empty(FIRST_CAPACITY, np.int64)
         self._codes: Codes = np.empty((FIRST_CAPACITY, dimension), np.int8)
+        self._sets: SetIds = np.empty(FIRST_CAPACITY, np.int32)
 
     def append(self, coded: Coded, start: int) -> int:
         """Take as many faces from `start` on as there is room for; return how many."""
@@ -160,8 +166,10 @@ class _Block:
             capacity = min(BLOCK_FACES, max(end, 2 * len(self.ids)))
             self.ids = _grown(self.ids, self.count, capacity)
             self._codes = _grown(self._codes, self.count, capacity)
+            self._sets = _grown(self._sets, self.count, capacity)
         self.ids[self.count : end] = coded.ids[start : start + taken]
         self._codes[self.count : end] = coded.codes[start : start + taken]
+        self._sets[self.count : end] = coded.sets[start : start + taken]
         self.count = end
         self._residual = max(self._residual, coded.residual)
         return taken
@@ -170,12 +178,15 @@ class _Block:
         """Move the last faces into the gaps, and blank what they leave."""
         for position in np.flatnonzero(np.isin(self.ids[: self.count], ids))[::-1].tolist():
             last = self.count - 1
-            self.ids[position], self._codes[position] = self.ids[last], self._codes[last]
-            self.ids[last], self._codes[last] = 0, 0
+            for values in (self.ids, self._codes, self._sets):
+                values[position] = values[last]
+                values[last] = 0
             self.count = last
 
-    def near(self, probe: NDArray[np.float64], reach: float) -> tuple[Ids, NDArray[np.float64], NDArray[np.float64]]:
-        """Return the faces that can be within `reach`, with the least and the most that their distances can be."""
+    def near(
+        self, probe: NDArray[np.float64], reach: float, set_id: int
+    ) -> tuple[Ids, NDArray[np.float64], NDArray[np.float64]]:
+        """Return a set's faces that can be within `reach`, with the least and the most that their distances can be."""
         bound = LARGEST_CODE * self._scale
         cut = np.clip(probe, -bound, bound)
         cut_off = float(np.linalg.norm(probe - cut))
@@ -188,6 +199,7 @@ class _Block:
         inner = math.sqrt(max(reach * reach - cut_off * cut_off, 0.0)) + slack
         squares = squared_distances(code.astype(np.int8), self._codes[: self.count])
         chosen = np.flatnonzero(squares <= ((inner + error) / self._scale) ** 2 * (1 + RELATIVE_SLACK))
+        chosen = chosen[self._sets[chosen] == set_id]
         distances = self._scale * np.sqrt(squares[chosen])
         lower = np.sqrt(np.maximum(distances - error, 0.0) ** 2 + cut_off**2) - slack
         return self.ids[chosen], lower, distances + error + cut_off + slack

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from chalicelib.faces import Embedding, SearchResult
+from chalicelib.faces import DEFAULT_SET_ID, Embedding, SearchResult
 
 
 class Gallery(Protocol):
     """The known faces, ready to be searched."""
 
-    def search(self, embedding: Embedding, threshold: float, limit: int, *, without: str | None = None) -> SearchResult:
-        """Return the faces within `threshold`, nearest first, equally near ones in the order they were added.
+    def search(
+        self,
+        embedding: Embedding,
+        threshold: float,
+        limit: int,
+        *,
+        without: str | None = None,
+        set_id: int = DEFAULT_SET_ID,
+    ) -> SearchResult:
+        """Return a set's faces within `threshold`, nearest first, equally near ones in the order they were added.
 
         Exact: the distances are those of the rows' vectors in float64. Sees every change that was answered before.
 
@@ -21,10 +29,26 @@ class Gallery(Protocol):
         threshold : the largest Euclidean distance.
         limit : the most results; when there are more, the result says `truncated`.
         without : the token of a face to leave out.
+        set_id : the number of the face set.
 
         Raises
         ------
         ServiceError
             1003 when the face set cannot be read.
+        """
+        ...
+
+    def search_people(
+        self,
+        embedding: Embedding,
+        threshold: float,
+        limit: int,
+        *,
+        without: str | None = None,
+        set_id: int = DEFAULT_SET_ID,
+    ) -> SearchResult:
+        """Return the people within `threshold` as `search` does faces, each as their nearest face.
+
+        Reads the row of every face within the threshold, however small the limit is.
         """
         ...

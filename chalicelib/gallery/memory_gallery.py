@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.faces import Embedding, Match, SearchResult
+from chalicelib.faces import DEFAULT_SET_ID, Embedding, Match, SearchResult
 from chalicelib.gallery import snapshot
-from chalicelib.gallery.codes import Candidates, CodeBook, encode
+from chalicelib.gallery.codes import Candidates, CodeBook, Ids, encode
+from chalicelib.gallery.people import People
 from chalicelib.gallery.shared_lock import SharedLock
 from chalicelib.stores.active_model import ModelChangedError, State, check_model
 from chalicelib.stores.change_log import Operation
@@ -18,7 +20,7 @@ from chalicelib.stores.segments import SegmentStore
 
 
 class MemoryGallery:
-    """136 bytes a face of 128 dimensions: the codes that choose candidates, and ids. The rows decide.
+    """140 bytes a face of 128 dimensions: the codes that choose candidates, ids and sets. The rows decide.
 
     Loaded from the segments when first asked; from then on every search begins with one poll of the change log. Any
     number of threads may search at once. Once the face set has been put under another model it is of no use any more,
@@ -41,7 +43,15 @@ class MemoryGallery:
     def __len__(self) -> int:
         return len(self._codes)
 
-    def search(self, embedding: Embedding, threshold: float, limit: int, *, without: str | None = None) -> SearchResult:
+    def search(
+        self,
+        embedding: Embedding,
+        threshold: float,
+        limit: int,
+        *,
+        without: str | None = None,
+        set_id: int = DEFAULT_SET_ID,
+    ) -> SearchResult:
         """See `Gallery.search`."""
         probe = embedding.astype(np.float64)
         # One more than asked for tells whether there are more; another stands for the face to leave out.
@@ -49,10 +59,33 @@ class MemoryGallery:
         while True:
             self.refresh()
             with self._lock.shared():
-                candidates = self._codes.near(probe, threshold, most)
+                candidates = self._codes.near(probe, threshold, most, set_id)
             found = self._decide(probe, candidates, threshold, limit, without)
             if found is not None:
                 return found
+
+    def search_people(
+        self,
+        embedding: Embedding,
+        threshold: float,
+        limit: int,
+        *,
+        without: str | None = None,
+        set_id: int = DEFAULT_SET_ID,
+    ) -> SearchResult:
+        """See `Gallery.search_people`."""
+        probe = embedding.astype(np.float64)
+        self.refresh()
+        with self._lock.shared():
+            candidates = self._codes.near(probe, threshold, sys.maxsize, set_id)
+        people = People()
+        for start in range(0, len(candidates.ids), MAX_IDS_PER_STATEMENT):
+            found, _ = self._measure(probe, candidates.ids[start : start + MAX_IDS_PER_STATEMENT], threshold, without)
+            for _, row_id, match in found:
+                people.add(row_id, match)
+        # Rows that are gone were removed, or discarded after the model was changed.
+        self._check(self._face_set.state())
+        return people.nearest(limit)
 
     def refresh(self) -> None:
         """Show every change that was committed before this call."""
@@ -96,12 +129,14 @@ class MemoryGallery:
             if version is None or changes[0].version > version + 1:
                 return
             news = [change for change in changes if change.version > version]
-            added = {change.face_id: change.embedding for change in news if change.embedding is not None}
+            added = {
+                change.face_id: (change.embedding, change.set_id) for change in news if change.embedding is not None
+            }
             ids = np.fromiter(added, np.int64, len(added))
             unknown = self._codes.unknown(ids)
             if unknown.any():
-                embeddings = np.stack(list(added.values()))
-                self._codes.add(encode(ids[unknown], embeddings[unknown]))
+                embeddings, sets = zip(*added.values(), strict=True)
+                self._codes.add(encode(ids[unknown], np.stack(embeddings)[unknown], np.array(sets, np.int32)[unknown]))
             # After the additions: an id is never used twice, so nothing removed comes back.
             removed = [change.face_id for change in news if change.operation is Operation.REMOVE]
             if removed:
@@ -121,15 +156,9 @@ class MemoryGallery:
             if len(results) > limit and candidates.at_least[start] > sorted(r[0] for r in results)[limit]:
                 break
             chunk = candidates.ids[start : start + MAX_IDS_PER_STATEMENT]
-            rows = self._face_set.fetch(chunk, self._embedding_id)
-            gone += len(chunk) - len(rows)
-            embeddings = np.array([row.embedding for row in rows], np.float64).reshape(len(rows), len(probe))
-            distances = np.sqrt(np.sum((embeddings - probe) ** 2, axis=1))
-            results += [
-                (distance, row.id, Match(row.token, row.name, distance))
-                for distance, row in zip(map(float, distances), rows, strict=True)
-                if distance <= threshold and row.token != without
-            ]
+            found, there = self._measure(probe, chunk, threshold, without)
+            results += found
+            gone += len(chunk) - there
         if gone:
             # Removed, or discarded after the model was changed.
             self._check(self._face_set.state())
@@ -137,3 +166,17 @@ class MemoryGallery:
             return None
         results.sort(key=lambda result: result[:2])
         return SearchResult([match for _, _, match in results[:limit]], truncated=len(results) > limit)
+
+    def _measure(
+        self, probe: NDArray[np.float64], ids: Ids, threshold: float, without: str | None
+    ) -> tuple[list[tuple[float, int, Match]], int]:
+        """Read rows; return those within the threshold, and how many are there at all."""
+        rows = self._face_set.fetch(ids, self._embedding_id)
+        embeddings = np.array([row.embedding for row in rows], np.float64).reshape(len(rows), len(probe))
+        distances = np.sqrt(np.sum((embeddings - probe) ** 2, axis=1))
+        found = [
+            (distance, row.id, Match(row.token, row.name, distance))
+            for distance, row in zip(map(float, distances), rows, strict=True)
+            if distance <= threshold and row.token != without
+        ]
+        return found, len(rows)

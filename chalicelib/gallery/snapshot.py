@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from chalicelib.faces import DEFAULT_SET_ID
 from chalicelib.gallery.codes import CodeBook, Coded, encode
 from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.segments import SEGMENT_IDS, Segment, SegmentStore
@@ -25,7 +26,8 @@ def load(segments: SegmentStore, embedding_id: str, codes: CodeBook) -> int:
     for segment in segments.read(embedding_id):
         ids = np.frombuffer(segment.ids, "<i8")
         values = np.frombuffer(segment.codes, np.int8).reshape(len(ids), -1)
-        codes.add([Coded(segment.exponent, segment.residual, ids, values)])
+        sets = np.frombuffer(segment.sets, "<i4") if segment.sets else np.full(len(ids), DEFAULT_SET_ID, np.int32)
+        codes.add([Coded(segment.exponent, segment.residual, ids, values, sets)])
     return version
 
 
@@ -64,8 +66,12 @@ def _pack(face_set: FaceSet, number: int) -> list[Segment]:
     for embedding_id in sorted({row.embedding_id for row in rows}):
         chosen = [row for row in rows if row.embedding_id == embedding_id]
         ids = np.array([row.id for row in chosen], np.int64)
-        packed += [
-            Segment(embedding_id, c.exponent, c.residual, c.ids.astype("<i8").tobytes(), c.codes.tobytes())
-            for c in encode(ids, np.stack([row.embedding for row in chosen]))
-        ]
+        sets = np.array([row.set_id for row in chosen], np.int32)
+        packed += [_segment(embedding_id, c) for c in encode(ids, np.stack([row.embedding for row in chosen]), sets)]
     return packed
+
+
+def _segment(embedding_id: str, coded: Coded) -> Segment:
+    sets = coded.sets.astype("<i4").tobytes() if (coded.sets != DEFAULT_SET_ID).any() else b""
+    ids = coded.ids.astype("<i8").tobytes()
+    return Segment(embedding_id, coded.exponent, coded.residual, ids, coded.codes.tobytes(), sets)

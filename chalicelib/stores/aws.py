@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -48,11 +49,15 @@ def client(service: str) -> Any:
     import boto3
     from botocore.config import Config
 
+    # Presigned addresses must name the region, which a local server's own address does not have.
+    style: Literal["auto", "virtual"] = "auto" if os.environ.get("AWS_ENDPOINT_URL") else "virtual"
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         read_timeout=READ_TIMEOUT_SECONDS,
         retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
         max_pool_connections=MAX_CONNECTIONS,
+        signature_version="s3v4" if service == "s3" else None,
+        s3={"addressing_style": style},
     )
     create: Any = boto3.client
     return create(service, config=config)

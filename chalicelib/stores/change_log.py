@@ -26,6 +26,8 @@ _LOG_ADDITIONS = """INSERT INTO face_set_change (version, op, face_id)
     JOIN face_set_version AS counter ON counter.id = 1
     JOIN face_set_model AS model ON model.id = 1 AND model.embedding_id = COALESCE(?, model.embedding_id)
     WHERE face.id IN ({marks})"""
+_VERSION = "SELECT version FROM face_set_version WHERE id = 1 FOR UPDATE"
+_INSERT = "INSERT INTO face_set_change (version, op, face_id) VALUES (?, ?, ?)"
 _CLAIM = "UPDATE face_set_model SET embedding_id = ? WHERE id = 1 AND embedding_id = ?"
 _MODEL = "SELECT embedding_id FROM face_set_model WHERE id = 1"
 
@@ -43,6 +45,15 @@ class Operation(IntEnum):
 def log_change(transaction: Transaction, operation: Operation, face_id: int) -> None:
     transaction.execute(_RAISE_VERSION, (1,))
     _expect(transaction.execute(_LOG_CHANGE, (int(operation), face_id)), 1)
+
+
+def log_removals(transaction: Transaction, face_ids: Sequence[int]) -> None:
+    transaction.execute(_RAISE_VERSION, (len(face_ids),))
+    version = only_row(transaction.query(_VERSION))[0]
+    first = version - len(face_ids) + 1
+    transaction.execute_many(
+        _INSERT, [(first + i, int(Operation.REMOVE), face_id) for i, face_id in enumerate(face_ids)]
+    )
 
 
 def log_additions(transaction: Transaction, face_ids: Sequence[int], active: str | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -11,14 +12,19 @@ from uuid import uuid4
 
 import numpy as np
 
+from chalicelib.errors import ServiceError
 from chalicelib.faces import Landmarks
 from chalicelib.stores.aws import MAX_CONNECTIONS, error_code, faults_translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+URL_SECONDS = 300
+
 _TEMPORARY = "temporary/"  # infra/resources.yaml lets what is under it expire
 _PERMANENT = "faces/"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,12 @@ class CropStore:
     def read(self, permanent_name: str) -> Crop | None:
         return self._read(_PERMANENT, permanent_name)
 
+    def presigned(self, permanent_name: str) -> str:
+        """Return an address from which anyone can read a crop for URL_SECONDS. Nothing is sent for it."""
+        return self._client.generate_presigned_url(
+            "get_object", Params={"Bucket": self._bucket, "Key": _PERMANENT + permanent_name}, ExpiresIn=URL_SECONDS
+        )
+
     def read_many(self, permanent_names: Sequence[str]) -> list[Crop | None]:
         """Read crops in parallel, in the order of their names."""
         with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
@@ -98,6 +110,13 @@ class CropStore:
 
     def delete(self, permanent_name: str) -> None:
         self._delete(_PERMANENT + permanent_name)
+
+    def delete_orphan(self, permanent_name: str) -> None:
+        """Delete a crop that no row names any more; should that fail, `reconcile` finds it."""
+        try:
+            self.delete(permanent_name)
+        except ServiceError:
+            _log.warning("a crop without a row could not be deleted; reconcile will")
 
     def delete_temporary(self, name: str) -> None:
         self._delete(_TEMPORARY + name)

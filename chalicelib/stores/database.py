@@ -56,7 +56,7 @@ class Fault(Enum):
     CONFLICT = auto()  # another transaction was in the way; the same work may succeed now
     DUPLICATE = auto()  # a unique key is already taken
     UNAVAILABLE = auto()
-    SCHEMA = auto()  # a table or column is not there
+    SCHEMA = auto()  # a table or column is not there, or is there already
     UNEXPECTED = auto()
 
 
@@ -78,6 +78,10 @@ class Transaction:
     def __init__(self, database: Database, connection: Connection) -> None:
         self._database = database
         self._connection = connection
+
+    @property
+    def dialect(self) -> str:
+        return self._database.dialect
 
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
         """Return the number of rows that the statement matched, changed or not."""
@@ -111,7 +115,8 @@ class Transaction:
 class Database(ABC):
     """One database, for any number of threads.
 
-    Statements are written once for all dialects, with `?` for a parameter and `FOR UPDATE` where a row is to be locked.
+    Statements are written once for all dialects, with `?` for a parameter and, at the end, `FOR UPDATE` or
+    `LOCK IN SHARE MODE` where a row is to be locked.
     A connection on which anything failed is closed, which also rolls its transaction back.
     """
 

@@ -7,18 +7,21 @@ A face has a vector under every model that it was embedded by; the face set is s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chalicelib import errors
 from chalicelib.faces import Embedding, KnownFace
 from chalicelib.stores.active_model import READ_STATE, State, check_model, only_row
-from chalicelib.stores.change_log import Operation, log_additions, log_change
+from chalicelib.stores.change_log import Operation, log_additions, log_removals
 from chalicelib.stores.database import Database, Row, Transaction
 from chalicelib.stores.embedding_bytes import from_bytes, to_bytes
+from chalicelib.stores.face_set_names import must_stay
+from chalicelib.stores.folded_name import fold
 
 MAX_IDS_PER_STATEMENT = 500
 # Below what a statement may have in parameters, and short enough that nobody waits long for the counter.
@@ -26,17 +29,17 @@ MAX_FACES_PER_ADDITION = 1_000
 MAX_CHANGES_PER_POLL = 10_000
 MAX_CHANGES_PER_PRUNING = 10_000
 
-_INSERT = "INSERT INTO face_set (face_token, face_name, crop, created_at) VALUES (?, ?, ?, ?)"
+_INSERT = """INSERT INTO face_set (face_token, face_name, folded_name, crop, created_at, set_id)
+    VALUES (?, ?, ?, ?, ?, ?)"""
 _INSERT_VECTOR = "INSERT INTO face_set_embedding (face_id, embedding_id, embedding) VALUES (?, ?, ?)"
-_RENAME = "UPDATE face_set SET face_name = ? WHERE face_token = ?"
-_FIND = "SELECT id, crop FROM face_set WHERE face_token = ? FOR UPDATE"
-_FIND_MANY = "SELECT face_token, id FROM face_set WHERE face_token IN ({marks}) FOR UPDATE"
-_DELETE = "DELETE FROM face_set WHERE id = ?"
-_DELETE_VECTORS = "DELETE FROM face_set_embedding WHERE face_id = ?"
+_RENAME = "UPDATE face_set SET face_name = ?, folded_name = ? WHERE face_token = ?"
+_FIND = "SELECT face_token, id, set_id, crop FROM face_set WHERE face_token IN ({marks}) FOR UPDATE"
+_DELETE = "DELETE FROM face_set WHERE id IN ({marks})"
+_DELETE_VECTORS = "DELETE FROM face_set_embedding WHERE face_id IN ({marks})"
 
-_KNOWS = "SELECT 1 FROM face_set WHERE face_token = ?"
+_SET_OF = "SELECT set_id FROM face_set WHERE face_token = ?"
 # The model's row comes even without the face.
-_GET = """SELECT model.embedding_id, face.face_token, face.face_name, vector.embedding, face.crop
+_GET = """SELECT model.embedding_id, face.face_token, face.face_name, vector.embedding, face.crop, face.set_id
     FROM face_set_model AS model
     LEFT JOIN face_set AS face ON face.face_token = ?
     LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id AND vector.embedding_id = model.embedding_id
@@ -47,13 +50,16 @@ _FETCH = """SELECT face.id, face.face_token, face.face_name, vector.embedding
     JOIN face_set_embedding AS vector ON vector.face_id = face.id AND vector.embedding_id = ?
     WHERE face.id IN ({marks})"""
 # The counter's row comes even without a change, so that a log whose end was pruned is told from one without news.
-_CHANGES = """SELECT latest.version, log.version, log.op, log.face_id, vector.embedding
+_CHANGES = """SELECT latest.version, log.version, log.op, log.face_id, vector.embedding, face.set_id
     FROM face_set_version AS latest
     LEFT JOIN face_set_change AS log ON log.version > ? AND log.version <= ?
-    LEFT JOIN face_set_embedding AS vector ON vector.face_id = log.face_id AND vector.embedding_id = ?
+    LEFT JOIN face_set AS face ON face.id = log.face_id
+    LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id AND vector.embedding_id = ?
     WHERE latest.id = 1"""
 
-_VECTORS = "SELECT face_id, embedding_id, embedding FROM face_set_embedding WHERE face_id >= ? AND face_id < ?"
+_VECTORS = """SELECT face.id, vector.embedding_id, vector.embedding, face.set_id
+    FROM face_set AS face JOIN face_set_embedding AS vector ON vector.face_id = face.id
+    WHERE face.id >= ? AND face.id < ?"""
 # The first id of every range that was touched.
 _TOUCHED = "SELECT DISTINCT face_id - face_id % ? FROM face_set_change WHERE version > ? AND version <= ?"
 _PRUNED_VERSION = "SELECT pruned_version FROM face_set_version WHERE id = 1"
@@ -72,6 +78,15 @@ class VectorRow(NamedTuple):
     id: int
     embedding_id: str
     embedding: Embedding
+    set_id: int
+
+
+class PlacedFace(NamedTuple):
+    """Where a known face is: its row, its set, its crop."""
+
+    id: int
+    set_id: int
+    crop: str
 
 
 class Change(NamedTuple):
@@ -81,6 +96,7 @@ class Change(NamedTuple):
     operation: Operation
     face_id: int
     embedding: Embedding | None
+    set_id: int | None
 
 
 class FaceSet:
@@ -101,13 +117,20 @@ class FaceSet:
         self._clock = clock
 
     def add(self, face: KnownFace) -> bool:
-        """Add a face and return True; when its token is already there, only rename that face and return False."""
-        row = (face.token, face.name, face.crop, int(self._clock()))
+        """Add a face and return True; when its token is already there, only rename that face and return False.
+
+        Raises
+        ------
+        ServiceError
+            1001 when its token is in another face set; 1001 (404) when its face set is not there.
+        """
+        row = _row(face, int(self._clock()))
 
         def work(transaction: Transaction) -> bool:
+            must_stay(transaction, face.set_id)
             face_id = transaction.insert(_INSERT, row)
             if face_id is None:
-                transaction.execute(_RENAME, (face.name, face.token))
+                _rename(transaction, face, _find(transaction, [face.token]))
                 return False
             transaction.execute(_INSERT_VECTOR, (face_id, face.embedding_id, to_bytes(face.embedding)))
             log_additions(transaction, [face_id], face.embedding_id)
@@ -116,20 +139,16 @@ class FaceSet:
         return self._database.write(work)
 
     def add_many(self, faces: Sequence[KnownFace], added_at: Sequence[int] | None = None) -> int:
-        """Add faces of one model whose tokens are all different, in one transaction; rename those already there.
+        """Add faces of one model whose tokens are all different, in one transaction, and return how many were new.
 
-        The counter, which all writers wait for, is raised once: thousands of faces a second go in this way, some
-        hundreds one by one. At most MAX_FACES_PER_ADDITION at a time.
+        Those already there are renamed. Raises what `add` does. The counter, which all writers wait for, is raised
+        once: thousands of faces a second go in this way, some hundreds one by one. At most MAX_FACES_PER_ADDITION at a
+        time.
 
         Parameters
         ----------
         added_at
             When each was added, in seconds since 1970; now, unless it is given.
-
-        Returns
-        -------
-        int
-            How many were added.
         """
         assert len(faces) <= MAX_FACES_PER_ADDITION
         if not faces:
@@ -140,51 +159,62 @@ class FaceSet:
         at = {face.token: time for face, time in zip(faces, times, strict=True)}
 
         def work(transaction: Transaction) -> int:
-            there = _ids(transaction, faces)
+            for set_id in sorted({face.set_id for face in faces}):
+                must_stay(transaction, set_id)
+            there = _find(transaction, [face.token for face in faces])
             for face in faces:
                 if face.token in there:
-                    transaction.execute(_RENAME, (face.name, face.token))
+                    _rename(transaction, face, there)
             new = [face for face in faces if face.token not in there]
             if not new:
                 return 0
-            transaction.execute_many(_INSERT, [(face.token, face.name, face.crop, at[face.token]) for face in new])
-            ids = _ids(transaction, new)
+            transaction.execute_many(_INSERT, [_row(face, at[face.token]) for face in new])
+            placed = _find(transaction, [face.token for face in new])
             transaction.execute_many(
-                _INSERT_VECTOR, [(ids[face.token], embedding_id, to_bytes(face.embedding)) for face in new]
+                _INSERT_VECTOR, [(placed[face.token].id, embedding_id, to_bytes(face.embedding)) for face in new]
             )
-            log_additions(transaction, list(ids.values()), embedding_id)
+            log_additions(transaction, [face.id for face in placed.values()], embedding_id)
             return len(new)
 
         return self._database.write(work)
 
     def rename(self, token: str, name: str) -> bool:
         """Return False when the token is not there. Copies hold no names, so the log does not mention it."""
-        return self._database.write(lambda transaction: transaction.execute(_RENAME, (name, token))) > 0
+        return self._database.write(lambda transaction: transaction.execute(_RENAME, (name, fold(name), token))) > 0
 
     def remove(self, token: str) -> str | None:
         """Remove a face and its vectors under every model; return its crop's name, or None when it is not there."""
+        removed = self.remove_many([token])
+        return removed[0] if removed else None
 
-        def work(transaction: Transaction) -> str | None:
-            rows = transaction.query(_FIND, (token,))
-            if not rows:
-                return None
-            face_id, crop = rows[0]
-            transaction.execute(_DELETE, (face_id,))
-            transaction.execute(_DELETE_VECTORS, (face_id,))
-            log_change(transaction, Operation.REMOVE, face_id)
-            return str(crop)
+    def remove_many(self, tokens: Sequence[str]) -> list[str]:
+        """Remove faces in one transaction, as `remove` does; return the crops' names of those that were there."""
+
+        def work(transaction: Transaction) -> list[str]:
+            found = _find(transaction, tokens)
+            if found:
+                ids = sorted(face.id for face in found.values())
+                marks = ", ".join("?" * len(ids))
+                transaction.execute(_DELETE.format(marks=marks), ids)
+                transaction.execute(_DELETE_VECTORS.format(marks=marks), ids)
+                log_removals(transaction, ids)
+            return [face.crop for face in found.values()]
 
         return self._database.write(work)
 
-    def knows(self, token: str) -> bool:
-        return bool(self._database.read(_KNOWS, (token,)))
+    def set_of(self, token: str) -> int | None:
+        """Return the number of the face set that a face is in, or None when it is in none."""
+        rows = self._database.read(_SET_OF, (token,))
+        return int(rows[0][0]) if rows else None
 
     def get(self, token: str, embedding_id: str) -> KnownFace | None:
         """Return a face; None when it is not there, or could not be embedded under this model."""
         rows = self._database.read(_GET, (token,))
-        active, token, name, embedding, crop = only_row(rows)
+        active, token, name, embedding, crop, set_id = only_row(rows)
         check_model(active, embedding_id)
-        return None if embedding is None else KnownFace(token, name, from_bytes(embedding), embedding_id, crop)
+        if embedding is None:
+            return None
+        return KnownFace(token, name, from_bytes(embedding), embedding_id, crop, set_id)
 
     def count(self) -> int:
         return int(self._database.read(_COUNT)[0][0])
@@ -209,7 +239,8 @@ class FaceSet:
     def vectors(self, first_id: int, end_id: int) -> list[VectorRow]:
         """Return the vectors, under all models, of the faces with ids from `first_id` to below `end_id`."""
         return [
-            VectorRow(row[0], row[1], from_bytes(row[2])) for row in self._database.read(_VECTORS, (first_id, end_id))
+            VectorRow(face_id, embedding_id, from_bytes(data), set_id)
+            for face_id, embedding_id, data, set_id in self._database.read(_VECTORS, (first_id, end_id))
         ]
 
     def touched(self, after: int, upto: int, size: int) -> list[int]:
@@ -251,12 +282,22 @@ def _prune(transaction: Transaction, *, after: int, upto: int) -> None:
     transaction.execute(_DELETE_CHANGES, (after, upto))
 
 
-def _ids(transaction: Transaction, faces: Sequence[KnownFace]) -> dict[str, int]:
-    """Return the ids of those faces that are there, by their tokens."""
-    statement = _FIND_MANY.format(marks=", ".join("?" * len(faces)))
-    return {row[0]: row[1] for row in transaction.query(statement, [face.token for face in faces])}
+def _row(face: KnownFace, now: int) -> tuple[str, str, bytes, str, int, int]:
+    return face.token, face.name, fold(face.name), face.crop, now, face.set_id
+
+
+def _find(transaction: Transaction, tokens: Sequence[str]) -> dict[str, PlacedFace]:
+    """Return those faces that are there, by their tokens."""
+    rows = transaction.query(_FIND.format(marks=", ".join("?" * len(tokens))), list(tokens))
+    return {token: PlacedFace(*placed) for token, *placed in rows}
+
+
+def _rename(transaction: Transaction, face: KnownFace, there: Mapping[str, PlacedFace]) -> None:
+    if there[face.token].set_id != face.set_id:
+        raise errors.in_another_face_set()
+    transaction.execute(_RENAME, (face.name, fold(face.name), face.token))
 
 
 def _change(row: Row) -> Change:
-    _, version, operation, face_id, embedding = row
-    return Change(version, Operation(operation), face_id, None if embedding is None else from_bytes(embedding))
+    _, version, operation, face_id, embedding, set_id = row
+    return Change(version, Operation(operation), face_id, None if embedding is None else from_bytes(embedding), set_id)

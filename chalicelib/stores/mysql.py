@@ -58,6 +58,8 @@ _FAULT_OF_CODE = {
     1054: Fault.SCHEMA,  # unknown column
     1091: Fault.SCHEMA,  # no such column to drop
     1146: Fault.SCHEMA,  # no such table
+    1060: Fault.SCHEMA,  # the column is there already
+    1061: Fault.SCHEMA,  # the index is there already
 }
 
 T = TypeVar("T")

@@ -6,9 +6,11 @@ import logging
 from collections.abc import Callable
 
 from chalicelib.stores.database import Database, DatabaseFault, Fault, Transaction
+from chalicelib.stores.folded_name import fold
 
 # Rows that one statement copies: more would outlast the connection's read timeout.
 ROWS_PER_COPY = 20_000
+NAMES_PER_STATEMENT = 500
 
 _log = logging.getLogger(__name__)
 
@@ -19,8 +21,11 @@ _TYPES = {
         "token": "CHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL",
         "name": "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL",
         "word": "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL",
+        # 255 characters fold to at most three times as many, of four bytes each; an index may span 3,072 bytes.
+        "folded": "VARBINARY(3060) NOT NULL",
         "embedding": "VARBINARY(8192) NOT NULL",
         "packed": "MEDIUMBLOB NOT NULL",
+        "added_packed": "MEDIUMBLOB NOT NULL",
         "real": "DOUBLE NOT NULL",
         "operation": "TINYINT NOT NULL",
         "end": "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
@@ -32,8 +37,11 @@ _TYPES = {
         "token": "TEXT NOT NULL",
         "name": "TEXT NOT NULL",
         "word": "TEXT NOT NULL",
+        # A column that is added to rows needs a default here; MySQL gives those that are there an empty value.
+        "folded": "BLOB NOT NULL DEFAULT x''",
         "embedding": "BLOB NOT NULL",
         "packed": "BLOB NOT NULL",
+        "added_packed": "BLOB NOT NULL DEFAULT x''",
         "real": "REAL NOT NULL",
         "operation": "INTEGER NOT NULL",
         "end": "",
@@ -45,11 +53,11 @@ Step = str | Callable[[Transaction], None]
 
 
 def _unless_done(statement: str) -> Step:
-    """Pass over a statement that lacks the column it takes away: it was run before."""
+    """Pass over a statement whose column or index is gone, or there, already: it was run before."""
 
     def step(transaction: Transaction) -> None:
         try:
-            transaction.execute(statement)
+            transaction.execute(statement.format(**_TYPES[transaction.dialect]))
         except DatabaseFault as error:
             if error.fault is not Fault.SCHEMA:
                 raise
@@ -78,6 +86,19 @@ def _tell_of_other_models(transaction: Transaction) -> None:
     others = sum(transaction.query(count, ids)[0][0] for ids in _ranges(transaction))
     if others:
         _log.warning("under another model than the face set, so not found until `make re-embed`: %d faces", others)
+
+
+def _fold_names(transaction: Transaction) -> None:
+    """Give every face the form of its name that it is looked for by."""
+    for ids in _ranges(transaction):
+        rows = transaction.query("SELECT id, face_name FROM face_set WHERE id >= ? AND id < ? FOR UPDATE", ids)
+        for start in range(0, len(rows), NAMES_PER_STATEMENT):
+            chunk = rows[start : start + NAMES_PER_STATEMENT]
+            cases, marks = " ".join(["WHEN ? THEN ?"] * len(chunk)), ", ".join("?" * len(chunk))
+            parameters = [value for face_id, name in chunk for value in (face_id, fold(name))]
+            update = "UPDATE face_set SET folded_name = CASE id {cases} END WHERE id IN ({marks})"
+            parameters += [face_id for face_id, _ in chunk]
+            transaction.execute(update.format(cases=cases, marks=marks), parameters)
 
 
 def _ranges(transaction: Transaction) -> list[tuple[int, int]]:
@@ -159,6 +180,22 @@ MIGRATIONS: tuple[tuple[Step, ...], ...] = (
         _tell_of_other_models,
         _unless_done("ALTER TABLE face_set DROP COLUMN old_embedding"),
         _unless_done("ALTER TABLE face_set DROP COLUMN embedding_id"),
+    ),
+    (
+        """CREATE TABLE IF NOT EXISTS face_set_name (
+            id {id},
+            name {word} UNIQUE
+        ) {end}""",
+        """INSERT INTO face_set_name (id, name)
+            SELECT 1, 'default' FROM (SELECT COUNT(*) AS present FROM face_set_name) AS existing WHERE present = 0""",
+        # From here on MySQL refuses what the code of before adds or packs: it would know nothing of sets and names.
+        _unless_done("ALTER TABLE face_set ADD COLUMN folded_name {folded}"),
+        _unless_done("ALTER TABLE face_set ADD COLUMN set_id {integer} DEFAULT 1"),
+        _fold_names,
+        _unless_done("CREATE INDEX face_set_by_set ON face_set (set_id, id)"),
+        _unless_done("CREATE INDEX face_set_by_name ON face_set (set_id, folded_name)"),
+        # Empty where all faces are in the default set.
+        _unless_done("ALTER TABLE face_set_segment ADD COLUMN sets {added_packed}"),
     ),
 )
 

@@ -20,21 +20,25 @@ _CLAIM = "UPDATE face_set_compaction SET run = run + 1, leased_until = ? WHERE i
 _RENEW = "UPDATE face_set_compaction SET leased_until = ? WHERE id = 1 AND run = ?"
 _ADVANCE = "UPDATE face_set_compaction SET version = ?, leased_until = ? WHERE id = 1 AND run = ?"
 _DELETE = "DELETE FROM face_set_segment WHERE number = ?"
-_INSERT = """INSERT INTO face_set_segment (number, embedding_id, exponent, residual, ids, codes)
-    VALUES (?, ?, ?, ?, ?, ?)"""
-_READ = """SELECT embedding_id, exponent, residual, ids, codes FROM face_set_segment
+_INSERT = """INSERT INTO face_set_segment (number, embedding_id, exponent, residual, ids, codes, sets)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+_READ = """SELECT embedding_id, exponent, residual, ids, codes, sets FROM face_set_segment
     WHERE number >= ? AND number < ? AND embedding_id = ? ORDER BY number, exponent"""
 _LAST = "SELECT COALESCE(MAX(number), -1) FROM face_set_segment"
 
 
 class Segment(NamedTuple):
-    """The faces of one range of ids that share a scale; ids as little-endian int64, codes as int8."""
+    """The faces of one range of ids that share a scale; ids as little-endian int64, codes as int8.
+
+    `sets` holds the number of each face's set as little-endian int32; empty when all are in the default one.
+    """
 
     embedding_id: str
     exponent: int
     residual: float
     ids: bytes
     codes: bytes
+    sets: bytes = b""
 
 
 class Run(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,15 @@ _FAULT_OF_CODE = {
     sqlite3.SQLITE_FULL: Fault.UNAVAILABLE,
 }
 _DUPLICATE = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
-_SCHEMA_MESSAGES = ("no such table", "no such column", "has no column named")
+_SCHEMA_MESSAGES = (
+    "no such table",
+    "no such column",
+    "has no column named",
+    "duplicate column name",
+    "already exists",
+)
+
+_FORCED_INDEX = re.compile(r"FORCE INDEX \((\w+)\)")
 
 T = TypeVar("T")
 
@@ -72,7 +81,9 @@ class SQLiteDatabase(Database):
         return getattr(error, "sqlite_errorname", type(error).__name__)
 
     def in_dialect(self, sql: str) -> str:
-        return sql.removesuffix(" FOR UPDATE")  # the one writer holds the whole database's lock
+        # The one writer holds the whole database's lock.
+        sql = sql.removesuffix(" FOR UPDATE").removesuffix(" LOCK IN SHARE MODE")
+        return _FORCED_INDEX.sub(r"INDEXED BY \1", sql)
 
     def alone(self, work: Callable[[Transaction], T]) -> T:
         return self.write(work)

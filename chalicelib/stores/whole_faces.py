@@ -9,8 +9,9 @@ from chalicelib.faces import Embedding
 from chalicelib.stores.database import Database
 from chalicelib.stores.embedding_bytes import from_bytes
 
-_PAGE = """SELECT face.id, face.face_token, face.face_name, face.created_at, face.crop, vector.embedding
+_PAGE = """SELECT face.id, face.face_token, face.face_name, named.name, face.created_at, face.crop, vector.embedding
     FROM face_set AS face
+    JOIN face_set_name AS named ON named.id = face.set_id
     LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id AND vector.embedding_id = ?
     WHERE face.id > ? AND face.id <= ? ORDER BY face.id LIMIT ?"""
 _LABELS = "SELECT id, face_token, face_name FROM face_set WHERE id > ? AND id <= ? ORDER BY id"
@@ -25,6 +26,7 @@ class WholeFace(NamedTuple):
     id: int
     token: str
     name: str
+    face_set: str
     added_at: int
     crop: str
     embedding: Embedding | None
@@ -48,8 +50,8 @@ class WholeFaces:
         """Return the first faces with ids from above `after` up to `upto`, with their vectors under one model."""
         rows = self._database.read(_PAGE, (embedding_id, after, upto, limit))
         return [
-            WholeFace(face_id, token, name, added_at, crop, None if data is None else from_bytes(data))
-            for face_id, token, name, added_at, crop, data in rows
+            WholeFace(face_id, token, name, face_set, added_at, crop, None if data is None else from_bytes(data))
+            for face_id, token, name, face_set, added_at, crop, data in rows
         ]
 
     def labels(self, after: int, upto: int) -> list[Label]:

@@ -26,7 +26,7 @@ FARTHEST_LANDMARK_PX = 4096.0
 # The longest name of the published contract, in characters.
 MAX_NAME_CHARACTERS = 255
 
-_FACE_SET = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_FACE_SET = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _DETECTOR_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 

@@ -215,7 +215,7 @@ class Export:
 def _archived(face: WholeFace, crop: Crop | None) -> ArchivedFace | None:
     if crop is None or face.embedding is None:
         return None
-    return ArchivedFace(face.token, face.name, "default", face.added_at, face.embedding, crop)
+    return ArchivedFace(face.token, face.name, face.face_set, face.added_at, face.embedding, crop)
 
 
 def _digest(labels: Sequence[Label]) -> str:

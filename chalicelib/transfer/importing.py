@@ -9,10 +9,11 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from chalicelib.faces import KnownFace
+from chalicelib.faces import DEFAULT_SET, KnownFace
 from chalicelib.stores.active_model import ModelChangedError
 from chalicelib.stores.crops import CropStore
 from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.face_set_names import FaceSetNames
 from chalicelib.stores.model_change import ModelChange
 from chalicelib.stores.whole_faces import WholeFaces
 from chalicelib.transfer import manifest as manifests
@@ -50,6 +51,7 @@ class Import:
     def __init__(
         self,
         face_set: FaceSet,
+        names: FaceSetNames,
         whole_faces: WholeFaces,
         model_change: ModelChange,
         packs: PackFolder,
@@ -61,6 +63,7 @@ class Import:
         progress: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
         self._face_set = face_set
+        self._names = names
         self._whole_faces = whole_faces
         self._model_change = model_change
         self._packs = packs
@@ -130,9 +133,10 @@ class Import:
     def _add(self, faces: Sequence[ArchivedFace], manifest: Manifest) -> None:
         there = self._whole_faces.present([face.token for face in faces])
         new = [face for face in faces if face.token not in there]
+        sets = {name: self._set_id(name) for name in {face.face_set for face in new}}
         crops = self._crops.save([face.crop for face in new])
         known = [
-            KnownFace(face.token, face.name, face.embedding, manifest.embedding_id, crop)
+            KnownFace(face.token, face.name, face.embedding, manifest.embedding_id, crop, sets[face.face_set])
             for face, crop in zip(new, crops, strict=True)
         ]
         try:
@@ -145,6 +149,11 @@ class Import:
         self._report.there += len(faces) - added
         if added < len(new):  # somebody else added them meanwhile, so their crops are the rows'
             self._delete_unused(known)
+
+    def _set_id(self, face_set: str) -> int:
+        if face_set != DEFAULT_SET:
+            self._names.create(face_set)
+        return self._names.id_of(face_set)
 
     def _delete_unused(self, known: Sequence[KnownFace]) -> None:
         for face in known:

@@ -47,6 +47,10 @@ class Api(ABC):
         content_type, body = form(*parts, *fields.items())
         return self.send("POST", path, query, content_type, body)
 
+    def put(self, path: str, **fields: str) -> Reply:
+        content_type, body = form(*fields.items())
+        return self.send("PUT", path, content_type=content_type, body=body)
+
     def detect(self, picture: bytes) -> list[dict[str, Any]]:
         faces: list[dict[str, Any]] = _succeeded(self.post("/detect", image_file=picture))["faces"]
         return faces
@@ -56,10 +60,10 @@ class Api(ABC):
         [face] = self.detect(picture)
         return str(face["face_token"])
 
-    def added(self, picture: bytes, name: str) -> str:
+    def added(self, picture: bytes, name: str, **arguments: str) -> str:
         """Put the only face of a picture into the face set; return its token."""
         token = self.token(picture)
-        self.add(token, face_name=name)
+        self.add(token, face_name=name, **arguments)
         return token
 
     def add(self, token: str, **arguments: str) -> dict[str, Any]:
@@ -79,12 +83,14 @@ class Api(ABC):
 
     @contextmanager
     def on_an_empty_face_set(self) -> Iterator[None]:
-        """See that nobody is known before the block, and remove whoever was added in it."""
+        """See that nobody is known before the block; remove whoever was added in it, and every other face set."""
         assert self.get("/info").body["faces"] == 0
         yield
         for token in self._added:
             self.get("/removeface", face_token=token)
         self._added.clear()
+        for counted in self.get("/face_sets").body["face_sets"]:
+            self.send("DELETE", f"/face_sets/{counted['face_set']}")
 
 
 def form(*parts: Part) -> tuple[str, bytes]:

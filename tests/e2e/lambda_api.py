@@ -36,20 +36,21 @@ def event(method: str, path: str, query: Query, headers: dict[str, str], body: b
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
     """
+    resource, parameters = _route(path)
     values: dict[str, list[str]] = {}
     for name, value in query:
         values.setdefault(name, []).append(value)
     binary = headers.get("Content-Type", "").startswith("multipart/form-data")
     encoded = None if body is None else base64.b64encode(body).decode() if binary else body.decode()
     return {
-        "resource": path,
+        "resource": resource,
         "path": path,
         "httpMethod": method,
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "queryStringParameters": {name: given[-1] for name, given in values.items()} or None,
         "multiValueQueryStringParameters": values or None,
-        "pathParameters": None,
+        "pathParameters": parameters or None,
         "stageVariables": None,
         "requestContext": {
             "accountId": "123456789012",
@@ -60,12 +61,23 @@ def event(method: str, path: str, query: Query, headers: dict[str, str], body: b
             "protocol": "HTTP/1.1",
             "requestId": str(uuid4()),
             "resourceId": "abc123",
-            "resourcePath": path,
+            "resourcePath": resource,
             "stage": STAGE,
         },
         "body": encoded,
         "isBase64Encoded": binary and body is not None,
     }
+
+
+def _route(path: str) -> tuple[str, dict[str, str]]:
+    """Return the resource that a path belongs to, and what stands in the places of its parameters."""
+    parts = path.split("/")
+    for resource in app.app.routes:
+        pattern = resource.split("/")
+        pairs = list(zip(pattern, parts, strict=False))
+        if len(parts) == len(pattern) and all(part == given or part.startswith("{") for part, given in pairs):
+            return resource, {part[1:-1]: given for part, given in pairs if part.startswith("{")}
+    return path, {}
 
 
 def context() -> Any:

@@ -318,9 +318,8 @@ class Refusals:
             ("GET", "/detect", "POST"),
             ("DELETE", "/detect", "POST"),
             ("PUT", "/search", "GET, POST"),
-            ("POST", "/addface", "GET"),
-            ("POST", "/removeface", "GET"),
-            ("DELETE", "/removeface", "GET"),
+            ("PUT", "/addface", "GET, POST"),
+            ("DELETE", "/removeface", "GET, POST"),
         ],
     )
     def test_a_wrong_method(self, api: Api, method: str, path: str, allowed: str) -> None:

@@ -19,6 +19,9 @@ from infra import resources
 from tests.conftest import RESOURCES_FILE
 from tests.e2e import pictures
 from tests.e2e.api import Api, tokens
+from tests.e2e.comparing import Comparing
+from tests.e2e.face_management import Listing, OneFace
+from tests.e2e.face_sets import FaceSets, Grouping
 from tests.e2e.lambda_api import LambdaApi
 from tests.e2e.local_stack import ROOT
 from tests.e2e.mysql_database import mysql_database
@@ -86,14 +89,14 @@ def mysql_handler(dynamodb: DynamoDBClient, s3: S3Client, mysql_server: int) -> 
         yield api
 
 
-class TestWalkOnSqlite(Walk):
+class TestWalkOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, Comparing):
     @pytest.fixture
     def api(self, sqlite_handler: LambdaApi) -> Iterator[LambdaApi]:
         with sqlite_handler.on_an_empty_face_set():
             yield sqlite_handler
 
 
-class TestWalkOnMysql(Walk):
+class TestWalkOnMysql(Walk, Listing, OneFace, FaceSets, Grouping, Comparing):
     @pytest.fixture
     def api(self, mysql_handler: LambdaApi) -> Iterator[LambdaApi]:
         with mysql_handler.on_an_empty_face_set():

@@ -217,8 +217,10 @@ class TestState:
     def test_the_log_shows_neither_names_nor_tokens(self, sqlite_stack: LocalStack, sqlite_api: HttpApi) -> None:
         token = sqlite_api.added(pictures.drawing(), "Ada-Lovelace")
         sqlite_api.search(token)
+        sqlite_api.get(f"/faces/{token}/crop")
 
         assert "GET /addface 200" in sqlite_stack.log
+        assert "GET /faces/{face_token}/crop 200" in sqlite_stack.log
         assert "Lovelace" not in sqlite_stack.log
         assert token not in sqlite_stack.log
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import pytest
 
+from tests.e2e.comparing import Comparing
+from tests.e2e.face_management import Listing, OneFace
+from tests.e2e.face_sets import FaceSets, Grouping
 from tests.e2e.http_api import HttpApi
 from tests.e2e.walk import Walk
 
 
-class TestOnSqlite(Walk):
+class TestOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, Comparing):
     @pytest.fixture
     def api(self, sqlite_api: HttpApi) -> HttpApi:
         return sqlite_api
 
 
-class TestOnMysql(Walk):
+class TestOnMysql(Walk, Listing, OneFace, FaceSets, Grouping, Comparing):
     @pytest.fixture
     def api(self, mysql_api: HttpApi) -> HttpApi:
         return mysql_api

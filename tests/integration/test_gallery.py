@@ -398,7 +398,7 @@ class TestAddingMany:
         def query_then_lose_the_race(transaction: Transaction, sql: str, parameters: Parameters = ()) -> list[Row]:
             rows = query(transaction, sql, parameters)
             monkeypatch.setattr(Transaction, "query", query)
-            transaction.insert(face_set_module._INSERT, (known[2].token, "", "", 0))
+            transaction.insert(face_set_module._INSERT, (known[2].token, "", b"", "", 0, 1))
             return rows
 
         monkeypatch.setattr(Transaction, "query", query_then_lose_the_race)

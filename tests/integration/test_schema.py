@@ -12,7 +12,10 @@ from chalicelib.faces import KnownFace, new_token
 from chalicelib.stores import mysql, schema
 from chalicelib.stores.database import connect
 from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.face_set_names import FaceSetNames
+from chalicelib.stores.folded_name import fold
 from chalicelib.stores.schema import MIGRATIONS, migrate
+from chalicelib.stores.segments import SegmentStore
 from tests.examples import known_face
 
 STEPS = [step for statements in MIGRATIONS for step in statements]
@@ -123,6 +126,46 @@ class TestVersionThree:
         with pytest.raises(ServiceError) as raised:
             database.read("SELECT id, embedding_id, embedding FROM face_set")
         assert raised.value.status == 500
+
+
+class TestVersionFour:
+    """Every face gets a face set, and the form of its name that it is looked for by."""
+
+    NAMES = ("Ada", "STRASSE", "Zoë", "\N{ROCKET}", "x" * 255, "")
+
+    @pytest.fixture
+    def old_rows(self, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A database at version 3 with faces of these names and a segment."""
+        database = connect(database_url)
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "MIGRATIONS", MIGRATIONS[:3])
+            migrate(database)
+        insert = "INSERT INTO face_set (face_token, face_name, crop, created_at) VALUES (?, ?, 'c.jpg', 0)"
+        rows = [(new_token(), name) for name in self.NAMES]
+        database.write(lambda transaction: transaction.execute_many(insert, rows))
+        segment = """INSERT INTO face_set_segment (number, embedding_id, exponent, residual, ids, codes)
+            VALUES (0, 'm', 0, 0.5, ?, ?)"""
+        database.write(lambda transaction: transaction.execute(segment, (bytes(8), bytes(4))))
+        monkeypatch.setattr(schema, "ROWS_PER_COPY", 4)
+        monkeypatch.setattr(schema, "NAMES_PER_STATEMENT", 2)
+
+    @pytest.mark.usefixtures("old_rows")
+    @pytest.mark.parametrize("done", range(len(MIGRATIONS[3]) + 1))
+    def test_every_face_is_in_the_default_set_wherever_it_broke_off(
+        self, database_url: str, done: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "MIGRATIONS", (*MIGRATIONS[:3], (*MIGRATIONS[3][:done], "THIS FAILS")))
+            with pytest.raises(ServiceError):
+                migrate(connect(database_url))
+
+        assert migrate(connect(database_url)) == len(MIGRATIONS)
+
+        database = connect(database_url)
+        rows = database.read("SELECT face_name, folded_name, set_id FROM face_set")
+        assert sorted(rows) == sorted((name, fold(name), 1) for name in self.NAMES)
+        assert FaceSetNames(database).all() == [("default", len(self.NAMES))]
+        assert next(SegmentStore(database).read("m")).sets == b""
 
 
 def test_a_database_newer_than_the_code_is_left_alone(database_url: str) -> None:

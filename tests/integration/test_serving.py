@@ -15,7 +15,7 @@ import pytest
 
 from chalicelib import operations
 from chalicelib.errors import ServiceError
-from chalicelib.faces import SearchResult
+from chalicelib.faces import SearchResult, Terms
 from chalicelib.serving import Served
 from chalicelib.stores.active_model import ModelChangedError
 from chalicelib.stores.face_set import FaceSet
@@ -78,7 +78,7 @@ class TestWhichPack:
             lambda: process.search(face.token),
             lambda: process.add_token(token),
             lambda: process.parts.serving.answer(lambda served: served.service.count()),
-            lambda: process.parts.serving.answer(lambda served: served.service.search_picture(PICTURE, 1.0, 1)),
+            lambda: process.parts.serving.answer(lambda served: served.service.search_picture(PICTURE, Terms(1.0, 1))),
         ):
             caplog.clear()
             with pytest.raises(ServiceError) as raised:

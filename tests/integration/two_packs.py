@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from chalicelib import operations
-from chalicelib.faces import KnownFace, SearchResult
+from chalicelib.faces import KnownFace, SearchResult, Terms
 from chalicelib.re_embedding import Report
 from chalicelib.settings import Settings
 from chalicelib.vision.model import Model
@@ -101,10 +101,10 @@ class Process:
         self.parts.serving.answer(lambda served: served.service.add(token, name))
 
     def search(self, token: str, threshold: float = 100.0) -> SearchResult:
-        return self.parts.serving.answer(lambda served: served.service.search_token(token, threshold, 10_000))
+        return self.parts.serving.answer(lambda served: served.service.search_token(token, Terms(threshold, 10_000)))
 
     def remove(self, token: str) -> None:
-        self.parts.serving.present.service.remove(token)
+        self.parts.removal.remove(token)
 
 
 def tokens(found: SearchResult | Sequence[KnownFace]) -> list[str]:

@@ -27,7 +27,7 @@ def check(
 
     Parameters
     ----------
-    distances : of each numbered face from the probe, as many as `after` has.
+    distances : of each numbered face from the probe, as many as `after` has; infinite in other face sets.
     before : what the journals said before the search began.
     after : what they said after it ended.
     """

@@ -18,7 +18,7 @@ from tests.oracle import brute_force
 from tests.stress import conditions
 from tests.stress.galleries import ids_of, new_gallery
 from tests.stress.journal import Fate, Ledger
-from tests.stress.numbered_faces import embedding, token
+from tests.stress.numbered_faces import SET_IDS, embedding, set_id, token
 from tests.stress.plan import Plan
 from tests.stress.report import GALLERY, LOG, LOST, PHANTOM, SEARCHES, SEGMENT, Report
 
@@ -57,9 +57,10 @@ def check_galleries(
     expected_ids = sorted(row.id for row in face_set.vectors(0, 2**62))
     for i, number in enumerate(numbers):
         probe, threshold, limit = embedding(number), THRESHOLDS[i % len(THRESHOLDS)], LIMITS[i % len(LIMITS)]
-        expected = brute_force(face_set, MODEL, probe, threshold, limit)
+        within = SET_IDS[i % len(SET_IDS)]
+        expected = brute_force(face_set, MODEL, probe, threshold, limit, set_id=within)
         for name, gallery in galleries.items():
-            if gallery.search(probe, threshold, limit) != expected:
+            if gallery.search(probe, threshold, limit, set_id=within) != expected:
                 report.fail(GALLERY, name, f"finds others than brute force: face {number}, {threshold}, {limit}")
             report.count(SEARCHES)
     for name, gallery in galleries.items():
@@ -76,7 +77,7 @@ def _wait_for_transactions(database: Database) -> None:
 
 def _check_rows(database: Database, ledger: Ledger, report: Report) -> None:
     rows = database.read(
-        """SELECT face.face_token, face.face_name, vector.embedding
+        """SELECT face.face_token, face.face_name, face.set_id, vector.embedding
             FROM face_set AS face LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id"""
     )
     if database.read("SELECT COUNT(*) FROM face_set_embedding") != [(len(rows),)]:
@@ -86,10 +87,11 @@ def _check_rows(database: Database, ledger: Ledger, report: Report) -> None:
     for number in ledger.with_fate(Fate.THERE):
         if number not in there:
             report.fail(LOST, number, "has no row")
-    for number, (found_token, name, data) in there.items():
+    for number, (found_token, *found) in there.items():
         if number >= len(fates) or fates[number] in {Fate.NEVER, Fate.GONE}:
             report.fail(PHANTOM, number, "has a row")
-        if (found_token, name, data) != (token(number), f"name {number}", embedding(number).astype("<f4").tobytes()):
+        stored = [f"name {number}", set_id(number), embedding(number).astype("<f4").tobytes()]
+        if [found_token, *found] != [token(number), *stored]:
             report.fail(LOST, number, "its row is not what was added")
     for numbers in ledger.together:
         adding = [number for number in numbers if fates[number] == Fate.ADDING]

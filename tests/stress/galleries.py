@@ -40,7 +40,9 @@ class _FollowingIds(FaceSet):
 
     def changes_since(self, version: int, embedding_id: str, limit: int = MAX_CHANGES_PER_POLL) -> list[Change] | None:
         rows = self._database.read(
-            "SELECT face_id, embedding FROM face_set_embedding WHERE face_id > ? ORDER BY face_id LIMIT ?",
+            """SELECT face.id, vector.embedding, face.set_id
+                FROM face_set AS face JOIN face_set_embedding AS vector ON vector.face_id = face.id
+                WHERE face.id > ? ORDER BY face.id LIMIT ?""",
             (self._highest, limit),
         )
         changes = super().changes_since(version, embedding_id, limit)
@@ -48,7 +50,7 @@ class _FollowingIds(FaceSet):
             return changes
         self._highest = max([self._highest, *(row[0] for row in rows)])
         first = changes[0].version
-        added = [Change(first, Operation.ADD, row[0], from_bytes(row[1])) for row in rows]
+        added = [Change(first, Operation.ADD, row[0], from_bytes(row[1]), row[2]) for row in rows]
         return added + [_silent(change) if change.operation is Operation.ADD else change for change in changes]
 
 

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chalicelib.faces import TOKEN_LENGTH, Embedding, KnownFace
+from chalicelib.stores.database import Database
+from chalicelib.stores.face_set_names import FaceSetNames
 from tests.embeddings import MODEL, unit_vectors
 
 DIMENSION = 128
@@ -15,10 +17,24 @@ PEOPLE = 40
 # Faces of a few sizes, so that galleries have blocks of several scales.
 _FACTORS = (1.0, 1.0, 1.0, 0.4, 2.5)
 _TWIN_EVERY = 16
+# The numbers of the face sets: the default one, and those that `make_sets` makes first.
+SET_IDS = (1, 2, 3)
 
 
 def face(number: int) -> KnownFace:
-    return KnownFace(token(number), f"name {number}", embedding(number), MODEL, f"{number}.jpg")
+    return KnownFace(token(number), f"name {number}", embedding(number), MODEL, f"{number}.jpg", set_id(number))
+
+
+def set_id(number: int) -> int:
+    return SET_IDS[number % len(SET_IDS)]
+
+
+def make_sets(database: Database) -> None:
+    """Make the face sets of a new database."""
+    names = FaceSetNames(database)
+    for expected in SET_IDS[1:]:
+        names.create(f"set-{expected}")
+        assert names.id_of(f"set-{expected}") == expected
 
 
 def token(number: int) -> str:
@@ -43,12 +59,13 @@ class Embeddings:
     def __init__(self) -> None:
         self._known: NDArray[np.float64] = np.zeros((0, DIMENSION))
 
-    def distances(self, probe: Embedding, count: int) -> NDArray[np.float64]:
-        """Return how far the faces 0 to `count` - 1 are from a probe."""
+    def distances(self, probe: Embedding, count: int, within: int) -> NDArray[np.float64]:
+        """Return how far the faces 0 to `count` - 1 are from a probe; infinitely far when not in the set `within`."""
         if count > len(self._known):
             new = [embedding(number) for number in range(len(self._known), count)]
             self._known = np.concatenate([self._known, np.array(new, np.float64)])
         distances: NDArray[np.float64] = np.sqrt(np.sum((self._known[:count] - probe.astype(np.float64)) ** 2, axis=1))
+        distances[np.array([set_id(number) != within for number in range(count)], np.bool_)] = np.inf
         return distances
 
 

@@ -16,7 +16,7 @@ from tests.stress.check import check
 from tests.stress.final_check import check_galleries
 from tests.stress.galleries import new_gallery
 from tests.stress.journal import Ledger
-from tests.stress.numbered_faces import Embeddings, embedding
+from tests.stress.numbered_faces import SET_IDS, Embeddings, embedding, set_id
 from tests.stress.plan import Plan
 from tests.stress.report import ENDLESS, REFUSED, SEARCHES, Report
 
@@ -80,16 +80,26 @@ class _Reader:
         if not len(before):
             return
         numbers = self._random.choice(self._recent), self._random.randrange(len(before))
+        # In its own face set as often as in any other.
         terms = [
-            (embedding(number), self._random.choice(THRESHOLDS), self._random.choice(LIMITS)) for number in numbers
+            (
+                embedding(number),
+                self._random.choice(THRESHOLDS),
+                self._random.choice(LIMITS),
+                self._random.choice((set_id(number), self._random.choice(SET_IDS))),
+            )
+            for number in numbers
         ]
-        searches = [pool.submit(gallery.search, *term) for term in terms]
+        searches = [
+            pool.submit(gallery.search, probe, threshold, limit, set_id=within)
+            for probe, threshold, limit, within in terms
+        ]
         if wait(searches, timeout=LONGEST_SEARCH_SECONDS).not_done:
             self._report.fail(ENDLESS, numbers, f"none after {LONGEST_SEARCH_SECONDS} s")
             os._exit(1)  # the threads of the pool would be waited for
         self._recent.extend(self._ledger.read())
         after = self._ledger.fates()
-        for (probe, threshold, limit), search in zip(terms, searches, strict=True):
+        for (probe, threshold, limit, within), search in zip(terms, searches, strict=True):
             try:
                 found = search.result()
             except ServiceError as error:
@@ -97,7 +107,7 @@ class _Reader:
                     raise
                 self._report.count(REFUSED)
                 continue
-            distances = self._embeddings.distances(probe, len(after))
+            distances = self._embeddings.distances(probe, len(after), within)
             for failure in check(found, distances, threshold, limit, before, after):
                 self._report.fail(failure.kind, failure.number, failure.detail)
             self._report.count(SEARCHES)

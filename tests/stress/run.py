@@ -24,6 +24,7 @@ from tests.stress.compactor import compact
 from tests.stress.databases import new_mysql, new_sqlite
 from tests.stress.final_check import check_all
 from tests.stress.journal import Ledger
+from tests.stress.numbered_faces import make_sets
 from tests.stress.plan import Fault, Plan
 from tests.stress.reader import read
 from tests.stress.report import CHANGES, COMPACTOR_KILLS, PROCESS, WRITER_KILLS, Figures, Report, figures
@@ -73,6 +74,7 @@ def _prepare(url: str) -> None:
     migrate(database)
     if FaceSet(database).version() > 0:
         raise ValueError("the database is not empty")
+    make_sets(database)
     database.close()
 
 

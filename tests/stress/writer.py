@@ -12,7 +12,7 @@ from tests.stress import conditions
 from tests.stress.check import is_found
 from tests.stress.galleries import new_gallery
 from tests.stress.journal import Fate, Intent, Journal, Ledger, Operation
-from tests.stress.numbered_faces import embedding, face
+from tests.stress.numbered_faces import embedding, face, set_id
 from tests.stress.plan import Fault, Plan
 from tests.stress.report import ANSWER, IN_DOUBT, OWN_SEARCHES, OWN_WRITE, REFUSED, ROLLBACKS, TOOK_PLACE, Report
 
@@ -104,7 +104,8 @@ class _Writer:
             self._report.fail(ANSWER, intent.numbers, f"{intent.operation.value} changed {changed} faces")
         there = intent.operation in {Operation.ADD, Operation.UNDONE_REMOVE}
         for number in intent.numbers:
-            if is_found(self._gallery.search(embedding(number), 0.0, 100), number) is not there:
+            found = self._gallery.search(embedding(number), 0.0, 100, set_id=set_id(number))
+            if is_found(found, number) is not there:
                 self._report.fail(OWN_WRITE, number, f"after {intent}")
             self._report.count(OWN_SEARCHES)
 

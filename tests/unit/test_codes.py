@@ -220,7 +220,7 @@ def test_codes_from_a_segment_join_those_that_are_added() -> None:
     coded = encode(np.arange(100), vectors)
     book = CodeBook(16)
 
-    book.add([Coded(c.exponent, c.residual, c.ids, c.codes) for c in coded])
+    book.add([Coded(c.exponent, c.residual, c.ids, c.codes, c.sets) for c in coded])
     book.add(encode(np.array([100]), vectors[:1]))
 
     assert sorted(book.near(vectors[0].astype(np.float64), 0.0, 10).ids) == [0, 100]

@@ -13,10 +13,10 @@ ROOT = Path(__file__).parents[2]
 
 # From the ground up; a module may import from its own floor and from those before it.
 FLOORS = [
-    ["errors", "settings", "faces"],
+    ["errors", "settings", "faces", "cursors"],
     ["images", "vision", "stores"],
-    ["gallery", "crop_embedder"],
-    ["service", "re_embedding", "transfer"],
+    ["gallery", "crop_embedder", "token_embeddings"],
+    ["comparison", "removal", "face_directory", "service", "re_embedding", "transfer"],
     ["uploads", "replies", "endpoints", "serving", "wiring"],
     ["operations"],
     ["transfers"],

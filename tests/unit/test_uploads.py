@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.errors import ServiceError
-from chalicelib.uploads import MAX_BODY_BYTES, MAX_FORM_PARTS, Arguments, read_form
+from chalicelib.images import MAX_IMAGE_BYTES
+from chalicelib.uploads import MAX_FORM_OVERHEAD_BYTES, MAX_FORM_PARTS, Arguments, read_form
 
 TYPE = "multipart/form-data; boundary=b"
 
@@ -100,7 +101,7 @@ class TestForms:
         assert _refused(_form((f'name="{"x" * 10_000}"', b"1"))).code == "1005"
 
     def test_a_body_larger_than_a_picture_may_be_is_refused_unread(self) -> None:
-        error = _refused(bytes(MAX_BODY_BYTES + 1))
+        error = _refused(bytes(MAX_IMAGE_BYTES + MAX_FORM_OVERHEAD_BYTES + 1))
 
         assert (error.code, error.status) == ("1004", 413)
 
@@ -124,12 +125,17 @@ class TestArguments:
         assert arguments.threshold() == ("0.650", 0.65)
         assert arguments.image() == b"picture"
 
+    def test_a_picture_without_a_form_is_1005(self) -> None:
+        with pytest.raises(ServiceError) as caught:
+            Arguments({"image_file": ["picture"]}).image()
+        assert (caught.value.code, caught.value.status) == ("1005", 400)
+
     @pytest.mark.parametrize("getter", [Arguments.token, Arguments.threshold, Arguments.image])
     @pytest.mark.parametrize(
         "arguments",
         [
-            Arguments({}),
-            Arguments({"face_token": [""], "threshold": [""]}),
+            Arguments({}, {}),
+            Arguments({"face_token": [""], "threshold": [""]}, {}),
             Arguments({}, {"face_token": [b""], "threshold": [b""], "image_file": [b""]}),
         ],
     )

@@ -1,0 +1,22 @@
+"""Where a list goes on: a row id, as a text that clients hand back without looking into it."""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+_BYTES = 8
+# 64 bits are eleven digits of base64, the last of which has four bits.
+_FORM = re.compile(r"[A-Za-z0-9_-]{10}[AEIMQUYcgkosw048]")
+
+
+def encode(row_id: int) -> str:
+    return urlsafe_b64encode(row_id.to_bytes(_BYTES, "big")).decode("ascii").rstrip("=")
+
+
+def decode(cursor: str) -> int | None:
+    """Return the row id, or None when `encode` cannot have made the cursor."""
+    if not _FORM.fullmatch(cursor):
+        return None
+    row_id = int.from_bytes(urlsafe_b64decode(cursor + "="), "big")
+    return row_id if row_id < 2 ** (8 * _BYTES - 1) else None

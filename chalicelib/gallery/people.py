@@ -1,0 +1,40 @@
+"""Matches by person: all that have one name within a face set are one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from chalicelib.faces import DEFAULT_NAME, Match, SearchResult
+
+
+@dataclass(slots=True)
+class _Person:
+    """`place` is where the nearest face stands among all: its distance, then its row id."""
+
+    place: tuple[float, int]
+    nearest: Match
+    faces: int
+
+
+class People:
+    """Takes matches in any order. Those without a name of their own are nobody in particular: each stays alone."""
+
+    def __init__(self) -> None:
+        self._people: dict[str | int, _Person] = {}
+
+    def add(self, row_id: int, match: Match) -> None:
+        key = row_id if match.name == DEFAULT_NAME else match.name
+        place = match.distance, row_id
+        person = self._people.get(key)
+        if person is None:
+            self._people[key] = _Person(place, match, 1)
+            return
+        person.faces += 1
+        if place < person.place:
+            person.place, person.nearest = place, match
+
+    def nearest(self, limit: int) -> SearchResult:
+        """Return the nearest people, each as their nearest face with the number of their faces."""
+        ordered = sorted(self._people.values(), key=lambda person: person.place)
+        matches = [replace(person.nearest, faces=person.faces) for person in ordered[:limit]]
+        return SearchResult(matches, truncated=len(ordered) > limit)

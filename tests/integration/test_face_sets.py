@@ -1,0 +1,305 @@
+"""Several face sets in one database and one gallery: each is searched exactly, and none loses a face or keeps one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from chalicelib.errors import ServiceError
+from chalicelib.faces import DEFAULT_SET_ID, KnownFace, SearchResult, TemporaryFace
+from chalicelib.gallery import snapshot
+from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.removal import FACES_PER_BATCH, MAX_SECONDS, Removal
+from chalicelib.stores import face_set as face_set_module
+from chalicelib.stores import face_set_names
+from chalicelib.stores.change_log import log_additions
+from chalicelib.stores.crops import Crop, CropStore
+from chalicelib.stores.database import Database, Transaction, connect
+from chalicelib.stores.face_listing import FaceListing
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.face_set_names import FaceSetNames
+from chalicelib.stores.segments import SegmentStore
+from chalicelib.stores.tokens import TokenStore
+from tests.embeddings import MODEL, known_faces, unit_vectors
+from tests.oracle import brute_force, by_person
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+# Faces that nobody is in.
+WITHOUT_A_SET = """SELECT COUNT(*) FROM face_set AS face LEFT JOIN face_set_name AS named ON named.id = face.set_id
+    WHERE named.id IS NULL"""
+
+
+class Sets:
+    """Three face sets of the same people, and galleries that look at them."""
+
+    def __init__(self, database: Database) -> None:
+        self.face_set = FaceSet(database)
+        self.names = FaceSetNames(database)
+        self.segments = SegmentStore(database)
+        self.gallery = self.new_gallery()
+        assert self.names.create("staff")
+        assert self.names.create("guests")
+        self.ids = [DEFAULT_SET_ID, self.names.id_of("staff"), self.names.id_of("guests")]
+
+    def new_gallery(self) -> MemoryGallery:
+        return MemoryGallery(self.face_set, self.segments, MODEL, 128)
+
+    def add(self, count: int, seed: int) -> list[KnownFace]:
+        """Add faces of twenty people to sets at random."""
+        random = np.random.default_rng(seed)
+        spread = random.uniform(0.05, 0.6, (count, 1)) * unit_vectors(count, seed=seed + 1)
+        vectors = unit_vectors(20)[random.integers(0, 20, count)] + spread
+        faces = [
+            replace(
+                face, name=f"person {random.integers(30)}" if i % 5 else "unknown", set_id=int(random.choice(self.ids))
+            )
+            for i, face in enumerate(known_faces(vectors.astype(np.float32)))
+        ]
+        self.face_set.add_many(faces)
+        return faces
+
+    def expect(self, probes: Sequence[KnownFace]) -> None:
+        """Search in every set, in a gallery that has followed and in a new one; all must say what the rows say."""
+        for gallery in (self.gallery, self.new_gallery()):
+            for probe in probes:
+                for set_id in self.ids:
+                    for threshold, limit in ((0.7, 10_000), (1.3, 7), (100.0, 10_000)):
+                        self._expect(gallery, probe, set_id, threshold, limit)
+
+    def _expect(self, gallery: MemoryGallery, probe: KnownFace, set_id: int, threshold: float, limit: int) -> None:
+        everybody = brute_force(self.face_set, MODEL, probe.embedding, threshold, 10_000, probe.token, set_id)
+        few = SearchResult(everybody.matches[:limit], truncated=len(everybody.matches) > limit)
+        terms = {"without": probe.token, "set_id": set_id}
+        assert gallery.search(probe.embedding, threshold, limit, **terms) == few  # type: ignore[arg-type]
+        people = gallery.search_people(probe.embedding, threshold, limit, **terms)  # type: ignore[arg-type]
+        assert people == by_person(everybody.matches, limit)
+
+
+@pytest.fixture
+def sets(database: Database) -> Sets:
+    return Sets(database)
+
+
+class TestSearching:
+    def test_each_set_is_searched_as_if_there_were_no_other(self, sets: Sets) -> None:
+        known = sets.add(300, seed=1)
+
+        sets.expect(known[:3])
+
+    def test_segments_know_the_sets_without_the_log(self, sets: Sets, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(snapshot, "CHANGES_KEPT", 0)
+        known = sets.add(300, seed=1)
+        assert snapshot.compact(sets.face_set, sets.segments) == 300
+        assert sets.face_set.changes_since(0, MODEL) is None
+
+        sets.expect(known[:2])
+
+        for face in known[:60]:
+            sets.face_set.remove(face.token)
+        known = sets.add(80, seed=9)
+        sets.expect(known[:2])
+
+    def test_every_change_is_seen_by_the_next_search(self, sets: Sets) -> None:
+        for number, [face] in enumerate(known_faces(unit_vectors(1, seed=seed)) for seed in range(12)):
+            set_id = sets.ids[number % 3]
+            sets.face_set.add(replace(face, set_id=set_id))
+            for other in sets.ids:
+                found = sets.gallery.search(face.embedding, 0.0, 10, set_id=other).matches
+                assert [match.token for match in found] == ([face.token] if other == set_id else [])
+            sets.face_set.remove(face.token)
+            assert sets.gallery.search(face.embedding, 0.0, 10, set_id=set_id).matches == []
+
+    def test_a_removed_faces_place_in_a_block_takes_its_set_along(self, sets: Sets) -> None:
+        first, *rest = [replace(face, set_id=sets.ids[i % 3]) for i, face in enumerate(known_faces(unit_vectors(30)))]
+        sets.face_set.add_many([first, *rest])
+        sets.gallery.refresh()
+        for face in (first, *rest[:14]):
+            sets.face_set.remove(face.token)
+
+        sets.expect(rest[14:17])
+
+
+class TestMembership:
+    def test_a_face_is_in_one_set(self, sets: Sets) -> None:
+        [face] = known_faces(unit_vectors(1), set_id=sets.ids[1])
+        sets.face_set.add(face)
+
+        moved = replace(face, set_id=sets.ids[2])
+
+        for add in (partial(sets.face_set.add, moved), partial(sets.face_set.add_many, [moved])):
+            with pytest.raises(ServiceError) as caught:
+                add()
+            assert (caught.value.code, caught.value.status) == ("1001", 400)
+        assert sets.face_set.set_of(face.token) == sets.ids[1]
+        assert sets.face_set.version() == 1
+
+    def test_nobody_is_added_to_a_set_that_is_gone(self, sets: Sets) -> None:
+        assert sets.names.delete_if_empty(sets.ids[1])
+        faces = known_faces(unit_vectors(2), set_id=sets.ids[1])
+
+        for add in (partial(sets.face_set.add, faces[0]), partial(sets.face_set.add_many, faces)):
+            with pytest.raises(ServiceError) as caught:
+                add()
+            assert (caught.value.code, caught.value.status) == ("1001", 404)
+        assert sets.face_set.count() == 0
+
+    def test_a_set_in_which_somebody_is_stays(self, sets: Sets) -> None:
+        [face] = known_faces(unit_vectors(1), set_id=sets.ids[1])
+        sets.face_set.add(face)
+
+        assert not sets.names.delete_if_empty(sets.ids[1])
+        assert sets.names.id_of("staff") == sets.ids[1]
+
+    def test_a_set_stays_while_somebody_is_being_added(
+        self, sets: Sets, database_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever deletes it between the addition's statements waits for its commit, and then sees the face."""
+        deleting: list[Future[bool]] = []
+
+        def log_while_it_is_deleted(transaction: Transaction, face_ids: Sequence[int], active: str | None) -> None:
+            deleting.append(executor.submit(FaceSetNames(connect(database_url)).delete_if_empty, sets.ids[1]))
+            wait(deleting, timeout=0.5)
+            log_additions(transaction, face_ids, active)
+
+        monkeypatch.setattr(face_set_module, "log_additions", log_while_it_is_deleted)
+        with ThreadPoolExecutor(1) as executor:
+            sets.face_set.add(known_faces(unit_vectors(1), set_id=sets.ids[1])[0])
+
+        assert [future.result() for future in deleting] == [False]
+        assert sets.names.all()[2] == ("staff", 1)
+
+    def test_a_set_that_is_made_anew_is_another_one(self, sets: Sets) -> None:
+        sets.names.delete_if_empty(sets.ids[2])
+        sets.names.create("guests")
+
+        assert sets.names.id_of("guests") not in sets.ids
+
+    def test_of_many_who_make_a_set_at_once_one_does(self, sets: Sets) -> None:
+        with ThreadPoolExecutor(8) as executor:
+            made = list(executor.map(sets.names.create, ["new"] * 8))
+
+        assert sorted(made) == [False] * 7 + [True]
+
+    def test_there_is_a_bound_to_their_number(self, sets: Sets, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(face_set_names, "MAX_FACE_SETS", 3)
+
+        with pytest.raises(ServiceError, match="at most 3 face sets"):
+            sets.names.create("one too many")
+        assert sets.names.create("staff") is False
+
+
+class Clock:
+    """Seconds, as many more each time as a test says."""
+
+    def __init__(self, step: float) -> None:
+        self.now, self.step = 0.0, step
+
+    def __call__(self) -> float:
+        self.now += self.step
+        return self.now
+
+
+class TestRemoval:
+    @pytest.fixture
+    def crops(self, s3: S3Client, crops_bucket: str) -> CropStore:
+        return CropStore(s3, crops_bucket)
+
+    @pytest.fixture
+    def tokens(self, dynamodb: DynamoDBClient, tokens_table: str) -> TokenStore:
+        return TokenStore(dynamodb, tokens_table, 60)
+
+    def test_rows_crops_and_tokens_go_and_others_stay(
+        self, sets: Sets, database: Database, crops: CropStore, tokens: TokenStore, s3: S3Client, crops_bucket: str
+    ) -> None:
+        gone, stay = (
+            [self.save(face, sets, crops, tokens) for face in known_faces(unit_vectors(5, seed=i), set_id=set_id)]
+            for i, set_id in enumerate(sets.ids[1:])
+        )
+
+        removed = self.removal(database, crops, tokens).remove_set("staff")
+
+        assert removed == (5, True)
+        assert [face.token for face in gone if tokens.get(face.token) or sets.face_set.set_of(face.token)] == []
+        assert [face.token for face in stay if tokens.get(face.token) and sets.face_set.set_of(face.token)] == [
+            face.token for face in stay
+        ]
+        kept = {item["Key"] for item in s3.list_objects_v2(Bucket=crops_bucket)["Contents"]}
+        assert kept == {f"faces/{face.crop}" for face in stay} | {f"temporary/{face.token}.jpg" for face in stay}
+        assert sets.names.all() == [("default", 0), ("guests", 5)]
+        assert sets.face_set.version() == 15
+        assert sets.gallery.search(gone[0].embedding, 9.0, 10, set_id=sets.ids[1]).matches == []
+
+    def test_it_stops_when_its_time_is_over_and_goes_on_when_called_again(
+        self, sets: Sets, database: Database, crops: CropStore, tokens: TokenStore
+    ) -> None:
+        sets.face_set.add_many(known_faces(unit_vectors(2 * FACES_PER_BATCH + 7), set_id=sets.ids[1]))
+
+        slow = self.removal(database, crops, tokens, Clock(MAX_SECONDS + 1))
+        assert [slow.remove_set("staff") for _ in range(4)] == [
+            (FACES_PER_BATCH, False),
+            (FACES_PER_BATCH, False),
+            (7, False),
+            (0, True),
+        ]
+        with pytest.raises(ServiceError) as caught:
+            slow.remove_set("staff")
+        assert caught.value.status == 404
+
+    def test_whoever_is_added_meanwhile_is_removed_too_or_refused(
+        self, sets: Sets, database_url: str, crops: CropStore, tokens: TokenStore
+    ) -> None:
+        """Six clients add while the set is deleted: no face may be left without a face set."""
+        begun = threading.Barrier(7)
+        answers: list[str] = []
+
+        def add(seed: int) -> int:
+            face_set = FaceSet(connect(database_url))
+            begun.wait()
+            for number, face in enumerate(known_faces(unit_vectors(200, seed=seed), set_id=sets.ids[1])):
+                try:
+                    face_set.add(face)
+                except ServiceError as error:
+                    if error.status == 503:  # SQLite, when six others write
+                        continue
+                    answers.append(f"{error.code} {error.status}")
+                    return number
+            return 200
+
+        with ThreadPoolExecutor(6) as executor:
+            adding = [executor.submit(add, seed) for seed in range(6)]
+            begun.wait()
+            database = connect(database_url)
+            removed = self.removal(database, crops, tokens).remove_set("staff")
+            added = sum(future.result() for future in adding)
+
+        assert removed.done
+        assert database.read(WITHOUT_A_SET) == [(0,)]
+        assert sets.face_set.count() == 0
+        assert set(answers) == {"1001 404"}
+        assert added >= removed.faces
+        assert sets.face_set.version() == 2 * removed.faces
+
+    @staticmethod
+    def removal(database: Database, crops: CropStore, tokens: TokenStore, clock: Clock | None = None) -> Removal:
+        parts = (FaceListing(database), FaceSetNames(database), FaceSet(database), tokens, crops)
+        return Removal(*parts) if clock is None else Removal(*parts, clock=clock)
+
+    @staticmethod
+    def save(face: KnownFace, sets: Sets, crops: CropStore, tokens: TokenStore) -> KnownFace:
+        """Add a face as the service does, with its token and both its crops."""
+        temporary = f"{face.token}.jpg"
+        crops.save_temporary([Crop(temporary, b"jpeg", None)])
+        tokens.save([TemporaryFace(face.token, face.embedding, MODEL, temporary, tokens.expiry())])
+        face = replace(face, crop=crops.keep(temporary) or "")
+        sets.face_set.add(face)
+        return face

@@ -1,0 +1,24 @@
+"""Every route is described in docs/api.md, and nothing else is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import app
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "api.md"
+# Pages and the specification itself.
+ELSEWHERE = {"/", "/upload", "/openapi.json"}
+
+
+def test_every_route_has_a_heading() -> None:
+    described = set(re.findall(r"\b(GET|POST|PUT|DELETE) (/\S*)$", "\n".join(_headings()), re.MULTILINE))
+    routes = {(method, path) for path, methods in app.app.routes.items() for method in methods}
+
+    assert {route for route in routes if route[1] not in ELSEWHERE} == described
+
+
+def _headings() -> list[str]:
+    lines = REFERENCE.read_text(encoding="utf-8").splitlines()
+    return [re.sub(r", (?=GET|POST|PUT|DELETE)", "\n", line) for line in lines if line.startswith("### ")]

@@ -1,0 +1,36 @@
+"""Names are found by their beginnings: the range of folded names holds all of those, and no others."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.stores.folded_name import beginning_with, fold
+
+NAMES = (
+    "Ada",
+    "ADA",
+    "ada lovelace",
+    "ad",
+    "adb",
+    "Ae",
+    "STRASSE",
+    "straße",
+    "\N{ROCKET}",
+    "ada\n",
+    "ada\U0010ffff",
+    "éa",
+)
+
+
+@pytest.mark.parametrize("prefix", ["a", "ADA", "ada ", "ada\n", "strass", "Straß", "\N{ROCKET}", "é", "ada\U0010ffff"])
+def test_the_range_of_a_beginning(prefix: str) -> None:
+    first, end = beginning_with(prefix)
+
+    for name in NAMES:
+        assert (first <= fold(name) < end) is name.casefold().startswith(prefix.casefold()), name
+
+
+def test_the_longest_folded_name_fits_its_column() -> None:
+    longest = max(range(0x110000), key=lambda point: 0 if 0xD800 <= point < 0xE000 else len(fold(chr(point))))
+
+    assert 255 * len(fold(chr(longest))) <= 3060
