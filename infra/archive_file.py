@@ -30,7 +30,7 @@ class Folder:
             return None
 
     def write(self, name: str, data: bytes) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else's: it holds pictures and names
         partial = self.path / f"{name}.partial"
         with partial.open("wb") as file:
             file.write(data)
@@ -85,6 +85,7 @@ def open_archive(path: Path) -> Folder | Zip:
 def pack(folder: Path, names: Iterable[str], into: Path) -> None:
     """Make one zip file of some of a folder's files, as they are; replace what is there at the end."""
     partial = into.with_name(f"{into.name}.partial")
+    partial.touch(0o600)
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as packed:
         for name in names:
             path = folder / name

@@ -3,5 +3,7 @@
 from . import commands, face_set_commands, import_command  # noqa: F401  # each registers its commands
 from .group import main
 
+__all__ = ["main"]
+
 if __name__ == "__main__":
     main(prog_name="face-search")

@@ -112,6 +112,8 @@ class Api:
                 timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS),
                 allow_redirects=False,  # the key is not for another address
             )
+        except UnicodeEncodeError:
+            raise RefusedError("1001", "an argument is not valid Unicode text") from None
         except requests.RequestException as error:
             raise UnavailableError(f"{self.url} cannot be reached ({type(error).__name__})") from None
         return self._reply(response)
@@ -121,10 +123,10 @@ class Api:
             body = json.loads(response.text)
         except ValueError:
             body = None
-        if not isinstance(body, dict):
-            raise UnavailableError(f"{self.url} answers with status {response.status_code}, and not as this service")
-        if response.ok:
+        if isinstance(body, dict) and response.status_code == 200 and body.get("success") is True:
             return Reply(response.text, body)
+        if not isinstance(body, dict) or response.status_code < 400:
+            raise UnavailableError(f"{self.url} answers with status {response.status_code}, and not as this service")
         code, detail = str(body.get("error_code", response.status_code)), body.get("detail", body.get("message", ""))
         if response.status_code == 403:  # API Gateway's own
             raise RefusedError(code, f"{detail}: is the key right?")

@@ -148,5 +148,7 @@ def info(connect: Callable[..., Api], raw: bool) -> None:
         tables.show(("model", "faces"), [(model["title"], reply.body["faces"])])
         fields = ("fmr", "distance", "true_match_rate", "data")
         tables.show(fields, ([threshold[field] for field in fields] for threshold in model["thresholds"]))
+        for weakness in model["weaknesses"]:
+            click.echo(tables.printable(weakness))
 
     answer(reply, raw, show)
