@@ -35,13 +35,13 @@ def test_the_page_is_what_the_commands_say(run: Run, folder: Path) -> None:
         path.write_bytes(file)
     present: dict[str, str] = {}
     for command, expected in examples():
-        arguments = shlex.split(TOKEN.sub(lambda token: present[token[0]], command))
+        arguments = shlex.split(_with(present, command))
         code = {"compare": 1, "import": 1}.get(arguments[0], 3 if "refuses" in expected else 0)
         result = run(*arguments, code=code)
         if arguments[0] != "info":  # which speaks of the model
             assert alike(result.stdout + result.stderr) == alike(expected), command
         if "--json" not in arguments:
-            present |= dict(zip(TOKEN.findall(expected), TOKEN.findall(result.output), strict=True))
+            present.update(zip(TOKEN.findall(expected), TOKEN.findall(result.output), strict=True))
     assert (folder / "faces.jpg").exists()
     assert (folder / "report.csv").exists()
 
@@ -51,3 +51,8 @@ def test_every_command_is_on_the_page(run: Run) -> None:
 
     assert len(listed) == 10
     assert {shlex.split(command)[0] for command, _ in examples()} == set(listed)
+
+
+def _with(present: dict[str, str], command: str) -> str:
+    """Return a command of the page with the tokens that this run has in the place of the page's."""
+    return TOKEN.sub(lambda token: present[token[0]], command)

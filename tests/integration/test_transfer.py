@@ -178,6 +178,23 @@ class TestRoundTrip:
         assert (record["face_token"], record["face_name"], record["face_set"]) == (face.token, "0", "default")
         assert record["added_at"].endswith("Z")
 
+    def test_the_example_of_the_description_reads_it(
+        self, site: Sites, folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        process = site("first")
+        process.add(range(3))
+        transfers.export_to(process.parts, folder)
+        monkeypatch.chdir(folder.path.parent)
+        pack(folder.path, ["manifest.json", *(part.file for part in parts_of(folder))], Path("faces.zip"))
+        page = (Path(__file__).parents[2] / "docs" / "transfer.md").read_text()
+        example = page.partition("```python\n")[2].partition("```")[0]
+
+        exec(compile(example, "transfer.md", "exec"), {})  # noqa: S102
+
+        assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [
+            [str(number), "(128,)"] for number in range(3)
+        ]
+
 
 @pytest.mark.usefixtures("small_parts")
 class TestInterrupted:
