@@ -9,6 +9,7 @@ import argparse
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,13 +51,15 @@ def main() -> None:
 
 def _export(parts: Wiring, file: Path) -> None:
     folder = archive_file.Folder(file.with_name(f"{file.name}.parts"))
+    started = time.monotonic()
     with _progress("exported") as progress:
         report = transfers.export_to(parts, folder, progress=progress)
     whole = manifest.read(folder)
     assert whole is not None
     archive_file.pack(folder.path, [manifest.MANIFEST, *(part.file for part in whole.parts)], file)
     shutil.rmtree(folder.path)
-    print(f"{report.faces:,} faces are in {file}, {file.stat().st_size / 1e6:,.1f} MB.")
+    size, seconds = file.stat().st_size / 1e6, time.monotonic() - started
+    print(f"{report.faces:,} faces are in {file}, {size:,.1f} MB; {seconds:.1f} s.")
     _tell_left_out(report)
 
 
@@ -71,10 +74,13 @@ def _tell_left_out(report: exporting.Report) -> None:
 
 
 def _import(parts: Wiring, file: Path) -> None:
-    archive = archive_file.open_archive(file)
+    archive, started = archive_file.open_archive(file), time.monotonic()
     with _progress("imported") as progress:
         report = transfers.import_from(parts, archive, progress=progress)
-    print(f"{report.added:,} faces were added; {report.there:,} were there already and are as they were.")
+    seconds = time.monotonic() - started
+    print(
+        f"{report.added:,} faces were added; {report.there:,} were there already and are as they were; {seconds:.1f} s."
+    )
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from chalicelib import transfers
@@ -24,12 +25,17 @@ from chalicelib.transfer.container import Container
 from chalicelib.transfer.errors import ArchiveError
 from infra.archive_file import Folder, open_archive, pack
 from tests.integration.two_packs import UNIT, Place, Process, build_packs
+from tests.pictures import jpeg
 from tests.saved_faces import delete_crop, known_faces
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 Sites = Callable[[str], Process]
+
+
+def blank(width: int, height: int) -> bytes:
+    return jpeg(np.zeros((height, width, 3), np.uint8))
 
 
 @pytest.fixture(scope="module")
@@ -394,6 +400,9 @@ class TestRefused:
             ({"embedding": base64.b64encode(b"\0\0\xc0\x7f" * 128).decode()}, "embedding must be finite"),
             ({"crop": base64.b64encode(b"MZ not a picture").decode()}, "crop must be a whole JPEG"),
             ({"crop": base64.b64encode(b"\xff\xd8\xff" + b"\0" * 400_000).decode()}, "line 1 of .* is longer"),
+            ({"crop": base64.b64encode(b"\xff\xd8\xff" + b"\0" * 350_000).decode()}, "crop must have at most"),
+            ({"crop": base64.b64encode(blank(321, 20)).decode()}, "crop must be a whole JPEG of at most 320 px"),
+            ({"crop": base64.b64encode(blank(320, 20)[:-2]).decode()}, "crop must be a whole JPEG"),
             ({"landmarks": [[1, 2]]}, "landmarks"),
             ({"landmarks": [[1, 2]] * 4 + [[1, float("nan")]]}, "landmarks"),
             ({"landmarks": [["a", "b"]] * 5}, "landmarks"),
