@@ -3,111 +3,26 @@
 from __future__ import annotations
 
 import base64
-import gzip
-import hashlib
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 
 from chalicelib import transfers
 from chalicelib.errors import ServiceError
 from chalicelib.stores.active_model import NO_MODEL
-from chalicelib.stores.crops import Crop
-from chalicelib.stores.schema import migrate
-from chalicelib.stores.whole_faces import LARGEST_ID, WholeFaces
 from chalicelib.transfer import exporting, manifest
-from chalicelib.transfer.container import Container
 from chalicelib.transfer.errors import ArchiveError
 from infra.archive_file import Folder, open_archive, pack
-from tests.integration.two_packs import UNIT, Place, Process, build_packs
-from tests.pictures import jpeg
+from tests.integration.transfer.archives import everything, parts_of, records
+from tests.integration.transfer.conftest import Sites
+from tests.integration.two_packs import UNIT
 from tests.saved_faces import delete_crop, known_faces
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-Sites = Callable[[str], Process]
-
-
-def blank(width: int, height: int) -> bytes:
-    return jpeg(np.zeros((height, width, 3), np.uint8))
-
-
-@pytest.fixture(scope="module")
-def packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_packs(tmp_path_factory.mktemp("packs"))
-
-
-@pytest.fixture
-def site(packs: Path, tmp_path: Path, tokens_table: str, crops_bucket: str) -> Iterator[Sites]:
-    """Return a service by the name of its database, which is a file, or by its URL."""
-    processes: list[Process] = []
-
-    def make(database: str) -> Process:
-        url = database if ":" in database else f"sqlite:///{tmp_path / database}.sqlite"
-        process = Place(packs, url, tokens_table, crops_bucket).process()
-        migrate(process.parts.database)
-        processes.append(process)
-        return process
-
-    yield make
-    for process in processes:
-        process.parts.close()
-
-
-@pytest.fixture
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a part hold two faces."""
-    monkeypatch.setattr(exporting, "MAX_FACES", 2)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path / "archive")
-
-
-def everything(process: Process) -> list[tuple[Any, ...]]:
-    """Return all that the service knows of its faces, but the names of their crops."""
-    known = WholeFaces(process.parts.database).page(process.active, 0, LARGEST_ID, 10_000)
-    crops = process.parts.crops.read_many([face.crop for face in known])
-    return [
-        (
-            face.token,
-            face.name,
-            face.face_set,
-            face.added_at,
-            None if face.embedding is None else face.embedding.tobytes(),
-            *of(crop),
-        )
-        for face, crop in zip(known, crops, strict=True)
-    ]
-
-
-def of(crop: Crop | None) -> tuple[Any, ...]:
-    assert crop is not None
-    return crop.jpeg, None if crop.landmarks is None else crop.landmarks.tobytes(), crop.detector_id
-
-
-def parts_of(container: Container) -> tuple[manifest.Part, ...]:
-    whole = manifest.read(container)
-    assert whole is not None
-    return whole.parts
-
-
-def records(folder: Folder) -> list[dict[str, Any]]:
-    """Return the archive's faces, read without the code that wrote them."""
-    whole = json.loads((folder.path / "manifest.json").read_text())
-    lines = [
-        line
-        for part in whole["parts"]
-        for line in gzip.decompress((folder.path / part["file"]).read_bytes()).splitlines()
-    ]
-    return [json.loads(line) for line in lines]
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -192,7 +107,7 @@ class TestRoundTrip:
         transfers.export_to(process.parts, folder)
         monkeypatch.chdir(folder.path.parent)
         pack(folder.path, ["manifest.json", *(part.file for part in parts_of(folder))], Path("faces.zip"))
-        page = (Path(__file__).parents[2] / "docs" / "transfer.md").read_text()
+        page = (Path(__file__).parents[3] / "docs" / "transfer.md").read_text()
         example = page.partition("```python\n")[2].partition("```")[0]
 
         exec(compile(example, "transfer.md", "exec"), {})  # noqa: S102
@@ -375,144 +290,6 @@ class TestFunctions:
             transfers.import_in_time(site("first").parts, {"name": "nothing"}, seconds(900))
 
 
-class TestRefused:
-    @pytest.fixture
-    def archive(self, site: Sites, folder: Folder) -> Folder:
-        process = site("source")
-        process.add(range(2))
-        transfers.export_to(process.parts, folder)
-        return folder
-
-    @pytest.mark.parametrize(
-        ("changes", "reason"),
-        [
-            ({"face_token": "../../etc/passwd"}, "face_token"),
-            ({"face_token": None}, "face_token"),
-            ({"face_name": ""}, "face_name"),
-            ({"face_name": "x" * 256}, "face_name"),
-            ({"face_name": "\ud800"}, "face_name"),
-            ({"face_set": "a/b"}, "face_set"),
-            ({"face_set": ".."}, "face_set"),
-            ({"added_at": "yesterday"}, "added_at"),
-            ({"added_at": 1}, "added_at"),
-            ({"embedding": "AAAA"}, "embedding must be 128 numbers"),
-            ({"embedding": "not base64!"}, "embedding must be in base64"),
-            ({"embedding": base64.b64encode(b"\0\0\xc0\x7f" * 128).decode()}, "embedding must be finite"),
-            ({"crop": base64.b64encode(b"MZ not a picture").decode()}, "crop must be a whole JPEG"),
-            ({"crop": base64.b64encode(b"\xff\xd8\xff" + b"\0" * 400_000).decode()}, "line 1 of .* is longer"),
-            ({"crop": base64.b64encode(b"\xff\xd8\xff" + b"\0" * 350_000).decode()}, "crop must have at most"),
-            ({"crop": base64.b64encode(blank(321, 20)).decode()}, "crop must be a whole JPEG of at most 320 px"),
-            ({"crop": base64.b64encode(blank(320, 20)[:-2]).decode()}, "crop must be a whole JPEG"),
-            ({"landmarks": [[1, 2]]}, "landmarks"),
-            ({"landmarks": [[1, 2]] * 4 + [[1, float("nan")]]}, "landmarks"),
-            ({"landmarks": [["a", "b"]] * 5}, "landmarks"),
-            ({"landmarks": {"a": 1}}, "landmarks"),
-            ({"detector_id": "a\r\nX-Amz-Acl: public-read"}, "detector_id"),
-        ],
-    )
-    def test_a_face_that_is_not_valid(self, site: Sites, archive: Folder, changes: dict[str, Any], reason: str) -> None:
-        rewrite(archive, lambda lines: [{**lines[0], **changes}, lines[1]])
-
-        self.refused(site, archive, reason)
-
-    @pytest.mark.parametrize("line", [b"[]", b"{", b"[" * 100_000, b'"\xff"', b"9" * 100_000])
-    def test_a_line_that_is_no_object(self, site: Sites, archive: Folder, line: bytes) -> None:
-        replace_part(archive, gzip.compress(line + b"\n"))
-
-        self.refused(site, archive, "line 1 of faces-00001.jsonl.gz is not valid: it is not a JSON object")
-
-    def test_a_face_twice(self, site: Sites, archive: Folder) -> None:
-        rewrite(archive, lambda lines: [lines[0], lines[0]])
-
-        self.refused(site, archive, "a face_token twice")
-
-    def test_fewer_faces_than_said(self, site: Sites, archive: Folder) -> None:
-        rewrite(archive, lambda lines: lines[:1])
-
-        self.refused(site, archive, "has 1 faces, and the manifest says 2")
-
-    def test_a_bomb_of_one_line_and_one_of_many(self, site: Sites, archive: Folder) -> None:
-        whole_line = json.dumps(records(archive)[0]).encode() + b"\n"
-        replace_part(archive, gzip.compress(b"x" * 200_000_000, 1))
-        self.refused(site, archive, "line 1 of .* is longer than")
-
-        replace_part(archive, gzip.compress(whole_line * 501, 1))
-        self.refused(site, archive, "has more than 500 lines")
-
-    def test_bytes_that_are_not_those_of_the_manifest(self, site: Sites, archive: Folder) -> None:
-        file = archive.path / "faces-00001.jsonl.gz"
-        data = bytearray(file.read_bytes())
-        data[len(data) // 2] ^= 1
-        file.write_bytes(data)
-        self.refused(site, archive, "its sha256 is not the manifest's")
-
-        file.write_bytes(bytes(data) + b"\0")
-        self.refused(site, archive, "has more than")
-
-        file.unlink()
-        self.refused(site, archive, r"faces-00001\.jsonl\.gz is missing")
-
-    def test_a_part_that_is_cut_off(self, site: Sites, archive: Folder) -> None:
-        data = (archive.path / "faces-00001.jsonl.gz").read_bytes()
-        for broken in (data[: len(data) // 2], b"no gzip at all", data[:-8] + b"\0" * 8):
-            replace_part(archive, broken)
-            self.refused(site, archive, "is damaged behind its line")
-
-    @pytest.mark.parametrize(
-        ("changes", "reason"),
-        [
-            ({"format": "another"}, "not that of a face search archive"),
-            ({"version": 2}, "version 2 of the format"),
-            ({"dimension": 4}, "dimensions"),
-            ({"dimension": 10**9}, "not valid"),
-            ({"dimension": True}, "not valid"),
-            ({"embedding_id": "a/b"}, "not valid"),
-            ({"embedding_id": "unknown-128-0123456789ab"}, "no pack beside MODEL_DIR"),
-            ({"parts": [{"file": "../secret", "faces": 1, "bytes": 1, "sha256": "0" * 64}]}, "not valid"),
-            (
-                {"parts": [{"file": "faces-00001.jsonl.gz", "faces": 10**9, "bytes": 1, "sha256": "0" * 64}]},
-                "not valid",
-            ),
-            ({"parts": [{"file": "faces-00001.jsonl.gz", "faces": 1, "bytes": 10**12, "sha256": "0" * 64}]}, "valid"),
-            ({"parts": [{"file": "faces-00001.jsonl.gz", "faces": 1, "bytes": 1, "sha256": "0" * 64}] * 2}, "valid"),
-            ({"parts": "all"}, "not valid"),
-        ],
-    )
-    def test_a_manifest_that_is_not_valid(
-        self, site: Sites, archive: Folder, changes: dict[str, Any], reason: str
-    ) -> None:
-        file = archive.path / "manifest.json"
-        file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
-
-        self.refused(site, archive, reason)
-
-    def test_an_archive_of_another_model(self, site: Sites, archive: Folder) -> None:
-        target = site("target")
-        target.add(range(10, 12))
-        target.re_embed(UNIT)
-
-        with pytest.raises(ArchiveError, match="make re-embed"):
-            transfers.import_from(target.parts, archive)
-
-        assert target.parts.face_set.count() == 2
-
-    def test_an_empty_face_set_is_put_under_the_archives_model(self, site: Sites, archive: Folder) -> None:
-        target = site("target")
-        [face] = target.add(range(1))
-        target.re_embed(UNIT)
-        target.remove(face.token)
-
-        transfers.import_from(target.parts, archive)
-
-        assert target.active == target.embedding_id("dlib")
-
-    def refused(self, site: Sites, archive: Folder, reason: str) -> None:
-        target = site("target")
-        with pytest.raises(ArchiveError, match=reason):
-            transfers.import_from(target.parts, archive)
-        assert target.parts.face_set.count() == 0
-
-
 class Noting(Folder):
     """A folder that notes which files are written."""
 
@@ -554,16 +331,3 @@ def seconds(first: int, every: int = 0) -> Callable[[], int]:
         return (left[0] + every) * 1000
 
     return remaining
-
-
-def rewrite(archive: Folder, change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
-    lines = [json.dumps(record).encode() + b"\n" for record in change(records(archive))]
-    replace_part(archive, gzip.compress(b"".join(lines)))
-
-
-def replace_part(archive: Folder, data: bytes) -> None:
-    """Replace the only part, as somebody does who knows the format."""
-    archive.write("faces-00001.jsonl.gz", data)
-    whole = json.loads((archive.path / "manifest.json").read_text())
-    whole["parts"][0] |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    archive.write("manifest.json", json.dumps(whole).encode())
