@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run stack re-embed migrate compact reconcile discard test test-arm64 fuzz check format bench screenshot accuracy models layers package deploy destroy lock clean
+.PHONY: run stack re-embed export import migrate compact reconcile discard test test-arm64 fuzz check format bench screenshot accuracy models layers package deploy destroy lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build auto
@@ -101,6 +101,15 @@ destroy: $(VENV)/.run
 # LEAVE_BEHIND=yes: although some faces cannot be embedded.
 re-embed: $(VENV)/.run
 	@$(BIN)/python -m infra.re_embed $(PACK) --state $(STATE) $(if $(FROM),--from $(FROM)) $(if $(LEAVE_BEHIND),--leave-behind)
+
+# The whole face set out to one file, FILE=faces.zip, beside `make run` or without it; can be interrupted.
+export: $(VENV)/.run
+	@$(BIN)/python -m infra.transfer export $(FILE) --state $(STATE)
+
+# The faces of such a file, FILE=faces.zip; or the pictures of a folder, FOLDER=people with people/<name>/*.jpg in it, into the
+# face set that `make run` serves.
+import: $(VENV)/.run
+	@$(if $(FOLDER),$(BIN)/python -m infra.cli --url http://localhost:$(PORT) import $(FOLDER) --report $(FOLDER:/=).import.csv,$(BIN)/python -m infra.transfer import $(FILE) --state $(STATE))
 
 # Migrate the database, compact its segments, or erase the vectors of the packs before: what is scheduled or invoked
 # elsewhere.

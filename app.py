@@ -7,7 +7,7 @@ from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, Response
 
-from chalicelib import cold_start, console, operations, replies, uploads
+from chalicelib import cold_start, console, operations, replies, transfers, uploads
 from chalicelib.endpoints import document, endpoint, keep_error_shape
 from chalicelib.faces import Terms
 from chalicelib.observability import observe
@@ -155,6 +155,16 @@ def re_embed(event: dict[str, Any], context: Any) -> dict[str, Any]:
 @app.lambda_function(name="migrate")
 def migrate(event: dict[str, Any], _: Any) -> str:
     return operations.migrate_by_event(wiring(), event)
+
+
+@app.lambda_function(name="export")
+def export(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return transfers.export_in_time(wiring(), event, context.get_remaining_time_in_millis)
+
+
+@app.lambda_function(name="import_faces")
+def import_faces(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return transfers.import_in_time(wiring(), event, context.get_remaining_time_in_millis)
 
 
 cold_start.prepare(os.environ)

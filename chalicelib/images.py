@@ -94,6 +94,17 @@ def decode_crop(jpeg: bytes) -> Image | None:
     return image  # type: ignore[return-value]
 
 
+def is_crop(jpeg: bytes) -> bool:
+    """Tell whether a file can be one that `crop` has made: a whole JPEG, no side too long. No pixel is decoded."""
+    if not jpeg.startswith(_JPEG):
+        return False
+    try:
+        sides = _jpeg_size(jpeg)
+    except errors.ServiceError:
+        return False
+    return all(1 <= side <= MAX_CROP_SIDE_PX for side in sides)
+
+
 def _broken() -> errors.ServiceError:
     return errors.file_error("the picture is broken or cut off")
 

@@ -25,6 +25,7 @@ from chalicelib.stores.face_set_names import FaceSetNames
 from chalicelib.stores.model_change import ModelChange
 from chalicelib.stores.segments import SegmentStore
 from chalicelib.stores.tokens import TokenStore
+from chalicelib.transfer.export_folder import ExportFolder
 from chalicelib.vision.detector import Detector
 from chalicelib.vision.embedder import Embedder
 from chalicelib.vision.model import Model
@@ -76,6 +77,10 @@ class Wiring:
     def face_directory(self) -> FaceDirectory:
         deployed = bool(os.environ.get("AWS_LAMBDA_FUNCTION_NAME"))
         return FaceDirectory(self.face_listing, self.face_set_names, self.face_set, self.crops, deployed=deployed)
+
+    def export_folder(self, name: str) -> ExportFolder:
+        """Return where the archive of this name is in S3."""
+        return ExportFolder(aws.client("s3"), self._settings.crops_bucket, name)
 
     def close(self) -> None:
         self.database.close()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
@@ -71,7 +72,14 @@ class CropStore:
         """Save all crops, in parallel; when this fails some may have been saved, and expire."""
         with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
             # Reading the results raises the first failure and cancels what has not begun.
-            list(executor.map(self._put_temporary, crops))
+            list(executor.map(partial(self._put, _TEMPORARY), crops))
+
+    def save(self, crops: Sequence[Crop]) -> list[str]:
+        """Save crops for good, in parallel, each under a new name whatever its own; return these, in their order."""
+        named = [replace(crop, name=f"{uuid4()}.jpg") for crop in crops]
+        with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
+            list(executor.map(partial(self._put, _PERMANENT), named))
+        return [crop.name for crop in named]
 
     def keep(self, temporary_name: str) -> str | None:
         """Copy a temporary crop to the permanent prefix; return its name there, or None when it has expired.
@@ -163,11 +171,11 @@ class CropStore:
         notes = reply["Metadata"]
         return Crop(name, jpeg, _parsed(notes.get("landmarks")), notes.get("detector"))
 
-    def _put_temporary(self, crop: Crop) -> None:
+    def _put(self, prefix: str, crop: Crop) -> None:
         with faults_translated():
             self._client.put_object(
                 Bucket=self._bucket,
-                Key=_TEMPORARY + crop.name,
+                Key=prefix + crop.name,
                 Body=crop.jpeg,
                 ContentType="image/jpeg",
                 Metadata=_notes(crop),

@@ -138,18 +138,25 @@ class FaceSet:
 
         return self._database.write(work)
 
-    def add_many(self, faces: Sequence[KnownFace]) -> int:
+    def add_many(self, faces: Sequence[KnownFace], added_at: Sequence[int] | None = None) -> int:
         """Add faces of one model whose tokens are all different, in one transaction, and return how many were new.
 
         Those already there are renamed. Raises what `add` does. The counter, which all writers wait for, is raised
-        once: thousands of faces a second go in this way, some hundreds one by one. At most MAX_FACES_PER_ADDITION.
+        once: thousands of faces a second go in this way, some hundreds one by one. At most MAX_FACES_PER_ADDITION at a
+        time.
+
+        Parameters
+        ----------
+        added_at
+            When each was added, in seconds since 1970; now, unless it is given.
         """
         assert len(faces) <= MAX_FACES_PER_ADDITION
         if not faces:
             return 0
         embedding_id = faces[0].embedding_id
         assert all(face.embedding_id == embedding_id for face in faces)
-        now = int(self._clock())
+        times = [int(self._clock())] * len(faces) if added_at is None else added_at
+        at = {face.token: time for face, time in zip(faces, times, strict=True)}
 
         def work(transaction: Transaction) -> int:
             for set_id in sorted({face.set_id for face in faces}):
@@ -161,7 +168,7 @@ class FaceSet:
             new = [face for face in faces if face.token not in there]
             if not new:
                 return 0
-            transaction.execute_many(_INSERT, [_row(face, now) for face in new])
+            transaction.execute_many(_INSERT, [_row(face, at[face.token]) for face in new])
             placed = _find(transaction, [face.token for face in new])
             transaction.execute_many(
                 _INSERT_VECTOR, [(placed[face.token].id, embedding_id, to_bytes(face.embedding)) for face in new]

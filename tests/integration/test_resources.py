@@ -19,11 +19,12 @@ def test_tokens_expire(dynamodb: DynamoDBClient, tokens_table: str) -> None:
     }
 
 
-def test_only_temporary_crops_expire(s3: S3Client, crops_bucket: str) -> None:
+def test_only_temporary_crops_and_exports_expire(s3: S3Client, crops_bucket: str) -> None:
     rules = s3.get_bucket_lifecycle_configuration(Bucket=crops_bucket)["Rules"]
 
     assert [(rule["Filter"]["Prefix"], rule["Expiration"]["Days"]) for rule in rules if "Expiration" in rule] == [
-        ("temporary/", 2)
+        ("temporary/", 2),
+        ("exports/", 7),
     ]
     assert [rule["AbortIncompleteMultipartUpload"] for rule in rules if "Expiration" not in rule] == [
         {"DaysAfterInitiation": 1}

@@ -17,7 +17,7 @@ from infra.package import template as packaged
 from infra.package.errors import PackageError
 from tests.template.resolved import Resolved, Template
 
-FUNCTIONS = {"APIHandler", "Compact", "Reconcile", "ReEmbed", "Migrate"}
+FUNCTIONS = {"APIHandler", "Compact", "Reconcile", "ReEmbed", "Export", "ImportFaces", "Migrate"}
 
 
 def _functions(stack: Resolved) -> dict[str, dict[str, Any]]:
@@ -53,6 +53,8 @@ def test_memory_and_time(stack: Resolved) -> None:
         "Compact": (1024, 290),  # scheduled every 300 s
         "Reconcile": (1769, 900),
         "ReEmbed": (1769, 900),
+        "Export": (1769, 900),
+        "ImportFaces": (1769, 900),
         "Migrate": (512, 900),
     }
 

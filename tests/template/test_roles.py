@@ -9,7 +9,7 @@ import pytest
 from tests.template.resolved import Resolved
 
 CROPS = {"Fn::GetAtt": ["CropsBucket", "Arn"]}
-FACES, TEMPORARY = "${CropsBucket.Arn}/faces/*", "${CropsBucket.Arn}/temporary/*"
+FACES, TEMPORARY, EXPORTS = (f"${{CropsBucket.Arn}}/{prefix}/*" for prefix in ("faces", "temporary", "exports"))
 ARN = "arn:${AWS::Partition}:"
 # Actions for which no resource can be named: "Actions, resources, and condition keys for Amazon EC2" of AWS's service
 # authorization reference; Lambda's guide asks for them in every role of a function in a network.
@@ -53,6 +53,20 @@ GRANTED: dict[str, dict[str, Any]] = {
         **_on(FACES, "s3:GetObject"),
         **_on(CROPS, "s3:ListBucket"),
     },
+    "ExportRole": {
+        **_log("ExportLog"),
+        **_database(ROWS),
+        **_on([FACES, EXPORTS], "s3:GetObject"),
+        **_on(EXPORTS, "s3:PutObject", "s3:DeleteObject"),
+        **_on(CROPS, "s3:ListBucket"),
+    },
+    "ImportRole": {
+        **_log("ImportLog"),
+        **_database(ROWS),
+        **_on(EXPORTS, "s3:GetObject"),
+        **_on(FACES, "s3:PutObject", "s3:DeleteObject"),
+        **_on(CROPS, "s3:ListBucket"),
+    },
     "MigrateRole": {**_log("MigrateLog"), **_database(OWNER)},
 }
 
@@ -73,7 +87,9 @@ def test_a_role_may_do_what_its_function_does_and_no_more(stack: Resolved, role:
     for name, statement in stack.statements():
         if name == role:
             assert statement["Effect"] == "Allow"
-            granted |= dict.fromkeys(_listed(statement["Action"]), statement["Resource"])
+            for action in _listed(statement["Action"]):
+                resources = _listed(granted.get(action, [])) + _listed(statement["Resource"])
+                granted[action] = resources[0] if len(resources) == 1 else resources
 
     assert granted == GRANTED[role]
     assert stack.properties(role)["ManagedPolicyArns"] == [{"Ref": "NetworkPolicy"}]
@@ -113,7 +129,7 @@ def test_the_code_of_a_function_may_not_touch_the_network_that_lambda_makes_for_
 def test_the_database_user_is_the_proxys_where_there_is_one(template: dict[str, Any], with_proxy: Resolved) -> None:
     proxy = {"Fn::Select": [6, {"Fn::Split": [":", {"Fn::GetAtt": ["Proxy", "DBProxyArn"]}]}]}
     direct = {"Fn::GetAtt": ["Database", "DbiResourceId"]}
-    for role in ("ApiRole", "CompactRole", "ReconcileRole", "ReEmbedRole"):
+    for role in ("ApiRole", "CompactRole", "ReconcileRole", "ReEmbedRole", "ExportRole", "ImportRole"):
         [policy] = template["Resources"][role]["Properties"]["Policies"]
         [connect] = [s for s in policy["PolicyDocument"]["Statement"] if s["Action"] == "rds-db:connect"]
         assert connect["Resource"]["Fn::Sub"][1] == {"Server": {"Fn::If": ["ProxyIsUsed", proxy, direct]}}

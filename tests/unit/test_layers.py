@@ -16,9 +16,10 @@ FLOORS = [
     ["errors", "settings", "faces", "cursors", "measures", "logs"],
     ["images", "vision", "stores"],
     ["gallery", "measured", "crop_embedder", "token_embeddings"],
-    ["comparison", "removal", "face_directory", "service", "re_embedding", "reconciliation"],
+    ["comparison", "removal", "face_directory", "service", "re_embedding", "reconciliation", "transfer"],
     ["uploads", "console", "replies", "observability", "endpoints", "serving", "wiring"],
     ["operations", "cold_start", "specification"],
+    ["transfers"],
 ]
 
 

@@ -1,0 +1,234 @@
+"""Takes the face set out into an archive, while it is searched and changed.
+
+May be killed at any point: what is done is the parts, of which a file beside them keeps account.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+
+from chalicelib.stores.crops import Crop, CropStore
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.whole_faces import LARGEST_ID, Label, WholeFace, WholeFaces
+from chalicelib.transfer.archived_face import ArchivedFace, as_text
+from chalicelib.transfer.container import Container
+from chalicelib.transfer.errors import ArchiveError
+from chalicelib.transfer.manifest import MANIFEST, Manifest, Part, part_file, read
+from chalicelib.transfer.part import MAX_FACES, pack
+
+ACCOUNT = "unfinished.json"
+MAX_ACCOUNT_BYTES = 64 * 1024 * 1024
+
+
+@dataclass
+class Written:
+    """A part that is there: the faces with ids from above `after` up to `upto`.
+
+    `labels` is a digest of their tokens and names; `left_out` are the tokens of those that cannot be taken along, for
+    their crops are missing, or they could not be embedded.
+    """
+
+    part: Part
+    after: int
+    upto: int
+    labels: str
+    left_out: list[str]
+
+
+@dataclass
+class Account:
+    """What an export that is under way has done, and under which model."""
+
+    embedding_id: str
+    switches: int
+    dimension: int = 0
+    written: list[Written] = field(default_factory=list)
+
+
+@dataclass
+class Report:
+    """`left_out` names faces by their tokens: their crops are missing, or they have no vector."""
+
+    faces: int = 0
+    left_out: list[str] = field(default_factory=list)
+    done: bool = False
+
+
+class Export:
+    """One run of it.
+
+    Parameters
+    ----------
+    may_go_on
+        Asked before every part; when it answers no, the run ends, and the next one goes on.
+    progress
+        Told, after every part, how many faces are done and how many there are.
+    clock
+        Returns the seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        face_set: FaceSet,
+        whole_faces: WholeFaces,
+        crops: CropStore,
+        container: Container,
+        *,
+        may_go_on: Callable[[], bool] = lambda: True,
+        progress: Callable[[int, int], None] = lambda *_: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._face_set = face_set
+        self._whole_faces = whole_faces
+        self._crops = crops
+        self._container = container
+        self._may_go_on = may_go_on
+        self._progress = progress
+        self._clock = clock
+        self._account = Account("", 0)
+
+    def run(self) -> Report:
+        """Write what is missing; an archive that is whole already is left as it is.
+
+        In it is every face that was there when the run that ends it began and is not removed, and none whose removal
+        was answered by then.
+
+        Raises
+        ------
+        ServiceError
+            When a store fails; what was done until then stays done.
+        ArchiveError
+            When what lies in the container is not an export.
+        """
+        finished = read(self._container)
+        if finished is not None:
+            return Report(finished.faces, list(finished.left_out), done=True)
+        while True:
+            if not self._write_parts():
+                return self._report()
+            version = self._face_set.version()
+            if not self._look_again():
+                return self._report()
+            state = self._face_set.state()
+            if (state.embedding_id, state.switches) == (self._account.embedding_id, self._account.switches):
+                break
+        self._finish(version)
+        return self._report(done=True)
+
+    def _write_parts(self) -> bool:
+        """Write the faces behind the last part; return False when time is up."""
+        self._take_up()
+        total, done = self._face_set.count(), sum(written.part.faces for written in self._account.written)
+        while True:
+            self._progress(done, max(done, total))
+            if not self._may_go_on():
+                return False
+            after = self._account.written[-1].upto if self._account.written else 0
+            faces = self._page(after, LARGEST_ID)
+            if not faces:
+                return True
+            written = self._write(part_file(len(self._account.written) + 1), after, faces[-1].id, faces)
+            self._account.written.append(written)
+            self._keep_account()
+            done += written.part.faces
+
+    def _look_again(self) -> bool:
+        """Write those parts anew in which a face was removed, added or renamed; return False when time is up."""
+        for written in list(self._account.written):
+            if not self._may_go_on():
+                return False
+            if _digest(self._whole_faces.labels(written.after, written.upto)) != written.labels:
+                at = self._account.written.index(written)
+                self._account.written[at : at + 1] = self._write_again(written)
+                self._keep_account()
+        return True
+
+    def _write_again(self, written: Written) -> list[Written]:
+        """Ids become visible out of order, so a range may by now hold more than one part's faces."""
+        pieces: list[Written] = []
+        after, file = written.after, written.part.file
+        while True:
+            faces = self._page(after, written.upto)
+            upto = faces[-1].id if len(faces) == MAX_FACES else written.upto
+            pieces.append(self._write(file, after, upto, faces))
+            if upto == written.upto:
+                return pieces
+            after, file = upto, part_file(len(self._account.written) + len(pieces))
+
+    def _page(self, after: int, upto: int) -> list[WholeFace]:
+        return self._whole_faces.page(self._account.embedding_id, after, upto, MAX_FACES)
+
+    def _write(self, file: str, after: int, upto: int, faces: Sequence[WholeFace]) -> Written:
+        crops = self._crops.read_many([face.crop for face in faces])
+        complete = [_archived(face, crop) for face, crop in zip(faces, crops, strict=True)]
+        archived = [face for face in complete if face is not None]
+        if archived:
+            self._account.dimension = len(archived[0].embedding)
+        data = pack(archived)
+        self._container.write(file, data)
+        return Written(
+            Part(file, len(archived), len(data), hashlib.sha256(data).hexdigest()),
+            after,
+            upto,
+            _digest([Label(face.id, face.token, face.name) for face in faces]),
+            [face.token for face, kept in zip(faces, complete, strict=True) if kept is None],
+        )
+
+    def _take_up(self) -> None:
+        """Go on from the account of an earlier run, unless the face set is under another model since then."""
+        state = self._face_set.state()
+        account = _read_account(self._container)
+        if account is not None and (account.embedding_id, account.switches) != (state.embedding_id, state.switches):
+            for written in account.written:
+                self._container.delete(written.part.file)
+            account = None
+        self._account = account or Account(state.embedding_id, state.switches)
+
+    def _keep_account(self) -> None:
+        self._container.write(ACCOUNT, json.dumps(asdict(self._account)).encode())
+
+    def _finish(self, version: int) -> None:
+        empty = [written.part.file for written in self._account.written if not written.part.faces]
+        manifest = Manifest(
+            self._account.embedding_id,
+            self._account.dimension,
+            as_text(int(self._clock())),
+            version,
+            tuple(written.part for written in self._account.written if written.part.faces),
+            tuple(self._report().left_out),
+        )
+        self._container.write(MANIFEST, manifest.to_json())
+        for file in (*empty, ACCOUNT):
+            self._container.delete(file)
+
+    def _report(self, *, done: bool = False) -> Report:
+        written = self._account.written
+        return Report(
+            sum(one.part.faces for one in written), [token for one in written for token in one.left_out], done
+        )
+
+
+def _archived(face: WholeFace, crop: Crop | None) -> ArchivedFace | None:
+    if crop is None or face.embedding is None:
+        return None
+    return ArchivedFace(face.token, face.name, face.face_set, face.added_at, face.embedding, crop)
+
+
+def _digest(labels: Sequence[Label]) -> str:
+    return hashlib.sha256(repr([tuple(label) for label in labels]).encode()).hexdigest()
+
+
+def _read_account(container: Container) -> Account | None:
+    data = container.read(ACCOUNT, MAX_ACCOUNT_BYTES)
+    if data is None:
+        return None
+    try:
+        fields = json.loads(data)
+        written = [Written(**{**one, "part": Part(**one["part"])}) for one in fields.pop("written")]
+        return Account(**fields, written=written)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise ArchiveError(f"{ACCOUNT} is damaged: delete what was exported so far, and begin anew") from None

@@ -1,0 +1,119 @@
+"""What an archive says of itself: `manifest.json`, which is written last and makes it whole."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from chalicelib.transfer.container import Container
+from chalicelib.transfer.errors import ArchiveError
+from chalicelib.transfer.part import MAX_FACES, MAX_PART_BYTES
+
+MANIFEST = "manifest.json"
+FORMAT = "face-search-archive"
+VERSION = 1
+# A part takes some 170 bytes: room for 50 million faces.
+MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+# What a row of the face set has room for.
+MAX_DIMENSION = 2048
+
+_PART_FILE = re.compile(r"faces-[0-9]{5,9}\.jsonl\.gz", re.ASCII)
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_EMBEDDING_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file of the archive: its name, how many faces it holds, its size, and its sha256 in hexadecimal."""
+
+    file: str
+    faces: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """`dimension` is how many numbers an embedding has. Both it and the id are of no meaning without a face.
+
+    `created_at` is a time in ISO 8601; `face_set_version` is the number of changes that the face set had seen when the
+    export looked at all faces for the last time. `left_out` are the tokens of faces that are not in the archive, for
+    their crops are missing, or they have no embedding.
+    """
+
+    embedding_id: str
+    dimension: int
+    created_at: str
+    face_set_version: int
+    parts: tuple[Part, ...]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def faces(self) -> int:
+        return sum(part.faces for part in self.parts)
+
+    def to_json(self) -> bytes:
+        fields = {"format": FORMAT, "version": VERSION, "faces": self.faces, **asdict(self)}
+        return json.dumps(fields, indent=1).encode() + b"\n"
+
+
+def part_file(number: int) -> str:
+    return f"faces-{number:05}.jsonl.gz"
+
+
+def read(container: Container) -> Manifest | None:
+    """Return an archive's manifest, checked; None when there is none: the archive is not whole, or not there.
+
+    Raises
+    ------
+    ArchiveError
+        When it is not one, or of a version that this program does not know.
+    """
+    data = container.read(MANIFEST, MAX_MANIFEST_BYTES)
+    if data is None:
+        return None
+    try:
+        fields = json.loads(data)
+        if fields["format"] != FORMAT:
+            raise ArchiveError(f"{MANIFEST} is not that of a face search archive")
+        if fields["version"] != VERSION:
+            raise ArchiveError(
+                f"the archive has version {int(fields['version'])} of the format, and this program reads {VERSION}: "
+                "use the program that wrote it, or a newer one"
+            )
+        manifest = Manifest(
+            embedding_id=fields["embedding_id"],
+            dimension=fields["dimension"],
+            created_at=fields["created_at"],
+            face_set_version=fields["face_set_version"],
+            parts=tuple(Part(part["file"], part["faces"], part["bytes"], part["sha256"]) for part in fields["parts"]),
+            left_out=tuple(fields["left_out"]),
+        )
+        valid = _is_valid(manifest)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        valid = False
+    if not valid:
+        raise ArchiveError(f"{MANIFEST} is damaged or not valid")
+    return manifest
+
+
+def _is_valid(manifest: Manifest) -> bool:
+    files = [part.file for part in manifest.parts]
+    return (
+        (not files or _EMBEDDING_ID.fullmatch(manifest.embedding_id) is not None)
+        and _is_count(manifest.dimension, MAX_DIMENSION)
+        and len(set(files)) == len(files)
+        and all(
+            _PART_FILE.fullmatch(part.file) is not None
+            and _is_count(part.faces, MAX_FACES)
+            and _is_count(part.bytes, MAX_PART_BYTES)
+            and _SHA256.fullmatch(part.sha256) is not None
+            for part in manifest.parts
+        )
+    )
+
+
+def _is_count(value: Any, most: int) -> bool:
+    return type(value) is int and 0 <= value <= most

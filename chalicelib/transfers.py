@@ -1,0 +1,101 @@
+"""Export and import of the face set, by hand or as functions that work as long as one invocation may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from chalicelib.operations import MAX_LISTED, RESERVED_MILLISECONDS
+from chalicelib.stores.whole_faces import WholeFaces
+from chalicelib.transfer import exporting, importing
+from chalicelib.transfer.container import Container
+from chalicelib.transfer.errors import ArchiveError
+from chalicelib.transfer.export_folder import ExportFolder
+from chalicelib.transfer.exporting import Export
+from chalicelib.transfer.importing import Import
+from chalicelib.wiring import Wiring
+
+Progress = Callable[[int, int], None]
+
+
+def export_to(
+    parts: Wiring,
+    container: Container,
+    *,
+    may_go_on: Callable[[], bool] = lambda: True,
+    progress: Progress = lambda *_: None,
+) -> exporting.Report:
+    whole_faces = WholeFaces(parts.database)
+    return Export(parts.face_set, whole_faces, parts.crops, container, may_go_on=may_go_on, progress=progress).run()
+
+
+def import_from(
+    parts: Wiring,
+    container: Container,
+    *,
+    first_part: int = 1,
+    may_go_on: Callable[[], bool] = lambda: True,
+    progress: Progress = lambda *_: None,
+) -> importing.Report:
+    return Import(
+        parts.face_set,
+        parts.face_set_names,
+        WholeFaces(parts.database),
+        parts.model_change,
+        parts.packs,
+        parts.crops,
+        container,
+        first_part=first_part,
+        may_go_on=may_go_on,
+        progress=progress,
+    ).run()
+
+
+def export_in_time(parts: Wiring, event: dict[str, Any], remaining_milliseconds: Callable[[], int]) -> dict[str, Any]:
+    """Write as much of an archive into the crops' bucket as the time of one invocation allows.
+
+    Parameters
+    ----------
+    event
+        `name`: the archive is under `exports/<name>/`, and the next invocation with this name goes on with it.
+
+    Returns
+    -------
+    dict
+        The fields of `exporting.Report`. A long list of tokens is cut off.
+    """
+    report = export_to(parts, _folder(parts, event), may_go_on=_in_time(remaining_milliseconds))
+    return asdict(report) | {"left_out": report.left_out[:MAX_LISTED]}
+
+
+def import_in_time(parts: Wiring, event: dict[str, Any], remaining_milliseconds: Callable[[], int]) -> dict[str, Any]:
+    """Take as many faces of an archive in the crops' bucket as the time of one invocation allows.
+
+    Parameters
+    ----------
+    event
+        `name`: the archive is under `exports/<name>/`. `first_part`: the `next_part` of the invocation before, which
+        saves looking through the parts that it has done.
+
+    Returns
+    -------
+    dict
+        The fields of `importing.Report`.
+    """
+    first_part = event.get("first_part", 1)
+    if type(first_part) is not int or first_part < 1:
+        raise ArchiveError("first_part must be a whole number from 1")
+    folder = _folder(parts, event)
+    return asdict(import_from(parts, folder, first_part=first_part, may_go_on=_in_time(remaining_milliseconds)))
+
+
+def _folder(parts: Wiring, event: dict[str, Any]) -> ExportFolder:
+    name = event.get("name")
+    if not isinstance(name, str) or not ExportFolder.is_name(name):
+        raise ArchiveError("name must be 1 to 64 letters, digits, _, . and -, not beginning with a dot")
+    return parts.export_folder(name)
+
+
+def _in_time(remaining_milliseconds: Callable[[], int]) -> Callable[[], bool]:
+    return lambda: remaining_milliseconds() > RESERVED_MILLISECONDS

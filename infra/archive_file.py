@@ -1,0 +1,102 @@
+"""Archives on this machine: a folder, or the same files in one zip."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from chalicelib.transfer.errors import ArchiveError, too_large
+
+COPY_BYTES = 1024 * 1024
+# The same archive gives the same zip, byte for byte; zip knows no earlier time.
+NO_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+class Folder:
+    """A Container whose files are whole even when the machine stops while one is written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self, name: str, limit: int) -> bytes | None:
+        try:
+            with (self.path / name).open("rb") as file:
+                return _limited(file.read(limit + 1), name, limit)
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, data: bytes) -> None:
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else's: it holds pictures and names
+        partial = self.path / f"{name}.partial"
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.rename(self.path / name)
+
+    def delete(self, name: str) -> None:
+        (self.path / name).unlink(missing_ok=True)
+
+
+class Zip:
+    """A Container to read from. Nothing is ever unpacked to a file, so the names in it lead nowhere."""
+
+    def __init__(self, file: zipfile.ZipFile) -> None:
+        self._file = file
+
+    def read(self, name: str, limit: int) -> bytes | None:
+        try:
+            with self._file.open(name) as member:
+                return _limited(member.read(limit + 1), name, limit)
+        except KeyError:
+            return None
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError):
+            raise ArchiveError(f"{name} cannot be read: the zip is damaged, encrypted or not of this format") from None
+
+    def write(self, name: str, data: bytes) -> None:
+        raise NotImplementedError
+
+    def delete(self, name: str) -> None:
+        raise NotImplementedError
+
+
+def open_archive(path: Path) -> Folder | Zip:
+    """Return a folder or zip file to import from.
+
+    Raises
+    ------
+    ArchiveError
+        When it is neither.
+    """
+    if path.is_dir():
+        return Folder(path)
+    try:
+        return Zip(zipfile.ZipFile(path))
+    except OSError as error:
+        raise ArchiveError(f"{path} cannot be read: {error.strerror}") from None
+    except zipfile.BadZipFile:
+        raise ArchiveError(f"{path} is neither a folder nor a zip file, or it is cut off") from None
+
+
+def pack(folder: Path, names: Iterable[str], into: Path) -> None:
+    """Make one zip file of some of a folder's files, as they are; replace what is there at the end."""
+    partial = into.with_name(f"{into.name}.partial")
+    partial.touch(0o600)
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as packed:
+        for name in names:
+            path = folder / name
+            entry = zipfile.ZipInfo(name, NO_TIME)
+            entry.file_size, entry.external_attr = path.stat().st_size, 0o600 << 16
+            with path.open("rb") as source, packed.open(entry, "w") as target:
+                shutil.copyfileobj(source, target, COPY_BYTES)
+    partial.rename(into)
+
+
+def _limited(data: bytes, name: str, limit: int) -> bytes:
+    if len(data) > limit:
+        raise too_large(name, limit)
+    return data

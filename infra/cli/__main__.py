@@ -1,0 +1,9 @@
+"""`python -m infra.cli`: what is called face-search where it is installed."""
+
+from . import commands, face_set_commands, import_command  # noqa: F401  # each registers its commands
+from .group import main
+
+__all__ = ["main"]
+
+if __name__ == "__main__":
+    main(prog_name="face-search")

@@ -1,0 +1,135 @@
+"""The HTTP API as the command line calls it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+CONNECT_TIMEOUT_SECONDS = 5
+# API Gateway gives up after 29 s.
+READ_TIMEOUT_SECONDS = 60
+MAX_RETRIES = 5
+# Throttled, or a store is away for a moment; both say in Retry-After when to come back.
+PASSING_STATUSES = (429, 503)
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+
+
+class RefusedError(Exception):
+    """The service's answer is an error that is the request's; `code` is one of the contract's."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+
+
+class UnavailableError(Exception):
+    """The service cannot be reached, failed, or is none."""
+
+
+class InsecureError(Exception):
+    """The key would travel unencrypted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`text` is the JSON as it was sent."""
+
+    text: str
+    body: dict[str, Any]
+
+
+class Api:
+    """Safe to use from several threads at once.
+
+    Parameters
+    ----------
+    key
+        Sent as `x-api-key`, and only over https or to this machine.
+    connections
+        How many requests are sent at once.
+
+    Raises
+    ------
+    InsecureError
+        When the key would be sent otherwise.
+    """
+
+    def __init__(self, url: str, key: str | None = None, connections: int = 1) -> None:
+        self.url = url.rstrip("/")
+        parts = urlsplit(self.url)
+        local = parts.hostname in LOCAL_HOSTS
+        if key and parts.scheme != "https" and not local:
+            raise InsecureError("a key is sent over https only, or to this machine")
+        retry = Retry(
+            connect=2,
+            read=0,
+            other=0,
+            status=MAX_RETRIES,
+            status_forcelist=PASSING_STATUSES,
+            allowed_methods=None,  # each may be repeated: adding again renames
+            backoff_factor=0.5,
+            raise_on_status=False,
+        )
+        self._session = requests.Session()
+        self._session.trust_env = not local  # a proxy would not find this machine
+        adapter = HTTPAdapter(pool_maxsize=connections, max_retries=retry)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+        if key:
+            self._session.headers["x-api-key"] = key
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        arguments: Mapping[str, str | int | None] | None = None,
+        pictures: Mapping[str, bytes] | None = None,
+    ) -> Reply:
+        """Send one request and return its successful reply; arguments that are None are left out.
+
+        Raises
+        ------
+        RefusedError, UnavailableError
+        """
+        given = {name: str(value) for name, value in (arguments or {}).items() if value is not None}
+        form: dict[str, Any] = {name: (None, value) for name, value in given.items()}
+        form |= {name: ("picture", data, "image/jpeg") for name, data in (pictures or {}).items()}
+        in_form = method in ("POST", "PUT")
+        try:
+            response = self._session.request(
+                method,
+                self.url + path,
+                # What is sent in a form stands in no server's log of addresses.
+                params=None if in_form else given,
+                files=form if in_form else None,
+                timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS),
+                allow_redirects=False,  # the key is not for another address
+            )
+        except UnicodeEncodeError:
+            raise RefusedError("1001", "an argument is not valid Unicode text") from None
+        except requests.RequestException as error:
+            raise UnavailableError(f"{self.url} cannot be reached ({type(error).__name__})") from None
+        return self._reply(response)
+
+    def _reply(self, response: requests.Response) -> Reply:
+        try:
+            body = json.loads(response.text)
+        except ValueError:
+            body = None
+        if isinstance(body, dict) and response.status_code == 200 and body.get("success") is True:
+            return Reply(response.text, body)
+        if not isinstance(body, dict) or response.status_code < 400:
+            raise UnavailableError(f"{self.url} answers with status {response.status_code}, and not as this service")
+        code, detail = str(body.get("error_code", response.status_code)), body.get("detail", body.get("message", ""))
+        if response.status_code == 403:  # API Gateway's own
+            raise RefusedError(code, f"{detail}: is the key right?")
+        if response.status_code >= 500 or response.status_code == 429:
+            raise UnavailableError(f"{code}: {detail}")
+        raise RefusedError(code, str(detail))

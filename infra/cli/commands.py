@@ -1,0 +1,154 @@
+"""The commands about faces."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import pictures, tables
+from .api import Api
+from .group import NO, Face, Picture, Token, answer, as_json, command, end, in_face_set, main
+
+
+@command(main, "detect")
+@click.argument("picture", type=Picture())
+@click.option("--annotate", type=click.Path(dir_okay=False, path_type=Path), help="Write the picture with its faces.")
+@as_json
+def detect(connect: Callable[..., Api], picture: bytes, annotate: Path | None, raw: bool) -> None:
+    """Find the faces of a PICTURE; each gets a token that is kept for a day."""
+    reply = connect().call("POST", "/detect", pictures={"image_file": picture})
+    faces = reply.body["faces"]
+    if annotate is not None:
+        pictures.annotate(picture, faces, annotate)
+    answer(reply, raw, lambda: tables.detected(faces) if faces else click.echo("no face"))
+    sys.exit(0 if faces else NO)
+
+
+@command(main, "search")
+@click.argument("face", type=Face())
+@click.option("--threshold", type=float, default=0.65, show_default=True, help="The largest distance.")
+@click.option("--limit", type=int, help="At most so many, nearest first.")
+@click.option("--group", type=click.Choice(["none", "name"]), help="name: each person once.")
+@in_face_set
+@as_json
+def search(connect: Callable[..., Api], face: bytes | str, raw: bool, **arguments: Any) -> None:
+    """Find known faces near a FACE."""
+    if isinstance(face, bytes):
+        reply = connect().call("POST", "/search", arguments, {"image_file": face})
+    else:
+        reply = connect().call("GET", "/search", {"face_token": face, **arguments})
+    matches = reply.body["cmp_result"]
+    answer(reply, raw, lambda: tables.found(matches) if matches else click.echo("no match"))
+    if reply.body["truncated"] and not raw:
+        click.echo("There are more: raise --limit.", err=True)
+    sys.exit(0 if matches else NO)
+
+
+@command(main, "add")
+@click.argument("face", type=Face())
+@click.option("--name", help="Whose face it is.")
+@click.option("--refuse-poor", is_flag=True, help="Refuse a face that is hard to recognise.")
+@in_face_set
+@as_json
+def add(
+    connect: Callable[..., Api], face: bytes | str, name: str | None, refuse_poor: bool, face_set: str | None, raw: bool
+) -> None:
+    """Keep a FACE for good; a token that is known already is renamed."""
+    api = connect()
+    if isinstance(face, bytes):
+        faces = api.call("POST", "/detect", pictures={"image_file": face}).body["faces"]
+        if not faces:
+            end(NO, "no face in the picture")
+        face = faces[0]["face_token"]
+    arguments: dict[str, Any] = {"face_token": face, "face_name": name, "face_set": face_set}
+    reply = api.call("POST", "/addface", {**arguments, "quality_filter": "auto" if refuse_poor else None})
+    answer(
+        reply,
+        raw,
+        lambda: tables.show(("face_token", "face_name"), [(reply.body["face_token"], reply.body["face_name"])]),
+    )
+
+
+@command(main, "remove")
+@click.argument("token", type=Token())
+@as_json
+def remove(connect: Callable[..., Api], token: str, raw: bool) -> None:
+    """Erase the known face of a TOKEN, its embedding and its crop."""
+    reply = connect().call("POST", "/removeface", {"face_token": token})
+    answer(reply, raw, lambda: click.echo(f"{token} is removed"))
+
+
+@command(main, "rename")
+@click.argument("token", type=Token())
+@click.argument("name")
+@as_json
+def rename(connect: Callable[..., Api], token: str, name: str, raw: bool) -> None:
+    """Give the known face of a TOKEN another NAME."""
+    reply = connect().call("PUT", f"/faces/{token}", {"face_name": name})
+    answer(reply, raw, lambda: tables.known([reply.body]))
+
+
+@command(main, "list")
+@click.option("--name", help="Only names that begin with it, in whatever case.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many, oldest first.")
+@in_face_set
+@as_json
+def list_faces(connect: Callable[..., Api], name: str | None, limit: int, face_set: str | None, raw: bool) -> None:
+    """List known faces. With --json one line for every page of the service's."""
+    api, cursor = connect(), None
+    faces: list[dict[str, Any]] = []
+    while True:
+        page = {"name": name, "face_set": face_set, "cursor": cursor, "limit": min(limit - len(faces), 1000)}
+        reply = api.call("GET", "/faces", page)
+        faces += reply.body["faces"]
+        if raw:
+            click.echo(reply.text)
+        cursor = reply.body["next_cursor"]
+        if cursor is None or len(faces) >= limit:
+            break
+    if not raw:
+        tables.known(faces)
+        if cursor is not None:
+            click.echo("There are more: raise --limit.", err=True)
+
+
+@command(main, "compare")
+@click.argument("one", type=Face())
+@click.argument("other", type=Face())
+@click.option(
+    "--threshold", type=float, help="The largest distance that counts as one person; else the one at FMR 1e-3."
+)
+@as_json
+def compare(
+    connect: Callable[..., Api], one: bytes | str, other: bytes | str, threshold: float | None, raw: bool
+) -> None:
+    """Tell whether two FACEs are one person's."""
+    tokens = {f"face_token{n}": face for n, face in ((1, one), (2, other)) if isinstance(face, str)}
+    files = {f"image_file{n}": face for n, face in ((1, one), (2, other)) if isinstance(face, bytes)}
+    reply = connect().call("POST", "/compare", tokens, files)
+    distance, thresholds = reply.body["distance"], reply.body["thresholds"]
+    limit = thresholds["1e-3"] if threshold is None else threshold
+    verdict = "one person" if distance <= limit else "not one person"
+    answer(reply, raw, lambda: click.echo(f"{verdict}: the distance is {distance:.3f}, the threshold {limit:g}"))
+    sys.exit(0 if distance <= limit else NO)
+
+
+@command(main, "info")
+@as_json
+def info(connect: Callable[..., Api], raw: bool) -> None:
+    """Show the model, its thresholds and the number of faces."""
+    reply = connect().call("GET", "/info")
+    model = reply.body["model"]
+
+    def show() -> None:
+        tables.show(("model", "faces"), [(model["title"], reply.body["faces"])])
+        fields = ("fmr", "distance", "true_match_rate", "data")
+        tables.show(fields, ([threshold[field] for field in fields] for threshold in model["thresholds"]))
+        for weakness in model["weaknesses"]:
+            click.echo(tables.printable(weakness))
+
+    answer(reply, raw, show)

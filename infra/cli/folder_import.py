@@ -1,0 +1,122 @@
+"""Puts the largest face of every picture of a folder into a face set, several at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from threading import Lock
+
+from .api import Api, RefusedError
+from .folder import NamedPicture
+from .journal import ADDED, DETECTED, Entry, Journal
+from .pictures import prepare
+
+# What became of a picture.
+NEW, ALREADY, OTHER_NAME, NO_FACE, REFUSED, UNREADABLE = (
+    "added",
+    "already there",
+    "already there under another name",
+    "no face",
+    "refused",
+    "unreadable",
+)
+SUCCESSES = (NEW, ALREADY)
+
+_UNKNOWN_TOKEN = "1006"  # noqa: S105  # an error code
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`faces` is how many the picture shows, when it was looked at; `detail` says more than `what`."""
+
+    picture: NamedPicture
+    what: str
+    face_token: str = ""
+    faces: int | None = None
+    detail: str = ""
+
+
+class FolderImport:
+    """One run of it.
+
+    Parameters
+    ----------
+    refuse_poor
+        Leave out faces that are hard to recognise.
+    jobs
+        How many pictures are under way at once.
+    """
+
+    def __init__(
+        self, api: Api, journal: Journal, *, face_set: str | None = None, refuse_poor: bool = False, jobs: int = 1
+    ) -> None:
+        self._api = api
+        self._journal = journal
+        self._arguments = {"face_set": face_set, "quality_filter": "auto" if refuse_poor else None}
+        self._jobs = jobs
+        # Contents that are under way: two files with the same must not both find that it is new.
+        self._under_way: dict[str, Lock] = {}
+        self._lock = Lock()
+
+    def run(self, pictures: Sequence[NamedPicture]) -> Generator[Outcome, None, None]:
+        """Yield what became of each picture, as they are done.
+
+        When the block around it ends early, what is under way is finished and noted, and nothing else is begun.
+
+        Raises
+        ------
+        UnavailableError
+            When the service fails for longer than a request is repeated; the next run goes on.
+        """
+        waiting = iter(pictures)
+        with ThreadPoolExecutor(self._jobs) as pool:
+            running: set[Future[Outcome]] = {pool.submit(self._one, one) for one in islice(waiting, 2 * self._jobs)}
+            try:
+                while running:
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        yield future.result()
+                        running |= {pool.submit(self._one, one) for one in islice(waiting, 1)}
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _one(self, picture: NamedPicture) -> Outcome:
+        try:
+            file = picture.path.read_bytes()
+        except OSError as error:
+            return Outcome(picture, UNREADABLE, detail=error.strerror or "")
+        sha256 = hashlib.sha256(file).hexdigest()
+        with self._lock:
+            lock = self._under_way.setdefault(sha256, Lock())
+        with lock:
+            return self._import(picture, file, sha256)
+
+    def _import(self, picture: NamedPicture, file: bytes, sha256: str) -> Outcome:
+        before = self._journal.get(sha256)
+        if before is not None and before.step == ADDED:
+            if before.face_name == picture.name:
+                return Outcome(picture, ALREADY, before.face_token)
+            return Outcome(picture, OTHER_NAME, before.face_token, detail=f"as {before.face_name}")
+        try:
+            if before is not None:
+                try:
+                    return self._add(picture, sha256, before.face_token, None)
+                except RefusedError as error:
+                    if error.code != _UNKNOWN_TOKEN:  # its day is over: begin anew
+                        raise
+            faces = self._api.call("POST", "/detect", pictures={"image_file": prepare(file)}).body["faces"]
+            if not faces:
+                return Outcome(picture, NO_FACE, faces=0)
+            token = faces[0]["face_token"]
+            self._journal.note(Entry(sha256, DETECTED, token, picture.name))
+            return self._add(picture, sha256, token, len(faces))
+        except RefusedError as error:
+            return Outcome(picture, REFUSED, detail=str(error))
+
+    def _add(self, picture: NamedPicture, sha256: str, token: str, faces: int | None) -> Outcome:
+        self._api.call("POST", "/addface", {"face_token": token, "face_name": picture.name, **self._arguments})
+        self._journal.note(Entry(sha256, ADDED, token, picture.name))
+        return Outcome(picture, NEW, token, faces)

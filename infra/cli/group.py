@@ -1,0 +1,111 @@
+"""What all commands have in common: the options before them, what a face is, how errors end them."""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from . import pictures, tables
+from .api import Api, InsecureError, RefusedError, Reply, UnavailableError
+
+DEFAULT_URL = "http://localhost:8000"
+NO, USAGE, REFUSED, UNAVAILABLE = 1, 2, 3, 4
+"""The exit codes beside 0: the answer is no; a wrong command line; the service refuses; it fails or is not reached."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9]{24}", re.ASCII)
+
+as_json = click.option("--json", "raw", is_flag=True, help="Print the service's JSON unchanged.")
+in_face_set = click.option("--face-set", metavar="NAME", help="The face set; `default` where it is not given.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--url", envvar="FACE_SEARCH_URL", default=DEFAULT_URL, show_default=True, help="Where the service is.")
+@click.option(
+    "--key", envvar="FACE_SEARCH_KEY", help="The API key; better in FACE_SEARCH_KEY, where ps does not show it."
+)
+@click.pass_context
+def main(context: click.Context, url: str, key: str | None) -> None:
+    """Detect, search and keep faces.
+
+    A PICTURE is a JPEG or PNG; one that is larger than the service takes is scaled down before it is sent. A FACE is a
+    picture, of which the largest face is meant, or a token.
+
+    The exit code is 0, or 1 when the answer is no: no face, no match, another person, a file that was not imported. It
+    is 2 for a wrong command line, 3 when the service refuses, 4 when it cannot be reached or fails.
+    """
+    try:
+        context.obj = functools.partial(Api, url, key)
+        context.obj()
+    except InsecureError as error:
+        raise click.UsageError(f"{error}: the URL is {url}") from None
+
+
+def command(group: click.Group, name: str) -> Callable[[Callable[..., None]], click.Command]:
+    """Register a command that is given an Api first, and whose errors are told in words."""
+
+    def register(function: Callable[..., None]) -> click.Command:
+        @functools.wraps(function)
+        @click.pass_obj
+        def run(connect: Callable[..., Api], /, **arguments: Any) -> None:
+            try:
+                function(connect, **arguments)
+            except RefusedError as error:
+                end(REFUSED, f"the service refuses, {error}")
+            except UnavailableError as error:
+                end(UNAVAILABLE, str(error))
+            except OSError as error:
+                end(USAGE, f"{error.filename}: {error.strerror}")
+
+        return group.command(name)(run)
+
+    return register
+
+
+def end(code: int, message: str) -> NoReturn:
+    click.echo(f"face-search: {tables.printable(message)}", err=True)
+    sys.exit(code)
+
+
+class Face(click.ParamType[bytes | str]):
+    """A file, as its bytes within the service's limits, or a token."""
+
+    name = "face"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes | str:
+        if Path(value).is_file():
+            return pictures.prepare(Path(value).read_bytes())
+        if not _TOKEN.fullmatch(value):
+            self.fail(f"{value} is neither a file nor a token", param, ctx)
+        return str(value)
+
+
+class Picture(Face):
+    name = "picture"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        if not Path(value).is_file():
+            self.fail(f"there is no file {value}", param, ctx)
+        return pictures.prepare(Path(value).read_bytes())
+
+
+class Token(click.ParamType[str]):
+    name = "token"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not _TOKEN.fullmatch(value):
+            self.fail(f"{value} is no token, which has 24 letters and digits", param, ctx)
+        return str(value)
+
+
+def answer(reply: Reply, raw: bool, otherwise: Callable[[], None]) -> None:
+    """Print a reply as it was sent, or do something else with it."""
+    if raw:
+        click.echo(reply.text)
+    else:
+        otherwise()

@@ -1,0 +1,80 @@
+"""Pictures on the client's side: brought below the service's limits, and shown with what was found in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+# The service's limits.
+MAX_BYTES = 2 * 1024 * 1024
+MAX_SIDE_PX = 4096
+QUALITY = 92
+# Twice as many as it takes from the largest photograph to the smallest that the service accepts.
+MAX_STEPS = 12
+
+_GREEN = (80, 220, 60)
+
+
+def prepare(file: bytes) -> bytes:
+    """Return a file that is within the service's limits: the same, or the upright picture scaled down, as JPEG.
+
+    What is no picture is returned as it is, for the service to say so.
+    """
+    picture = _decode(file)
+    if picture is None or (len(file) <= MAX_BYTES and max(picture.shape[:2]) <= MAX_SIDE_PX):
+        return file
+    scale = min(1.0, MAX_SIDE_PX / max(picture.shape[:2]))
+    for _ in range(MAX_STEPS):
+        data = _encode(_scaled(picture, scale))
+        if len(data) <= MAX_BYTES:
+            return data
+        scale *= 0.8
+    return file
+
+
+def annotate(file: bytes, faces: list[dict[str, Any]], into: Path) -> None:
+    """Write the picture with a box, five points and a number for each face of a reply of /detect.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written.
+    """
+    picture = _decode(file)
+    assert picture is not None  # the service could read it
+    thickness = max(1, max(picture.shape[:2]) // 400)
+    for number, face in enumerate(faces, start=1):
+        (left, top), (right, bottom) = (_pixel(face[corner]) for corner in ("top_left", "bottom_right"))
+        cv2.rectangle(picture, (left, top), (right, bottom), _GREEN, thickness)
+        for point in face.get("landmarks", ()):
+            cv2.circle(picture, _pixel(point), 2 * thickness, _GREEN, -1)
+        size = max(0.4, thickness * 0.4)
+        cv2.putText(picture, str(number), (left, max(12, top - 4)), cv2.FONT_HERSHEY_SIMPLEX, size, _GREEN, thickness)
+    extension = ".png" if into.suffix.lower() == ".png" else ".jpg"
+    into.write_bytes(cv2.imencode(extension, picture)[1].tobytes())
+
+
+def _decode(file: bytes) -> NDArray[np.uint8] | None:
+    """Return height x width x 3, BGR, upright by its EXIF orientation; None when it is no picture."""
+    try:
+        return cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)  # type: ignore[return-value]
+    except cv2.error:
+        return None
+
+
+def _scaled(picture: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    height, width = picture.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _encode(picture: NDArray[np.uint8]) -> bytes:
+    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+
+
+def _pixel(point: list[float]) -> tuple[int, int]:
+    return round(point[0]), round(point[1])

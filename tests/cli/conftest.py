@@ -1,0 +1,55 @@
+"""The command line, run against `make run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from infra.cli.__main__ import main
+from tests.e2e import pictures
+from tests.e2e.local_stack import LocalStack, local_stack
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    with local_stack(tmp_path_factory.mktemp("cli") / "state") as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with pictures of two people and of a cat."""
+    monkeypatch.chdir(tmp_path)
+    for name, file in {
+        "eileen.jpg": pictures.astronaut(),
+        "ada.jpg": pictures.drawing(),
+        "cat.jpg": pictures.cat(),
+    }.items():
+        (tmp_path / name).write_bytes(file)
+    return tmp_path
+
+
+@pytest.fixture
+def run(stack: LocalStack, folder: Path) -> Iterator[Run]:
+    """Return what runs a command line; the face set is empty before, and again afterwards."""
+    runner = CliRunner(env={"FACE_SEARCH_URL": f"http://localhost:{stack.port}"})
+
+    def run(*arguments: str, code: int = 0) -> Result:
+        result = runner.invoke(main, arguments)
+        assert result.exit_code == code, result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return result
+
+    yield run
+    for name in ("default", "staff"):
+        listed = runner.invoke(main, ["list", "--face-set", name, "--limit", "1000"])
+        for line in listed.stdout.splitlines():
+            token = line.split()[:1]
+            if token and len(token[0]) == 24:
+                runner.invoke(main, ["remove", token[0]])
+    runner.invoke(main, ["face-sets", "delete", "staff", "--yes"])

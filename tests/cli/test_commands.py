@@ -1,0 +1,202 @@
+"""What each command does, says and ends with."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from infra.cli import api, pictures
+from tests.cli.conftest import Run
+from tests.cli.scripted_server import scripted_server
+from tests.e2e import pictures as shown
+from tests.e2e.local_stack import ROOT, LocalStack, environment
+from tests.services import free_port
+
+
+def added(run: Run, picture: str, name: str, *options: str) -> str:
+    token: str = json.loads(run("add", picture, "--name", name, *options, "--json").stdout)["face_token"]
+    return token
+
+
+def test_a_face_is_added_found_renamed_listed_and_removed(run: Run) -> None:
+    token = added(run, "eileen.jpg", "Eileen")
+
+    assert "Eileen" in run("search", "eileen.jpg").stdout
+    assert "Eileen Collins" in run("rename", token, "Eileen Collins").stdout
+    [face] = json.loads(run("list", "--json").stdout)["faces"]
+    assert (face["face_token"], face["face_name"]) == (token, "Eileen Collins")
+    assert "Eileen Collins" in run("list", "--name", "eileen").stdout
+    assert "Eileen" not in run("list", "--name", "ada").stdout
+    assert run("remove", token).stdout == f"{token} is removed\n"
+    assert run("search", "eileen.jpg", code=1).stdout == "no match\n"
+    assert "1006" in run("remove", token, code=3).stderr
+
+
+def test_json_is_the_services_own(run: Run) -> None:
+    reply = json.loads(run("detect", "eileen.jpg", "--json").stdout)
+
+    assert reply["sucess"] is True
+    assert reply["face_num"] == len(reply["faces"]) == 1
+
+
+def test_a_picture_without_a_face_is_a_no(run: Run) -> None:
+    assert run("detect", "cat.jpg", code=1).stdout == "no face\n"
+    assert json.loads(run("detect", "cat.jpg", "--json", code=1).stdout)["faces"] == []
+    assert "no face in the picture" in run("add", "cat.jpg", code=1).stderr
+    assert "1007" in run("search", "cat.jpg", code=3).stderr
+
+
+def test_two_faces_are_compared_whatever_they_are(run: Run) -> None:
+    token = added(run, "eileen.jpg", "Eileen")
+
+    assert run("compare", "eileen.jpg", token).stdout.startswith("one person: ")
+    assert run("compare", token, "ada.jpg", code=1).stdout.startswith("not one person: ")
+    assert run("compare", "eileen.jpg", "ada.jpg", "--threshold", "2").stdout.startswith("one person: ")
+
+
+def test_face_sets_are_apart(run: Run) -> None:
+    assert run("face-sets", "create", "staff").stdout == "staff is made\n"
+    assert run("face-sets", "create", "staff").stdout == "staff is there already\n"
+    added(run, "ada.jpg", "Ada", "--face-set", "staff")
+
+    assert "Ada" in run("search", "ada.jpg", "--face-set", "staff", "--group", "name").stdout
+    assert run("search", "ada.jpg", code=1).stdout == "no match\n"
+    assert ["staff", "1"] in [line.split() for line in run("face-sets", "list").stdout.splitlines()]
+    assert "staff" in run("face-sets", "delete", "staff", code=1).stderr  # nobody has said yes
+    assert run("face-sets", "delete", "staff", "--yes").stdout == "staff is erased, with 1 faces\n"
+    assert "1001" in run("search", "ada.jpg", "--face-set", "staff", code=3).stderr
+
+
+def test_a_list_goes_over_pages_and_says_what_it_leaves_out(run: Run) -> None:
+    for name in ("one", "two", "three"):
+        added(run, "eileen.jpg", name)
+
+    short = run("list", "--limit", "2")
+
+    assert "two" in short.stdout
+    assert "three" not in short.stdout
+    assert "raise --limit" in short.stderr
+    assert run("list").stderr == ""
+    assert "raise --limit" in run("search", "eileen.jpg", "--limit", "1").stderr
+
+
+def test_a_name_cannot_command_the_terminal(run: Run) -> None:
+    added(run, "eileen.jpg", "\x1b[2J[bold]Eileen[/bold]\x07")
+
+    assert "\N{REPLACEMENT CHARACTER}[2J[bold]Eileen[/bold]\N{REPLACEMENT CHARACTER}" in run("list").stdout
+
+
+def test_the_annotated_picture_shows_the_face(run: Run, folder: Path) -> None:
+    run("detect", "eileen.jpg", "--annotate", "out.png")
+
+    before, after = (np.asarray(cv2.imread(str(folder / name))) for name in ("eileen.jpg", "out.png"))
+    changed = np.argwhere(np.any(before != after, axis=2))
+    assert before.shape == after.shape
+    assert 100 < len(changed) < before[..., 0].size / 10
+
+
+def test_a_picture_that_is_too_large_is_scaled_down(run: Run, folder: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 60, (5000, 4500, 3), np.uint8)
+    noise[1000:3000, 1000:3000] = cv2.cvtColor(shown.scaled(shown.astronaut_pixels(), 2000 / 512), cv2.COLOR_RGB2BGR)
+    cv2.imwrite("phone.jpg", noise, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    assert (folder / "phone.jpg").stat().st_size > pictures.MAX_BYTES
+
+    reply = json.loads(run("detect", "phone.jpg", "--json").stdout)
+
+    assert reply["face_num"] >= 1
+
+
+def test_what_is_within_the_limits_is_sent_as_it_is() -> None:
+    for file in (shown.astronaut(), shown.astronaut_png(), b"no picture", b""):
+        assert pictures.prepare(file) is file
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("search", "nothing"), "nothing is neither a file nor a token"),
+        (("detect", "nothing.jpg"), "there is no file nothing.jpg"),
+        (("rename", "eileen.jpg", "Ada"), "is no token"),
+        (("--url", "http://example.com", "--key", "s3cret", "info"), "a key is sent over https only"),
+    ],
+)
+def test_a_wrong_command_line(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    result = run(*arguments, code=2)
+
+    assert said in result.stderr
+    assert "s3cret" not in result.output
+
+
+def test_a_service_that_is_not_there(run: Run) -> None:
+    assert "cannot be reached" in run("--url", f"http://localhost:{free_port()}", "info", code=4).stderr
+
+
+LISTED: Any = (200, {}, {"success": True, "face_sets": []})
+
+
+class TestAnotherServer:
+    def test_who_is_busy_is_asked_again_when_they_say(self, run: Run) -> None:
+        busy: Any = (503, {"Retry-After": "1"}, {"error_code": "1003", "detail": "try again"})
+        with scripted_server(busy, (429, {}, {"message": "Too Many Requests"}), LISTED) as server:
+            run("--url", server.url, "--key", "s3cret", "face-sets", "list")
+
+        assert [request.headers["x-api-key"] for request in server.requests] == ["s3cret"] * 3
+        assert server.requests[1].at - server.requests[0].at >= 1
+
+    def test_who_stays_busy_is_unavailable(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(api, "MAX_RETRIES", 1)
+        with scripted_server(*[(503, {}, {"error_code": "1003", "detail": "a store is away"})] * 2) as server:
+            assert "1003: a store is away" in run("--url", server.url, "info", code=4).stderr
+
+    def test_a_wrong_key(self, run: Run) -> None:
+        with scripted_server((403, {}, {"message": "Forbidden"})) as server:
+            assert "is the key right?" in run("--url", server.url, "info", code=3).stderr
+
+    def test_the_key_does_not_follow_to_another_address(self, run: Run) -> None:
+        with scripted_server() as other, scripted_server((302, {"Location": other.url}, {})) as server:
+            run("--url", server.url, "--key", "s3cret", "face-sets", "list", code=4)
+
+        assert other.requests == []
+
+    @pytest.mark.parametrize("body", ["<html>", {}, [], {"success": False}])
+    def test_what_is_no_face_search_service(self, run: Run, body: object) -> None:
+        with scripted_server((200, {}, body)) as server:
+            assert "not as this service" in run("--url", server.url, "info", code=4).stderr
+
+
+def test_it_is_installed_alone_and_runs_without_the_service(stack: LocalStack, tmp_path: Path) -> None:
+    install = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target"]
+    source = tmp_path / "source"
+    source.mkdir()
+    for file in (ROOT / "infra" / "cli").iterdir():
+        if file.is_file():
+            (source / file.name).write_bytes(file.read_bytes())
+    subprocess.run([sys.executable, "-m", "pip", *install, tmp_path / "site", source], check=True)
+    script = (
+        "import sys; from face_search_cli.__main__ import main; main(['info'], standalone_mode=False)\n"
+        "assert not {'chalicelib', 'infra', 'onnxruntime', 'boto3'} & set(sys.modules)"
+    )
+
+    said = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={
+            **environment(FACE_SEARCH_URL=f"http://localhost:{stack.port}"),
+            "PYTHONPATH": os.fspath(tmp_path / "site"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert said.returncode == 0, said.stderr
+    assert "model" in said.stdout
+    assert (tmp_path / "site" / "bin" / "face-search").exists()

@@ -1,0 +1,228 @@
+"""A folder is imported once, whatever stops it, and each file's fate is told."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.cli.api import Api, RefusedError
+from infra.cli.folder import pictures_in
+from infra.cli.folder_import import FolderImport
+from infra.cli.journal import Journal, JournalError
+from tests.cli.conftest import Run
+from tests.e2e import pictures
+from tests.e2e.local_stack import ROOT, LocalStack, environment
+
+MAX_SECONDS = 60
+
+
+@pytest.fixture
+def people(folder: Path) -> Path:
+    """Two people, one with two pictures, and a file without a face."""
+    people = folder / "people"
+    for name, file in {
+        "Eileen/1.jpg": pictures.astronaut(),
+        "Eileen/deep/2.JPEG": pictures.changed_astronauts()["mirrored"],
+        "Ada.png": pictures.png(pictures.astronaut_pixels()[:, ::-1]),
+        "Cat/1.jpg": pictures.cat(),
+        "Cat/notes.txt": b"not a picture",
+        "Broken/1.jpg": b"\xff\xd8\xff no picture",
+        ".hidden/1.jpg": pictures.astronaut(),
+        "Eileen/._1.jpg": b"what macOS leaves",
+    }.items():
+        (people / name).parent.mkdir(parents=True, exist_ok=True)
+        (people / name).write_bytes(file)
+    return people
+
+
+def report(folder: Path) -> dict[str, dict[str, str]]:
+    with (folder / "report.csv").open(newline="") as file:
+        return {row["file"]: row for row in csv.DictReader(file)}
+
+
+def listed(run: Run) -> list[str]:
+    return sorted(face["face_name"] for face in json.loads(run("list", "--limit", "1000", "--json").stdout)["faces"])
+
+
+def test_everyone_is_added_under_their_folders_name(run: Run, people: Path, folder: Path) -> None:
+    run("import", "people", "--report", "report.csv", code=1)
+
+    assert listed(run) == ["Ada", "Eileen", "Eileen"]
+    rows = report(folder)
+    assert {file: row["outcome"] for file, row in rows.items()} == {
+        "Ada.png": "added",
+        "Broken/1.jpg": "refused",
+        "Cat/1.jpg": "no face",
+        "Eileen/1.jpg": "added",
+        "Eileen/deep/2.JPEG": "added",
+    }
+    assert "1004" in rows["Broken/1.jpg"]["detail"]
+    assert len(rows["Ada.png"]["face_token"]) == 24
+
+
+def test_a_second_run_adds_nothing_and_a_moved_file_is_known(run: Run, people: Path, folder: Path) -> None:
+    shutil.rmtree(people / "Broken")
+    shutil.rmtree(people / "Cat")
+    run("import", "people")
+    (people / "Eileen" / "1.jpg").rename(people / "Eileen" / "moved.jpg")
+    shutil.copy(people / "Ada.png", people / "Somebody else.png")
+
+    run("import", "people", "--report", "report.csv", code=1)
+
+    assert listed(run) == ["Ada", "Eileen", "Eileen"]
+    rows = report(folder)
+    assert rows["Eileen/moved.jpg"]["outcome"] == "already there"
+    assert (rows["Somebody else.png"]["outcome"], rows["Somebody else.png"]["detail"]) == (
+        "already there under another name",
+        "as Ada",
+    )
+
+
+def test_another_face_set_is_another_import(run: Run, people: Path) -> None:
+    run("face-sets", "create", "staff")
+    run("import", "people", code=1)
+    run("import", "people", "--face-set", "staff", code=1)
+
+    assert len(json.loads(run("list", "--face-set", "staff", "--json").stdout)["faces"]) == 3
+
+
+def test_the_same_content_twice_is_added_once_by_many_jobs(run: Run, folder: Path) -> None:
+    for number in range(12):
+        (folder / "same" / f"Eileen {number % 2}").mkdir(parents=True, exist_ok=True)
+        (folder / "same" / f"Eileen {number % 2}" / f"{number}.jpg").write_bytes(pictures.astronaut())
+
+    run("import", "same", "--jobs", "8", code=1)
+
+    assert len(listed(run)) == 1
+
+
+def test_poor_faces_can_be_left_out(run: Run, folder: Path) -> None:
+    (folder / "poor").mkdir()
+    (folder / "poor" / "Eileen.jpg").write_bytes(pictures.blurred())
+
+    run("import", "poor", "--refuse-poor", "--report", "report.csv", code=1)
+
+    assert "too poor" in report(folder)["Eileen.jpg"]["detail"]
+    assert listed(run) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_or_killed_it_goes_on_and_adds_nobody_twice(
+    run: Run, stack: LocalStack, folder: Path, number: signal.Signals
+) -> None:
+    for seed in range(40):
+        (folder / "many" / f"person {seed}").mkdir(parents=True)
+        photo = pictures.brightened(pictures.astronaut_pixels(), 0.6 + seed / 80)
+        (folder / "many" / f"person {seed}" / "1.jpg").write_bytes(pictures.jpeg(photo))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "infra.cli", "import", str(folder / "many")],
+        cwd=ROOT,
+        env=environment(FACE_SEARCH_URL=f"http://localhost:{stack.port}"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # A shell lets what it starts in the background ignore Ctrl-C, and whatever that starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    )
+    journal, end = folder / "many.import.jsonl", time.monotonic() + MAX_SECONDS
+    while not journal.exists() or journal.read_bytes().count(b'"added"') < 5:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=MAX_SECONDS)
+
+    if number == signal.SIGINT:
+        assert process.returncode == 130
+        assert said == "face-search: interrupted: the same command goes on from here\n"
+    assert 5 <= len(listed(run)) < 40
+    with journal.open("ab") as file:
+        file.write(b'{"place": "cut o')  # as when the machine stops
+    run("import", "many")
+    run("import", "many")
+
+    assert listed(run) == sorted(f"person {seed}" for seed in range(40))
+
+
+class LosesAnswers(Api):
+    """Sends additions whose answers are lost, as when the process is killed just then."""
+
+    lost = 0
+
+    def call(self, method: str, path: str, arguments: Any = None, pictures: Any = None) -> Any:
+        reply = super().call(method, path, arguments, pictures)
+        if path == "/addface" and not self.lost:
+            self.lost = 1
+            raise SystemExit
+        return reply
+
+
+def test_an_addition_whose_answer_was_lost_is_not_done_twice(run: Run, stack: LocalStack, folder: Path) -> None:
+    (folder / "one" / "Eileen").mkdir(parents=True)
+    (folder / "one" / "Eileen" / "1.jpg").write_bytes(pictures.astronaut())
+    api = LosesAnswers(f"http://localhost:{stack.port}")
+    with Journal(folder / "journal", "here") as journal, pytest.raises(SystemExit):
+        list(FolderImport(api, journal).run(pictures_in(folder / "one")))
+    assert listed(run) == ["Eileen"]
+
+    with Journal(folder / "journal", "here") as journal:
+        [outcome] = FolderImport(api, journal).run(pictures_in(folder / "one"))
+
+    assert outcome.what == "added"
+    assert listed(run) == ["Eileen"]
+
+
+def test_a_token_whose_day_is_over_is_detected_anew(run: Run, stack: LocalStack, folder: Path) -> None:
+    (folder / "one").mkdir()
+    (folder / "one" / "Eileen.jpg").write_bytes(pictures.astronaut())
+
+    class Interrupted(Api):
+        def call(self, method: str, path: str, arguments: Any = None, pictures: Any = None) -> Any:
+            if path == "/addface":
+                raise RefusedError("1003", "interrupted here")
+            reply = super().call(method, path, arguments, pictures)
+            reply.body["faces"][0]["face_token"] = "x" * 24  # one that expires before the next run
+            return reply
+
+    url = f"http://localhost:{stack.port}"
+    for api in (Interrupted(url), Api(url)):
+        with Journal(folder / "journal", "here") as journal:
+            [outcome] = FolderImport(api, journal).run(pictures_in(folder / "one"))
+
+    assert outcome.what == "added"
+    assert listed(run) == ["Eileen"]
+
+
+def test_names_are_composed(folder: Path) -> None:
+    (folder / "people" / "Zoe\u0308").mkdir(parents=True)
+    (folder / "people" / "Zoe\u0308" / "1.jpg").touch()
+
+    assert [picture.name for picture in pictures_in(folder / "people")] == ["Zo\u00eb"]
+
+
+def test_a_file_name_in_no_encoding_is_told_of(run: Run, folder: Path) -> None:
+    (folder / "people").mkdir()
+    Path(os.fsdecode(os.fsencode(folder / "people") + b"/\xff.jpg")).write_bytes(pictures.astronaut())
+
+    run("import", "people", "--report", "report.csv", code=1)
+
+    assert [row["outcome"] for row in report(folder).values()] == ["refused"]
+
+
+def test_another_file_is_not_taken_for_a_journal(run: Run, people: Path, folder: Path) -> None:
+    (folder / "cat.jpg").rename(folder / "people.import.jsonl")
+    before = (folder / "people.import.jsonl").read_bytes()
+
+    assert "name another with --journal" in run("import", "people", code=2).stderr
+    assert (folder / "people.import.jsonl").read_bytes() == before
+    with pytest.raises(JournalError):
+        Journal(folder / "people.import.jsonl", "here")

@@ -1,0 +1,113 @@
+"""`make export` and `make import`, as programs: beside a running stack and without, interrupted and killed."""
+
+from __future__ import annotations
+
+import signal
+import stat
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import pictures
+from tests.e2e.api import tokens
+from tests.e2e.http_api import HttpApi
+from tests.e2e.local_stack import ROOT, environment, local_stack
+
+MAX_SECONDS = 120
+
+
+def start(what: str, file: Path, state: Path, script: str = "", **settings: str) -> subprocess.Popen[str]:
+    """Start what make does; `script` changes something in that process before."""
+    code = (
+        f"import sys; {script}\nfrom infra import transfer; sys.argv[1:] = {[what, str(file), '--state', str(state)]}"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", f"{code}; transfer.main()"],
+        cwd=ROOT,
+        env=environment(**settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+    )
+
+
+def transfer(what: str, file: Path, state: Path, code: int = 0) -> str:
+    process = start(what, file, state)
+    said, _ = process.communicate(timeout=MAX_SECONDS)
+    assert process.returncode == code, said
+    assert "Traceback" not in said
+    return said
+
+
+def test_out_of_one_stack_and_into_another(tmp_path: Path) -> None:
+    archive = tmp_path / "faces.zip"
+    with local_stack(tmp_path / "one") as running:
+        api = HttpApi(running.port)
+        eileen, ada = api.added(pictures.astronaut(), "Eileen"), api.added(pictures.drawing(), "Ada")
+        assert f"2 faces are in {archive}" in transfer("export", archive, tmp_path / "one")
+        found = api.search(eileen, "2")
+
+    assert stat.S_IMODE(archive.stat().st_mode) == 0o600
+    with zipfile.ZipFile(archive) as packed:
+        assert packed.namelist() == ["manifest.json", "faces-00001.jsonl.gz"]
+    assert not (tmp_path / "faces.zip.parts").exists()
+
+    said = transfer("import", archive, tmp_path / "two")  # which starts a stack for the time
+    assert "\n2 faces were added; 0 were there already and are as they were; " in said
+    with local_stack(tmp_path / "two") as running:
+        api = HttpApi(running.port)
+        assert api.search(eileen, "2") == found
+        assert tokens(api.search_picture(pictures.drawing(), "0.3")) == [ada]
+        assert api.get(f"/faces/{ada}").body["added_at"].endswith("Z")
+        assert api.get(f"/faces/{ada}/crop").status == 200
+        assert "0 faces were added; 2 were there" in transfer("import", archive, tmp_path / "two")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_export_that_was_stopped_goes_on(tmp_path: Path, number: signal.Signals) -> None:
+    state, archive = tmp_path / "state", tmp_path / "faces.zip"
+    # One face a part, and time to stop it after the first.
+    slowly = (
+        "import time; from chalicelib.transfer import exporting; exporting.MAX_FACES = 1\n"
+        "write = exporting.Export._write\n"
+        "def slow(*arguments):\n    time.sleep(1)\n    return write(*arguments)\n"
+        "exporting.Export._write = slow"
+    )
+    with local_stack(state) as running:
+        api = HttpApi(running.port)
+        for name in ("one", "two", "three"):
+            api.added(pictures.drawing(), name)
+        stopped = start("export", archive, state, slowly)
+        account, end = tmp_path / "faces.zip.parts" / "unfinished.json", time.monotonic() + MAX_SECONDS
+        while not account.exists():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        stopped.send_signal(number)
+        said, _ = stopped.communicate(timeout=MAX_SECONDS)
+        if number == signal.SIGINT:
+            assert said == "\nInterrupted: the same `make export` goes on from here.\n"
+        assert not archive.exists()
+
+        assert "3 faces are in" in transfer("export", archive, state)
+
+    with zipfile.ZipFile(archive) as packed:
+        # The first part is the stopped run's, the second one holds what was left.
+        assert packed.namelist() == ["manifest.json", "faces-00001.jsonl.gz", "faces-00002.jsonl.gz"]
+
+
+def test_what_cannot_be_imported_is_said_in_words(tmp_path: Path) -> None:
+    broken, empty = tmp_path / "broken.zip", tmp_path / "empty.zip"
+    broken.write_bytes(b"PK no zip")
+    zipfile.ZipFile(empty, "w").close()
+
+    for file, reason in {
+        broken: "is neither a folder nor a zip file, or it is cut off.\n",
+        empty: "this is no archive, or its export has not ended.\n",
+        tmp_path / "none.zip": "cannot be read: No such file or directory.\n",
+    }.items():
+        assert transfer("import", file, tmp_path / "state", code=1).endswith(reason)

@@ -1,0 +1,333 @@
+"""An archive holds the face set whole, whatever happens while it is written or read, and refuses what is not one."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from chalicelib import transfers
+from chalicelib.errors import ServiceError
+from chalicelib.stores.active_model import NO_MODEL
+from chalicelib.transfer import exporting, manifest
+from chalicelib.transfer.errors import ArchiveError
+from infra.archive_file import Folder, open_archive, pack
+from tests.integration.transfer.archives import everything, parts_of, records
+from tests.integration.transfer.conftest import Sites
+from tests.integration.two_packs import UNIT
+from tests.saved_faces import delete_crop, known_faces
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@pytest.mark.usefixtures("small_parts")
+class TestRoundTrip:
+    @pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
+    def test_from_sqlite_to_mysql_and_back_nothing_is_lost_or_changed(
+        self, site: Sites, database_url: str, folder: Folder, tmp_path: Path
+    ) -> None:
+        first, second, third = site("first"), site(database_url), site("third")
+        faces = first.add(range(5))
+        first.parts.face_set_names.create("staff.2026")
+        staff = first.parts.face_set_names.id_of("staff.2026")
+        first.parts.face_set.add_many(
+            [replace(face, set_id=staff) for face in known_faces(first.parts.crops, first.model, range(5, 7))]
+        )
+        first.parts.face_set.rename(faces[1].token, "Ада 🙂\nO'Neil")
+        first.parts.database.write(
+            lambda transaction: transaction.execute("UPDATE face_set SET created_at = 1700000000 + id")
+        )
+        before = everything(first)
+        searches = [first.search(face.token).matches for face in faces]
+
+        transfers.export_to(first.parts, folder)
+        zipped = tmp_path / "faces.zip"
+        pack(folder.path, ["manifest.json", *(part.file for part in parts_of(folder))], zipped)
+        imported = transfers.import_from(second.parts, open_archive(zipped))
+        again = Folder(tmp_path / "again")
+        transfers.export_to(second.parts, again)
+        transfers.import_from(third.parts, again)
+
+        assert (imported.added, imported.there, imported.done) == (7, 0, True)
+        assert everything(second) == everything(third) == before
+        assert [second.search(face.token).matches for face in faces] == searches
+        assert [third.search(face.token).matches for face in faces] == searches
+        # The same faces give the same files, byte for byte.
+        assert parts_of(again) == parts_of(folder)
+
+    def test_what_is_there_already_stays_as_it_is(self, site: Sites, folder: Folder) -> None:
+        process = site("first")
+        [one, two, three] = process.add(range(3))
+        transfers.export_to(process.parts, folder)
+        process.parts.face_set.rename(one.token, "renamed since")
+        process.remove(two.token)
+        crops = everything(process)
+
+        report = transfers.import_from(process.parts, folder)
+
+        assert (report.added, report.there) == (1, 2)
+        after = {row[0]: row for row in everything(process)}
+        assert [after[row[0]] for row in crops] == crops
+        assert after[two.token][1] == two.name
+        assert after.keys() == {one.token, two.token, three.token}
+
+    def test_an_empty_face_set_makes_an_archive_too(self, site: Sites, folder: Folder) -> None:
+        assert transfers.export_to(site("first").parts, folder).done
+        report = transfers.import_from(site("second").parts, folder)
+
+        assert (report.added, report.done) == (0, True)
+        assert site("second").active == NO_MODEL
+
+    def test_the_archive_is_what_its_description_says(self, site: Sites, folder: Folder) -> None:
+        process = site("first")
+        [face] = process.add(range(1))
+        transfers.export_to(process.parts, folder)
+
+        [record] = records(folder)
+        crop = process.parts.crops.read(face.crop)
+        assert crop is not None
+        assert crop.landmarks is not None
+        assert base64.b64decode(record["embedding"]) == face.embedding.astype("<f4").tobytes()
+        assert base64.b64decode(record["crop"]) == crop.jpeg
+        assert record["landmarks"] == [[round(float(x), 2), round(float(y), 2)] for x, y in crop.landmarks]
+        assert record["detector_id"] == process.model.detector_id
+        assert (record["face_token"], record["face_name"], record["face_set"]) == (face.token, "0", "default")
+        assert record["added_at"].endswith("Z")
+
+    def test_the_example_of_the_description_reads_it(
+        self, site: Sites, folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        process = site("first")
+        process.add(range(3))
+        transfers.export_to(process.parts, folder)
+        monkeypatch.chdir(folder.path.parent)
+        pack(folder.path, ["manifest.json", *(part.file for part in parts_of(folder))], Path("faces.zip"))
+        page = (Path(__file__).parents[3] / "docs" / "transfer.md").read_text()
+        example = page.partition("```python\n")[2].partition("```")[0]
+
+        exec(compile(example, "transfer.md", "exec"), {})  # noqa: S102
+
+        assert [line.split()[:2] for line in capsys.readouterr().out.splitlines()] == [
+            [str(number), "(128,)"] for number in range(3)
+        ]
+
+
+@pytest.mark.usefixtures("small_parts")
+class TestInterrupted:
+    def test_an_export_goes_on_where_it_was_stopped(self, site: Sites, folder: Folder, tmp_path: Path) -> None:
+        process = site("first")
+        process.add(range(7))
+        whole = Folder(tmp_path / "whole")
+        transfers.export_to(process.parts, whole)
+
+        written: list[str] = []
+        for _ in range(3):
+            assert not transfers.export_to(process.parts, Noting(folder, written), may_go_on=times(1)).done
+        assert transfers.export_to(process.parts, Noting(folder, written)).done
+
+        assert parts_of(folder) == parts_of(whole)
+        parts = [name for name in written if name.startswith("faces-")]
+        assert len(parts) == len(set(parts)) == 4
+        assert {path.name for path in folder.path.iterdir()} == {"manifest.json", *parts}
+
+    def test_a_failing_store_loses_no_part(self, site: Sites, folder: Folder) -> None:
+        process = site("first")
+        process.add(range(5))
+        failing = FailingOnce(folder, "faces-00002.jsonl.gz")
+
+        with pytest.raises(ServiceError):
+            transfers.export_to(process.parts, failing)
+        assert transfers.export_to(process.parts, failing).done
+
+        assert len(records(folder)) == 5
+
+    def test_an_import_goes_on_where_it_was_stopped(self, site: Sites, folder: Folder) -> None:
+        first, second = site("first"), site("second")
+        first.add(range(5))
+        transfers.export_to(first.parts, folder)
+
+        stopped = transfers.import_from(second.parts, folder, may_go_on=times(1))
+        assert (stopped.added, stopped.next_part, stopped.done) == (2, 2, False)
+        assert transfers.import_from(second.parts, folder, may_go_on=times(1)).there == 2
+        rest = transfers.import_from(second.parts, folder, first_part=stopped.next_part)
+
+        assert (rest.added, rest.there, rest.done) == (3, 0, True)
+        assert everything(second) == everything(first)
+
+    def test_a_finished_export_is_left_as_it_is(self, site: Sites, folder: Folder) -> None:
+        process = site("first")
+        process.add(range(1))
+        transfers.export_to(process.parts, folder)
+        before = parts_of(folder)
+        process.add(range(1, 2))
+
+        assert transfers.export_to(process.parts, folder).faces == 1
+        assert parts_of(folder) == before
+
+
+@pytest.mark.usefixtures("small_parts")
+class TestChangedMeanwhile:
+    def test_nobody_who_was_removed_is_in_it(self, site: Sites, folder: Folder) -> None:
+        process = site("first")
+        faces = process.add(range(6))
+
+        def change(done: int, _: int) -> None:
+            if done == 4:  # the first two parts are written
+                process.remove(faces[0].token)
+                process.remove(faces[2].token)
+                process.remove(faces[3].token)
+                process.parts.face_set.rename(faces[1].token, "another name")
+
+        transfers.export_to(process.parts, folder, progress=change)
+
+        assert [(record["face_token"], record["face_name"]) for record in records(folder)] == [
+            (faces[1].token, "another name"),
+            (faces[4].token, "4"),
+            (faces[5].token, "5"),
+        ]
+        # The part of which nobody is left is gone, and so is its file.
+        assert sorted(path.name for path in folder.path.iterdir()) == [
+            "faces-00001.jsonl.gz",
+            "faces-00003.jsonl.gz",
+            "manifest.json",
+        ]
+
+    def test_whoever_was_removed_between_two_runs_is_not_in_it(self, site: Sites, folder: Folder) -> None:
+        process = site("first")
+        faces = process.add(range(4))
+        transfers.export_to(process.parts, folder, may_go_on=times(2))
+        process.remove(faces[1].token)
+
+        transfers.export_to(process.parts, folder)
+
+        assert [record["face_token"] for record in records(folder)] == [faces[i].token for i in (0, 2, 3)]
+
+    def test_a_range_that_got_more_faces_is_divided(
+        self, site: Sites, folder: Folder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        process = site("first")
+        faces = process.add(range(7))
+        monkeypatch.setattr(exporting, "MAX_FACES", 5)
+        transfers.export_to(process.parts, folder, may_go_on=times(1))
+        monkeypatch.setattr(exporting, "MAX_FACES", 2)
+        process.parts.face_set.rename(faces[0].token, "renamed")
+
+        transfers.export_to(process.parts, folder)
+
+        assert [part.faces for part in parts_of(folder)] == [2, 2, 1, 2]
+        assert [record["face_token"] for record in records(folder)] == [face.token for face in faces]
+
+    def test_an_export_begins_anew_under_another_model(self, site: Sites, folder: Folder) -> None:
+        process = site("first")
+        faces = process.add(range(5))
+        transfers.export_to(process.parts, folder, may_go_on=times(2))
+        process.re_embed(UNIT)
+
+        def remove_all_but_one(done: int, _: int) -> None:
+            if done == 2:
+                for face in faces[1:]:
+                    process.remove(face.token)
+
+        transfers.export_to(process.parts, folder, progress=remove_all_but_one)
+
+        whole = manifest.read(folder)
+        assert whole is not None
+        assert whole.embedding_id == process.embedding_id(UNIT)
+        assert [record["face_token"] for record in records(folder)] == [faces[0].token]
+
+    def test_a_face_without_its_crop_is_named(
+        self, site: Sites, folder: Folder, s3: S3Client, crops_bucket: str
+    ) -> None:
+        process = site("first")
+        faces = process.add(range(3))
+        delete_crop(s3, crops_bucket, faces[1].crop)
+
+        report = transfers.export_to(process.parts, folder)
+
+        assert (report.faces, report.left_out) == (2, [faces[1].token])
+        # Also to who asks again.
+        assert transfers.export_to(process.parts, folder).left_out == [faces[1].token]
+
+
+@pytest.mark.usefixtures("small_parts")
+class TestFunctions:
+    def test_invoked_again_and_again_they_end(self, site: Sites, s3: S3Client, crops_bucket: str) -> None:
+        first, second = site("first"), site("second")
+        first.add(range(5))
+
+        event: dict[str, Any] = {"name": "monday"}
+        said = transfers.export_in_time(first.parts, event, seconds(60, 20))
+        assert said == {"faces": 4, "left_out": [], "done": False}
+        said = transfers.export_in_time(first.parts, event, seconds(900))
+        assert said == {"faces": 5, "left_out": [], "done": True}
+        keys = {item["Key"] for item in s3.list_objects_v2(Bucket=crops_bucket, Prefix="exports/")["Contents"]}
+        assert keys == {"exports/monday/manifest.json", *(f"exports/monday/faces-0000{n}.jsonl.gz" for n in (1, 2, 3))}
+
+        said = transfers.import_in_time(second.parts, event, seconds(60, 30))
+        assert said == {"added": 2, "there": 0, "next_part": 2, "done": False}
+        said = transfers.import_in_time(second.parts, event | {"first_part": 2}, seconds(900))
+        assert said == {"added": 3, "there": 0, "next_part": 4, "done": True}
+        assert everything(second) == everything(first)
+
+    @pytest.mark.parametrize("name", [None, 7, "", "..", "a/b", "../faces", ".hidden", "x" * 65])
+    def test_a_name_that_leads_elsewhere_is_refused(self, site: Sites, name: object) -> None:
+        for operation in (transfers.export_in_time, transfers.import_in_time):
+            with pytest.raises(ArchiveError, match="name must be"):
+                operation(site("first").parts, {"name": name}, seconds(900))
+
+    @pytest.mark.parametrize("first_part", [0, -1, "2", 1.0, True])
+    def test_a_first_part_must_be_a_number(self, site: Sites, first_part: object) -> None:
+        with pytest.raises(ArchiveError, match="first_part must be"):
+            transfers.import_in_time(site("first").parts, {"name": "a", "first_part": first_part}, seconds(900))
+
+    def test_an_import_of_nothing_says_so(self, site: Sites) -> None:
+        with pytest.raises(ArchiveError, match=r"no manifest\.json"):
+            transfers.import_in_time(site("first").parts, {"name": "nothing"}, seconds(900))
+
+
+class Noting(Folder):
+    """A folder that notes which files are written."""
+
+    def __init__(self, folder: Folder, written: list[str]) -> None:
+        super().__init__(folder.path)
+        self._written = written
+
+    def write(self, name: str, data: bytes) -> None:
+        self._written.append(name)
+        super().write(name, data)
+
+
+class FailingOnce(Folder):
+    """A folder in which a file cannot be written the first time."""
+
+    def __init__(self, folder: Folder, name: str) -> None:
+        super().__init__(folder.path)
+        self._failing = {name}
+
+    def write(self, name: str, data: bytes) -> None:
+        if name in self._failing:
+            self._failing.clear()
+            raise ServiceError("1003", 503, "a store cannot be reached")
+        super().write(name, data)
+
+
+def times(count: int) -> Callable[[], bool]:
+    """Return what answers yes so many times."""
+    answers = iter([True] * count)
+    return lambda: next(answers, False)
+
+
+def seconds(first: int, every: int = 0) -> Callable[[], int]:
+    """Return an invocation's remaining milliseconds: these at first, and after each time it is asked so many less."""
+    left = [first]
+
+    def remaining() -> int:
+        left[0] -= every
+        return (left[0] + every) * 1000
+
+    return remaining
