@@ -118,12 +118,13 @@ def test_crops_travel_over_tls_only(stack: Resolved) -> None:
     ]
 
 
-def test_temporary_crops_go_by_themselves_and_no_version_stays(stack: Resolved) -> None:
+def test_temporary_crops_and_exports_go_by_themselves_and_no_version_stays(stack: Resolved) -> None:
     bucket = stack.properties("CropsBucket")
     rules = bucket["LifecycleConfiguration"]["Rules"]
 
     assert [(rule["Prefix"], rule["ExpirationInDays"]) for rule in rules if "ExpirationInDays" in rule] == [
-        ("temporary/", 2)
+        ("temporary/", 2),
+        ("exports/", 7),
     ]
     assert all(rule["Status"] == "Enabled" for rule in rules)
     assert "VersioningConfiguration" not in bucket
