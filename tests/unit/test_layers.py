@@ -17,7 +17,7 @@ FLOORS = [
     ["images", "vision", "stores"],
     ["gallery", "crop_embedder", "token_embeddings"],
     ["comparison", "removal", "face_directory", "service", "re_embedding"],
-    ["uploads", "replies", "endpoints", "serving", "wiring"],
+    ["console", "uploads", "replies", "endpoints", "serving", "wiring"],
     ["operations"],
 ]
 
