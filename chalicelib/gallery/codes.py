@@ -198,7 +198,9 @@ class _Block:
             return np.zeros(0, np.int64), none, none
         inner = math.sqrt(max(reach * reach - cut_off * cut_off, 0.0)) + slack
         squares = squared_distances(code.astype(np.int8), self._codes[: self.count])
-        chosen = np.flatnonzero(squares <= ((inner + error) / self._scale) ** 2 * (1 + RELATIVE_SLACK))
+        farthest = (inner + error) / self._scale
+        # A product that is too large is infinite; the power of a float would be an error.
+        chosen = np.flatnonzero(squares <= farthest * farthest * (1 + RELATIVE_SLACK))
         chosen = chosen[self._sets[chosen] == set_id]
         distances = self._scale * np.sqrt(squares[chosen])
         lower = np.sqrt(np.maximum(distances - error, 0.0) ** 2 + cut_off**2) - slack

@@ -226,6 +226,12 @@ class Walk:
         api.add(token)
         assert names(api.search_picture(pictures.drawing())) == ["unknown"]
 
+    @pytest.mark.parametrize("threshold", ["1e100", "7.5e152", "1e155", "1.7976931348623157e308"])
+    def test_a_threshold_may_be_as_large_as_a_number_can(self, api: Api, threshold: str) -> None:
+        token = api.added(pictures.drawing(), "Ada")
+
+        assert tokens(api.search(api.token(pictures.astronaut()), threshold)) == [token]
+
     def test_a_poor_face_is_refused_when_asked(self, api: Api) -> None:
         [poor] = api.detect(pictures.blurred())
         good = api.token(pictures.astronaut())
