@@ -35,7 +35,8 @@ async function answered(method, path, fields, signal) {
   for (let tried = 1; ; ) {
     const key = apiKey();
     const response = await sent(method, path, fields, signal, key);
-    if (response.status === 403 && (await response.clone().json().catch(() => ({}))).message === "Forbidden") {
+    // Only API Gateway answers so, to a key that is missing or unknown.
+    if (response.status === 403) {
       // Another request may have asked for it meanwhile.
       if (apiKey() === key && !(await askForKey(key !== null))) throw new Refusal("key");
     } else if ([429, 503, 504].includes(response.status) && tried < TRIES) {

@@ -5,13 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 
 import requests
 
+from chalicelib.errors import ServiceError, bad_argument
+from chalicelib.replies import failure
+from chalicelib.specification.failures import GATEWAY
+
 # What goes with a connection, not with a request or its answer.
 HOP = {"connection", "content-length", "date", "host", "keep-alive", "server", "transfer-encoding"}
+
+
+def _refused(error: ServiceError) -> tuple[int, Mapping[str, str], bytes]:
+    """As the template has API Gateway answer."""
+    return error.status, {"Content-Type": "application/json"}, json.dumps(failure(error).body).encode()
 
 
 class Gateway:
@@ -57,9 +67,9 @@ class Gateway:
         self.requests.append(f"{method} {place}")
         self.bodies.append(body)
         if stage.partition("?")[0] != "stage":
-            return 403, {}, b'{"message":"Missing Authentication Token"}'
+            return _refused(bad_argument("there is no such address", status=404))
         if self.key is not None and place not in ("", "upload") and headers.get("x-api-key") != self.key:
-            return 403, {}, b'{"message":"Forbidden"}'
+            return _refused(next(error for error in GATEWAY if error.status == HTTPStatus.FORBIDDEN))
         with self._lock:
             for answer in self._busy:
                 if answer[2] == place:
