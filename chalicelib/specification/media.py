@@ -16,3 +16,7 @@ ELSEWHERE: dict[str, Any] = {
         "Location": {"schema": {"type": "string"}, "required": True},
     },
 }
+PAGE: dict[str, Any] = {
+    "200": {"description": "The page.", "content": {"text/html": {"schema": {"type": "string"}}}},
+    "304": {"description": "It is as it was."},
+}

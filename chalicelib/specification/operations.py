@@ -123,7 +123,14 @@ def _of_face(
 _REMOVED = _json("Removal", "The face is unknown.")
 _REMOVE = "Erase a known face, its embedding and its picture"
 
+
+def _page(name: str, summary: str) -> dict[str, Operation]:
+    return {"get": _operation(name, "service", summary, replies=media.PAGE, refusals=failures.SERVER, key=False)}
+
+
 PATHS: dict[str, dict[str, Operation]] = {
+    "/": _page("console", "The console, to try all of it in a browser"),
+    "/upload": _page("console_of_old", "The same, where clients of the earlier API found their page"),
     "/detect": {
         "post": _operation(
             "detect",

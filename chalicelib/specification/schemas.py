@@ -184,5 +184,15 @@ SCHEMAS: dict[str, Schema] = {
         name_characters=_count("The longest name."),
         results=_count("The most results of a search."),
     ),
-    "Info": _success(model=reference("Model"), faces=_count("How many faces are known."), limits=reference("Limits")),
+    "LoadedGallery": _object(
+        loaded=_flag("Whether this container has the known faces in memory; the first search loads them."),
+        faces=_count("How many faces of the model it has."),
+        version=_count("How many changes of the known faces it has seen; 0 before it is loaded."),
+    ),
+    "Info": _success(
+        model=reference("Model"),
+        faces=_count("How many faces are known."),
+        gallery=reference("LoadedGallery"),
+        limits=reference("Limits"),
+    ),
 }

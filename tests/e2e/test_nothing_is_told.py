@@ -30,11 +30,9 @@ class Listener(LambdaApi):
         self._api = api
         self.texts: set[str] = set()
 
-    def send(
-        self, method: str, path: str, query: Query = (), content_type: str | None = None, body: bytes | None = None
-    ) -> Reply:
+    def carry(self, method: str, path: str, query: Query, content_type: str | None, body: bytes | None) -> Reply:
         self.texts |= {value for name, value in query if name in ("face_token", "face_name")}
-        reply = self._api.send(method, path, query, content_type, body)
+        reply = self._api.carry(method, path, query, content_type, body)
         self._remember(reply.body)
         return reply
 
