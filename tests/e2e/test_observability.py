@@ -164,13 +164,14 @@ class TestErrors:
         assert failed["exception"].endswith("SettingsError: TOKEN_TTL_SECONDS must be a whole number")
 
     def test_what_chalice_catches_itself_is_logged_once_and_alike(
-        self, api: LambdaApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+        self, api: LambdaApi, capsys: pytest.CaptureFixture[str]
     ) -> None:
         def fail(*_: object) -> None:
             raise ValueError(self.QUOTED)
 
-        monkeypatch.setattr(RestAPIEventHandler, "_validate_response", fail)
-        assert api.get("/health").status == 500
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(RestAPIEventHandler, "_validate_response", fail)
+            assert api.get("/health").status == 500
 
         output = capsys.readouterr().out
         failed, answered = messages(output)
