@@ -7,11 +7,14 @@ from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, Response
 
-from chalicelib import cold_start, console, operations, replies, transfers, uploads
+from chalicelib import cold_start, console, replies, uploads
 from chalicelib.endpoints import document, endpoint, keep_error_shape
 from chalicelib.faces import Terms
 from chalicelib.observability import observe
 from chalicelib.wiring import wiring
+
+# A removed face is gone from the packed segments after that and one run.
+COMPACTION_MINUTES = 5
 
 app = Chalice(app_name="face-search", configure_logs=False)
 observe(app)
@@ -136,34 +139,47 @@ def info(_: uploads.Arguments) -> dict[str, Any]:
 document(app, ("/", "/upload"), console.page)
 
 
-@app.schedule(Rate(operations.COMPACTION_MINUTES, unit=Rate.MINUTES))
+# What only some functions do is imported by those: it is none of the API's start.
+@app.schedule(Rate(COMPACTION_MINUTES, unit=Rate.MINUTES))
 def compact(_: CloudWatchEvent) -> str:
+    from chalicelib import operations
+
     return operations.compact(wiring())
 
 
 @app.schedule(Rate(1, unit=Rate.DAYS))
 def reconcile(event: CloudWatchEvent) -> str:
+    from chalicelib import operations
+
     context: Any = event.context
     return operations.reconcile_in_time(wiring(), context.get_remaining_time_in_millis)
 
 
 @app.lambda_function(name="re_embed")
 def re_embed(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    from chalicelib import operations
+
     return operations.re_embed_in_time(wiring(), event, context.get_remaining_time_in_millis)
 
 
 @app.lambda_function(name="migrate")
 def migrate(event: dict[str, Any], _: Any) -> str:
+    from chalicelib import operations
+
     return operations.migrate_by_event(wiring(), event)
 
 
 @app.lambda_function(name="export")
 def export(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    from chalicelib import transfers
+
     return transfers.export_in_time(wiring(), event, context.get_remaining_time_in_millis)
 
 
 @app.lambda_function(name="import_faces")
 def import_faces(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    from chalicelib import transfers
+
     return transfers.import_in_time(wiring(), event, context.get_remaining_time_in_millis)
 
 

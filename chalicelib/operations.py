@@ -24,8 +24,6 @@ from chalicelib.wiring import Wiring, model, wiring
 
 log = logging.getLogger(__name__)
 
-# How often compaction is scheduled. A removed face is gone from the segments after that and one run.
-COMPACTION_MINUTES = 5
 # What a function keeps of its time for the batch it has begun, and for a compaction.
 RESERVED_MILLISECONDS = 30_000
 # Tokens that a function's answer lists; Lambda's answers are limited to 6 MB.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from chalicelib.errors import internal_error, store_unavailable
@@ -71,17 +73,28 @@ def _session() -> Session:
     """Return the process's session: what it has read of the SDK's data is read once for all clients.
 
     botocore's and not boto3's, which imports the transfers of large files, unused here. The loader is told which
-    services there are: to see for itself it would list the folders of some 400, twice.
+    services there are: to see for itself it would list the folders of some 400, twice. And it reads JSON into plain
+    dicts, ordered too, in half the time of botocore's OrderedDicts.
     """
-    from botocore.loaders import Loader
+    import gzip
+
+    from botocore.loaders import JSONFileLoader, Loader
     from botocore.session import Session
+
+    class PlainFileLoader(JSONFileLoader):
+        def load_file(self, file_path: str) -> Any:
+            if Path(f"{file_path}.json").is_file():
+                return json.loads(Path(f"{file_path}.json").read_bytes())
+            if Path(f"{file_path}.json.gz").is_file():
+                return json.loads(gzip.decompress(Path(f"{file_path}.json.gz").read_bytes()))
+            return None
 
     class LoaderOfTwo(Loader):
         def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002  # as the SDK calls it
             return ["dynamodb", "s3"]
 
     session = Session()
-    session.register_component("data_loader", LoaderOfTwo())
+    session.register_component("data_loader", LoaderOfTwo(file_loader=PlainFileLoader()))
     return session
 
 

@@ -35,7 +35,8 @@ MAX_RATIO, MAX_FIRST, MAX_PEAK_MB = 1.25, 3, 400
 # The start without the service: what it imports, the runtime client too, and the networks that it opens, as files; no
 # client of AWS is created. Then it asks for an invocation, which ends the measurement.
 BARE = """
-import awslambdaric.bootstrap, botocore.session, chalice.app, cv2, multipart, numpy, onnxruntime, pymysql, simsimd
+import awslambdaric.bootstrap, aws_lambda_powertools, botocore.session, chalice.app, cv2, multipart, numpy
+import onnxruntime, pymysql, simsimd
 import glob, http.client, os
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = options.inter_op_num_threads = 1
