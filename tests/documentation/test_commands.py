@@ -1,0 +1,136 @@
+"""Every command of the documentation is run here as it is written, or there, where a test runs what is behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.documentation.commands import DOCUMENTS, ROOT, Command, commands, targets_in_prose
+from tests.services import free_port
+
+MAX_START_SECONDS = 120.0
+TOKEN = re.compile(r"\b[A-Za-z0-9]{24}\b")
+
+# What a reader does beside `make run`, in a copy of the project.
+RUN = re.compile(
+    r"curl .*localhost|make (compact|reconcile|migrate|discard|re-embed PACK=dlib|(export|import) FILE=\S+)$"
+)
+# What is behind the others: it takes too long, needs more than this machine, or is this very run.
+ELSEWHERE = {
+    r"make run$": "tests/documentation/test_commands.py",
+    r"make run DATABASE_URL=|make stack$|\S+/chalice local": "tests/e2e/test_local_stack.py",
+    r"make test$|make check$": ".ci/run",
+    r"make bench$": "tests/benchmarks/peers/run.py",
+    r"make accuracy|python -m models.accuracy": "tests/models/accuracy/test_command.py",
+    r"make layers": "tests/layers/test_build.py",
+    r"make package": "tests/template/test_package.py",
+    r"(AWS_REGION=\S+ )?make (deploy|destroy)|git pull && make deploy": "tests/deploy/test_deploy.py",
+    r"curl .*execute-api|aws rds create-db-snapshot": "docs/deploying.md",  # AWS itself: tried nowhere, which it says
+    r"make fuzz$": "tests/specification/test_fuzz.py",
+    r"make screenshot$": "tests/browser/screenshot.py",
+    r"make test-arm64": "tests/lambda_runtime/arm64.py",
+    r"make import .*DATABASE_URL=mysql": "tests/integration/transfer/test_transfer.py",
+    r"pip install \./infra/cli": "tests/cli/test_commands.py",
+    r"face-search |\S+ -m infra\.cli": "tests/cli/test_documentation.py",
+    r"\S+ -m tests\.benchmarks\.transfer": "tests/benchmarks/transfer.py",
+}
+
+ALL = [command for document in DOCUMENTS for command in commands(document)]
+
+
+def test_every_command_is_accounted_for() -> None:
+    unknown = [
+        str(command)
+        for command in ALL
+        if not RUN.match(command.text) and not any(re.match(pattern, command.text) for pattern in ELSEWHERE)
+    ]
+
+    assert unknown == []
+
+
+@pytest.mark.parametrize("pattern", ELSEWHERE)
+def test_what_is_run_elsewhere_is_there(pattern: str) -> None:
+    assert (ROOT / ELSEWHERE[pattern]).is_file()
+    assert any(re.match(pattern, command.text) for command in ALL)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_targets_in_the_prose_are_the_makefiles(document: Path) -> None:
+    rules = re.findall(r"^([a-z0-9][a-z0-9 -]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+    assert targets_in_prose(document) <= {target for rule in rules for target in rule.split()}
+
+
+@pytest.fixture(scope="module")
+def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+    """A copy of the project in which `make run` serves, and the environment to run commands in."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in tracked.splitlines():
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    shutil.copytree(ROOT / "models" / "build", folder / "models" / "build", symlinks=True)
+    port = free_port()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE"))}
+    environment |= {"PORT": str(port), "NO_PROXY": "localhost,127.0.0.1"}
+    with (folder / "run.log").open("wb") as log:
+        run = subprocess.Popen(
+            ["make", "run"], cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        _wait(f"http://localhost:{port}/health", run, folder / "run.log")
+        yield folder, environment
+    finally:
+        os.killpg(run.pid, signal.SIGINT)
+        run.wait(30)
+
+
+def test_commands_beside_a_running_service(newcomer: tuple[Path, dict[str, str]]) -> None:
+    folder, environment = newcomer
+    token = ""
+    tried: list[Command] = [command for command in ALL if RUN.match(command.text)]
+    assert len(tried) >= 10
+    for command in tried:
+        text = TOKEN.sub(token, command.text) if token else command.text
+        text = text.replace("localhost:8000", f"localhost:{environment['PORT']}")
+        done = subprocess.run(
+            ["bash", "-c", text.replace("curl ", "curl -sS ", 1)],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        if text.startswith("curl"):
+            reply = json.loads(done.stdout)
+            assert reply["success"] is True, f"{command}\n{done.stdout}"
+            if "/detect" in text:
+                token = reply["faces"][0]["face_token"]
+            if "/search" in text:
+                assert [match["face_name"] for match in reply["cmp_result"]] == ["Ada"]
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + MAX_START_SECONDS
+    while True:
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < end, log.read_text()
+        try:
+            if requests.get(url, timeout=1).ok:
+                return
+        except requests.RequestException:
+            time.sleep(0.1)
