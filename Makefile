@@ -6,6 +6,8 @@ PYTHON ?= python3
 PORT ?= 8000
 STAGE ?= dev
 STATE ?= .local
+# Tests wait for processes half of their time: two workers for each core.
+WORKERS ?= $(shell expr 2 '*' `getconf _NPROCESSORS_ONLN`)
 PACK ?= sface
 ARCH ?= arm64
 RUNTIME ?= python3.13
@@ -28,7 +30,7 @@ stack: $(VENV)/.run
 
 test: $(VENV)/.test
 	@$(BIN)/python -m models.build auto
-	@$(BIN)/python -m pytest -n auto $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
 
 # Run Lambda's layers for arm64 on another machine: needs qemu-user 9 or newer (QEMU= names its qemu-aarch64), and
 # ARM64_ROOT=, a folder with an arm64 system that has Python 3.13, such as Debian 13's packages, unpacked.
