@@ -57,7 +57,7 @@ def decode(data: bytes) -> Image:
         image = None
     if image is None or sorted(image.shape[:2]) != sorted((width, height)):
         raise _broken()
-    return image  # type: ignore[return-value]
+    return image  # type: ignore[return-value]  # OpenCV's stubs tell no dtype
 
 
 def too_many_bytes() -> errors.ServiceError:
@@ -79,6 +79,7 @@ def crop(image: Image, box: Box) -> tuple[bytes, Box, float]:
     scale = min(1.0, MAX_CROP_SIDE_PX / max(part.shape[:2]))
     if scale < 1:
         size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+        # OpenCV's stubs tell no dtype.
         part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     bgr = cv2.cvtColor(part, cv2.COLOR_RGB2BGR)
     _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, CROP_JPEG_QUALITY])
@@ -91,7 +92,7 @@ def decode_crop(jpeg: bytes) -> Image | None:
         image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
     except cv2.error:  # no bytes at all
         return None
-    return image  # type: ignore[return-value]
+    return image  # type: ignore[return-value]  # OpenCV's stubs tell no dtype
 
 
 def is_crop(jpeg: bytes) -> bool:

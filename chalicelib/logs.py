@@ -50,7 +50,7 @@ class JsonFormatter(LambdaPowertoolsFormatter):
             serialize_stacktrace=False,  # it holds the error's message
         )
 
-    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802
+    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802  # the base class's name
         return described(ei[1])
 
     def serialize(self, log: Any) -> str:

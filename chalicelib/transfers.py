@@ -9,7 +9,7 @@ from typing import Any
 from chalicelib.operations import MAX_LISTED, RESERVED_MILLISECONDS
 from chalicelib.stores.whole_faces import WholeFaces
 from chalicelib.transfer import exporting, importing
-from chalicelib.transfer.container import Container
+from chalicelib.transfer.container import Container, Source
 from chalicelib.transfer.errors import ArchiveError
 from chalicelib.transfer.export_folder import ExportFolder
 from chalicelib.transfer.exporting import Export
@@ -32,7 +32,7 @@ def export_to(
 
 def import_from(
     parts: Wiring,
-    container: Container,
+    source: Source,
     *,
     first_part: int = 1,
     may_go_on: Callable[[], bool] = lambda: True,
@@ -45,7 +45,7 @@ def import_from(
         parts.model_change,
         parts.packs,
         parts.crops,
-        container,
+        source,
         first_part=first_part,
         may_go_on=may_go_on,
         progress=progress,

@@ -141,7 +141,7 @@ def wiring() -> Wiring:
 
 def reset() -> None:
     """Forget and close them, for tests and for a server that shuts down."""
-    global _wiring  # noqa: PLW0603
+    global _wiring  # noqa: PLW0603  # as above
     with _lock:
         if _wiring is not None:
             _wiring.close()

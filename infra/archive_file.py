@@ -43,7 +43,7 @@ class Folder:
 
 
 class Zip:
-    """A Container to read from. Nothing is ever unpacked to a file, so the names in it lead nowhere."""
+    """A Source. Nothing is ever unpacked to a file, so the names in it lead nowhere."""
 
     def __init__(self, file: zipfile.ZipFile) -> None:
         self._file = file
@@ -54,14 +54,9 @@ class Zip:
                 return _limited(member.read(limit + 1), name, limit)
         except KeyError:
             return None
+        # What zipfile raises: RuntimeError for what is encrypted, NotImplementedError for other compressions.
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError):
             raise ArchiveError(f"{name} cannot be read: the zip is damaged, encrypted or not of this format") from None
-
-    def write(self, name: str, data: bytes) -> None:
-        raise NotImplementedError
-
-    def delete(self, name: str) -> None:
-        raise NotImplementedError
 
 
 def open_archive(path: Path) -> Folder | Zip:

@@ -107,7 +107,7 @@ def faults_translated() -> Iterator[None]:
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,
-        ConnectionError,  # noqa: A004
+        ConnectionError,  # noqa: A004  # botocore's, not the built-in one, in this function only
         HTTPClientError,
         IncompleteReadError,
     )

@@ -57,7 +57,7 @@ class Fault(Enum):
     UNEXPECTED = auto()
 
 
-class DatabaseFault(Exception):  # noqa: N818
+class DatabaseFault(Exception):  # noqa: N818  # `fault` is this module's word for what a driver's error means
     """A driver's error on its way through this module; it never leaves it.
 
     `description` holds no parameters: the drivers' own messages quote them, and they are names and embeddings.

@@ -18,7 +18,7 @@ from chalicelib.stores.model_change import ModelChange
 from chalicelib.stores.whole_faces import WholeFaces
 from chalicelib.transfer import manifest as manifests
 from chalicelib.transfer.archived_face import ArchivedFace
-from chalicelib.transfer.container import Container
+from chalicelib.transfer.container import Source
 from chalicelib.transfer.errors import ArchiveError
 from chalicelib.transfer.manifest import Manifest, Part
 from chalicelib.transfer.part import unpack
@@ -56,7 +56,7 @@ class Import:
         model_change: ModelChange,
         packs: PackFolder,
         crops: CropStore,
-        container: Container,
+        source: Source,
         *,
         first_part: int = 1,
         may_go_on: Callable[[], bool] = lambda: True,
@@ -68,7 +68,7 @@ class Import:
         self._model_change = model_change
         self._packs = packs
         self._crops = crops
-        self._container = container
+        self._source = source
         self._may_go_on = may_go_on
         self._progress = progress
         self._report = Report(next_part=first_part)
@@ -83,7 +83,7 @@ class Import:
         ArchiveError
             When the archive is missing, not whole, damaged, or of another model than the face set.
         """
-        manifest = manifests.read(self._container)
+        manifest = manifests.read(self._source)
         if manifest is None:
             raise ArchiveError(f"there is no {manifests.MANIFEST}: this is no archive, or its export has not ended")
         report = self._report
@@ -118,7 +118,7 @@ class Import:
             raise _other_model(manifest.embedding_id, active)
 
     def _read(self, part: Part, dimension: int) -> list[ArchivedFace]:
-        data = self._container.read(part.file, part.bytes)
+        data = self._source.read(part.file, part.bytes)
         if data is None:
             raise ArchiveError(f"{part.file} is missing")
         if hashlib.sha256(data).hexdigest() != part.sha256:

@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from chalicelib.transfer.container import Container
+from chalicelib.transfer.container import Source
 from chalicelib.transfer.errors import ArchiveError
 from chalicelib.transfer.part import MAX_FACES, MAX_PART_BYTES
 
@@ -63,7 +63,7 @@ def part_file(number: int) -> str:
     return f"faces-{number:05}.jsonl.gz"
 
 
-def read(container: Container) -> Manifest | None:
+def read(source: Source) -> Manifest | None:
     """Return an archive's manifest, checked; None when there is none: the archive is not whole, or not there.
 
     Raises
@@ -71,7 +71,7 @@ def read(container: Container) -> Manifest | None:
     ArchiveError
         When it is not one, or of a version that this program does not know.
     """
-    data = container.read(MANIFEST, MAX_MANIFEST_BYTES)
+    data = source.read(MANIFEST, MAX_MANIFEST_BYTES)
     if data is None:
         return None
     try:

@@ -41,6 +41,7 @@ def align(image: Image, landmarks: Landmarks, template: NDArray[np.float64], siz
     finer = matrix * OVERSAMPLING
     finer[:, 2] += (OVERSAMPLING - 1) / 2
     chip = _warp(image, finer, size * OVERSAMPLING)
+    # OpenCV's stubs tell no dtype.
     return cv2.resize(chip, (size, size), interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
@@ -64,8 +65,9 @@ def _shrink(image: Image, matrix: NDArray[np.float64], factor: int, size: int) -
     offset = np.array([left, top]) + (factor - 1) / 2
     fitted[:, 2] = matrix[:, :2] @ offset + matrix[:, 2]
     fitted[:, :2] *= factor
-    return small, fitted  # type: ignore[return-value]
+    return small, fitted  # type: ignore[return-value]  # OpenCV's stubs tell no dtype
 
 
 def _warp(image: Image, matrix: NDArray[np.float64], size: int) -> Image:
+    # OpenCV's stubs tell no dtype.
     return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)  # type: ignore[return-value]

@@ -89,6 +89,7 @@ class Mtcnn:
 
         Cell [0, 0] is the window at the level's first pixel; cells left of it or above it are negative.
         """
+        # OpenCV's stubs tell no dtype.
         level = cv2.copyMakeBorder(level, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_CONSTANT, value=GREY)  # type: ignore[assignment]
         rows, columns = (_tiles((side - MARGIN + 1) // STRIDE) for side in level.shape[:2])
         cells, values = [], []
@@ -167,6 +168,7 @@ def _suppress(boxes: Boxes, log_odds: NDArray[np.float32], overlap: float, most:
         return np.zeros(0, np.int64)
     rectangles = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1).astype(np.float64)
     # OpenCV wants scores of at least 0: log-odds are above the thresholds, which are above 1/2.
+    # OpenCV's stubs want lists.
     kept = cv2.dnn.NMSBoxes(rectangles, log_odds, 0.0, overlap, top_k=most)  # type: ignore[arg-type]
     return np.asarray(kept, np.int64)
 

@@ -50,6 +50,7 @@ class Pyramid:
             self._sized(float(self._sizes[-1].scale[0]) / 2)
         source = next(level.image for level in self._sizes if level.image.shape[1] <= within_reach)
         image = cv2.resize(source, size, interpolation=cv2.INTER_LINEAR)
+        # OpenCV's stubs tell no dtype.
         level = Level(image, np.array([size[0] / width, size[1] / height]))  # type: ignore[arg-type]
         self._sizes.append(level)
         return level

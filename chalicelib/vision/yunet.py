@@ -123,5 +123,6 @@ def decode(cells: NDArray[np.float32], height: int, width: int, least: float) ->
 def _suppress(faces: Faces) -> NDArray[np.int64]:
     """Non-maximum suppression: return the indices of the faces that are left, the likeliest first."""
     rectangles = np.concatenate([faces[:, :2], faces[:, 2:4] - faces[:, :2]], axis=1).astype(np.float64)
+    # OpenCV's stubs want lists.
     kept = cv2.dnn.NMSBoxes(rectangles, faces[:, 14], 0.0, OVERLAP, top_k=MAX_FACES)  # type: ignore[arg-type]
     return np.asarray(kept, np.int64)

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import requests
 
+from chalicelib.console import page
 from tests.e2e import pictures
+from tests.e2e.comparing import Comparing
+from tests.e2e.face_management import Listing, OneFace
+from tests.e2e.face_sets import FaceSets, Grouping
 from tests.e2e.refusals import Refusals
 from tests.e2e.walk import EVERYTHING, Walk
 from tests.lambda_runtime.container import Container
@@ -39,11 +44,29 @@ class WalkInAContainer(Walk):
             yield container_api
 
 
-class TestWalkWithLittleMemory(WalkInAContainer):
+class TestWalkWithLittleMemory(WalkInAContainer, Listing, OneFace, FaceSets, Grouping, Comparing):
     memory_mb = LEAST_MB
 
     def test_the_largest_picture_fits(self, api: ContainerApi) -> None:
         assert api.detect(pictures.jpeg(pictures.scaled(pictures.astronaut_pixels(), 8)))
+
+    def test_a_crop_is_read_from_s3(self, api: ContainerApi) -> None:
+        token = api.added(pictures.drawing(), "Ada")
+
+        reply = api.get(f"/faces/{token}/crop")
+
+        assert reply.status == 302
+        assert requests.get(reply.headers["location"], timeout=10).headers["content-type"] == "image/jpeg"
+
+    @pytest.mark.parametrize("path", ["/", "/upload"])
+    def test_the_console_is_there(self, api: ContainerApi, path: str) -> None:
+        reply = api.get(path)
+
+        assert (reply.status, reply.text) == (200, page().text)
+        assert reply.headers["content-security-policy"] == page().headers["Content-Security-Policy"]
+
+    def test_the_specification_is_there(self, api: ContainerApi) -> None:
+        assert api.get("/openapi.json").body["openapi"].startswith("3.1")
 
 
 class TestWalkWithMuchMemory(WalkInAContainer):
@@ -79,3 +102,24 @@ class TestOtherFunctions:
             report = container.invoke({"pack": "dlib"})
 
         assert report == {"done": 0, "left": 0, "not_found_again": [], "lost": [], "switched": True}
+
+    def test_reconciling_finds_every_crop_named(self, deployment: Deployment, environment: dict[str, str]) -> None:
+        with Container(deployment, "app.app", environment) as container:
+            ContainerApi(container).added(pictures.drawing(), "Ada")
+
+        with Container(deployment, "app.reconcile", environment) as container:
+            answer = container.invoke(SCHEDULED)
+
+        assert "0 of 0 without a face deleted" in answer
+        assert not answer.startswith("0 crops")
+
+    def test_an_export_is_imported_again(self, deployment: Deployment, environment: dict[str, str]) -> None:
+        with Container(deployment, "app.app", environment) as container:
+            token = ContainerApi(container).added(pictures.drawing(), "Ada")
+            with Container(deployment, "app.export", environment) as export:
+                assert export.invoke({"name": "monday"})["done"] is True
+            ContainerApi(container).remove(token)
+            with Container(deployment, "app.import_faces", environment) as importing:
+                assert importing.invoke({"name": "monday"})["done"] is True
+
+            assert ContainerApi(container).get(f"/faces/{token}").body["face_name"] == "Ada"

@@ -59,7 +59,9 @@ def test_networks_are_loaded_before_the_first_request_and_no_store_is_asked(
         listener.accept()
 
 
-@pytest.mark.parametrize("handler", ["app.compact", "app.migrate", "app.reconcile", "app.re_embed"])
+@pytest.mark.parametrize(
+    "handler", [f"app.{name}" for name in ("compact", "migrate", "reconcile", "re_embed", "export", "import_faces")]
+)
 def test_other_functions_load_no_networks_and_ask_no_store(
     deployment: Deployment, deaf_stores: dict[str, str], listener: socket.socket, handler: str
 ) -> None:
