@@ -1,0 +1,189 @@
+"""Compaction: what new containers load, whatever happens while it is written."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from chalicelib.gallery import snapshot
+from chalicelib.stores.database import Database
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.segments import LEASE_SECONDS, SEGMENT_IDS, Segment, SegmentStore
+from tests.embeddings import MODEL
+from tests.integration.gallery_faces import Faces, clustered
+
+
+@pytest.fixture
+def faces(database: Database) -> Faces:
+    return Faces(database)
+
+
+class Clock:
+    """Seconds since 1970, as the test sets them."""
+
+    def __init__(self) -> None:
+        self.now = 1_900_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class TestCompaction:
+    def test_a_new_container_needs_no_log(self, faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+        known = faces.add(clustered(500))
+        monkeypatch.setattr(snapshot, "CHANGES_KEPT", 0)
+
+        assert faces.compact() == 500
+
+        assert faces.face_set.changes_since(0, MODEL) is None
+        assert len(faces.expect(known[0], 1.0).matches) > 5
+
+    def test_changes_after_it_are_applied_to_what_it_packed(self, faces: Faces) -> None:
+        known = faces.add(clustered(200))
+        faces.compact()
+        more = faces.add(clustered(100, seed=5))
+        for face in known[:50] + more[:50]:
+            faces.face_set.remove(face.token)
+
+        faces.expect(known[60], 1.0)
+        faces.expect(more[60], 1.0)
+
+    def test_a_removed_faces_code_is_gone_from_every_segment(self, faces: Faces, database: Database) -> None:
+        known = faces.add(clustered(300))
+        faces.compact()
+        code, face_id = self._code(database, 150)
+        assert code in self._all_bytes(database)
+
+        faces.face_set.remove(known[150].token)
+        faces.compact()
+
+        assert code not in self._all_bytes(database)
+        assert face_id not in self._ids(database)
+        assert len(self._ids(database)) == 299
+
+    def test_only_segments_that_changed_are_packed_again(self, faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(snapshot, "SEGMENT_IDS", 50)
+        known = faces.add(clustered(500))
+        faces.compact()
+        packed: list[int] = []
+        pack = snapshot._pack
+
+        def counting_pack(face_set: FaceSet, number: int) -> list[Segment]:
+            packed.append(number)
+            return pack(face_set, number)
+
+        monkeypatch.setattr(snapshot, "_pack", counting_pack)
+
+        faces.face_set.remove(known[120].token)
+        faces.compact()
+
+        assert len(packed) == 1
+        faces.expect(known[121], 1.0)
+
+    def test_nothing_is_done_when_nothing_changed(self, faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+        faces.add(clustered(10))
+        faces.compact()
+        monkeypatch.setattr(snapshot, "_pack", lambda *_: pytest.fail("packed again"))
+
+        assert faces.compact() == 10
+
+    def test_a_crash_at_any_step_loses_nothing(self, faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The compaction is killed before its first, second, ... write; searches go on, and the next one completes."""
+        monkeypatch.setattr(snapshot, "SEGMENT_IDS", 100)
+        clock = Clock()
+        monkeypatch.setattr(faces.segments, "_clock", clock)
+        known = faces.add(clustered(350))
+        faces.compact()
+        for step in range(1, 12):
+            gone = known.pop()
+            faces.face_set.remove(gone.token)
+            faces.add(clustered(20, seed=step))
+            self._die_before_write(faces, monkeypatch, step)
+            faces.expect(known[step], 1.0)
+            clock.now += LEASE_SECONDS + 1  # the dead one's lease runs out
+        assert faces.compact() == faces.face_set.version()
+        faces.expect(known[0], 1.0)
+
+    def test_of_two_at_once_one_steps_back(self, faces: Faces) -> None:
+        faces.add(clustered(10))
+        assert faces.segments.claim() is not None
+
+        assert faces.compact() is None
+
+    def test_one_that_is_overtaken_writes_nothing_more(self, faces: Faces, database: Database) -> None:
+        known = faces.add(clustered(100))
+        slow = faces.segments.claim()
+        assert slow is not None
+        stale = snapshot._pack(faces.face_set, 0)
+        later = SegmentStore(database, clock=lambda: 1e10)
+        faces.face_set.remove(known[3].token)
+
+        assert snapshot.compact(faces.face_set, later) == 101
+
+        assert not faces.segments.replace(slow, 0, stale)
+        assert not faces.segments.state(slow, 100)
+        assert faces.segments.version() == 101
+        faces.expect(known[4], 1.0)
+
+    def test_faces_that_are_spread_over_many_segments(self, faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(snapshot, "SEGMENT_IDS", 16)
+        monkeypatch.setattr(snapshot, "CHANGES_PER_STEP", 37)
+        known = faces.add(clustered(400))
+
+        faces.compact()
+
+        faces.expect(known[9], 1.0)
+
+    def test_a_segment_of_the_longest_embeddings_fits_a_packet(self, database: Database) -> None:
+        """512 dimensions, and bytes that a driver must escape: quotes, backslashes, zeros."""
+        segments = SegmentStore(database)
+        run = segments.claim()
+        assert run is not None
+        codes = b"\\'\0\"" * (SEGMENT_IDS * 128)
+        ids = np.arange(SEGMENT_IDS, dtype="<i8").tobytes()
+
+        segments.replace(run, 0, [Segment(MODEL, -17, 0.1, ids, codes)])
+
+        assert next(segments.read(MODEL)).codes == codes
+
+    @staticmethod
+    def _die_before_write(faces: Faces, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+        class Killed(BaseException):
+            pass
+
+        database = faces.face_set._database
+        write, writes = database.write, 0
+
+        def write_until_killed(work: object) -> object:
+            nonlocal writes
+            writes += 1
+            if writes == step:
+                raise Killed
+            return write(work)  # type: ignore[arg-type]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(database, "write", write_until_killed)
+            try:
+                faces.compact()
+            except Killed:
+                return
+
+    @staticmethod
+    def _ids(database: Database) -> list[int]:
+        rows = database.read("SELECT ids FROM face_set_segment")
+        return [i for (ids,) in rows for i in np.frombuffer(ids, "<i8").tolist()]
+
+    @staticmethod
+    def _all_bytes(database: Database) -> bytes:
+        return b"".join(codes for (codes,) in database.read("SELECT codes FROM face_set_segment"))
+
+    @staticmethod
+    def _code(database: Database, index: int) -> tuple[bytes, int]:
+        rows = database.read("SELECT ids, codes FROM face_set_segment")
+        by_id: dict[int, NDArray[np.int8]] = {}
+        for ids, codes in rows:
+            values = np.frombuffer(codes, np.int8).reshape(-1, 128)
+            by_id |= dict(zip(np.frombuffer(ids, "<i8").tolist(), values, strict=True))
+        face_id = sorted(by_id)[index]
+        return by_id[face_id].tobytes(), face_id
