@@ -279,7 +279,8 @@ class TestRemoval:
             adding = [executor.submit(add, seed) for seed in range(6)]
             begun.wait()
             database = connect(database_url)
-            removed = self.removal(database, crops, tokens).remove_set("staff")
+            # Under a clock that stands still: how long six writers hold it up is the machine's affair.
+            removed = self.removal(database, crops, tokens, clock=lambda: 0.0).remove_set("staff")
             added = sum(future.result() for future in adding)
 
         assert removed.done
