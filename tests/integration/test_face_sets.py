@@ -122,7 +122,7 @@ class TestSearching:
     def test_a_removed_faces_place_in_a_block_takes_its_set_along(self, sets: Sets) -> None:
         first, *rest = [replace(face, set_id=sets.ids[i % 3]) for i, face in enumerate(known_faces(unit_vectors(30)))]
         sets.face_set.add_many([first, *rest])
-        sets.gallery.refresh()
+        sets.gallery.apply()
         for face in (first, *rest[:14]):
             sets.face_set.remove(face.token)
 
