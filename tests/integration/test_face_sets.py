@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
@@ -291,7 +291,9 @@ class TestRemoval:
         assert sets.face_set.version() == 2 * removed.faces
 
     @staticmethod
-    def removal(database: Database, crops: CropStore, tokens: TokenStore, clock: Clock | None = None) -> Removal:
+    def removal(
+        database: Database, crops: CropStore, tokens: TokenStore, clock: Callable[[], float] | None = None
+    ) -> Removal:
         parts = (FaceListing(database), FaceSetNames(database), FaceSet(database), tokens, crops)
         return Removal(*parts) if clock is None else Removal(*parts, clock=clock)
 
