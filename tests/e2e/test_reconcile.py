@@ -40,7 +40,7 @@ def test_crops_of_the_running_stack_are_looked_through(tmp_path: Path) -> None:
         )
         s3.put_object(Bucket="face-search-crops", Key="faces/0-nobodys.jpg", Body=b"jpeg")
 
-        done = run("infra.reconcile", "--state", str(stack.state))
+        done = run("infra.operate", "reconcile", "--state", str(stack.state))
 
     assert done.stdout == "2 crops: 0 of 0 without a face deleted, 1 too young to tell; faces without a crop: 0\n"
 

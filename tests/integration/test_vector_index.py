@@ -366,3 +366,16 @@ def test_vectors_are_as_exact_as_the_rows(faces: VectorFaces) -> None:
     faces.changes.apply()
 
     faces.expect_equal()
+
+
+def test_without_a_bucket_it_says_so(
+    database: Database, s3_vectors: S3VectorsClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    faces = VectorFaces(database, s3_vectors)
+    s3_vectors.delete_vector_bucket(vectorBucketName=faces.bucket)
+
+    with pytest.raises(ServiceError) as failed:
+        faces.rebuild.run(MODEL, DIMENSION)
+
+    assert failed.value.status == 500
+    assert f"there is no vector bucket {faces.bucket}" in caplog.text
