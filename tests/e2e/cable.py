@@ -48,7 +48,11 @@ class Cable:
         with suppress(OSError):
             while True:
                 here, _ = listener.accept()
-                there = socket.create_connection(("127.0.0.1", self._target))
+                try:
+                    there = socket.create_connection(("127.0.0.1", self._target))
+                except OSError:  # nobody listens there at the moment
+                    here.close()
+                    continue
                 with self._lock:
                     self._ends += [here, there]
                 for source, sink, forth in ((here, there, True), (there, here, False)):

@@ -43,6 +43,7 @@ class BadLine(Cable):
         self._trigger = (statement, answered, act)
         try:
             yield
+            assert self._trigger is None, f"{statement.decode()} never came"
         finally:
             self._trigger = None
 

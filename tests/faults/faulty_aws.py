@@ -74,6 +74,16 @@ def silent(call: Call) -> Answer:
     return call.hang_up()
 
 
+def slow(seconds: float) -> Fault:
+    """Return a fault that does everything, late."""
+
+    def fault(call: Call) -> Answer:
+        call.over.wait(seconds)
+        return call.answer()
+
+    return fault
+
+
 def reset(call: Call) -> Answer:
     """Hang up before anything was done."""
     return call.hang_up()

@@ -26,8 +26,8 @@ class MySQLServer:
         install_mysql(folder)
         self._process = start_mysql(folder, self.port)
         self.do(f"CREATE DATABASE {DATABASE}")
-        self.do(f"CREATE USER {USER}@'%'")
-        self.do(f"GRANT ALL ON {DATABASE}.* TO {USER}@'%'")
+        self.do(f"CREATE USER {USER}@localhost")
+        self.do(f"GRANT ALL ON {DATABASE}.* TO {USER}@localhost")
 
     def url(self, port: int | None = None) -> str:
         """Return the service's URL, by another port where something lies between."""
@@ -36,7 +36,7 @@ class MySQLServer:
     def do(self, statement: str, *parameters: str) -> list[tuple[Any, ...]]:
         connection = self._connection("root")
         cursor = connection.cursor()
-        cursor.execute(statement, parameters)
+        cursor.execute(statement, parameters or None)
         rows = list(cursor.fetchall())
         connection.close()
         return rows
