@@ -1,7 +1,7 @@
-"""Every fault of the stores under every request: what was answered, how long it took, what was lost.
+"""Every fault of the stores under every request, and a kill at every step of every operation: was anything lost?
 
-`python -m tests.faults.run --seed 1`: the seed gives the order of the faults, `--only` those that match a pattern.
-Exits with 1 when a face was lost or came back, an answer was dishonest, or the service did not heal.
+`python -m tests.faults.run --seed 1`: the seed gives the order, `--only` the faults and operations that match a
+pattern. Exits with 1 when a face was lost or came back, an answer was dishonest, or the service did not heal.
 """
 
 from __future__ import annotations
@@ -12,10 +12,18 @@ import re
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from tests.faults import matrix
-from tests.faults.frail_service import frail_service
-from tests.faults.requests_under_fault import NAMES, Outcome
+from chalicelib.stores.database import connect
+from chalicelib.stores.schema import migrate
+from tests.faults import matrix, report
+from tests.faults.crashes import OPERATIONS, Crashes, Ward
+from tests.faults.faulty_aws import FaultyAws
+from tests.faults.frail_service import frail_service, stores_behind
+from tests.faults.nursery import Nursery
+from tests.faults.requests_under_fault import Outcome
+from tests.stress.databases import new_mysql, new_sqlite
 
 
 def main() -> None:
@@ -25,43 +33,62 @@ def main() -> None:
     options = parser.parse_args()
     # As an interrupt from the keyboard, so that servers are cleared away.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    cases = [name for name in matrix.CASES if re.search(options.only, name)]
-    random.Random(options.seed).shuffle(cases)
-    started, outcomes = time.monotonic(), {}
+    started = time.monotonic()
+    faults, crashes = _faults(options.seed, options.only), _crashes(options.seed, options.only)
+    if faults:
+        sys.stdout.write(f"{report.of_faults(faults)}\n\n")
+    if crashes:
+        sys.stdout.write(f"{report.of_crashes(crashes)}\n\n")
+    sys.stdout.write(f"Seed {options.seed}, {time.monotonic() - started:.0f} s.\n")
+    every = [crash for found in crashes.values() for crash in found]
+    sys.exit(any(found.failed for found in (*faults.values(), *every)))
+
+
+def _faults(seed: int, only: str) -> dict[str, Outcome]:
+    names = [name for name in matrix.CASES if re.search(only, name)]
+    if not names:
+        return {}
+    random.Random(seed).shuffle(names)
+    outcomes = {}
     with frail_service() as service:
-        for name in cases:
-            begun = time.monotonic()
+        for name in names:
             outcomes[name] = matrix.run(service, matrix.CASES[name])
-            sys.stderr.write(f"{time.monotonic() - begun:5.1f} s  ")
             sys.stderr.write(f"{name}: {outcomes[name].wrong or 'as it should be'}\n")
-    sys.stdout.write(table({name: outcomes[name] for name in matrix.CASES if name in outcomes}))
-    sys.stdout.write(f"\n\nSeed {options.seed}, {time.monotonic() - started:.0f} s.\n")
-    sys.exit(any(outcome.failed for outcome in outcomes.values()))
+    return {name: outcomes[name] for name in matrix.CASES if name in outcomes}
 
 
-def table(outcomes: dict[str, Outcome]) -> str:
-    """Return the answers as rows of Markdown: statuses, seconds of the slowest, and totals."""
-    lines = [
-        f"| fault | {' | '.join(NAMES)} | slowest, s | healed after | orphans |",
-        "|---" * (len(NAMES) + 4) + "|",
-    ]
-    for name, outcome in outcomes.items():
-        cells = [str(outcome.answers[request].status) if request in outcome.answers else "" for request in NAMES]
-        slowest = max(answer.seconds for answer in outcome.answers.values())
-        lines.append(f"| {name} | {' | '.join(cells)} | {slowest:.1f} | {outcome.healed_after} | {outcome.orphans} |")
-    found = outcomes.values()
-    injected = sum(len(outcome.answers) for outcome in found)
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"{len(outcomes)} faults under {injected} requests; lost faces: {sum(o.lost for o in found)}, "
-            f"resurrected faces: {sum(o.resurrected for o in found)}, "
-            f"dishonest answers and broken invariants: {sum(len(o.wrong) for o in found)}, "
-            f"slowest answer: {max(a.seconds for o in found for a in o.answers.values()):.1f} s, "
-            f"requests until healed, at most: {max(o.healed_after for o in found)}",
-        ]
-    )
+def _crashes(seed: int, only: str) -> dict[str, list[Crashes]]:
+    operations = [name for name in OPERATIONS if re.search(only, name)]
+    if not operations:
+        return {}
+    found: dict[str, list[Crashes]] = {}
+    with Nursery() as nursery:
+        for database in (new_sqlite(), new_mysql()):
+            with database as url:
+                if url is None:
+                    sys.exit("there is no MySQL server on this machine")
+                with ward(nursery, url) as place:
+                    for operation in operations:
+                        crashes = place.crash(operation, seed)
+                        found.setdefault(url.partition(":")[0], []).append(crashes)
+                        sys.stderr.write(f"{operation}: {crashes.wrong or 'as it should be'}\n")
+    return found
+
+
+@contextmanager
+def ward(nursery: Nursery, url: str) -> Iterator[Ward]:
+    """Migrate a database, and yield where processes that use it are killed."""
+    database = connect(url)
+    migrate(database)
+    database.close()
+    faulty = FaultyAws()
+    try:
+        with stores_behind(faulty, url) as stores:
+            place = Ward(nursery, faulty, stores)
+            place.prepare()
+            yield place
+    finally:
+        faulty.stop()
 
 
 if __name__ == "__main__":
