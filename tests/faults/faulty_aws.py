@@ -205,7 +205,7 @@ class FaultyAws:
         return None
 
 
-class _Handler(MotoRequestHandler):  # type: ignore[misc]  # moto is not typed
+class _Handler(MotoRequestHandler):
     def log(self, *_: Any) -> None:
         """Silent, as are connections that a fault has ended."""
 

@@ -102,10 +102,12 @@ class _Steps:
         self._watch_sqlite()
 
     def _watch_aws(self) -> None:
-        from botocore.httpsession import URLLib3Session
-        from urllib3.connection import HTTPConnection
+        from botocore import httpsession
+        from urllib3 import connection
 
-        send, getresponse = URLLib3Session.send, HTTPConnection.getresponse
+        session_class: Any = httpsession.URLLib3Session
+        connection_class: Any = connection.HTTPConnection
+        send, getresponse = session_class.send, connection_class.getresponse
 
         def watched_send(session: Any, request: Any) -> Any:
             target = request.headers.get("X-Amz-Target", b"")
@@ -117,12 +119,12 @@ class _Steps:
             self.take(f"after {self._doing.name}")
             return response
 
-        def watched_getresponse(connection: Any, *arguments: Any, **named: Any) -> Any:
+        def watched_getresponse(line: Any, *arguments: Any, **named: Any) -> Any:
             self.take(f"sent {getattr(self._doing, 'name', '')}")
-            return getresponse(connection, *arguments, **named)
+            return getresponse(line, *arguments, **named)
 
-        URLLib3Session.send = watched_send
-        HTTPConnection.getresponse = watched_getresponse
+        session_class.send = watched_send
+        connection_class.getresponse = watched_getresponse
 
     def _watch_mysql(self) -> None:
         from pymysql.connections import Connection
@@ -212,7 +214,7 @@ def main() -> None:
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     aws.client("s3"), aws.client("dynamodb"), LambdaApi().get("/health")
     loaded = wiring.model(PackFolder(ROOT / "models" / "build" / "current").own)
-    wiring.model = lambda _: loaded
+    vars(wiring)["model"] = lambda _: loaded
     for line in sys.stdin:
         sys.stdout.write(json.dumps(_forked(json.loads(line))) + "\n")
         sys.stdout.flush()

@@ -40,8 +40,8 @@ def main() -> None:
     if crashes:
         sys.stdout.write(f"{report.of_crashes(crashes)}\n\n")
     sys.stdout.write(f"Seed {options.seed}, {time.monotonic() - started:.0f} s.\n")
-    every = [crash for found in crashes.values() for crash in found]
-    sys.exit(any(found.failed for found in (*faults.values(), *every)))
+    found = [*(fault.failed for fault in faults.values()), *(c.failed for each in crashes.values() for c in each)]
+    sys.exit(any(found))
 
 
 def _faults(seed: int, only: str) -> dict[str, Outcome]:

@@ -139,7 +139,7 @@ def delete_token(frail: Frail) -> None:
     frail.tokens.delete("A" * 24)
 
 
-STEPS = {
+STEPS: dict[Callable[[Frail], None], str] = {
     save_crop: "s3.PUT",
     copy_crop: "s3.COPY",
     delete_crop: "s3.DELETE",
