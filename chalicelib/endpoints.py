@@ -10,7 +10,7 @@ from typing import Any
 
 from chalice.app import Chalice, Request, Response
 
-from chalicelib import errors, replies, uploads
+from chalicelib import deadline, errors, replies, uploads
 from chalicelib.console import Page
 from chalicelib.errors import ServiceError
 
@@ -31,7 +31,8 @@ def endpoint(app: Chalice, path: str, method: str, *, key: bool = True, pictures
             try:
                 request = app.current_request
                 assert request is not None
-                return view(_arguments(request, path_arguments, pictures))
+                with deadline.within(deadline.REQUEST_SECONDS):
+                    return view(_arguments(request, path_arguments, pictures))
             except ServiceError as error:
                 return replies.failure(error)
             except Exception:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from chalicelib import errors
+from chalicelib import deadline, errors
 from chalicelib.faces import DEFAULT_SET
 from chalicelib.stores.aws import MAX_CONNECTIONS
 from chalicelib.stores.crops import CropStore
@@ -86,10 +86,10 @@ class Removal:
                 tokens = [face.token for face in self._listing.page(set_id, 0, FACES_PER_BATCH)]
                 if tokens:
                     # Reading the results raises the first failure.
-                    list(executor.map(self._forget, tokens))
+                    list(executor.map(deadline.carried(self._forget), tokens))
                     crops = self._face_set.remove_many(tokens)
                     removed += len(crops)
-                    list(executor.map(self._crops.delete_orphan, crops))
+                    list(executor.map(deadline.carried(self._crops.delete_orphan), crops))
                 elif self._names.delete_if_empty(set_id):
                     return Removed(removed, done=True)
                 if self._clock() > end:

@@ -46,32 +46,50 @@ def mysql_program() -> str | None:
 @contextmanager
 def own_mysql(*options: str) -> Iterator[int]:
     """Start a server with empty data in a temporary folder, yield its port, and stop it."""
-    program = mysql_program()
-    assert program is not None
     with TemporaryDirectory(prefix="face-search-mysql-") as name:
         folder, port = Path(name), free_port()
-        own = ["--no-defaults", f"--datadir={folder / 'data'}", f"--user={getpass.getuser()}"]
-        listen = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}"]
-        installer = shutil.which("mariadb-install-db")
-        (folder / "data").mkdir()
-        with (folder / "log").open("wb") as log:
-            install = (
-                [installer, *own, "--auth-root-authentication-method=normal"]
-                if installer
-                else [program, *own, "--initialize-insecure"]
-            )
-            subprocess.run(install, check=True, stdout=log, stderr=log)
-            server = subprocess.Popen([program, *own, *listen, *options], stdout=log, stderr=log)
+        install_mysql(folder)
+        server = start_mysql(folder, port, *options)
         try:
-            deadline = time.monotonic() + MAX_START_SECONDS
-            while not _answers(port):
-                if server.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"{program} did not start: {(folder / 'log').read_text()}")
-                time.sleep(0.05)
             yield port
         finally:
             server.terminate()
             server.wait()
+
+
+def install_mysql(folder: Path) -> None:
+    """Make a server's empty data in a folder."""
+    program, installer = mysql_program(), shutil.which("mariadb-install-db")
+    assert program is not None
+    (folder / "data").mkdir()
+    install = (
+        [installer, *_own(folder), "--auth-root-authentication-method=normal"]
+        if installer
+        else [program, *_own(folder), "--initialize-insecure"]
+    )
+    with (folder / "log").open("ab") as log:
+        subprocess.run(install, check=True, stdout=log, stderr=log)
+
+
+def start_mysql(folder: Path, port: int, *options: str) -> subprocess.Popen[bytes]:
+    """Start the server of a folder and wait until it answers."""
+    program = mysql_program()
+    assert program is not None
+    listen = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}"]
+    with (folder / "log").open("ab") as log:
+        server = subprocess.Popen([program, *_own(folder), *listen, *options], stdout=log, stderr=log)
+    deadline = time.monotonic() + MAX_START_SECONDS
+    while not _answers(port):
+        if server.poll() is not None or time.monotonic() > deadline:
+            server.kill()
+            server.wait()
+            raise RuntimeError(f"{program} did not start: {(folder / 'log').read_text()}")
+        time.sleep(0.05)
+    return server
+
+
+def _own(folder: Path) -> list[str]:
+    return ["--no-defaults", f"--datadir={folder / 'data'}", f"--user={getpass.getuser()}"]
 
 
 def _answers(port: int) -> bool:

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+from chalicelib import deadline
 from chalicelib.errors import internal_error, store_unavailable
 
 if TYPE_CHECKING:
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3vectors import S3VectorsClient
 
-CONNECT_TIMEOUT_SECONDS = 2
+# Of each of the addresses that the service's name has; S3's has up to eight.
+CONNECT_TIMEOUT_SECONDS = 1
 READ_TIMEOUT_SECONDS = 5
 MAX_ATTEMPTS = 3
+# A request begins no attempt without so much time left: enough for eight addresses that do not answer, or for one that
+# connects late, lets the SDK wait a second for its `100 Continue`, and then says nothing.
+ATTEMPT_SECONDS = 8
 MAX_CONNECTIONS = 16
 
 # Errors with a 4xx status that pass by themselves.
@@ -69,7 +74,13 @@ def client(service: str, max_attempts: int = MAX_ATTEMPTS) -> Any:
     )
     with _lock:  # a session is for one thread at a time
         create: Any = _session().create_client
-        return create(service, config=config)
+        made = create(service, config=config)
+    made.meta.events.register("before-send", _expect_an_attempt)
+    return made
+
+
+def _expect_an_attempt(**_: Any) -> None:
+    deadline.expect(ATTEMPT_SECONDS)
 
 
 @cache

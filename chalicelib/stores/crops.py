@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from chalicelib import deadline
 from chalicelib.errors import ServiceError
 from chalicelib.faces import Landmarks
 from chalicelib.stores.aws import MAX_CONNECTIONS, error_code, faults_translated
@@ -72,13 +73,13 @@ class CropStore:
         """Save all crops, in parallel; when this fails some may have been saved, and expire."""
         with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
             # Reading the results raises the first failure and cancels what has not begun.
-            list(executor.map(partial(self._put, _TEMPORARY), crops))
+            list(executor.map(deadline.carried(partial(self._put, _TEMPORARY)), crops))
 
     def save(self, crops: Sequence[Crop]) -> list[str]:
         """Save crops for good, in parallel, each under a new name whatever its own; return these, in their order."""
         named = [replace(crop, name=f"{uuid4()}.jpg") for crop in crops]
         with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
-            list(executor.map(partial(self._put, _PERMANENT), named))
+            list(executor.map(deadline.carried(partial(self._put, _PERMANENT)), named))
         return [crop.name for crop in named]
 
     def keep(self, temporary_name: str) -> str | None:
@@ -114,7 +115,7 @@ class CropStore:
     def read_many(self, permanent_names: Sequence[str]) -> list[Crop | None]:
         """Read crops in parallel, in the order of their names."""
         with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
-            return list(executor.map(self.read, permanent_names))
+            return list(executor.map(deadline.carried(self.read), permanent_names))
 
     def read_temporary(self, name: str) -> Crop | None:
         return self._read(_TEMPORARY, name)

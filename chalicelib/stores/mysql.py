@@ -5,11 +5,12 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 import pymysql
 from pymysql.constants import CLIENT
 
+from chalicelib import deadline
 from chalicelib.errors import store_unavailable
 from chalicelib.stores.database import Connection, Database, Fault, Transaction
 from chalicelib.stores.database_url import SYSTEM_CA, MySQLLogin
@@ -72,6 +73,11 @@ _FAULT_OF_CODE = {
 
 T = TypeVar("T")
 
+if TYPE_CHECKING:
+    _Connection = pymysql.Connection[Any]
+else:  # generic to the type checker only
+    _Connection = pymysql.Connection
+
 
 class MySQLDatabase(Database):
     """Connections are READ COMMITTED, strict and utf8mb4; an UPDATE counts the rows it matches.
@@ -97,7 +103,7 @@ class MySQLDatabase(Database):
         login = self.login
         password = login.password if self._signer is None else self._signer.sign()
         try:
-            return pymysql.connect(
+            return _TimedConnection(
                 host=login.host,
                 port=login.port,
                 user=login.user,
@@ -106,7 +112,7 @@ class MySQLDatabase(Database):
                 charset="utf8mb4",
                 autocommit=True,
                 client_flag=CLIENT.FOUND_ROWS,
-                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                connect_timeout=deadline.shortened(CONNECT_TIMEOUT_SECONDS),
                 read_timeout=READ_TIMEOUT_SECONDS,
                 write_timeout=WRITE_TIMEOUT_SECONDS,
                 sql_mode=_SQL_MODE,
@@ -142,6 +148,26 @@ class MySQLDatabase(Database):
             return result
 
         return self.write(locked)
+
+
+class _TimedConnection(_Connection):
+    """Waits for no packet longer than the request may; PyMySQL reads both attributes before each."""
+
+    @property
+    def _read_timeout(self) -> float:
+        return deadline.shortened(self._longest_read)
+
+    @_read_timeout.setter
+    def _read_timeout(self, seconds: float) -> None:
+        self._longest_read = seconds
+
+    @property
+    def _write_timeout(self) -> float:
+        return deadline.shortened(self._longest_write)
+
+    @_write_timeout.setter
+    def _write_timeout(self, seconds: float) -> None:
+        self._longest_write = seconds
 
 
 class _Refusal:

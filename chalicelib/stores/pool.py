@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Generic, TypeVar
 
+from chalicelib import deadline
 from chalicelib.errors import store_unavailable
 
 MAX_OPEN_CONNECTIONS = 8
@@ -43,11 +44,11 @@ class Pool(Generic[C]):
         Raises
         ------
         ServiceError
-            503 when all are in use for MAX_WAIT_SECONDS.
+            503 when all are in use for MAX_WAIT_SECONDS, or the request's time is over.
         """
         places = self._places_of_this_process()
         try:
-            connection = places.get(timeout=MAX_WAIT_SECONDS)
+            connection = places.get(timeout=deadline.shortened(MAX_WAIT_SECONDS))
         except queue.Empty:
             _log.warning("all %d connections are in use", MAX_OPEN_CONNECTIONS)
             raise store_unavailable() from None

@@ -68,7 +68,8 @@ class TokenStore:
             batch, pending = pending[:MAX_ITEMS_PER_WRITE], pending[MAX_ITEMS_PER_WRITE:]
             with faults_translated():
                 reply = self._client.batch_write_item(RequestItems={self._table: batch})
-            unprocessed = reply.get("UnprocessedItems", {}).get(self._table, [])
+            # A reply without it was cut off, which the SDK takes for an empty one.
+            unprocessed = reply["UnprocessedItems"].get(self._table, []) if "UnprocessedItems" in reply else batch
             if not unprocessed:
                 continue
             pending += unprocessed
@@ -81,7 +82,16 @@ class TokenStore:
     def get(self, token: str) -> TemporaryFace | None:
         """Return the face, or None when there is none or it has expired: DynamoDB may delete it up to days late."""
         with faults_translated():
-            reply = self._client.get_item(TableName=self._table, Key={"face_token": {"S": token}}, ConsistentRead=True)
+            reply = self._client.get_item(
+                TableName=self._table,
+                Key={"face_token": {"S": token}},
+                ConsistentRead=True,
+                ReturnConsumedCapacity="TOTAL",
+            )
+        # Every whole reply tells it. The SDK takes one that was cut off for an empty one: for no such face.
+        if "ConsumedCapacity" not in reply:
+            _log.warning("DynamoDB's reply was cut off")
+            raise store_unavailable()
         item = reply.get("Item")
         if item is None:
             return None

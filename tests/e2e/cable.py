@@ -48,16 +48,23 @@ class Cable:
         with suppress(OSError):
             while True:
                 here, _ = listener.accept()
-                there = socket.create_connection(("127.0.0.1", self._target))
+                try:
+                    there = socket.create_connection(("127.0.0.1", self._target))
+                except OSError:  # nobody listens there at the moment
+                    here.close()
+                    continue
                 with self._lock:
                     self._ends += [here, there]
-                for source, sink in ((here, there), (there, here)):
-                    threading.Thread(target=_forward, args=(source, sink), daemon=True).start()
+                for source, sink, forth in ((here, there, True), (there, here, False)):
+                    threading.Thread(target=self._forward, args=(source, sink, forth), daemon=True).start()
 
+    def _forward(self, source: socket.socket, sink: socket.socket, forth: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                self.carry(data, sink, forth=forth)
+        with suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
 
-def _forward(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    with suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
+    def carry(self, data: bytes, sink: socket.socket, *, forth: bool) -> None:  # noqa: ARG002  # for bad lines
+        """Pass on what was sent, forth to the server or back."""
+        sink.sendall(data)

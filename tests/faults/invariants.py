@@ -1,0 +1,117 @@
+"""What must hold after any fault, looked for in the stores themselves."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chalicelib.reconciliation import SAFE_AGE_SECONDS, Reconciliation
+from chalicelib.stores.crops import CropStore
+from chalicelib.stores.database import Database, connect
+from chalicelib.stores.named_crops import NamedCrops
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+
+@dataclass
+class Stores:
+    """The stores behind all faults."""
+
+    url: str
+    dynamodb: DynamoDBClient
+    s3: S3Client
+    name: str
+    """Of the table of tokens, and of the bucket of crops."""
+
+    def faces(self) -> set[str]:
+        """Return the tokens of all rows."""
+        database = connect(self.url)
+        try:
+            return {row[0] for row in database.read("SELECT face_token FROM face_set")}
+        finally:
+            database.close()
+
+    def tokens(self) -> set[str]:
+        """Return the tokens of all temporary faces."""
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.name)
+        return {item["face_token"]["S"] for page in pages for item in page["Items"]}
+
+    def violations(self) -> list[str]:
+        """Return what is wrong: of the rows, of the log, of the crops."""
+        database = connect(self.url)
+        try:
+            return [*_of_rows(database), *_of_the_log(database), *self._of_crops(database)]
+        finally:
+            database.close()
+
+    def orphans(self) -> set[str]:
+        """Return the crops under the permanent prefix that no row names."""
+        database = connect(self.url)
+        try:
+            return self._crops("faces/") - {row[0] for row in database.read("SELECT crop FROM face_set")}
+        finally:
+            database.close()
+
+    def reconcile(self) -> int:
+        """Delete the orphans as if all were old; return how many there were."""
+        database = connect(self.url)
+        try:
+            later = time.time() + SAFE_AGE_SECONDS + 2
+            report = Reconciliation(NamedCrops(database), CropStore(self.s3, self.name), clock=lambda: later).run()
+        finally:
+            database.close()
+        return report.deleted
+
+    def _crops(self, prefix: str) -> set[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        return {item["Key"].removeprefix(prefix) for page in pages for item in page.get("Contents", [])}
+
+    def _of_crops(self, database: Database) -> list[str]:
+        named = {row[0] for row in database.read("SELECT crop FROM face_set")}
+        wrong = [f"a row without its crop: {name}" for name in named - self._crops("faces/")]
+        kept = self._crops("temporary/")
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.name)
+        for item in (item for page in pages for item in page["Items"]):
+            token = item["face_token"]["S"]
+            # One that is being removed has lost its crop already, and its row is to go.
+            if item["crop"]["S"] not in kept and token not in self.faces():
+                wrong.append(f"a token without its crop: {token}")
+        return wrong
+
+
+def _of_rows(database: Database) -> list[str]:
+    lonely = database.read(
+        "SELECT face.id FROM face_set AS face LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id "
+        "WHERE vector.face_id IS NULL"
+    )
+    left = database.read(
+        "SELECT vector.face_id FROM face_set_embedding AS vector "
+        "LEFT JOIN face_set AS face ON face.id = vector.face_id WHERE face.id IS NULL"
+    )
+    homeless = database.read(
+        "SELECT face.id FROM face_set AS face LEFT JOIN face_set_name AS named ON named.id = face.set_id "
+        "WHERE named.id IS NULL"
+    )
+    return [
+        *(f"a row without a vector: {face_id}" for (face_id,) in lonely),
+        *(f"a vector without a row: {face_id}" for (face_id,) in left),
+        *(f"a row without a face set: {face_id}" for (face_id,) in homeless),
+    ]
+
+
+def _of_the_log(database: Database) -> list[str]:
+    """The log has no gaps, and what it says last of each face is what the rows say."""
+    [(version, pruned)] = database.read("SELECT version, pruned_version FROM face_set_version")
+    entries = database.read("SELECT version, op, face_id FROM face_set_change ORDER BY version")
+    wrong = []
+    if [entry[0] for entry in entries] != list(range(pruned + 1, version + 1)):
+        wrong.append("the log has gaps")
+    said = {face_id: operation for _, operation, face_id in entries}
+    there = {row[0] for row in database.read("SELECT id FROM face_set")}
+    logged = {face_id for face_id, operation in said.items() if operation == 1}
+    if pruned == 0 and logged != there:
+        wrong.append(f"the log and the rows differ: {sorted(logged ^ there)}")
+    return wrong

@@ -1,0 +1,50 @@
+"""The short form of `python -m tests.faults.run`: some faults of the stores, and some kills.
+
+Each test is one, for what it starts is dear.
+"""
+
+from __future__ import annotations
+
+from tests.conftest import absent
+from tests.faults import matrix
+from tests.faults.frail_service import frail_service
+from tests.faults.nursery import Nursery
+from tests.faults.requests_under_fault import NEED, Outcome
+from tests.faults.run import ward
+from tests.services import mysql_program
+
+SEED = 1
+# How many of each operation; `run` kills it at every step.
+KILLS = {"addface": 2, "removeface": 2, "delete_set": 1}
+
+UNREACHABLE = {"mysql": "MySQL unreachable", "dynamodb": "DynamoDB unreachable", "s3": "S3 unreachable"}
+# Those whose requests are answered 503, and those that go on as ever.
+OTHERS = {
+    "MySQL killed at addface's COMMIT": {"addface"},
+    "MySQL read-only": {"addface", "rename", "removeface", "delete_set"},
+    "S3 fails at the second crop": {"detect"},
+}
+
+
+def test_the_service_tells_of_faults_and_outlives_them() -> None:
+    if mysql_program() is None:
+        absent("neither mariadbd nor mysqld to start a server of one's own")
+    with frail_service() as service:
+        for store, name in UNREACHABLE.items():
+            assert _refused(name, matrix.run(service, matrix.CASES[name])) == NEED[store]
+        for name, refused in OTHERS.items():
+            assert _refused(name, matrix.run(service, matrix.CASES[name])) == refused
+
+
+def _refused(name: str, outcome: Outcome) -> set[str]:
+    assert not outcome.failed, (name, outcome)
+    assert outcome.healed_after <= 1
+    return {request for request, answer in outcome.answers.items() if answer.status == 503}
+
+
+def test_whoever_is_killed_leaves_nothing_that_cannot_be_mended(database_url: str) -> None:
+    with Nursery() as nursery, ward(nursery, database_url) as place:
+        crashes = [place.crash(operation, SEED, kills) for operation, kills in KILLS.items()]
+
+    assert [crash for crash in crashes if crash.failed] == []
+    assert {crash.operation: len(crash.killed_at) for crash in crashes} == KILLS
