@@ -27,6 +27,19 @@ COMPACTIONS = HOURS * 12
 COMPACTION_GB_SECONDS = 0.3
 RECONCILIATION_GB_SECONDS = 30 * 10 * MEMORY_GB
 
+# With the gallery on S3 Vectors: a vector is 128 numbers, its key, and what filters by face set. GB and TB are powers
+# of 1024 there, as in AWS's worked examples.
+VECTOR_BYTES = 128 * 4 + 38
+QUERY_TIERS = (
+    (100_000, "S3 Vectors, query, vectors up to 100,000"),
+    (9_900_000, "S3 Vectors, query, up to 10 million"),
+    (None, "S3 Vectors, query, beyond"),
+)
+SMALLEST_PUT_BYTES = 128 * 1024
+PUT_BATCH = 500
+DATA_CENTRES = 2
+INDEXED_FACES = (10_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
+
 STORAGE_GB = 20
 METRICS = 5
 ALARMS = 7
@@ -40,6 +53,9 @@ class Price:
     """Where it was read, and the date that is written there."""
 
 
+S3_VECTORS = (
+    "aws.amazon.com/s3/pricing as kept in github.com/forattini-dev/s3db.js, 2025; several public cost notes of 2026"
+)
 PRICES = {
     "Lambda, arm64": Price(0.0000133334, "GB-second", "cloudchipr.com/blog/aws-lambda-pricing, 2024"),
     "Lambda, request": Price(0.20, "million", "cloudchipr.com/blog/aws-lambda-pricing, 2024"),
@@ -51,8 +67,23 @@ PRICES = {
     "RDS Proxy": Price(0.015, "vCPU-hour", "several public cost notes, one of July 2026"),
     "Secrets Manager": Price(0.40, "secret and month", "hivebook.wiki, AWS Secrets Manager, undated"),
     "DynamoDB, write": Price(0.625, "million", "airbyte.com/data-engineering-resources/dynamodb-pricing, July 2025"),
+    "DynamoDB, read": Price(0.125, "million", "from memory"),
     "S3, PUT": Price(5.00, "million", "c3x.dev/blog/s3-request-fees-explained, undated"),
     "S3, storage": Price(0.023, "GB-month", "deepeshsoni.com/archives/256, undated"),
+    "S3 Vectors, storage": Price(0.06, "GB-month", S3_VECTORS),
+    "S3 Vectors, PUT": Price(0.20, "GB, 128 KB a request at least", S3_VECTORS),
+    "S3 Vectors, query": Price(2.50, "million", S3_VECTORS),
+    "S3 Vectors, query, vectors up to 100,000": Price(0.004, "TB", S3_VECTORS),
+    "S3 Vectors, query, up to 10 million": Price(0.002, "TB", S3_VECTORS),
+    "S3 Vectors, query, beyond": Price(
+        0.0004,
+        "TB",
+        "several public cost notes; dev.classmethod.jp/en/articles/20260616-s3-vectors-query-charges, June 2026",
+    ),
+    "Interface endpoint": Price(
+        0.01, "hour and data centre", "from memory: aws.amazon.com/privatelink/pricing has no table"
+    ),
+    "Interface endpoint, traffic": Price(0.01, "GB", "a copy of aws.amazon.com/privatelink/pricing, undated"),
     "CloudWatch, logs": Price(0.50, "GB", "factualminds.com, Amazon CloudWatch Pricing, June 2026"),
     "CloudWatch, metric": Price(0.30, "month", "signoz.io/guides/cloudwatch-pricing, February 2026"),
     "CloudWatch, alarm": Price(0.10, "month", "from memory: aws.amazon.com/cloudwatch/pricing was readable in part"),
@@ -140,6 +171,31 @@ def break_even(database: Database) -> float:
     return (total(idle, database) - rekognition(idle)) / (usd("Rekognition, image") - each)
 
 
+def vector_storage(faces: int, vector_bytes: float = VECTOR_BYTES) -> float:
+    """Return what so many faces' vectors cost in a month."""
+    return usd("S3 Vectors, storage", faces * vector_bytes / 1024**3)
+
+
+def vector_query(faces: int, vector_bytes: float = VECTOR_BYTES) -> float:
+    """Return what one query of an index of so many faces costs; its first page of results, up to 512 KB, is in that."""
+    cost, left = usd("S3 Vectors, query", 1e-6), faces
+    for tier, price in QUERY_TIERS:
+        among = left if tier is None else min(left, tier)
+        cost += usd(price, among * vector_bytes / 1024**4)
+        left -= among
+    return cost
+
+
+def vector_put(vectors: int, vector_bytes: float = VECTOR_BYTES) -> float:
+    """Return what one request that puts so many vectors costs."""
+    return usd("S3 Vectors, PUT", max(vectors * vector_bytes, SMALLEST_PUT_BYTES) / 1024**3)
+
+
+def vector_endpoint() -> float:
+    """Return what the way to S3 Vectors costs in a month when nobody takes it."""
+    return usd("Interface endpoint", HOURS * DATA_CENTRES)
+
+
 def usd(price: str, amount: float = 1) -> float:
     return PRICES[price].usd * amount
 
@@ -159,12 +215,32 @@ def tables() -> dict[str, str]:
         ]
         for database in DATABASES
     ]
+    by_faces = [
+        [
+            f"{faces:,}",
+            f"{vector_storage(faces):,.2f}",
+            f"{1e6 * vector_query(faces):,.2f}",
+            f"{1e6 * vector_put(1):,.2f}",
+            f"{1e6 / PUT_BATCH * vector_put(PUT_BATCH):,.2f}",
+        ]
+        for faces in INDEXED_FACES
+    ]
     by_price = [
         [name, f"{price.usd:.10f}".rstrip("0").rstrip("."), price.unit, price.source] for name, price in PRICES.items()
     ]
     return {
         "A month in US dollars": table(["", *(load.name for load in LOADS)], by_service),
         "By database": table(["database", "idle", LOADS[-1].name, "Rekognition costs more from"], by_database),
+        "With the gallery on S3 Vectors": table(
+            [
+                "faces",
+                "stored for a month",
+                "a million searches",
+                "a million additions",
+                f"the same, {PUT_BATCH} a request",
+            ],
+            by_faces,
+        ),
         "Prices": table(["what", "US dollars", "for a", "read in"], by_price),
     }
 

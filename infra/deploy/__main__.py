@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from infra.deploy import change_set, migration, next_steps
+from infra.deploy import change_set, migration, next_steps, vector_bucket
 from infra.deploy.account import CONFIG, Account, explained, sign_in
 from infra.deploy.artifacts import ArtifactBucket
 from infra.deploy.errors import DeployError
@@ -82,7 +82,11 @@ def deploy(stage: str, account: Account, *, replace: bool) -> None:
     if changes is None:
         print("The stack is up to date.")
     else:
+        vectors = set() if changes.creates else set(stack.resources(vector_bucket.TYPE))
         _apply(changes, stack, stage, replace=replace)
+        for bucket in vectors - set(stack.resources(vector_bucket.TYPE)):
+            name = vector_bucket.delete(account.session.client("s3vectors", config=CONFIG), bucket)
+            print(f"The vector bucket {name}, which the stage has no use for any more, is deleted with all indexes.")
     outputs = stack.outputs()
     if missing := [name for name in OUTPUTS if name not in outputs]:
         raise DeployError(f"{stack.name} has no output {', '.join(missing)}: it is not of this project's template")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from infra.deploy import next_steps
+from infra.deploy import next_steps, vector_bucket
 from infra.deploy.__main__ import stack_name
 from infra.deploy.account import CONFIG, Account, explained, sign_in
 from infra.deploy.artifacts import bucket_name
@@ -54,11 +54,11 @@ def destroy(stage: str, account: Account, *, confirm: str, delete_data: bool) ->
         return
     stack = Stack(stack.client, found["StackId"])  # its name is forgotten when it is gone
     # Not from the outputs, which a stack has not whose first deployment failed.
-    crops = next(iter(_resources(stack, CROPS)), None)
-    databases = _resources(stack, DATABASE)
+    crops = next(iter(stack.resources(CROPS)), None)
+    databases, vectors = stack.resources(DATABASE), stack.resources(vector_bucket.TYPE)
     for database in databases:
         _refuse_protected(account, database, stage)
-    _confirm(stage, account, crops, confirm, delete_data=delete_data)
+    _confirm(stage, account, crops, vectors, confirm, delete_data=delete_data)
     if (status := stack.idle()) != GONE:
         before = stack.newest_event()
         stack.client.delete_stack(StackName=stack.name)
@@ -70,24 +70,14 @@ def destroy(stage: str, account: Account, *, confirm: str, delete_data: bool) ->
             f"some of it is left ({status}): do what the failures ask for, and run `make destroy STAGE={stage}` again"
         )
     print(f"{found['StackName']} is deleted.")
+    for bucket in vectors:
+        name = vector_bucket.delete(account.session.client("s3vectors", config=CONFIG), bucket)
+        print(f"The vector bucket {name} and all indexes are deleted.")
     if crops and delete_data:
         _delete_bucket(account.session.client("s3", config=CONFIG), crops, account.id)
         print(f"The bucket {crops} and all crops are deleted.")
         crops = None
     _tell_what_stays(account, crops, databases)
-
-
-def _resources(stack: Stack, resource_type: str) -> list[str]:
-    """Return the ids of what the stack still has of a type."""
-    pages = stack.client.get_paginator("list_stack_resources").paginate(StackName=stack.name)
-    return [
-        resource["PhysicalResourceId"]
-        for page in pages
-        for resource in page["StackResourceSummaries"]
-        if resource["ResourceType"] == resource_type
-        and resource["ResourceStatus"] != "DELETE_COMPLETE"
-        and resource.get("PhysicalResourceId")
-    ]
 
 
 def _refuse_protected(account: Account, database: str, stage: str) -> None:
@@ -105,11 +95,14 @@ def _refuse_protected(account: Account, database: str, stage: str) -> None:
         )
 
 
-def _confirm(stage: str, account: Account, crops: str | None, confirm: str, *, delete_data: bool) -> None:
+def _confirm(
+    stage: str, account: Account, crops: str | None, vectors: list[str], confirm: str, *, delete_data: bool
+) -> None:
     pictures = "deleted for ever, as is their bucket" if delete_data else "kept, in their bucket"
     print(
         f"This deletes stage {stage} of account {account.id}, region {account.region}: the API, its key and address, "
-        "the functions, the tokens, and the database but for a final snapshot.\n"
+        f"the functions, the tokens{', the vector indexes' if vectors else ''}, and the database but for a final "
+        "snapshot.\n"
         f"The crops{f' in {crops}' if crops else ''} are {pictures}."
     )
     if not confirm and sys.stdin.isatty():

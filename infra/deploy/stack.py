@@ -64,6 +64,18 @@ class Stack:
         outputs = described.get("Outputs", []) if described else []
         return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
+    def resources(self, resource_type: str) -> list[str]:
+        """Return the ids of what the stack still has of a type."""
+        pages = self.client.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        return [
+            resource["PhysicalResourceId"]
+            for page in pages
+            for resource in page["StackResourceSummaries"]
+            if resource["ResourceType"] == resource_type
+            and resource["ResourceStatus"] != "DELETE_COMPLETE"
+            and resource.get("PhysicalResourceId")
+        ]
+
     def newest_event(self) -> str | None:
         return next((event["EventId"] for event in self._events()), None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.deploy.conftest import PASSWORD, REGION, S3_CALLS, STACK, STAGES, Operator, operator_of
+from tests.deploy.vector_buckets import VECTOR_BUCKET, indexed
 
 
 def test_it_uploads_creates_migrates_and_says_how_to_call(operator: Operator) -> None:
@@ -151,3 +152,15 @@ def test_every_call_of_s3_but_the_creation_names_the_owner(operator: Operator) -
     owners = [(method, owner) for method, _, owner in S3_CALLS if owner != operator.account]
     assert owners == [("PUT", None)]
     assert len(S3_CALLS) > 10
+
+
+def test_a_stage_that_needs_no_vector_bucket_any_more_leaves_none(operator: Operator) -> None:
+    operator.change_template(VectorBucket=VECTOR_BUCKET)
+    operator.deployed()
+    client, bucket = indexed(operator)
+    operator.change_template(VectorBucket=None)
+
+    printed = operator.deployed()
+
+    assert f"The vector bucket {bucket}, which the stage has no use for any more, is deleted with all" in printed
+    assert client.list_vector_buckets()["vectorBuckets"] == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.deploy.conftest import REGION, Operator
+from tests.deploy.vector_buckets import VECTOR_BUCKET, indexed
 
 
 def crops_bucket(operator: Operator) -> str:
@@ -86,6 +87,28 @@ def test_a_protected_database_is_seen_before_anything_is_deleted(operator: Opera
     else:
         assert done.returncode == 0, done.stderr
         assert "--db-instance-identifier faces" in done.stdout
+
+
+def test_the_vector_bucket_goes_with_its_indexes(operator: Operator) -> None:
+    operator.change_template(VectorBucket=VECTOR_BUCKET)
+    operator.deployed()
+    client, bucket = indexed(operator)
+
+    done = operator.destroy("--confirm", "dev")
+
+    assert done.returncode == 0, done.stderr
+    assert "the tokens, the vector indexes, and the database" in done.stdout
+    assert f"The vector bucket {bucket} and all indexes are deleted." in done.stdout
+    assert client.list_vector_buckets()["vectorBuckets"] == []
+
+
+def test_a_bucket_that_is_gone_already_stops_nothing(operator: Operator) -> None:
+    operator.change_template(VectorBucket=VECTOR_BUCKET)
+    operator.deployed()
+    client, bucket = indexed(operator, indexes=0)
+    client.delete_vector_bucket(vectorBucketName=bucket)
+
+    assert operator.destroy("--confirm", "dev").returncode == 0
 
 
 def test_what_is_not_there_needs_no_destroying(operator: Operator) -> None:

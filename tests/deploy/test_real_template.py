@@ -73,7 +73,16 @@ def test_the_real_stage_is_deployed_and_changed(stage: Operator) -> None:
     printed = stage.deployed()
 
     functions = {function["FunctionName"].split("-")[3] for function in list_functions(stage)}
-    assert functions == {"APIHandler", "Compact", "Export", "ImportFaces", "Migrate", "ReEmbed", "Reconcile"}
+    assert functions == {
+        "APIHandler",
+        "Compact",
+        "Export",
+        "ImportFaces",
+        "Migrate",
+        "ReEmbed",
+        "RebuildIndex",
+        "Reconcile",
+    }
     assert stage.stack.parameters["DatabaseClass"] == "db.t4g.micro"
     assert [next(iter(event)) for event in stage.events] == ["administrator"]
     assert "aws apigateway get-api-key --api-key abcdefghij" in printed

@@ -51,3 +51,8 @@ def prod(template: Template) -> Resolved:
 @pytest.fixture(scope="session")
 def with_proxy(template: Template) -> Resolved:
     return Resolved(template, stage.parameters("prod") | {"UseProxy": "true"})
+
+
+@pytest.fixture(scope="session")
+def with_vectors(template: Template) -> Resolved:
+    return Resolved(template, stage.parameters("prod") | {"Gallery": "s3vectors"})

@@ -33,7 +33,11 @@ class Resolved:
             for name, resource in template["Resources"].items()
             if "Condition" not in resource or self._holds(resource["Condition"])
         }
-        self.outputs: dict[str, Any] = self._value(template["Outputs"])
+        self.outputs: dict[str, Any] = {
+            name: self._value(output)
+            for name, output in template["Outputs"].items()
+            if "Condition" not in output or self._holds(output["Condition"])
+        }
 
     def properties(self, name: str) -> dict[str, Any]:
         properties: dict[str, Any] = self.resources[name]["Properties"]

@@ -17,7 +17,7 @@ from infra.package import template as packaged
 from infra.package.errors import PackageError
 from tests.template.resolved import Resolved, Template
 
-FUNCTIONS = {"APIHandler", "Compact", "Reconcile", "ReEmbed", "Export", "ImportFaces", "Migrate"}
+FUNCTIONS = {"APIHandler", "Compact", "Reconcile", "ReEmbed", "Export", "ImportFaces", "RebuildIndex", "Migrate"}
 
 
 def _functions(stack: Resolved) -> dict[str, dict[str, Any]]:
@@ -55,6 +55,7 @@ def test_memory_and_time(stack: Resolved) -> None:
         "ReEmbed": (1769, 900),
         "Export": (1769, 900),
         "ImportFaces": (1769, 900),
+        "RebuildIndex": (1769, 900),
         "Migrate": (512, 900),
     }
 
@@ -84,6 +85,8 @@ def test_the_service_can_read_its_settings(stack: Resolved, function: str) -> No
     assert settings.token_ttl_seconds == 86_400
     assert json.loads(settings.tokens_table) == {"Ref": "TokensTable"}
     assert json.loads(settings.crops_bucket) == {"Ref": "CropsBucket"}
+    assert settings.gallery == "memory"
+    assert "VECTOR_BUCKET" not in environment
 
 
 def test_the_database_is_reached_over_verified_tls_without_a_password(

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+import pytest
+
 from tests.template.resolved import Resolved, Template
 
 
@@ -79,7 +81,9 @@ def test_somebody_is_told_where_an_address_is_given(template: Template) -> None:
     }
 
 
-def test_the_dashboard_is_one_page_of_things_that_exist(stack: Resolved) -> None:
+@pytest.mark.parametrize("gallery", ["memory", "s3vectors"])
+def test_the_dashboard_is_one_page_of_things_that_exist(template: Template, gallery: str) -> None:
+    stack = Resolved(template, {"Gallery": gallery})
     body = stack.properties("Dashboard")["DashboardBody"]
     widgets = json.loads(body)["widgets"]
 

@@ -9,6 +9,7 @@ import pytest
 from tests.template.resolved import Resolved
 
 CROPS = {"Fn::GetAtt": ["CropsBucket", "Arn"]}
+INDEXES = "${VectorBucket.VectorBucketArn}/index/*"
 FACES, TEMPORARY, EXPORTS = (f"${{CropsBucket.Arn}}/{prefix}/*" for prefix in ("faces", "temporary", "exports"))
 ARN = "arn:${AWS::Partition}:"
 # Actions for which no resource can be named: "Actions, resources, and condition keys for Amazon EC2" of AWS's service
@@ -67,7 +68,21 @@ GRANTED: dict[str, dict[str, Any]] = {
         **_on(FACES, "s3:PutObject", "s3:DeleteObject"),
         **_on(CROPS, "s3:ListBucket"),
     },
+    "RebuildIndexRole": {**_log("RebuildIndexLog"), **_database(ROWS)},
     "MigrateRole": {**_log("MigrateLog"), **_database(OWNER)},
+}
+WRITES = ("s3vectors:PutVectors", "s3vectors:DeleteVectors")
+INDEXES_TOO = (*WRITES, "s3vectors:CreateIndex", "s3vectors:DeleteIndex")
+# What each may do beyond that, where there is a vector bucket. Filtered queries and listings with data need GetVectors.
+GRANTED_WITH_VECTORS = {
+    "ApiRole": _on(INDEXES, *WRITES, "s3vectors:QueryVectors", "s3vectors:GetVectors"),
+    "CompactRole": _on(INDEXES, *WRITES, "s3vectors:DeleteIndex"),
+    "ReconcileRole": _on(INDEXES, *WRITES, "s3vectors:QueryVectors", "s3vectors:GetVectors", "s3vectors:ListVectors"),
+    "ReEmbedRole": _on(INDEXES, *INDEXES_TOO),
+    "ExportRole": {},
+    "ImportRole": _on(INDEXES, *WRITES),
+    "RebuildIndexRole": _on(INDEXES, *INDEXES_TOO),
+    "MigrateRole": _on(INDEXES, *INDEXES_TOO),
 }
 
 
@@ -83,6 +98,19 @@ def test_every_function_has_a_role_of_its_own(stack: Resolved) -> None:
 
 @pytest.mark.parametrize("role", GRANTED)
 def test_a_role_may_do_what_its_function_does_and_no_more(stack: Resolved, role: str) -> None:
+    assert _granted(stack, role) == GRANTED[role]
+    assert stack.properties(role)["ManagedPolicyArns"] == [{"Ref": "NetworkPolicy"}]
+    assert [s["Principal"] for s in stack.properties(role)["AssumeRolePolicyDocument"]["Statement"]] == [
+        {"Service": "lambda.amazonaws.com"}
+    ]
+
+
+@pytest.mark.parametrize("role", GRANTED)
+def test_with_a_vector_bucket_it_may_also_do_what_it_does_there(with_vectors: Resolved, role: str) -> None:
+    assert _granted(with_vectors, role) == GRANTED[role] | GRANTED_WITH_VECTORS[role]
+
+
+def _granted(stack: Resolved, role: str) -> dict[str, Any]:
     granted: dict[str, Any] = {}
     for name, statement in stack.statements():
         if name == role:
@@ -90,12 +118,7 @@ def test_a_role_may_do_what_its_function_does_and_no_more(stack: Resolved, role:
             for action in _listed(statement["Action"]):
                 resources = _listed(granted.get(action, [])) + _listed(statement["Resource"])
                 granted[action] = resources[0] if len(resources) == 1 else resources
-
-    assert granted == GRANTED[role]
-    assert stack.properties(role)["ManagedPolicyArns"] == [{"Ref": "NetworkPolicy"}]
-    assert [s["Principal"] for s in stack.properties(role)["AssumeRolePolicyDocument"]["Statement"]] == [
-        {"Service": "lambda.amazonaws.com"}
-    ]
+    return granted
 
 
 def test_reconcile_lists_permanent_crops_only(stack: Resolved) -> None:
@@ -104,8 +127,10 @@ def test_reconcile_lists_permanent_crops_only(stack: Resolved) -> None:
     assert listing["Condition"] == {"StringLike": {"s3:prefix": "faces/*"}}
 
 
-def test_any_resource_is_allowed_only_where_none_can_be_named(stack: Resolved, with_proxy: Resolved) -> None:
-    for resolved in (stack, with_proxy):
+def test_any_resource_is_allowed_only_where_none_can_be_named(
+    stack: Resolved, with_proxy: Resolved, with_vectors: Resolved
+) -> None:
+    for resolved in (stack, with_proxy, with_vectors):
         for name, statement in resolved.statements():
             assert "NotResource" not in statement
             assert "NotAction" not in statement
@@ -129,9 +154,17 @@ def test_the_code_of_a_function_may_not_touch_the_network_that_lambda_makes_for_
 def test_the_database_user_is_the_proxys_where_there_is_one(template: dict[str, Any], with_proxy: Resolved) -> None:
     proxy = {"Fn::Select": [6, {"Fn::Split": [":", {"Fn::GetAtt": ["Proxy", "DBProxyArn"]}]}]}
     direct = {"Fn::GetAtt": ["Database", "DbiResourceId"]}
-    for role in ("ApiRole", "CompactRole", "ReconcileRole", "ReEmbedRole", "ExportRole", "ImportRole"):
+    for role in (
+        "ApiRole",
+        "CompactRole",
+        "ReconcileRole",
+        "ReEmbedRole",
+        "ExportRole",
+        "ImportRole",
+        "RebuildIndexRole",
+    ):
         [policy] = template["Resources"][role]["Properties"]["Policies"]
-        [connect] = [s for s in policy["PolicyDocument"]["Statement"] if s["Action"] == "rds-db:connect"]
+        [connect] = [s for s in policy["PolicyDocument"]["Statement"] if s.get("Action") == "rds-db:connect"]
         assert connect["Resource"]["Fn::Sub"][1] == {"Server": {"Fn::If": ["ProxyIsUsed", proxy, direct]}}
     proxied = [statement for name, statement in with_proxy.statements() if name == "ProxyRole"]
     assert [statement["Resource"] for statement in proxied] == [

@@ -36,6 +36,24 @@ def test_the_page_says_what_dominates() -> None:
     assert slower == pytest.approx(7, abs=0.5)
 
 
+def test_aws_own_worked_examples_of_vectors() -> None:
+    """Vectors of 5.17 KB: a million queries of an index of 250,000, ten million of one of 10 million (in 2025)."""
+    vector_bytes = 5.17 * 1024
+    assert 1e6 * costs.vector_query(250_000, vector_bytes) == pytest.approx(5.87, abs=0.01)
+    assert 1e7 * costs.vector_query(10_000_000, vector_bytes) == pytest.approx(997.62, abs=0.5)
+    assert costs.vector_storage(10_000_000, 6.17 * 1024) == pytest.approx(3.54, abs=0.02)
+
+
+def test_the_page_says_what_vectors_cost_beside_memory() -> None:
+    page = (ROOT / "docs" / "costs.md").read_text("utf-8")
+    for figure in (costs.vector_endpoint(), 1e6 * costs.vector_query(10_000_000)):
+        assert f" {figure:.2f} " in page
+    scan = 1e6 * 0.0908 * costs.MEMORY_GB * costs.usd("Lambda, arm64")  # docs/benchmarks.md, at ten million
+    assert f"scan takes {scan:.2f} " in page.replace("\n", " ")
+    one_by_one, batched = costs.vector_put(1), costs.vector_put(costs.PUT_BATCH) / costs.PUT_BATCH
+    assert one_by_one / batched == pytest.approx(240, abs=2)
+
+
 def test_as_many_alarms_are_paid_as_there_are() -> None:
     alarms = (ROOT / "infra" / "template" / "alarms.yaml").read_text("utf-8")
     assert alarms.count("Type: AWS::CloudWatch::Alarm") == costs.ALARMS

@@ -1,0 +1,1 @@
+"""How far the service goes: the tables of docs/scaling.md, by arithmetic and by simulation."""

@@ -1,0 +1,181 @@
+"""Latency, containers, connections, partitions and money by arithmetic: Little's law and queueing formulas."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+from infra import costs
+from infra.scaling.figures import CLASSES, GUESSED, LIMITS, MEASURED
+
+MEBIBYTE = 1 << 20
+# Functions beside the API, each of which has one container (infra/template/parameters.yaml).
+OTHER_FUNCTIONS = 7
+SECONDS_A_MONTH = costs.HOURS * 3_600
+
+
+class Gallery(Enum):
+    MEMORY = "memory"
+    S3_VECTORS = "s3vectors"
+
+
+class Request(Enum):
+    DETECT = "detect"
+    ADD = "add"
+    SEARCH = "search"
+
+
+def seconds(request: Request, gallery: Gallery, faces: int) -> float:
+    """Return what a request takes in a warm container; a search is one with a picture."""
+    if request is Request.ADD:
+        put = GUESSED["a put of S3 Vectors"].value if gallery is Gallery.S3_VECTORS else 0.0
+        return (GUESSED["an addition on Lambda"].value + put) / 1_000
+    picture = GUESSED["a picture's request on Lambda"].value / 1_000
+    if request is Request.DETECT:
+        return picture
+    if gallery is Gallery.S3_VECTORS:
+        return picture + GUESSED["a query of S3 Vectors, warm"].value / 1_000
+    return picture + scan_seconds(faces)
+
+
+def scan_seconds(faces: int) -> float:
+    """Return what a search in memory takes, by the measured sizes and straight lines through them."""
+    sizes = (10_000, 1_000_000, 10_000_000)
+    names = ("search, 10,000 faces", "search, 1 million faces", "search, 10 million faces")
+    measured = [MEASURED[name].value / 1_000 for name in names]
+    after = next((i for i, size in enumerate(sizes) if faces <= size), len(sizes) - 1) or 1
+    slope = (measured[after] - measured[after - 1]) / (sizes[after] - sizes[after - 1])
+    return measured[after - 1] + slope * (faces - sizes[after - 1])
+
+
+def cold_seconds(gallery: Gallery, faces: int) -> float:
+    """Return what a container's start adds to its first search."""
+    start = GUESSED["a container's start"].value / 1_000
+    if gallery is Gallery.S3_VECTORS:
+        return start
+    return start + MEASURED["cold load from segments"].value * faces / 1e6
+
+
+def memory_mb(gallery: Gallery, faces: int) -> float:
+    """Return the memory of a container, in Lambda's MB of 1024 * 1024 bytes; not below 1769, which is one CPU."""
+    needed = MEASURED["memory after 200 mixed requests"].value * 1e6
+    if gallery is Gallery.MEMORY:
+        needed += MEASURED["memory a face, at 10 million"].value * faces
+    return max(1_769, math.ceil(needed / MEBIBYTE))
+
+
+def fits(gallery: Gallery, faces: int) -> bool:
+    """Tell whether a container can hold the gallery, and load it before API Gateway gives up."""
+    loaded = cold_seconds(gallery, faces) + seconds(Request.SEARCH, gallery, faces)
+    return (
+        memory_mb(gallery, faces) <= LIMITS["Lambda, memory"].value and loaded <= LIMITS["API Gateway, a reply"].value
+    )
+
+
+def containers(rate: float, service_seconds: float) -> float:
+    """Return how many containers are at work on the average: Little's law."""
+    return rate * service_seconds
+
+
+def blocked(offered: float, servers: int) -> float:
+    """Return the share of requests that finds all servers at work: Erlang's B, for Poisson arrivals."""
+    share = 1.0
+    for number in range(1, servers + 1):
+        share = offered * share / (number + offered * share)
+    return share
+
+
+def lock_wait(rate: float, held_seconds: float) -> float:
+    """Return the mean wait for a lock that each holds as long: the Pollaczek-Khinchine formula for M/D/1."""
+    utilisation = rate * held_seconds
+    return math.inf if utilisation >= 1 else utilisation * held_seconds / (2 * (1 - utilisation))
+
+
+def connections(at_work: float) -> int:
+    """Return the max_connections for so many containers: twice, because those before a deployment linger, and ten."""
+    return 2 * (math.ceil(at_work) + OTHER_FUNCTIONS) + 10
+
+
+def database_class(at_work: float) -> str | None:
+    """Return the smallest class with as many connections; None where there is none."""
+    return next((name for name, (most, _) in CLASSES.items() if connections(at_work) <= most), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a request asks of a part for each face; a picture has one."""
+
+    limit: str
+    detect: float = 0
+    add: float = 0
+    search: float = 0
+
+    def of(self, request: Request) -> float:
+        return float(getattr(self, request.value))
+
+
+# A face's item is below 1 KB to write and 4 KB to read, and a copy in S3 is a PUT. A search with a picture keeps a
+# token too; it reads its face set's number, polls, and reads rows.
+DEMANDS = (
+    Demand("API Gateway, requests", 1, 1, 1),
+    Demand("MySQL, additions", add=1),
+    Demand("MySQL, polls and short reads", add=2, search=3),
+    Demand("DynamoDB, writes", detect=1, search=1),
+    Demand("DynamoDB, reads", add=1),
+    Demand("S3, PUT and COPY", 1, 1, 1),
+)
+INDEX_DEMANDS = (
+    Demand("S3 Vectors, write requests", add=1),
+    Demand("S3 Vectors, vectors written", add=1),
+    Demand("S3 Vectors, queries", search=1),
+)
+
+
+def million(request: Request, gallery: Gallery, faces: int) -> dict[str, float]:
+    """Return what a million requests cost in US dollars, by part; prices and assumptions are those of docs/costs.md."""
+    gb_seconds = 1e6 * seconds(request, gallery, faces) * memory_mb(gallery, faces) / 1_024
+    parts = {
+        "Lambda": costs.usd("Lambda, arm64", gb_seconds) + costs.usd("Lambda, request"),
+        "API Gateway": costs.usd("API Gateway, REST") + costs.usd("Traffic to the internet", 1e6 * costs.REPLY_GB),
+        "S3": costs.usd("S3, PUT"),
+        "DynamoDB": costs.usd("DynamoDB, read"),
+        "logs": costs.usd("CloudWatch, logs", 1e6 * costs.LOG_GB),
+    }
+    if request is not Request.ADD:
+        parts["S3"] += costs.usd("S3, storage", 1e6 * costs.CROP_GB * costs.TEMPORARY_DAYS / 30)
+        parts["DynamoDB"] = costs.usd("DynamoDB, write", costs.TOKEN_WRITE_UNITS)
+    if gallery is Gallery.S3_VECTORS and request is Request.SEARCH:
+        parts["S3 Vectors"] = 1e6 * costs.vector_query(faces)
+    elif gallery is Gallery.S3_VECTORS and request is Request.ADD:
+        parts["S3 Vectors"] = 1e6 * costs.vector_put(1)
+    return parts
+
+
+def month(gallery: Gallery, faces: int, rate: float) -> dict[str, float] | None:
+    """Return what a month at a constant rate costs in US dollars, by part; None where the gallery does not fit.
+
+    One request in three is a /detect, two are a search with a picture, as in docs/costs.md. The database is the
+    smallest class with enough connections, with a second server that stands by, and some 1 KB of storage a face.
+    """
+    if not fits(gallery, faces):
+        return None
+    requests = rate * SECONDS_A_MONTH
+    shares = {Request.DETECT: costs.DETECT_SHARE, Request.SEARCH: 1 - costs.DETECT_SHARE}
+    server = database_class(rate * sum(share * seconds(request, gallery, faces) for request, share in shares.items()))
+    assert server
+    storage_gb = max(costs.STORAGE_GB, faces / 1e6)
+    parts = {"database": 2 * (CLASSES[server][1] * costs.HOURS + costs.usd("RDS, gp3", storage_gb))}
+    for request, share in shares.items():
+        for part, cost in million(request, gallery, faces).items():
+            parts[part] = parts.get(part, 0) + cost * share * requests / 1e6
+    parts["S3"] += costs.usd("S3, storage", costs.CROP_GB * faces)
+    if gallery is Gallery.S3_VECTORS:
+        copies = index_copies(rate * shares[Request.SEARCH])
+        parts["S3 Vectors"] += costs.vector_endpoint() + copies * costs.vector_storage(faces)
+    return parts
+
+
+def index_copies(searches_a_second: float) -> int:
+    """Return how many copies of an index answer so many searches; parts of one would each be asked by every search."""
+    return max(1, math.ceil(searches_a_second / LIMITS["S3 Vectors, queries"].value))

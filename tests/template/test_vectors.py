@@ -1,0 +1,156 @@
+"""What the template promises where a stage's gallery is in Amazon S3 Vectors; that there is none of it otherwise."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from botocore.session import get_session
+
+from chalicelib.gallery.vector_gallery import MAX_TAIL
+from chalicelib.measures import Metric
+from chalicelib.observability import NAMESPACE
+from chalicelib.settings import GALLERIES, Settings
+from infra.package.chalice_project import ROOT
+from tests.template.resolved import Resolved, Template, references
+
+ARN = {"Fn::GetAtt": ["VectorBucket", "VectorBucketArn"]}
+NAME = {"Fn::Select": [1, {"Fn::Split": ["/", ARN]}]}
+ONLY_WITH_VECTORS = {
+    "VectorBucket",
+    "VectorBucketPolicy",
+    "VectorsEndpoint",
+    "VectorsEndpointGroup",
+    "IndexBehindAlarmed",
+    "IndexFaultsOfRequests",
+    "IndexFaultsOfCompact",
+    "IndexFaultsAlarmed",
+}
+
+
+def test_a_stage_chooses_among_the_services_galleries_and_has_memory_by_default(template: Template) -> None:
+    assert template["Parameters"]["Gallery"]["AllowedValues"] == list(GALLERIES)
+    assert Resolved(template, {}).parameters["Gallery"] == "memory"
+
+
+def test_with_memory_there_is_nothing_of_it(template: Template, with_vectors: Resolved) -> None:
+    memory = Resolved(template, {})
+
+    assert with_vectors.resources.keys() - memory.resources.keys() == ONLY_WITH_VECTORS
+    assert references(list(memory.resources.values())) & ONLY_WITH_VECTORS == set()
+    assert references(list(memory.outputs.values())) & ONLY_WITH_VECTORS == set()
+    assert "s3vectors" not in json.dumps(memory.resources)
+
+
+def test_every_function_is_told_where_the_vectors_are(with_vectors: Resolved) -> None:
+    for name, function in with_vectors.of_type("AWS::Lambda::Function").items():
+        variables = function["Environment"]["Variables"]
+        assert variables["VECTOR_BUCKET"] == NAME, name
+        texts = {key: "there" if isinstance(value, dict) else str(value) for key, value in variables.items()}
+        assert Settings.from_environment(texts | {"AWS_LAMBDA_FUNCTION_NAME": name}).gallery == "s3vectors"
+    assert with_vectors.outputs["VectorBucketName"]["Value"] == NAME
+
+
+def test_the_bucket_is_encrypted_and_left_to_those_who_can_empty_it(with_vectors: Resolved) -> None:
+    assert with_vectors.properties("VectorBucket") == {"EncryptionConfiguration": {"SseType": "AES256"}}
+    for name in ("VectorBucket", "VectorBucketPolicy"):
+        resource = with_vectors.resources[name]
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_no_index_is_cloudformations(with_vectors: Resolved) -> None:
+    """It would delete the one in use when another is to take its place."""
+    assert with_vectors.of_type("AWS::S3Vectors::Index") == {}
+
+
+def test_vectors_travel_over_tls_to_this_account_only(with_vectors: Resolved) -> None:
+    properties = with_vectors.properties("VectorBucketPolicy")
+
+    assert properties["VectorBucketArn"] == ARN
+    statements = properties["Policy"]["Statement"]
+    for statement in statements:
+        assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3vectors:*")
+        assert statement["Resource"] == [ARN, "${VectorBucket.VectorBucketArn}/index/*"]
+    assert [statement["Condition"] for statement in statements] == [
+        {"Bool": {"aws:SecureTransport": "false"}},
+        {"StringNotEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}},
+    ]
+
+
+def test_the_functions_alone_reach_the_service_by_its_own_name(with_vectors: Resolved) -> None:
+    endpoint, group = with_vectors.properties("VectorsEndpoint"), with_vectors.properties("VectorsEndpointGroup")
+
+    assert (endpoint["VpcEndpointType"], endpoint["PrivateDnsEnabled"]) == ("Interface", True)
+    assert endpoint["ServiceName"] == "com.amazonaws.eu-central-1.s3vectors"
+    # Private names need both.
+    network = with_vectors.properties("Network")
+    assert network["EnableDnsSupport"] is network["EnableDnsHostnames"] is True
+    assert endpoint["SubnetIds"] == [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
+    assert endpoint["SecurityGroupIds"] == [{"Ref": "VectorsEndpointGroup"}]
+    [inward], [outward] = group["SecurityGroupIngress"], group["SecurityGroupEgress"]
+    assert (inward["FromPort"], inward["ToPort"], inward["SourceSecurityGroupId"]) == (
+        443,
+        443,
+        {"Ref": "FunctionsGroup"},
+    )
+    assert outward["CidrIp"] == "127.0.0.1/32"
+
+
+def test_the_way_there_lets_through_what_the_roles_allow_and_no_more(with_vectors: Resolved) -> None:
+    [statement] = with_vectors.properties("VectorsEndpoint")["PolicyDocument"]["Statement"]
+
+    allowed = {
+        action
+        for _, granted in with_vectors.statements()
+        for action in _listed(granted["Action"])
+        if action.startswith("s3vectors:")
+    }
+    assert set(statement["Action"]) == allowed
+    assert statement["Resource"] == "${VectorBucket.VectorBucketArn}/index/*"
+    assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}}
+    operations = get_session().get_service_model("s3vectors").operation_names
+    assert {action.removeprefix("s3vectors:") for action in allowed} <= set(operations)
+
+
+def test_what_the_service_calls_is_what_is_allowed(with_vectors: Resolved) -> None:
+    """No operation is forgotten: the code has those names with underscores."""
+    code = "".join(file.read_text("utf-8") for file in (ROOT / "chalicelib").rglob("*.py"))
+    called = set(re.findall(r"_client\.(\w+_(?:index|vectors))\(", code))
+
+    [statement] = with_vectors.properties("VectorsEndpoint")["PolicyDocument"]["Statement"]
+    named = {re.sub(r"(?<!^)(?=[A-Z])", "_", a.removeprefix("s3vectors:")).lower() for a in statement["Action"]}
+    # GetVectors is also needed for filters and for listings with data.
+    assert called <= named
+    assert named - called <= {"get_vectors"}
+
+
+def test_an_alarm_tells_before_searches_are_refused(with_vectors: Resolved) -> None:
+    behind = with_vectors.properties("IndexBehindAlarmed")
+
+    assert (behind["Namespace"], behind["MetricName"]) == (NAMESPACE, Metric.INDEX_BEHIND.value[0])
+    assert {d["Name"]: d["Value"] for d in behind["Dimensions"]} == {
+        "function": {"Ref": "Compact"},
+        "service": "face-search",
+    }
+    assert behind["Statistic"] == "Minimum"
+    assert int(behind["Threshold"]) < MAX_TAIL
+
+
+def test_faults_of_the_index_are_counted_from_what_the_service_logs(with_vectors: Resolved) -> None:
+    filters = with_vectors.of_type("AWS::Logs::MetricFilter").values()
+    faults = with_vectors.properties("IndexFaultsAlarmed")
+
+    assert sorted(metric["LogGroupName"]["Ref"] for metric in filters) == ["ApiLog", "CompactLog"]
+    for metric in filters:
+        [counted] = metric["MetricTransformations"]
+        assert counted["MetricNamespace"] == faults["Namespace"] == "FaceSearch/face-search-dev"
+        assert counted["MetricName"] == faults["MetricName"]
+        [text] = re.findall(r'\$\.message = "\*([^*]+)\*"', metric["FilterPattern"])
+        for file in ("vector_wiring.py", "operations.py", "gallery/vector_gallery.py"):
+            logged = re.findall(r'\.(?:warning|error)\(\s*"([^"]+)"', (ROOT / "chalicelib" / file).read_text("utf-8"))
+            assert [line for line in logged if text in line], file
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
