@@ -1,4 +1,4 @@
-"""The function and its layers, packaged as for Lambda and unpacked as Lambda does it, for this machine."""
+"""The function and its layers as Lambda has them, unpacked, for this machine."""
 
 from __future__ import annotations
 
@@ -84,7 +84,10 @@ def deployed(goal: Target, python: Sequence[str]) -> Iterator[Deployment]:
 
 
 def _kept(goal: Target) -> Path:
-    """Return the folder in build/ with the target's `opt` and `runtime`, made when it is not there."""
+    """Return the folder in build/ with the target's `opt` and `runtime`, made when it is not there.
+
+    No zips are made of the layers, which would take as long as all the rest: unpacked, they are these folders again.
+    """
     BUILD.mkdir(parents=True, exist_ok=True)
     folder = BUILD / f"{goal.architecture}-{_digest(goal)}"
     with (BUILD / "lock").open("w") as lock:
@@ -94,9 +97,8 @@ def _kept(goal: Target) -> Path:
                 shutil.rmtree(outdated)
             with TemporaryDirectory(dir=BUILD) as work:
                 made = Path(work) / "made"
-                layers.build_layers(["dlib"], goal, Path(work) / "zips")
-                for layer in ("deps", "models"):
-                    _unpack(Path(work) / "zips" / f"{layer}.zip", made / "opt")
+                layers.install_dependencies(goal, made / "opt" / "python")
+                layers.copy_packs([dlib_pack().folder], made / "opt" / "models")
                 _install_runtime(goal, made / "runtime", Path(work) / "runtime.txt")
                 made.rename(folder)
     return folder

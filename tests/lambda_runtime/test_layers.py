@@ -1,0 +1,44 @@
+"""The layers alone: all that the function imports is in them, compiled."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+from tests.lambda_runtime.deployment import ROOT, Deployment
+from tests.pictures import astronaut, png
+
+# Imports what the function imports, and recognises the face of a picture, with the layers and the project on the path.
+RECOGNISE = """
+import json, sys
+deps, project, pack, picture = sys.argv[1:]
+sys.path[:0] = [deps, project]
+import cv2, multipart, numpy, onnxruntime, pymysql, simsimd
+from pathlib import Path
+from chalicelib import images, wiring
+from chalicelib.vision.model_pack import ModelPack
+model = wiring.model(ModelPack(Path(pack)))
+image = images.decode(Path(picture).read_bytes())
+faces = model.detector.detect(image)
+embeddings = model.embedder.embed(image, [face.landmarks for face in faces])
+cached = [module.__cached__ for module in (numpy, pymysql, onnxruntime)]
+places = [module.__file__ for module in (cv2, multipart, numpy, onnxruntime, pymysql, simsimd)]
+print(json.dumps([embeddings.tolist(), places, cached]))
+"""
+
+
+def test_they_recognise_a_face_in_a_python_that_has_nothing_else(deployment: Deployment, tmp_path: Path) -> None:
+    (tmp_path / "face.png").write_bytes(png(astronaut()))
+    deps = deployment.opt / "python"
+
+    # Isolated, without site-packages, and writing no byte code of its own.
+    command = [*deployment.python, "-I", "-S", "-B", "-c", RECOGNISE]
+    arguments = [deps, ROOT, deployment.opt / "models" / "dlib", tmp_path / "face.png"]
+    done = subprocess.run([*command, *arguments], capture_output=True, check=False)
+
+    assert done.returncode == 0, done.stderr.decode()
+    embeddings, places, cached = json.loads(done.stdout)
+    assert [len(embedding) for embedding in embeddings] == [128]
+    assert all(Path(place).is_relative_to(deps) for place in places)
+    assert all(Path(path).is_file() for path in cached)
