@@ -9,7 +9,7 @@ from multiprocessing.context import ForkServerProcess
 from types import TracebackType
 
 # Forked from a server that has all modules and no threads: a new process costs milliseconds.
-_PRELOAD = [f"tests.stress.{module}" for module in ("writer", "reader", "compactor", "final_check")]
+_PRELOAD = [f"tests.stress.{module}" for module in ("writer", "reader", "compactor", "indexer", "final_check")]
 
 # The exit code of a process that SIGKILL ended.
 KILLED = -signal.SIGKILL

@@ -9,6 +9,7 @@ from chalicelib.gallery import snapshot
 from chalicelib.stores.database import connect
 from chalicelib.stores.face_set import FaceSet
 from tests.stress import conditions
+from tests.stress.galleries import vector_parts
 from tests.stress.plan import Plan
 from tests.stress.report import COMPACTIONS, OVERTAKEN, REFUSED, REFUSED_RUNS, Report
 
@@ -17,17 +18,19 @@ LONGEST_PAUSE_SECONDS = 0.1
 
 def compact(plan: Plan, name: str) -> None:
     """What a compactor does until it is killed."""
-    conditions.shrink_constants()
+    conditions.prepare(plan)
     random = plan.random(name)
     conditions.delay_statements(random)
     report = Report(plan.folder, name)
     conditions.take_naps(plan.random(f"{name} naps"), report, every=4, longest=1.5)
     database = connect(plan.url)
     face_set, segments = FaceSet(database), conditions.SlowWrites(database, random)
+    vectors = vector_parts(database, plan.vectors) if plan.vectors else None
     while True:
         plan.check_time()
         try:
-            version = snapshot.compact(face_set, segments)
+            needed_from = vectors and vectors.indexes.oldest_version()
+            version = snapshot.compact(face_set, segments, needed_from)
             if version is not None:
                 report.count(COMPACTIONS)
             else:

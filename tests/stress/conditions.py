@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import signal
 import time
@@ -9,15 +10,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType, ModuleType
 
-from chalicelib.gallery import codes, exact_search, memory_gallery, snapshot
-from chalicelib.stores import face_set, segments
+from chalicelib import index_reconciliation, vector_wiring
+from chalicelib.gallery import codes, exact_search, index_changes, log_tail, memory_gallery, snapshot, vector_gallery
+from chalicelib.gallery.index_changes import Turn
+from chalicelib.stores import face_set, segments, vector_indexes, vector_store
 from chalicelib.stores.database import Database
 from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.segments import Run, Segment, SegmentStore
+from tests.stress.plan import Fault, Plan
 from tests.stress.report import NAPS, Report
 
 _LEASE_SECONDS = 1
-_CONSTANTS: tuple[tuple[ModuleType, str, int], ...] = (
+# As long as the longest nap after the last look at the clock, the repetitions, and a delay in between: who has lost the
+# lease must have stopped writing. RENEWED_AFTER and PATIENCE stand to it as they do in the service.
+_INDEX_LEASE_SECONDS = 8
+_INDEX_RENEWED_AFTER_SECONDS = 1.5
+_INDEX_PATIENCE_SECONDS = 2.5
+_CONSTANTS: tuple[tuple[ModuleType, str, float], ...] = (
     (snapshot, "SEGMENT_IDS", 64),
     (snapshot, "CHANGES_PER_STEP", 50),
     (snapshot, "CHANGES_KEPT", 40),
@@ -30,6 +39,16 @@ _CONSTANTS: tuple[tuple[ModuleType, str, int], ...] = (
     (exact_search, "MAX_IDS_PER_STATEMENT", 50),
     (codes, "BLOCK_FACES", 64),
     (codes, "FIRST_CAPACITY", 8),
+    (log_tail, "MAX_CHANGES_PER_POLL", 16),
+    (vector_gallery, "TIES", 3),
+    (vector_indexes, "LEASE_SECONDS", _INDEX_LEASE_SECONDS),
+    (index_changes, "RENEWED_AFTER_SECONDS", _INDEX_RENEWED_AFTER_SECONDS),
+    (index_changes, "CHANGES_PER_STEP", 20),
+    (index_changes, "MAX_VECTORS_WRITTEN", 15),
+    (index_reconciliation, "MAX_VECTORS_READ", 10),
+    (index_reconciliation, "MAX_LISTINGS", 2),
+    (index_reconciliation, "PROBES", 5),
+    (vector_store, "MAX_VECTORS_LISTED", 30),
 )
 _LATE = 0.05
 _LONGEST_DELAY_SECONDS = 0.008
@@ -39,12 +58,23 @@ _SLOW_REPLACEMENTS = 0.01
 _SLOW_STATEMENTS = 0.02
 
 
+def prepare(plan: Plan) -> None:
+    """Make a new process one of the run's."""
+    logging.getLogger("chalicelib").setLevel(logging.CRITICAL if plan.vectors else logging.WARNING)
+    shrink_constants()
+    if plan.fault is Fault.STATES_TOO_EARLY:
+        _write_late()
+    if plan.fault is Fault.KEEPS_REMOVED:
+        _keep_some()
+
+
 def shrink_constants() -> None:
     """For the whole process: pruned logs, several steps, polls, statements and blocks after some dozens of changes."""
     for module, name, value in _CONSTANTS:
         assert hasattr(module, name)
         setattr(module, name, value)
     FaceSet.changes_since.__defaults__ = (face_set.MAX_CHANGES_PER_POLL,)
+    vector_wiring.VectorWiring.store.__defaults__ = (_INDEX_PATIENCE_SECONDS,)
 
 
 def delay_statements(chance: random.Random) -> None:
@@ -86,6 +116,31 @@ def take_naps(chance: random.Random, report: Report, *, every: float, longest: f
 
     signal.signal(signal.SIGALRM, nap)
     set_alarm()
+
+
+def _write_late() -> None:
+    """Have a turn state the version that its next step will have reached, before the step's requests are sent."""
+    step, state = Turn.step, Turn.state
+
+    def late(turn: Turn) -> bool | None:
+        changes = turn._face_set.changes_since(turn.row.version, turn.row.embedding_id, index_changes.CHANGES_PER_STEP)
+        later = turn.row._replace(version=changes[-1].version) if changes else turn.row
+        before = turn.row
+        if not state(turn, version=later.version):
+            return None
+        turn.row = turn.row._replace(version=before.version)
+        return step(turn)
+
+    setattr(Turn, "step", late)  # noqa: B010 - as above
+
+
+def _keep_some() -> None:
+    erase = Turn.erase
+
+    def erase_some(turn: Turn, face_ids: list[int]) -> bool:
+        return erase(turn, [face_id for face_id in face_ids if face_id % 5])
+
+    setattr(Turn, "erase", erase_some)  # noqa: B010 - as above
 
 
 class SlowLoads(SegmentStore):

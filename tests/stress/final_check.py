@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from chalicelib.gallery import snapshot
+from chalicelib.gallery.exact_search import ExactSearch
 from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.stores.change_log import Operation
 from chalicelib.stores.database import Database, connect
@@ -16,11 +17,11 @@ from chalicelib.stores.segments import SegmentStore
 from tests.embeddings import MODEL
 from tests.oracle import brute_force
 from tests.stress import conditions
-from tests.stress.galleries import ids_of, new_gallery
+from tests.stress.galleries import ids_of, new_gallery, vector_parts
 from tests.stress.journal import Fate, Ledger
-from tests.stress.numbered_faces import SET_IDS, embedding, set_id, token
+from tests.stress.numbered_faces import DIMENSION, SET_IDS, embedding, set_id, token
 from tests.stress.plan import Plan
-from tests.stress.report import GALLERY, LOG, LOST, PHANTOM, SEARCHES, SEGMENT, Report
+from tests.stress.report import GALLERY, INDEX, LOG, LOST, PHANTOM, SEARCHES, SEGMENT, Report
 
 PROBES = 48
 THRESHOLDS = (0.0, 0.3, 0.65, 0.9, 100.0)
@@ -29,7 +30,7 @@ LIMITS = (1, 10, 100_000)
 
 def check_all(plan: Plan, name: str) -> None:
     """What is done when the writers, the readers and the compactors are gone."""
-    conditions.shrink_constants()
+    conditions.prepare(plan)
     report = Report(plan.folder, name)
     database = connect(plan.url)
     face_set = FaceSet(database)
@@ -41,17 +42,19 @@ def check_all(plan: Plan, name: str) -> None:
 
     setattr(snapshot, "CHANGES_KEPT", 0)  # noqa: B010 - imported there, so the type checker forbids the assignment
     segments = SegmentStore(database)
+    if plan.vectors:
+        _check_index(database, face_set, plan, report)
     while snapshot.compact(face_set, segments) is None:  # the killed one's lease must run out
         plan.check_time()
         time.sleep(0.1)
     _check_segments(database, report)
     random = plan.random(name)
     numbers = [random.randrange(len(ledger.fates())) for _ in range(PROBES)]
-    check_galleries({"new": new_gallery(database, plan.fault, random, report)}, face_set, numbers, report)
+    check_galleries({"new": new_gallery(database, plan, random, report)}, face_set, numbers, report)
 
 
 def check_galleries(
-    galleries: Mapping[str, MemoryGallery], face_set: FaceSet, numbers: Sequence[int], report: Report
+    galleries: Mapping[str, ExactSearch], face_set: FaceSet, numbers: Sequence[int], report: Report
 ) -> None:
     """Compare galleries with the rows, and what they find for some faces with brute force over the rows."""
     expected_ids = sorted(row.id for row in face_set.vectors(0, 2**62))
@@ -64,10 +67,43 @@ def check_galleries(
                 report.fail(GALLERY, name, f"finds others than brute force: face {number}, {threshold}, {limit}")
             report.count(SEARCHES)
     for name, gallery in galleries.items():
+        if not isinstance(gallery, MemoryGallery):
+            continue
         ids = ids_of(gallery)
         if ids != expected_ids:
             missing, extra = set(expected_ids) - set(ids), set(ids) - set(expected_ids)
             report.fail(GALLERY, name, f"{len(ids)} ids, lacks {sorted(missing)[:9]}, has {sorted(extra)[:9]} too many")
+
+
+def _check_index(database: Database, face_set: FaceSet, plan: Plan, report: Report) -> None:
+    """Applied to the end, the vector index holds every face once, and nothing else."""
+    parts = vector_parts(database, plan.vectors)
+    parts.changes.apply()
+    while parts.changes.behind():  # the killed one's lease must run out
+        plan.check_time()
+        time.sleep(0.1)
+        parts.changes.apply()
+    used = parts.indexes.used(MODEL)
+    if used is None:
+        report.fail(INDEX, "all", "are gone")
+        return
+    held = [vector for page in parts.store().listed(used.name, 0, 1) for vector in page]
+    expected = {row.id: row for row in face_set.vectors(0, 2**62)}
+    if sorted(vector.face_id for vector in held) != sorted(expected):
+        ids = {vector.face_id for vector in held}
+        missing, extra = expected.keys() - ids, ids - expected.keys()
+        report.fail(INDEX, "ids", f"{len(ids)}, lacks {sorted(missing)[:9]}, has {sorted(extra)[:9]} too many")
+    for vector in held:
+        row = expected.get(vector.face_id)
+        if row and (row.set_id != vector.set_id or row.embedding.tobytes() != vector.embedding.tobytes()):
+            report.fail(INDEX, vector.face_id, "is not what its row is")
+    found = parts.reconciliation(MODEL, DIMENSION, lambda: True).run(used.name, MODEL)
+    if not found.complete:
+        report.fail(INDEX, "reconciliation", "did not end")
+    # It has mended what was wrong.
+    found = parts.reconciliation(MODEL, DIMENSION, lambda: True).run(used.name, MODEL)
+    if not found.equal or (found.recall is not None and found.recall.share < 1):
+        report.fail(INDEX, "reconciled", str(found))
 
 
 def _wait_for_transactions(database: Database) -> None:

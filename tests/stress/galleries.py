@@ -2,26 +2,61 @@
 
 from __future__ import annotations
 
+import os
 import random
+from urllib.parse import urlsplit
 
 import numpy as np
 
+from chalicelib.gallery.codes import Candidates
+from chalicelib.gallery.exact_search import ExactSearch
 from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.stores.change_log import Operation
 from chalicelib.stores.database import Database
 from chalicelib.stores.embedding_bytes import from_bytes
 from chalicelib.stores.face_set import MAX_CHANGES_PER_POLL, Change, FaceSet
+from chalicelib.vector_wiring import VectorWiring
 from tests.embeddings import MODEL
 from tests.stress.conditions import SlowLoads
 from tests.stress.numbered_faces import DIMENSION
-from tests.stress.plan import Fault
+from tests.stress.plan import Fault, Plan
 from tests.stress.report import COLD_LOADS, RELOADS, Report
 
+BUCKET = "stress"
 
-def new_gallery(database: Database, fault: Fault, chance: random.Random, report: Report) -> MemoryGallery:
+
+def new_gallery(database: Database, plan: Plan, chance: random.Random, report: Report) -> ExactSearch:
     """Return one as a new container has it."""
+    memory = new_memory_gallery(database, plan.fault, chance, report)
+    if not plan.vectors:
+        return memory
+    gallery = vector_parts(database, plan.vectors).gallery(memory, MODEL, DIMENSION)
+    if plan.fault is Fault.LOOKS_AT_NO_TAIL:
+        nothing = Candidates(np.zeros(0, np.int64), np.zeros(0), np.inf)
+        gallery._tail.near = lambda *_: nothing  # type: ignore[method-assign]
+    return gallery
+
+
+def new_memory_gallery(database: Database, fault: Fault, chance: random.Random, report: Report) -> MemoryGallery:
     segments = SlowLoads(database, chance, lambda: report.count(COLD_LOADS), lambda: report.count(RELOADS))
     return MemoryGallery(_BROKEN.get(fault, FaceSet)(database), segments, MODEL, DIMENSION)
+
+
+def lead_to(endpoint: str) -> None:
+    """Lead this process's clients of AWS to a server on this machine."""
+    os.environ.update(
+        AWS_ENDPOINT_URL=endpoint,
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+        AWS_DEFAULT_REGION="eu-central-1",
+        NO_PROXY="127.0.0.1",
+    )
+
+
+def vector_parts(database: Database, endpoint: str) -> VectorWiring:
+    """Return what stands behind GALLERY=s3vectors; the bucket of a run is called after its server's port."""
+    lead_to(endpoint)
+    return VectorWiring(database, f"{BUCKET}-{urlsplit(endpoint).port}")
 
 
 def ids_of(gallery: MemoryGallery) -> list[int]:

@@ -18,6 +18,10 @@ class Fault(Enum):
     SKIPS_ADDITIONS = "galleries miss every tenth addition"
     KEEPS_ROLLBACKS = "every fifth transaction that is to be rolled back is committed"
     FORGETS_CHANGES = "every tenth change is rolled back after its answer"
+    # With a vector index.
+    LOOKS_AT_NO_TAIL = "galleries find only what the index has"
+    STATES_TOO_EARLY = "an index is said to have changes before they are written to it"
+    KEEPS_REMOVED = "an index keeps every fifth face that is removed"
 
 
 class TimeIsUpError(Exception):
@@ -26,7 +30,10 @@ class TimeIsUpError(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """`ends_at` is in seconds since 1970; `changes` is how many additions and removals of a face are to be answered."""
+    """`ends_at` is in seconds since 1970; `changes` is how many additions and removals of a face are to be answered.
+
+    `vectors` is where S3 Vectors answers; nothing when galleries are in memory.
+    """
 
     url: str
     folder: Path
@@ -37,6 +44,8 @@ class Plan:
     compactors: int
     ends_at: float
     fault: Fault = Fault.NONE
+    vectors: str = ""
+    indexers: int = 0
 
     @property
     def stop(self) -> Path:

@@ -8,16 +8,17 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 
 from chalicelib.errors import ServiceError
-from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.gallery.exact_search import ExactSearch
 from chalicelib.stores.database import connect
 from chalicelib.stores.face_set import FaceSet
 from tests.stress import conditions
 from tests.stress.check import check
+from tests.stress.comparing import Comparing, Terms
 from tests.stress.final_check import check_galleries
-from tests.stress.galleries import new_gallery
+from tests.stress.galleries import new_gallery, new_memory_gallery
 from tests.stress.journal import Ledger
 from tests.stress.numbered_faces import SET_IDS, Embeddings, embedding, set_id
-from tests.stress.plan import Plan
+from tests.stress.plan import Fault, Plan
 from tests.stress.report import ENDLESS, REFUSED, SEARCHES, Report
 
 EVERYTHING = 100.0
@@ -32,7 +33,7 @@ LONGEST_SEARCH_SECONDS = 20
 
 def read(plan: Plan, name: str) -> None:
     """What a reader does until the run's stop file is there; then it compares its galleries with the rows."""
-    conditions.shrink_constants()
+    conditions.prepare(plan)
     conditions.delay_statements(plan.random(f"{name} delays"))
     report = Report(plan.folder, name)
     conditions.take_naps(plan.random(f"{name} naps"), report, every=5, longest=1.5)
@@ -50,6 +51,8 @@ class _Reader:
         self._ledger = Ledger([plan.journal(writer) for writer in range(plan.writers)])
         self._embeddings = Embeddings()
         self._busy, self._lazy = self._new_gallery(), self._new_gallery()
+        self._memory = new_memory_gallery(self._database, Fault.NONE, self._random, report)
+        self._comparing = Comparing(plan.url, report)
         self._lazy_at = 0.0
         # The faces that were mentioned last.
         self._recent: deque[int] = deque(maxlen=20)
@@ -64,16 +67,16 @@ class _Reader:
         galleries = {"busy": self._busy, "lazy": self._lazy, "new": self._new_gallery()}
         check_galleries(galleries, FaceSet(self._database), self._some_numbers(12), self._report)
 
-    def _new_gallery(self) -> MemoryGallery:
-        return new_gallery(self._database, self._plan.fault, self._random, self._report)
+    def _new_gallery(self) -> ExactSearch:
+        return new_gallery(self._database, self._plan, self._random, self._report)
 
-    def _any_gallery(self) -> MemoryGallery:
+    def _any_gallery(self) -> ExactSearch:
         if time.monotonic() > self._lazy_at:
             self._lazy_at = time.monotonic() + LAZY_SECONDS
             return self._lazy
         return self._busy if self._random.randrange(PAIRS_PER_NEW_GALLERY) else self._new_gallery()
 
-    def _search_twice(self, gallery: MemoryGallery, pool: ThreadPoolExecutor) -> None:
+    def _search_twice(self, gallery: ExactSearch, pool: ThreadPoolExecutor) -> None:
         """Search by two threads at once, for a face that was changed a moment ago and for any face."""
         self._recent.extend(self._ledger.read())
         before = self._ledger.fates()
@@ -82,7 +85,7 @@ class _Reader:
         numbers = self._random.choice(self._recent), self._random.randrange(len(before))
         # In its own face set as often as in any other.
         terms = [
-            (
+            Terms(
                 embedding(number),
                 self._random.choice(THRESHOLDS),
                 self._random.choice(LIMITS),
@@ -90,10 +93,7 @@ class _Reader:
             )
             for number in numbers
         ]
-        searches = [
-            pool.submit(gallery.search, probe, threshold, limit, set_id=within)
-            for probe, threshold, limit, within in terms
-        ]
+        searches = [pool.submit(each.search, gallery) for each in terms]
         if wait(searches, timeout=LONGEST_SEARCH_SECONDS).not_done:
             self._report.fail(ENDLESS, numbers, f"none after {LONGEST_SEARCH_SECONDS} s")
             os._exit(1)  # the threads of the pool would be waited for
@@ -111,6 +111,8 @@ class _Reader:
             for failure in check(found, distances, threshold, limit, before, after):
                 self._report.fail(failure.kind, failure.number, failure.detail)
             self._report.count(SEARCHES)
+        if self._plan.vectors:
+            self._comparing.compare(gallery, self._memory, terms)
 
     def _some_numbers(self, count: int) -> list[int]:
         return [self._random.randrange(len(self._ledger.fates())) for _ in range(count)]

@@ -18,7 +18,26 @@ GALLERY = "galleries unlike the rows"
 LOG = "faults of the log"
 SEGMENT = "faults of the segments"
 PROCESS = "failed processes"
-FAILURES = (LOST, PHANTOM, OWN_WRITE, ANSWER, DISTANCE, ENDLESS, GALLERY, LOG, SEGMENT, PROCESS)
+DIFFERENT = "searches unlike the memory gallery's"
+INDEX = "vector indexes unlike the rows"
+RECALL = "recalls below 1"
+REFUSED_REQUEST = "requests that S3 Vectors forbids"
+FAILURES = (
+    LOST,
+    PHANTOM,
+    OWN_WRITE,
+    ANSWER,
+    DISTANCE,
+    ENDLESS,
+    GALLERY,
+    LOG,
+    SEGMENT,
+    PROCESS,
+    DIFFERENT,
+    INDEX,
+    RECALL,
+    REFUSED_REQUEST,
+)
 
 CHANGES = "changes answered"
 ROLLBACKS = "rollbacks"
@@ -35,6 +54,13 @@ OWN_SEARCHES = "own writes looked for"
 COLD_LOADS = "cold loads"
 RELOADS = "reloads behind the pruned log"
 REFUSED = "answers 503, repeated"
+COMPARED = "searches compared with the memory gallery"
+APPLICATIONS = "applications to the vector index"
+REBUILDS = "vector indexes rebuilt and put to use"
+RECONCILIATIONS = "vector indexes compared with the rows"
+INDEXER_KILLS = "indexers killed"
+REQUESTS = "requests to the vector index"
+FAILED_REQUESTS = "of those failed on purpose"
 COUNTS = (
     CHANGES,
     ROLLBACKS,
@@ -51,6 +77,13 @@ COUNTS = (
     COLD_LOADS,
     RELOADS,
     REFUSED,
+    COMPARED,
+    APPLICATIONS,
+    REBUILDS,
+    RECONCILIATIONS,
+    INDEXER_KILLS,
+    REQUESTS,
+    FAILED_REQUESTS,
 )
 
 

@@ -1,18 +1,21 @@
 """Writers, readers and compactions in processes of their own, some of which are killed: is any change lost?
 
 `python -m tests.stress.run --url <database url> --changes 5000 --seed 1`; without a URL once for each dialect, in new
-databases. Exits with 1 when anything was lost, invented, or seen too late.
+databases. `--gallery s3vectors` searches through a vector index, and has its requests fail. Exits with 1 when anything
+was lost, invented, or seen too late.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import random
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,17 +25,20 @@ from chalicelib.stores.schema import migrate
 from tests.stress.children import KILLED, Children
 from tests.stress.compactor import compact
 from tests.stress.databases import new_mysql, new_sqlite
+from tests.stress.emulated_index import emulated_index
 from tests.stress.final_check import check_all
+from tests.stress.indexer import index
 from tests.stress.journal import Ledger
 from tests.stress.numbered_faces import make_sets
 from tests.stress.plan import Fault, Plan
 from tests.stress.reader import read
-from tests.stress.report import CHANGES, COMPACTOR_KILLS, PROCESS, WRITER_KILLS, Figures, Report, figures
+from tests.stress.report import CHANGES, COMPACTOR_KILLS, INDEXER_KILLS, PROCESS, WRITER_KILLS, Figures, Report, figures
 from tests.stress.writer import write
 
 # The mean number of answered changes between two kills.
 CHANGES_PER_WRITER_KILL = 60
 CHANGES_PER_COMPACTOR_KILL = 250
+CHANGES_PER_INDEXER_KILL = 150
 LOOK_SECONDS = 0.01
 # The share of the writers' kills that hit one in the midst of a change.
 AIMED_KILLS = 0.8
@@ -49,10 +55,14 @@ def run(
     writers: int = 8,
     readers: int = 4,
     compactors: int = 3,
+    indexers: int = 2,
     fault: Fault = Fault.NONE,
+    gallery: str = "memory",
     max_seconds: float = 900.0,
 ) -> Figures:
     """Run once on a database without faces, which is migrated and then filled.
+
+    With the gallery `s3vectors`, beside a vector index in which a share of the requests fails.
 
     Raises
     ------
@@ -64,8 +74,14 @@ def run(
     with TemporaryDirectory(prefix="face-search-stress-") as name:
         folder = Path(name)
         plan = Plan(url, folder, changes, seed, writers, readers, compactors, started + max_seconds, fault)
-        with Children() as children:
-            _Run(plan, children).to_the_end()
+        if gallery == "memory":
+            with Children() as children:
+                _Run(plan, children).to_the_end()
+        else:
+            with emulated_index(url, Report(folder, "index")) as index, Children() as children:
+                index.fail(seed)
+                plan = replace(plan, vectors=index.endpoint, indexers=indexers)
+                _Run(plan, children, before_the_final_check=index.recover).to_the_end()
         return figures(folder, time.time() - started)
 
 
@@ -95,9 +111,12 @@ class _Kills:
 
 
 class _Run:
-    def __init__(self, plan: Plan, children: Children) -> None:
+    def __init__(
+        self, plan: Plan, children: Children, before_the_final_check: Callable[[], None] = lambda: None
+    ) -> None:
         self._plan = plan
         self._children = children
+        self._before_the_final_check = before_the_final_check
         self._report = Report(plan.folder, "run")
         self._random = random.Random(plan.seed)
         self._ledger = Ledger([plan.journal(writer) for writer in range(plan.writers)])
@@ -110,11 +129,14 @@ class _Run:
             self._start(f"reader-{i}")
         for i in range(self._plan.compactors):
             self._start(f"compactor-{i}")
+        for i in range(self._plan.indexers):
+            self._start(f"indexer-{i}")
         self._change()
         self._plan.stop.touch()
         self._wait_for("reader")
-        for name in self._children.running("compactor"):
+        for name in [*self._children.running("compactor"), *self._children.running("indexer")]:
             self._children.kill(name)
+        self._before_the_final_check()
         self._start("final-check")
         self._wait_for("final")
         self._report.count(CHANGES, self._ledger.answered)
@@ -124,7 +146,7 @@ class _Run:
         if kind == "writer":
             self._children.start(name, write, self._plan, name, int(number))
         else:
-            target = {"reader": read, "compactor": compact, "final": check_all}[kind]
+            target = {"reader": read, "compactor": compact, "indexer": index, "final": check_all}[kind]
             self._children.start(name, target, self._plan, name)
 
     def _change(self) -> None:
@@ -132,6 +154,7 @@ class _Run:
         kills = [
             _Kills("writer", CHANGES_PER_WRITER_KILL, WRITER_KILLS),
             _Kills("compactor", CHANGES_PER_COMPACTOR_KILL, COMPACTOR_KILLS),
+            _Kills("indexer", CHANGES_PER_INDEXER_KILL, INDEXER_KILLS),
         ]
         while self._children.running("writer"):
             self._look()
@@ -180,7 +203,9 @@ def main() -> None:
     parser.add_argument("--url", help="of a database without faces")
     for option, default in {"changes": 5_000, "seed": 1, "writers": 8, "readers": 4}.items():
         parser.add_argument(f"--{option}", type=int, default=default)
+    parser.add_argument("--gallery", choices=("memory", "s3vectors"), default="memory")
     options = parser.parse_args()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     # As an interrupt from the keyboard, so that processes and databases are cleared away.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     failures = 0
@@ -193,9 +218,10 @@ def main() -> None:
 
 
 def _run_and_print(url: str, options: argparse.Namespace) -> int:
-    found = run(url, changes=options.changes, seed=options.seed, writers=options.writers, readers=options.readers)
-    sizes = f"seed {options.seed}, {options.writers} writers, {options.readers} readers"
-    sys.stdout.write(f"{url.partition(':')[0]}, {sizes}\n{found.table()}\n\n")
+    sizes = {name: getattr(options, name) for name in ("changes", "seed", "writers", "readers", "gallery")}
+    found = run(url, **sizes)
+    said = f"{options.gallery}, seed {options.seed}, {options.writers} writers, {options.readers} readers"
+    sys.stdout.write(f"{url.partition(':')[0]}, {said}\n{found.table()}\n\n")
     return found.failures
 
 

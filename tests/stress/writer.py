@@ -10,7 +10,7 @@ from chalicelib.stores.database import Database, Transaction, connect
 from chalicelib.stores.face_set import FaceSet
 from tests.stress import conditions
 from tests.stress.check import is_found
-from tests.stress.galleries import new_gallery
+from tests.stress.galleries import new_gallery, vector_parts
 from tests.stress.journal import Fate, Intent, Journal, Ledger, Operation
 from tests.stress.numbered_faces import embedding, face, set_id
 from tests.stress.plan import Fault, Plan
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 def write(plan: Plan, name: str, number: int) -> None:
     """What writer `number` does until its part of the changes is made, continuing where a killed one has left off."""
-    conditions.shrink_constants()
+    conditions.prepare(plan)
     conditions.delay_statements(plan.random(f"{name} delays"))
     report = Report(plan.folder, name)
     conditions.take_naps(plan.random(f"{name} naps"), report, every=8, longest=0.6)
@@ -58,11 +58,17 @@ class _Writer:
         self._report = report
         self._random = plan.random(name)
         self._database = connect(plan.url)
-        self._face_set = FaceSet(self._database)
+        self._face_set = self._new_face_set()
         self._in_vain = FaceSet(cast(Database, _RollingBack(self._database)))
-        self._gallery = new_gallery(self._database, plan.fault, self._random, report)
+        self._gallery = new_gallery(self._database, plan, self._random, report)
         self._journal = Journal(plan.journal(number))
         self._ledger = Ledger([plan.journal(number)])
+
+    def _new_face_set(self) -> FaceSet:
+        """Return it as the service has it, which applies changes to the vector index at once."""
+        if not self._plan.vectors:
+            return FaceSet(self._database)
+        return FaceSet(self._database, changed=vector_parts(self._database, self._plan.vectors).try_at_once)
 
     def run(self) -> None:
         self._ledger.read()
