@@ -39,7 +39,7 @@ def exchange(port: int, data: bytes, *, has_body: bool = True) -> tuple[list[Ans
         with suppress(ConnectionResetError):
             while more := connection.recv(65536):
                 received += more
-    answers = []
+    answers: list[Answer] = []
     rest = bytes(received)
     while match := re.match(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n", rest):
         lines = match[2].decode("latin-1").splitlines()

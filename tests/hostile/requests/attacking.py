@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from tests.e2e import pictures
+from tests.e2e import lambda_api, pictures
 from tests.e2e.http_api import HttpApi
 from tests.hostile.requests import events, wire
 from tests.hostile.requests.answers import Answer, exchange, faults
@@ -69,7 +69,7 @@ def attack_function(handle: Callable[[Any], Any], known: str, *, count: int, see
         name, event = events.attack(seed, number, known, PICTURE)
         answer = _answer(handle(event))
         problems = faults(answer)
-        if _answer(handle(events.event("GET", "/health", [], {}, None))).status != HTTPStatus.OK:
+        if _answer(handle(lambda_api.event("GET", "/health", [], {}, None))).status != HTTPStatus.OK:
             problems.append("/health is not answered")
         _note(outcome, f"{number} {name}: {json.dumps(event)[:500]}", [answer], problems)
     return outcome
