@@ -10,7 +10,7 @@ from typing import Any
 
 from chalice.app import Chalice, Request, Response
 
-from chalicelib import cors, errors, replies, request_event, response_headers, uploads
+from chalicelib import cors, errors, logs, replies, request_event, response_headers, uploads
 from chalicelib.console import Page
 from chalicelib.errors import ServiceError
 
@@ -26,6 +26,7 @@ class Service(Chalice):
         try:
             event = request_event.whole(event, self.routes)
         except ServiceError as error:
+            logs.begin_invocation(function_request_id=getattr(context, "aws_request_id", None))
             log.warning("an event was refused: %s", error.detail)
             return replies.failure(error).to_dict()
         return super().__call__(event, context)
@@ -69,7 +70,7 @@ def document(app: Chalice, paths: Sequence[str], page: Callable[[], Page]) -> No
         return Response(page().text, headers)
 
     for path in paths:
-        app.route(path, methods=["GET"], name=f"page {path}")(answer)
+        app.route(path, methods=["GET"], name=f"page {path}", content_types=["*/*"])(answer)
 
 
 def preflights(app: Chalice) -> None:
@@ -120,11 +121,17 @@ def _arguments(request: Request, path_arguments: dict[str, str], pictures: int) 
 
 # What Chalice itself refuses, in the contract's terms, by HTTP status.
 _REFUSALS = {
-    400: errors.bad_argument("the request cannot be read"),
+    403: errors.bad_argument("the request is not allowed", status=403),
     404: errors.bad_argument("there is no such address", status=404),
     405: errors.bad_argument("this address does not take that method", status=405),
     415: errors.upload_error("the body must be multipart/form-data"),
 }
+
+
+def _refusal(status: int) -> ServiceError:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return errors.internal_error()
+    return _REFUSALS.get(status, errors.bad_argument("the request cannot be read", status=status))
 
 
 def keep_error_shape(request: Any, get_response: Callable[[Any], Response]) -> Response:
@@ -132,9 +139,9 @@ def keep_error_shape(request: Any, get_response: Callable[[Any], Response]) -> R
     response = get_response(request)
     if response.status_code < 400 or (isinstance(response.body, dict) and "error_code" in response.body):
         return response
-    if response.status_code == 405:
+    if "Allow" in response.headers:
         return _wrong_method(str(response.headers["Allow"]).split(", "))
-    return replies.failure(_REFUSALS.get(response.status_code, errors.internal_error()))
+    return replies.failure(_refusal(response.status_code))
 
 
 def complete_headers(request: Any, get_response: Callable[[Any], Response]) -> Response:

@@ -9,7 +9,18 @@ import json
 from typing import Any
 
 import pytest
+from chalice.app import (
+    BadRequestError,
+    ChaliceViewError,
+    ConflictError,
+    ForbiddenError,
+    MethodNotAllowedError,
+    NotFoundError,
+    TooManyRequestsError,
+    UnauthorizedError,
+)
 
+from chalicelib.endpoints import Service, complete_headers, keep_error_shape
 from tests.e2e import pictures
 from tests.e2e.http_api import HttpApi
 from tests.e2e.lambda_api import LambdaApi, event
@@ -23,7 +34,13 @@ COUNT = 280
 EVENTS = 140
 SEED = 20261126
 
+AT_REFUSED = {"resourcePath": "/refused", "httpMethod": "GET"}
 UNREADABLE = bad_argument("the request cannot be read")
+
+
+def answered(reply: dict[str, Any]) -> Answer:
+    headers = {name.lower(): value for name, value in reply["headers"].items()}
+    return Answer(reply["statusCode"], {"content-type": "application/json", **headers}, reply["body"].encode())
 
 
 def test_the_local_server(sqlite_stack: LocalStack, sqlite_api: HttpApi) -> None:
@@ -73,6 +90,15 @@ class TestFraming:
             assert (connection.status(), connection.body()) == (400, detail)
             assert connection.is_closed()
 
+    def test_a_terminal_that_shows_the_log_is_told_nothing(self, sqlite_stack: LocalStack) -> None:
+        with Connection(sqlite_stack.port) as connection:
+            connection.send(head("B\x1b[2JREW", "/health\x1b]0;title\x07", "Connection: close"))
+
+            assert connection.status() == 404
+            assert connection.body() == bad_argument("there is no such address")
+            assert connection.is_closed()
+        assert "B?[2JREW /health?]0;title? 404" in sqlite_stack.log
+
 
 class TestEvents:
     """What API Gateway would not send, but whoever may invoke the function."""
@@ -104,9 +130,7 @@ class TestEvents:
         reply = LambdaApi().handle(sent)
 
         assert reply["statusCode"] == status
-        headers = {name.lower(): value for name, value in reply["headers"].items()}
-        answer = Answer(status, {"content-type": "application/json", **headers}, reply["body"].encode())
-        assert faults(answer) == []
+        assert faults(answered(reply)) == []
         assert LambdaApi().handle(event("GET", "/health", [], {}, None))["statusCode"] == 200
         assert json.loads(reply["body"]) == body
 
@@ -118,3 +142,49 @@ class TestEvents:
         del whole[missing]
 
         assert LambdaApi().handle(whole)["statusCode"] == 200
+
+
+class TestWhatChaliceAnswers:
+    """None of the service's routes brings Chalice to answer most of it."""
+
+    @pytest.fixture
+    def app(self) -> Service:
+        made = Service(app_name="refusing", configure_logs=False)
+        made.register_middleware(complete_headers, "http")
+        made.register_middleware(keep_error_shape, "http")
+        return made
+
+    @pytest.mark.parametrize(
+        ("error", "status", "code"),
+        [
+            (BadRequestError, 400, "1001"),
+            (UnauthorizedError, 401, "1001"),
+            (ForbiddenError, 403, "1001"),
+            (NotFoundError, 404, "1001"),
+            (MethodNotAllowedError, 405, "1001"),
+            (ConflictError, 409, "1001"),
+            (TooManyRequestsError, 429, "1001"),
+        ],
+    )
+    def test_an_error_of_chalices_own(
+        self, app: Service, error: type[ChaliceViewError], status: int, code: str
+    ) -> None:
+        @app.route("/refused")
+        def refused() -> None:
+            raise error("in Chalice's words")
+
+        reply = app({**event("GET", "/refused", [], {}, None), "requestContext": AT_REFUSED}, None)
+
+        assert reply["statusCode"] == status
+        assert json.loads(reply["body"])["error_code"] == code
+        assert faults(answered(reply)) == []
+        assert "Chalice" not in reply["body"]
+
+    def test_a_content_type_that_a_route_does_not_take_is_no_form(self, app: Service) -> None:
+        app.route("/refused")(dict)
+        sent = event("GET", "/refused", [], {"Content-Type": "text/plain"}, None)
+
+        reply = app({**sent, "requestContext": AT_REFUSED}, None)
+
+        assert (reply["statusCode"], json.loads(reply["body"])["error_code"]) == (400, "1005")
+        assert faults(answered(reply)) == []
