@@ -1,6 +1,6 @@
 # make run     serve the API on http://localhost:8000 (PORT= changes it)
 # make test    run all tests
-# make check   format, lint, types
+# make check   format, lint, types, and what is known of the pinned packages
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -47,6 +47,8 @@ check: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml app.py chalicelib infra models
+	$(BIN)/python -m infra.audit
 
 format: $(VENV)/.test
 	$(BIN)/ruff format .

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from chalice.app import Chalice, CloudWatchEvent, Rate, Response
+from chalice.app import CloudWatchEvent, Rate, Response
 
 from chalicelib import cold_start, console, replies, uploads
-from chalicelib.endpoints import document, endpoint, keep_error_shape
+from chalicelib.endpoints import Service, complete_headers, document, endpoint, keep_error_shape, preflights
 from chalicelib.faces import Terms
 from chalicelib.observability import observe
 from chalicelib.wiring import wiring
@@ -16,12 +16,13 @@ from chalicelib.wiring import wiring
 # A removed face is gone from the packed segments after that and one run.
 COMPACTION_MINUTES = 5
 
-app = Chalice(app_name="face-search", configure_logs=False)
+app = Service(app_name="face-search", configure_logs=False)
 observe(app)
 # API Gateway hands these over as base64, byte for byte.
 app.api.binary_types.append("multipart/form-data")
 # Only the local server sends crops itself, and to whatever client: Chalice would refuse those that do not ask for them.
 app.api.binary_types.remove("image/jpeg")
+app.register_middleware(complete_headers, "http")
 app.register_middleware(keep_error_shape, "http")
 
 
@@ -137,6 +138,7 @@ def info(_: uploads.Arguments) -> dict[str, Any]:
 
 # `/upload` is where clients of the earlier API found its page.
 document(app, ("/", "/upload"), console.page)
+preflights(app)
 
 
 # What only some functions do is imported by those: it is none of the API's start.

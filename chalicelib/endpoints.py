@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from chalice.app import Chalice, Request, Response
 
-from chalicelib import deadline, errors, replies, uploads
+from chalicelib import cors, deadline, errors, logs, replies, request_event, response_headers, uploads
 from chalicelib.console import Page
 from chalicelib.errors import ServiceError
 
 log = logging.getLogger(__name__)
 
 View = Callable[[uploads.Arguments], Any]
+
+
+class Service(Chalice):
+    """The app, which also refuses what is no request's event in the contract's words."""
+
+    def __call__(self, event: Any, context: Any) -> Any:
+        try:
+            event = request_event.whole(event, self.routes)
+        except ServiceError as error:
+            logs.begin_invocation(function_request_id=getattr(context, "aws_request_id", None))
+            log.warning("an event was refused: %s", error.detail)
+            return replies.failure(error).to_dict()
+        return super().__call__(event, context)
 
 
 def endpoint(app: Chalice, path: str, method: str, *, key: bool = True, pictures: int = 1) -> Callable[[View], View]:
@@ -58,7 +71,35 @@ def document(app: Chalice, paths: Sequence[str], page: Callable[[], Page]) -> No
         return Response(page().text, headers)
 
     for path in paths:
-        app.route(path, methods=["GET"], name=f"page {path}")(answer)
+        app.route(path, methods=["GET"], name=f"page {path}", content_types=["*/*"])(answer)
+
+
+def preflights(app: Chalice) -> None:
+    """Answer a browser that asks whether another origin's page may call an address: to be called after all routes.
+
+    Without CORS_ORIGIN that method is refused as any other. API Gateway has to know it in either case.
+    """
+
+    def answer(**_: str) -> Response:
+        request = app.current_request
+        assert request is not None
+        methods = app.routes[request.path]
+        if cors.origin() is None:
+            return _wrong_method(methods)
+        return Response("", {"Content-Type": "text/plain", **cors.permission(_allowed(methods))})
+
+    for path in list(app.routes):
+        app.route(path, methods=["OPTIONS"], name=f"preflight {path}", content_types=["*/*"])(answer)
+
+
+def _allowed(methods: Iterable[str]) -> list[str]:
+    return [method for method in methods if method != "OPTIONS" or cors.origin()]
+
+
+def _wrong_method(methods: Iterable[str]) -> Response:
+    refusal = replies.failure(_REFUSALS[405])
+    refusal.headers["Allow"] = ", ".join(_allowed(methods))
+    return refusal
 
 
 def _arguments(request: Request, path_arguments: dict[str, str], pictures: int) -> uploads.Arguments:
@@ -68,7 +109,10 @@ def _arguments(request: Request, path_arguments: dict[str, str], pictures: int) 
         query[name] = [value, *query.get(name, ())]
     if request.method not in ("POST", "PUT"):
         return uploads.Arguments(query)
-    body = request.raw_body
+    try:
+        body = request.raw_body
+    except ValueError:  # not the base64, or not the text, that it is said to be
+        raise errors.upload_error("the body cannot be read") from None
     assert isinstance(body, bytes)
     content_type = request.headers.get("content-type", "")
     if not body and not content_type:
@@ -78,18 +122,31 @@ def _arguments(request: Request, path_arguments: dict[str, str], pictures: int) 
 
 # What Chalice itself refuses, in the contract's terms, by HTTP status.
 _REFUSALS = {
-    400: errors.bad_argument("the request cannot be read"),
+    403: errors.bad_argument("the request is not allowed", status=403),
     404: errors.bad_argument("there is no such address", status=404),
     405: errors.bad_argument("this address does not take that method", status=405),
     415: errors.upload_error("the body must be multipart/form-data"),
 }
 
 
-def keep_error_shape(event: Any, get_response: Callable[[Any], Response]) -> Response:
+def _refusal(status: int) -> ServiceError:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return errors.internal_error()
+    return _REFUSALS.get(status, errors.bad_argument("the request cannot be read", status=status))
+
+
+def keep_error_shape(request: Any, get_response: Callable[[Any], Response]) -> Response:
     """Chalice middleware: turn the errors that Chalice answers by itself into the contract's."""
-    response = get_response(event)
+    response = get_response(request)
     if response.status_code < 400 or (isinstance(response.body, dict) and "error_code" in response.body):
         return response
-    refusal = replies.failure(_REFUSALS.get(response.status_code, errors.internal_error()))
-    refusal.headers.update({key: value for key, value in response.headers.items() if key.lower() != "content-type"})
-    return refusal
+    if "Allow" in response.headers:
+        return _wrong_method(str(response.headers["Allow"]).split(", "))
+    return replies.failure(_refusal(response.status_code))
+
+
+def complete_headers(request: Any, get_response: Callable[[Any], Response]) -> Response:
+    """Chalice middleware: add the headers that every reply has."""
+    response = get_response(request)
+    response_headers.complete(response.headers)
+    return response

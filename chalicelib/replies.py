@@ -8,7 +8,7 @@ from typing import Any
 
 from chalice.app import Response
 
-from chalicelib import errors, images, uploads
+from chalicelib import errors, images, response_headers, uploads
 from chalicelib.comparison import Comparison
 from chalicelib.errors import ServiceError
 from chalicelib.face_directory import Page
@@ -37,6 +37,7 @@ def failure(error: ServiceError) -> Response:
         "detail": error.detail,
     }
     headers: dict[str, str | list[str]] = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    response_headers.complete(headers)
     return Response(_with_twins(body), status_code=error.status, headers=headers)
 
 

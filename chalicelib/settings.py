@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -38,6 +39,9 @@ SETTINGS = (
         "half the time, in the largest pictures a third",
     ),
     Setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),
+    Setting(
+        "CORS_ORIGIN", "", "the origin whose pages may call the service from a browser, or * for all; by default none"
+    ),
 )
 
 # Temporary crops expire after two days (infra/resources.yaml), and a token needs its crop.
@@ -48,6 +52,7 @@ SMALLEST_FACES_PX = range(20, 401)
 
 GALLERIES = ("memory", "s3vectors")
 
+_ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -66,6 +71,7 @@ class Settings:
     token_ttl_seconds: int
     smallest_face_px: int | None
     log_level: str
+    cors_origin: str | None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -94,6 +100,9 @@ class Settings:
             )
         if values["LOG_LEVEL"] not in _LOG_LEVELS:
             raise SettingsError(f"LOG_LEVEL must be one of {', '.join(_LOG_LEVELS)}")
+        origin = values["CORS_ORIGIN"]
+        if origin and not _ORIGIN.fullmatch(origin):
+            raise SettingsError("CORS_ORIGIN must be one origin, such as https://example.com, or *")
         return cls(
             model_dir=values["MODEL_DIR"],
             database_url=values["DATABASE_URL"],
@@ -104,4 +113,5 @@ class Settings:
             token_ttl_seconds=int(ttl),
             smallest_face_px=int(smallest) if smallest else None,
             log_level=values["LOG_LEVEL"],
+            cors_origin=origin or None,
         )

@@ -1,19 +1,26 @@
-"""Chalice's local server with the manners of a real one: no delay on small replies, bounded bodies, timeouts, and the
-contract's error shape for what never reaches a route.
+"""Chalice's local server with the manners of a real one: no delay on small replies, bounds for bodies, times and
+connections, and the contract's error shape for what never reaches a route.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
 import socket
 import sys
+import threading
 import time
 from contextlib import suppress
+from email.errors import (
+    FirstHeaderLineIsContinuationDefect,
+    MisplacedEnvelopeHeaderDefect,
+    MissingHeaderBodySeparatorDefect,
+)
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from chalice.app import Chalice
 from chalice.config import Config
@@ -29,17 +36,25 @@ from chalice.local import (
 from chalicelib import errors, images, replies
 from chalicelib.errors import ServiceError
 from chalicelib.faces import TOKEN_LENGTH
+from infra.arriving_bytes import ArrivingBytes
 
 # What API Gateway takes before it answers by itself.
 MAX_REQUEST_BYTES = 10 * 1024 * 1024
-IDLE_TIMEOUT_SECONDS = 30
+# For a request's head, the wait for it included; for its body; and for each part of the answer to be taken.
+HEAD_TIMEOUT_SECONDS = 30
+BODY_TIMEOUT_SECONDS = 60
+WRITE_TIMEOUT_SECONDS = 30
 # How long the rest of a refused body is received and forgotten.
 LINGER_SECONDS = 2
 BACKLOG = 256
+# Beyond so many, whoever has kept the server waiting longest is hung up on: a process may open some 1,000 files.
+MAX_CONNECTIONS = 256
 # More digits than any body has bytes; int() itself refuses some thousand of them.
 MAX_LENGTH_DIGITS = 18
 
 _TOKEN = re.compile(rf"/[A-Za-z0-9]{{{TOKEN_LENGTH}}}(?=/|$)")
+_NO_HEADER = (MissingHeaderBodySeparatorDefect, FirstHeaderLineIsContinuationDefect, MisplacedEnvelopeHeaderDefect)
+_UNPRINTABLE = re.compile(r"[^ -~]")
 
 log = logging.getLogger(__name__)
 
@@ -47,15 +62,33 @@ log = logging.getLogger(__name__)
 class Handler(ChaliceRequestHandler):
     """One connection."""
 
-    timeout = IDLE_TIMEOUT_SECONDS
+    timeout = WRITE_TIMEOUT_SECONDS
     wbufsize = 64 * 1024
     disable_nagle_algorithm = True
     server_version, sys_version = "face-search", ""
 
+    def setup(self) -> None:
+        super().setup()
+        self._arriving = ArrivingBytes(self.connection)
+        self.rfile = io.BufferedReader(self._arriving)
+
+    def handle_one_request(self) -> None:
+        self._server.waits_for(self.connection)
+        self._arriving.allow(HEAD_TIMEOUT_SECONDS)
+        super().handle_one_request()
+
+    def parse_request(self) -> bool:
+        """Refuse what the base class takes, or drops without a word: HTTP/0.9, and empty lines."""
+        if len(self.raw_requestline.split()) == 3:
+            return bool(super().parse_request())
+        self.command = ""
+        self.send_error(HTTPStatus.BAD_REQUEST)
+        return False
+
     def _generic_handle(self) -> None:
         started = time.perf_counter()
         try:
-            self._check_length()
+            self._check_head()
             super()._generic_handle()
         except ServiceError as error:
             self.close_connection = True
@@ -83,7 +116,7 @@ class Handler(ChaliceRequestHandler):
     def handle_expect_100(self) -> bool:
         """Answer a client that waits with its body until it is told to send it, or that it need not."""
         try:
-            self._check_length()
+            self._check_head()
         except ServiceError as error:
             self.close_connection = True
             self._refuse(error)
@@ -92,10 +125,17 @@ class Handler(ChaliceRequestHandler):
         self.wfile.flush()
         return True
 
-    def _check_length(self) -> None:
+    def _check_head(self) -> None:
+        # A head without its end; a line that is no header, after which others would be overlooked; a folded line, which
+        # others may read as a header of its own.
+        cut_off, folded = self._arriving.ended, any("\n" in value for value in self.headers.values())
+        if cut_off or folded or any(isinstance(defect, _NO_HEADER) for defect in self.headers.defects):
+            raise errors.bad_argument("the request cannot be read")
         length = self.headers.get("content-length")
         if "transfer-encoding" in self.headers or (length is None and self._announces_body()):
             raise ServiceError("1005", HTTPStatus.LENGTH_REQUIRED, "the body must come with its Content-Length")
+        if len(self.headers.get_all("content-length", ())) > 1:
+            raise errors.upload_error("Content-Length is given more than once")
         if length is not None and not (length.isascii() and length.isdigit()):
             raise errors.upload_error("Content-Length is not a number")
         if length is not None and (len(length) > MAX_LENGTH_DIGITS or int(length) > MAX_REQUEST_BYTES):
@@ -105,10 +145,13 @@ class Handler(ChaliceRequestHandler):
         return self.command in ("POST", "PUT", "PATCH") and "content-type" in self.headers
 
     def _parse_payload(self) -> tuple[dict[str, str], bytes | None]:
+        self._arriving.allow(BODY_TIMEOUT_SECONDS)
         headers, body = super()._parse_payload()
         if body is not None and len(body) < int(self.headers["content-length"]):
             raise errors.upload_error("the body is cut off")
-        return headers, body
+        self._server.waits_no_more_for(self.connection)
+        # Chalice quotes it where there is no such address, and fails at strange bytes; nothing here reads it.
+        return {name: value for name, value in headers.items() if name.lower() != "authorization"}, body
 
     def _send_error_response(self, error: Any) -> None:
         """Chalice knows one failure before a route is called: no route. API Gateway's 403 for it helps nobody."""
@@ -120,7 +163,9 @@ class Handler(ChaliceRequestHandler):
     def send_error(self, code: int, *_: Any, **__: Any) -> None:
         """What http.server refuses by itself: what it cannot read."""
         self.close_connection = True
-        self._refuse(errors.bad_argument("the request cannot be read", status=code))
+        self.request_version = self.protocol_version  # to HTTP/0.9 it would answer without a head
+        status = code if code < HTTPStatus.INTERNAL_SERVER_ERROR else HTTPStatus.BAD_REQUEST
+        self._refuse(errors.bad_argument("the request cannot be read", status=status))
 
     def _refuse(self, error: ServiceError) -> None:
         reply = replies.failure(error)
@@ -146,9 +191,14 @@ class Handler(ChaliceRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
         """Silent: what it would say repeats the request line."""
 
+    @property
+    def _server(self) -> Server:
+        return cast(Server, self.server)
+
     def _log(self, seconds: float) -> None:
         path = _TOKEN.sub("/{face_token}", self.path.partition("?")[0])
-        print(f"{self.command} {path} {self._status} {seconds * 1000:.0f} ms", file=sys.stderr, flush=True)
+        request = _UNPRINTABLE.sub("?", f"{self.command} {path}")  # a terminal would obey
+        print(f"{request} {self._status} {seconds * 1000:.0f} ms", file=sys.stderr, flush=True)
 
 
 class Server(ThreadedHTTPServer):
@@ -156,6 +206,32 @@ class Server(ThreadedHTTPServer):
 
     request_queue_size = BACKLOG
     allow_reuse_address = True
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+        # Those that a request is to come from, the longest awaited first.
+        self._awaited: dict[socket.socket, None] = {}
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._lock:
+            self._open.add(request)
+            if len(self._open) > MAX_CONNECTIONS and self._awaited:
+                longest = next(iter(self._awaited))
+                del self._awaited[longest]
+                with suppress(OSError):
+                    longest.shutdown(socket.SHUT_RD)  # as if the client had ended
+        super().process_request(request, client_address)
+
+    def waits_for(self, request: socket.socket) -> None:
+        with self._lock:
+            self._awaited.pop(request, None)
+            self._awaited[request] = None
+
+    def waits_no_more_for(self, request: socket.socket) -> None:
+        with self._lock:
+            self._awaited.pop(request, None)
 
     def shutdown_request(self, request: Any) -> None:
         """Receive what the client still sends: closing at once would reset the connection before it read its answer."""
@@ -165,6 +241,9 @@ class Server(ThreadedHTTPServer):
             end = time.monotonic() + LINGER_SECONDS
             while time.monotonic() < end and request.recv(65536):
                 pass
+        with self._lock:
+            self._open.discard(request)
+            self._awaited.pop(request, None)
         self.close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -17,7 +17,6 @@ from tests.e2e.local_stack import LocalStack
 from tests.e2e.raw_http import Connection, head
 from tests.e2e.refusals import (
     CUT_OFF_FORM,
-    INTERNAL,
     NOT_A_FORM,
     TOKEN,
     TOO_MANY_BYTES,
@@ -86,8 +85,8 @@ class TestAddresses:
         with Connection(sqlite_stack.port) as connection:
             connection.send(head("GET", "/nothing", "Authorization: \xff"))
 
-            assert connection.status() == 500
-            assert connection.body() == INTERNAL
+            assert connection.status() == 404
+            assert connection.body() == NO_ADDRESS
 
 
 class TestBodies:

@@ -42,6 +42,7 @@ class Place:
                     token_ttl_seconds=3600,
                     smallest_face_px=None,
                     log_level="INFO",
+                    cors_origin=None,
                 )
             )
         )

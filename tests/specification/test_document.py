@@ -33,7 +33,13 @@ def operations() -> dict[tuple[str, str], Any]:
 
 
 def routes() -> dict[tuple[str, str], Any]:
-    return {(method, path): route for path, by_method in app.app.routes.items() for method, route in by_method.items()}
+    """All routes but those that answer browsers' preflights."""
+    return {
+        (method, path): route
+        for path, by_method in app.app.routes.items()
+        for method, route in by_method.items()
+        if method != "OPTIONS"
+    }
 
 
 class Recorded(dict[str, Any]):

@@ -22,6 +22,6 @@ def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     # It got further than to the check of a token.
     for request in ("GET /faces/{face_token}/crop", "PUT /faces/{face_token}", "POST /compare", "GET /search"):
         assert f"{request} 200 " in log, request
-    count = sum(len(methods) for methods in app.app.routes.values())
+    count = sum(len(methods.keys() - {"OPTIONS"}) for methods in app.app.routes.values())
     assert f"Selected: {count}/{count}" in done.stdout
     assert f"Tested: {count}" in done.stdout

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
-from chalicelib import errors, replies
+from chalicelib import errors, replies, response_headers
 from chalicelib.errors import ServiceError
 from chalicelib.images import MAX_IMAGE_BYTES
+from chalicelib.settings import Settings, SettingsError
 from tests.template.resolved import Resolved, Template, references
 
 # What anybody may ask for: whether the API is there, and how to use it.
@@ -33,9 +36,8 @@ def test_every_method_but_the_exempt_ones_needs_a_key(stack: Resolved) -> None:
     with_key = {name for name, method in _methods(stack).items() if {"api_key": []} in method.get("security", [])}
 
     assert with_key >= NEED_A_KEY
-    without = _methods(stack).keys() - with_key
-    assert ("/health", "get") in without
-    assert without <= NEED_NO_KEY
+    # A browser asks without a key whether it may send one.
+    assert _methods(stack).keys() - with_key == NEED_NO_KEY | {(path, "options") for path, _ in _methods(stack)}
     assert stack.properties("RestAPI")["Body"]["securityDefinitions"] == {
         "api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}
     }
@@ -62,9 +64,32 @@ def test_nothing_older_than_tls_1_2_is_spoken(stack: Resolved) -> None:
     assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
 
 
-def test_no_other_site_may_call_it(stack: Resolved) -> None:
-    assert "options" not in {method for _, method in _methods(stack)}
+def test_no_other_site_may_call_it_unless_a_stage_says_so(stack: Resolved, template: Template) -> None:
     assert "Access-Control" not in json.dumps(stack.properties("RestAPI"))
+    assert stack.properties("APIHandler")["Environment"]["Variables"]["CORS_ORIGIN"] == ""
+
+    chosen = Resolved(template, {"CorsOrigin": "https://example.com"})
+    assert chosen.properties("APIHandler")["Environment"]["Variables"]["CORS_ORIGIN"] == "https://example.com"
+    answers = chosen.properties("RestAPI")["Body"]["x-amazon-apigateway-gateway-responses"]
+    for answer in answers.values():
+        origin = answer["responseParameters"]["gatewayresponse.header.Access-Control-Allow-Origin"]
+        assert origin == "'https://example.com'"
+
+
+@pytest.mark.parametrize(
+    ("origin", "accepted"),
+    [
+        *((origin, True) for origin in ("", "*", "https://example.com", "http://localhost:3000")),
+        *((origin, False) for origin in ("example.com", "https://example.com/", "https://a.b, https://c.d", "null")),
+        ("https://example.com\nX: y", False),
+    ],
+)
+def test_the_template_and_the_service_take_the_same_origins(template: Template, origin: str, accepted: bool) -> None:
+    pattern = template["Parameters"]["CorsOrigin"]["AllowedPattern"]
+
+    assert bool(re.fullmatch(pattern, origin)) == accepted
+    with nullcontext() if accepted else pytest.raises(SettingsError, match=r"^CORS_ORIGIN must be"):
+        assert Settings.from_environment({"CORS_ORIGIN": origin}).cors_origin == (origin or None)
 
 
 def test_the_usage_plan_throttles(dev: Resolved, prod: Resolved) -> None:
@@ -161,7 +186,8 @@ def test_what_api_gateway_answers_by_itself_has_the_contracts_form(
     reply = replies.failure(error)
 
     assert json.loads(answer["responseTemplates"]["application/json"]) == reply.body
-    headers = {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in reply.headers.items()}
+    given = {**reply.headers, **response_headers.HTTPS_ONLY}
+    headers = {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in given.items()}
     assert answer["responseParameters"] == headers
     # The others keep API Gateway's own status.
     assert answer.get("statusCode") == ("404" if kind == "MISSING_AUTHENTICATION_TOKEN" else None)

@@ -1,0 +1,52 @@
+"""Tells API Gateway's events from what is none, for Chalice fails at an event that is not whole.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from chalicelib import errors
+
+# What may be null is null where it is absent.
+_NULLABLE = ("headers", "multiValueQueryStringParameters", "pathParameters", "stageVariables", "body")
+
+
+def whole(event: Any, routes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event with each field that Chalice reads.
+
+    Raises
+    ------
+    ServiceError
+        1001: 404 when it is for no route, 400 when it is no event of a request.
+    """
+    if not isinstance(event, dict) or not isinstance(event.get("requestContext"), dict):
+        raise _unreadable()
+    filled = {**dict.fromkeys(_NULLABLE), **event}
+    resource, method = (event["requestContext"].get(name) for name in ("resourcePath", "httpMethod"))
+    if not isinstance(resource, str) or not isinstance(method, str):
+        raise _unreadable()
+    if resource not in routes:
+        raise errors.bad_argument("there is no such address", status=404)
+    path, query = filled["pathParameters"] or {}, filled["multiValueQueryStringParameters"] or {}
+    if not (
+        _holds_texts(filled["headers"] or {})
+        and _holds_texts(path)
+        and set(re.findall(r"{(\w+)}", resource)) <= path.keys()
+        and isinstance(query, dict)
+        and all(isinstance(values, list) and _holds_texts(dict(enumerate(values))) for values in query.values())
+        and isinstance(filled["body"], str | bytes | None)
+    ):
+        raise _unreadable()
+    return filled
+
+
+def _holds_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
+def _unreadable() -> errors.ServiceError:
+    return errors.bad_argument("the request cannot be read")

@@ -1,0 +1,38 @@
+"""Whether a browser lets the page of another origin call the service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import Browser
+
+from tests.e2e.local_stack import LocalStack, local_stack
+
+CALL = """
+async ([url, method]) => {
+    try {
+        const reply = await fetch(url, { method, headers: { "x-api-key": "key" } });
+        return [reply.status, (await reply.json()).error_code ?? "none"];
+    } catch (error) {
+        return [error.name];
+    }
+}
+"""
+
+
+def test_only_the_configured_origin(browser: Browser, stack: LocalStack, tmp_path: Path) -> None:
+    """One service lets the pages of the other in. Their own page has a policy that forbids it, their JSON has none."""
+    origin = f"http://127.0.0.1:{stack.port}"
+    with local_stack(tmp_path / "state", CORS_ORIGIN=origin) as open_to_it:
+        page = browser.new_page()
+        page.goto(f"{origin}/health")
+        there = f"http://127.0.0.1:{open_to_it.port}"
+
+        assert page.evaluate(CALL, [f"{there}/info", "GET"]) == [200, "none"]
+        assert page.evaluate(CALL, [f"{there}/faces/no", "DELETE"]) == [400, "1001"]
+
+        page.goto(f"{there}/health")
+        assert page.evaluate(CALL, [f"{origin}/info", "GET"]) == ["TypeError"]
+        page.goto(f"http://localhost:{stack.port}/health")
+        assert page.evaluate(CALL, [f"{there}/info", "GET"]) == ["TypeError"]
+        page.close()

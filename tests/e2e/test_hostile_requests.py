@@ -1,0 +1,190 @@
+"""No hostile request gets a 500, another shape, or keeps the service from answering the next; more of them by
+`python -m tests.hostile.requests`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from chalice.app import (
+    BadRequestError,
+    ChaliceViewError,
+    ConflictError,
+    ForbiddenError,
+    MethodNotAllowedError,
+    NotFoundError,
+    TooManyRequestsError,
+    UnauthorizedError,
+)
+
+from chalicelib.endpoints import Service, complete_headers, keep_error_shape
+from tests.e2e import pictures
+from tests.e2e.http_api import HttpApi
+from tests.e2e.lambda_api import LambdaApi, event
+from tests.e2e.local_stack import LocalStack
+from tests.e2e.raw_http import Connection, head
+from tests.e2e.refusals import bad_argument, upload_error
+from tests.hostile.requests.answers import Answer, faults
+from tests.hostile.requests.attacking import attack_function, attack_server
+
+COUNT = 280
+EVENTS = 140
+SEED = 20261126
+
+AT_REFUSED = {"resourcePath": "/refused", "httpMethod": "GET"}
+UNREADABLE = bad_argument("the request cannot be read")
+
+
+def answered(reply: dict[str, Any]) -> Answer:
+    headers = {name.lower(): value for name, value in reply["headers"].items()}
+    return Answer(reply["statusCode"], {"content-type": "application/json", **headers}, reply["body"].encode())
+
+
+def test_the_local_server(sqlite_stack: LocalStack, sqlite_api: HttpApi) -> None:
+    logged = len(sqlite_stack.log)
+
+    outcome = attack_server(sqlite_stack.port, sqlite_api.added(pictures.drawing(), "Ada"), count=COUNT, seed=SEED)
+
+    assert (outcome.requests, outcome.failures) == (COUNT, [])
+    assert {200, 400, 404, 405, 411, 413, 414, 431} <= outcome.statuses.keys()
+    assert "Traceback" not in sqlite_stack.log[logged:]
+    assert "\x1b" not in sqlite_stack.log[logged:]
+
+
+def test_the_function(observed_api: LambdaApi) -> None:
+    outcome = attack_function(
+        observed_api.handle, observed_api.added(pictures.drawing(), "Ada"), count=EVENTS, seed=SEED
+    )
+
+    assert (outcome.requests, outcome.failures) == (EVENTS, [])
+    assert {200, 400, 404, 405, 413} <= outcome.statuses.keys()
+
+
+class TestFraming:
+    @pytest.mark.parametrize(
+        ("sent", "detail"),
+        [
+            (b"GET /health\r\n\r\n", UNREADABLE),
+            (b"\r\n", UNREADABLE),
+            (head("GET", "/health", "name : value"), UNREADABLE),
+            (head("GET", "/health", "X: a", " Transfer-Encoding: chunked"), UNREADABLE),
+            (head("GET", "/health", "X: a", "no header", "Content-Length: 5"), UNREADABLE),
+            (b"GET /health HTTP/1.1\r\nHost: localhost\r\n", UNREADABLE),
+            (b"GET /health HTTP/2.0\r\n\r\n", UNREADABLE),
+            (
+                head("GET", "/health", "Content-Length: 0", "Content-Length: 5"),
+                upload_error("Content-Length is given more than once"),
+            ),
+        ],
+    )
+    def test_what_two_readers_could_take_for_two_things_is_refused(
+        self, sqlite_stack: LocalStack, sent: bytes, detail: dict[str, Any]
+    ) -> None:
+        with Connection(sqlite_stack.port) as connection:
+            connection.send(sent)
+            connection.finish_sending()
+
+            assert (connection.status(), connection.body()) == (400, detail)
+            assert connection.is_closed()
+
+    def test_a_terminal_that_shows_the_log_is_told_nothing(self, sqlite_stack: LocalStack) -> None:
+        with Connection(sqlite_stack.port) as connection:
+            connection.send(head("B\x1b[2JREW", "/health\x1b]0;title\x07", "Connection: close"))
+
+            assert connection.status() == 404
+            assert connection.body() == bad_argument("there is no such address")
+            assert connection.is_closed()
+        assert "B?[2JREW /health?]0;title? 404" in sqlite_stack.log
+
+
+class TestEvents:
+    """What API Gateway would not send, but whoever may invoke the function."""
+
+    FORM = event("POST", "/detect", [], {"Content-Type": "multipart/form-data; boundary=b"}, b"--b--")
+
+    @pytest.mark.parametrize(
+        ("sent", "status", "body"),
+        [
+            ({}, 400, UNREADABLE),
+            (None, 400, UNREADABLE),
+            ({"Records": []}, 400, UNREADABLE),
+            ({**FORM, "requestContext": None}, 400, UNREADABLE),
+            ({**FORM, "headers": {"Content-Type": None}}, 400, UNREADABLE),
+            ({**FORM, "multiValueQueryStringParameters": {"face_token": None}}, 400, UNREADABLE),
+            ({**FORM, "body": 5}, 400, UNREADABLE),
+            ({**FORM, "body": "=a"}, 400, upload_error("the body cannot be read")),
+            ({**FORM, "body": "\ud800", "isBase64Encoded": False}, 400, upload_error("the body cannot be read")),
+            (
+                {**FORM, "body": base64.b64encode(b"\xff\xfe").decode()},
+                400,
+                upload_error("the multipart body is malformed or cut off"),
+            ),
+            (event("GET", "/nothing", [], {}, None), 404, bad_argument("there is no such address")),
+            ({**event("GET", "/faces/a", [], {}, None), "pathParameters": None}, 400, UNREADABLE),
+        ],
+    )
+    def test_an_event_that_is_not_whole(self, sent: Any, status: int, body: dict[str, Any]) -> None:
+        reply = LambdaApi().handle(sent)
+
+        assert reply["statusCode"] == status
+        assert faults(answered(reply)) == []
+        assert LambdaApi().handle(event("GET", "/health", [], {}, None))["statusCode"] == 200
+        assert json.loads(reply["body"]) == body
+
+    @pytest.mark.parametrize(
+        "missing", ["headers", "multiValueQueryStringParameters", "pathParameters", "stageVariables", "body"]
+    )
+    def test_a_field_that_may_be_null_may_be_absent(self, missing: str) -> None:
+        whole = event("GET", "/health", [], {}, None)
+        del whole[missing]
+
+        assert LambdaApi().handle(whole)["statusCode"] == 200
+
+
+class TestWhatChaliceAnswers:
+    """None of the service's routes brings Chalice to answer most of it."""
+
+    @pytest.fixture
+    def app(self) -> Service:
+        made = Service(app_name="refusing", configure_logs=False)
+        made.register_middleware(complete_headers, "http")
+        made.register_middleware(keep_error_shape, "http")
+        return made
+
+    @pytest.mark.parametrize(
+        ("error", "status", "code"),
+        [
+            (BadRequestError, 400, "1001"),
+            (UnauthorizedError, 401, "1001"),
+            (ForbiddenError, 403, "1001"),
+            (NotFoundError, 404, "1001"),
+            (MethodNotAllowedError, 405, "1001"),
+            (ConflictError, 409, "1001"),
+            (TooManyRequestsError, 429, "1001"),
+        ],
+    )
+    def test_an_error_of_chalices_own(
+        self, app: Service, error: type[ChaliceViewError], status: int, code: str
+    ) -> None:
+        @app.route("/refused")
+        def refused() -> None:
+            raise error("in Chalice's words")
+
+        reply = app({**event("GET", "/refused", [], {}, None), "requestContext": AT_REFUSED}, None)
+
+        assert reply["statusCode"] == status
+        assert json.loads(reply["body"])["error_code"] == code
+        assert faults(answered(reply)) == []
+        assert "Chalice" not in reply["body"]
+
+    def test_a_content_type_that_a_route_does_not_take_is_no_form(self, app: Service) -> None:
+        app.route("/refused")(dict)
+        sent = event("GET", "/refused", [], {"Content-Type": "text/plain"}, None)
+
+        reply = app({**sent, "requestContext": AT_REFUSED}, None)
+
+        assert (reply["statusCode"], json.loads(reply["body"])["error_code"]) == (400, "1005")
+        assert faults(answered(reply)) == []

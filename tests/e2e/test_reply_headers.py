@@ -1,0 +1,97 @@
+"""What every reply has in its headers, and what one origin's pages are let in by where CORS_ORIGIN names it."""
+
+from __future__ import annotations
+
+import pytest
+
+from chalicelib.cors import ORIGIN
+from chalicelib.response_headers import ALWAYS, HTTPS_ONLY
+from tests.e2e.api import Api, Reply
+from tests.e2e.http_api import HttpApi
+from tests.e2e.lambda_api import LambdaApi
+from tests.e2e.observed_lambda import FUNCTION
+from tests.e2e.refusals import assert_refused, bad_argument
+
+ELSEWHERE = "https://example.com"
+# Of routes and of none, none of which asks a store.
+ADDRESSES = [
+    *(("GET", path) for path in ("/health", "/openapi.json", "/", "/search", "/faces/no")),
+    *(("POST", "/detect"), ("DELETE", "/detect"), ("OPTIONS", "/detect")),
+]
+
+
+def cors_headers(reply: Reply) -> dict[str, str]:
+    return {name: value for name, value in reply.headers.items() if name.startswith("access-control")}
+
+
+def assert_secured(reply: Reply) -> None:
+    assert {name: reply.headers[name.lower()] for name in ALWAYS if name != "Cache-Control"} == {
+        name: value for name, value in ALWAYS.items() if name != "Cache-Control"
+    }
+    assert cors_headers(reply) == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [*ADDRESSES, ("GET", "/nothing"), ("BREW", "/health"), ("OPTIONS", "/nothing")]
+)
+def test_every_reply_of_the_local_server(sqlite_api: HttpApi, method: str, path: str) -> None:
+    reply = sqlite_api.send(method, path)
+
+    assert_secured(reply)
+    # The page is asked about each time, which its ETag makes cheap; all else is nobody's to keep.
+    assert reply.headers["cache-control"] == ("no-cache" if path == "/" else "no-store")
+    assert not HTTPS_ONLY.keys() & {name.title() for name in reply.headers}
+
+
+@pytest.mark.parametrize(("method", "path"), ADDRESSES)
+def test_every_reply_of_the_function(monkeypatch: pytest.MonkeyPatch, method: str, path: str) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", FUNCTION)
+
+    reply = LambdaApi().send(method, path)
+
+    assert_secured(reply)
+    assert reply.headers["strict-transport-security"] == HTTPS_ONLY["Strict-Transport-Security"]
+
+
+class TestCors:
+    @pytest.fixture
+    def api(self, monkeypatch: pytest.MonkeyPatch) -> Api:
+        monkeypatch.setenv(ORIGIN, ELSEWHERE)
+        return LambdaApi()
+
+    @pytest.mark.parametrize(
+        ("path", "methods"),
+        [
+            ("/detect", "POST, OPTIONS"),
+            ("/search", "GET, POST, OPTIONS"),
+            ("/faces/AAAA", "DELETE, GET, PUT, OPTIONS"),
+            ("/health", "GET, OPTIONS"),
+        ],
+    )
+    def test_a_preflight(self, api: Api, path: str, methods: str) -> None:
+        reply = api.carry("OPTIONS", path, [], None, None)
+
+        assert (reply.status, reply.text) == (200, "")
+        assert cors_headers(reply) == {
+            "access-control-allow-origin": ELSEWHERE,
+            "access-control-expose-headers": "Retry-After",
+            "access-control-allow-methods": methods,
+            "access-control-allow-headers": "Content-Type, X-Api-Key",
+            "access-control-max-age": "7200",
+        }
+
+    @pytest.mark.parametrize("path", ["/health", "/search", "/faces/no", "/openapi.json"])
+    def test_replies_and_errors_may_be_read(self, api: Api, path: str) -> None:
+        reply = api.get(path)
+
+        assert reply.headers["access-control-allow-origin"] == ELSEWHERE
+
+    def test_what_a_wrong_method_is_told(self, api: Api) -> None:
+        assert api.send("PUT", "/search").headers["allow"] == "GET, POST, OPTIONS"
+
+    @pytest.mark.parametrize("path", ["/detect", "/faces/AAAA"])
+    def test_without_it_there_is_no_such_method(self, path: str) -> None:
+        reply = LambdaApi().send("OPTIONS", path)
+
+        assert_refused(reply, 405, bad_argument("this address does not take that method"))
+        assert "OPTIONS" not in reply.headers["allow"]

@@ -1,0 +1,80 @@
+"""Clients that send slowly, or nothing, do not keep the local server from answering others."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from infra.arriving_bytes import ArrivingBytes
+from infra.local_server import MAX_CONNECTIONS
+from tests.e2e.http_api import HttpApi
+from tests.e2e.local_stack import LocalStack
+from tests.e2e.raw_http import Connection, head
+
+BEGINNINGS = (
+    b"",
+    b"GET /hea",
+    head("GET", "/health")[:-2],
+    head("POST", "/detect", "Content-Type: multipart/form-data; boundary=b", "Content-Length: 1000") + b"--b",
+)
+
+
+def test_whoever_waits_longest_is_hung_up_on_when_there_are_too_many(sqlite_stack: LocalStack) -> None:
+    with ExitStack() as opened:
+        slow = []
+        for number in range(2 * MAX_CONNECTIONS):
+            slow.append(opened.enter_context(Connection(sqlite_stack.port)))
+            slow[-1].send(BEGINNINGS[number % len(BEGINNINGS)])
+            if number % 64 == 0:
+                assert HttpApi(sqlite_stack.port).get("/health").status == 200
+
+        assert HttpApi(sqlite_stack.port).get("/health").status == 200
+        assert slow[0].is_closed()  # it has sent nothing, so there is nothing to answer
+        assert slow[1].status() == 400
+        # Of those that came last, each may still send the rest.
+        slow[-2].send(b"\r\n")
+        assert slow[-2].status() == 200
+
+
+@pytest.fixture
+def connected() -> Iterator[tuple[socket.socket, socket.socket]]:
+    one, other = socket.socketpair()
+    with one, other:
+        yield one, other
+
+
+class TestArrivingBytes:
+    def test_a_byte_now_and_then_does_not_put_the_end_off(self, connected: tuple[socket.socket, socket.socket]) -> None:
+        client, server = connected
+        arriving = ArrivingBytes(server)
+        arriving.allow(0.2)
+        stop = threading.Event()
+
+        def trickle() -> None:
+            while not stop.wait(0.01):
+                client.send(b"x")
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        with pytest.raises(TimeoutError):
+            arriving.readall()
+        stop.set()
+        thread.join()
+
+        assert not arriving.ended
+
+    def test_the_end(self, connected: tuple[socket.socket, socket.socket]) -> None:
+        client, server = connected
+        server.settimeout(7)
+        arriving = ArrivingBytes(server)
+        arriving.allow(60)
+        client.send(b"all")
+        client.close()
+
+        assert arriving.readall() == b"all"
+        assert arriving.ended
+        assert server.gettimeout() == 7
