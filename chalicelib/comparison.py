@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chalicelib import errors, images
+from chalicelib.errors import ServiceError
 from chalicelib.faces import DetectedFace, Embedding, Quality
 from chalicelib.token_embeddings import TokenEmbeddings
 from chalicelib.vision import quality
@@ -50,8 +51,8 @@ class Comparer:
         Raises
         ------
         ServiceError
-            1004 for a picture that cannot be read, 1007 for one without a face, 1006 for an unknown token, 1003 when a
-            store fails.
+            1004 for a picture that cannot be read, 1007 for one without a face, both saying which of the two; 1006 for
+            an unknown token, 1003 when a store fails.
         ModelChangedError
             When the known faces are under another model and a token was given.
         """
@@ -63,7 +64,10 @@ class Comparer:
     def _look(self, given: str | Picture) -> tuple[str | JudgedFace, Embedding]:
         if isinstance(given, str):
             return given, self._embeddings.of(given)
-        image = images.decode(given.file)
+        try:
+            image = images.decode(given.file)
+        except ServiceError as error:
+            raise errors.file_error(f"{given.name}: {error.detail}", status=error.status) from None
         faces = self._model.detector.detect(image)
         if not faces:
             raise errors.no_face(self._model.smallest_face, given.name)

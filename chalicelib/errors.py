@@ -59,6 +59,10 @@ def file_error(detail: str, *, status: int = 400) -> ServiceError:
     return ServiceError("1004", status, detail)
 
 
+def broken_picture() -> ServiceError:
+    return file_error("the picture is broken or cut off")
+
+
 def upload_error(detail: str) -> ServiceError:
     return ServiceError("1005", 400, detail)
 

@@ -41,7 +41,7 @@ FORM = (
     images.too_many_bytes(),
 )
 PICTURE = (
-    errors.file_error("the picture is broken or cut off"),
+    errors.broken_picture(),
     errors.file_error("the file is neither a JPEG nor a PNG", status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
 )
 UNKNOWN_TOKEN = (errors.unknown_token(),)

@@ -80,13 +80,22 @@ class Comparing:
 
         refused = api.post("/compare", *files.items())
 
-        detail = "the picture may have at most 2097152 bytes"
+        detail = f"image_file{number}: the picture may have at most 2097152 bytes"
         assert_refused(refused, 413, failure("1004", "FIlE_ERROR", detail))
 
     def test_a_body_larger_than_two_pictures(self, api: Api) -> None:
         refused = api.post("/compare", image_file1=bytes(4_300_000), face_token2=TOKEN)
 
         assert refused.status == 413
+
+    @pytest.mark.parametrize("number", [1, 2])
+    def test_a_broken_picture(self, api: Api, number: int) -> None:
+        files = {1: pictures.drawing(), 2: pictures.drawing(), number: pictures.drawing()[:-1000]}
+
+        refused = api.post("/compare", image_file1=files[1], image_file2=files[2])
+
+        detail = f"image_file{number}: the picture is broken or cut off"
+        assert_refused(refused, 400, failure("1004", "FIlE_ERROR", detail))
 
     @pytest.mark.parametrize("number", [1, 2])
     def test_a_picture_without_a_face(self, api: Api, number: int) -> None:

@@ -14,7 +14,7 @@ RECOGNISE = """
 import json, sys
 deps, project, pack, picture = sys.argv[1:]
 sys.path[:0] = [deps, project]
-import cv2, multipart, numpy, onnxruntime, pymysql, simsimd
+import cv2, multipart, numpy, onnxruntime, pymysql, simplejpeg, simsimd
 from pathlib import Path
 from chalicelib import images, wiring
 from chalicelib.vision.model_pack import ModelPack
@@ -23,7 +23,7 @@ image = images.decode(Path(picture).read_bytes())
 faces = model.detector.detect(image)
 embeddings = model.embedder.embed(image, [face.landmarks for face in faces])
 cached = [module.__cached__ for module in (numpy, pymysql, onnxruntime)]
-places = [module.__file__ for module in (cv2, multipart, numpy, onnxruntime, pymysql, simsimd)]
+places = [module.__file__ for module in (cv2, multipart, numpy, onnxruntime, pymysql, simplejpeg, simsimd)]
 print(json.dumps([embeddings.tolist(), places, cached]))
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import zlib
 
@@ -17,6 +18,9 @@ from chalicelib.errors import ServiceError
 from chalicelib.faces import Box, Image
 from tests.pictures import astronaut, jpeg, png, scaled
 
+# The end-of-image marker.
+END = b"\xff\xd9"
+
 
 def _file(picture: Image | Pillow.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
@@ -30,14 +34,14 @@ def _difference(a: Image, b: Image) -> float:
     return float(np.abs(a.astype(int) - b.astype(int)).mean())
 
 
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 def _png(width: int, height: int, pixels: bytes) -> bytes:
     """An RGB PNG of which every part can be a lie."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
 
 
 def _rejected(data: bytes) -> ServiceError:
@@ -89,6 +93,26 @@ def test_exif_orientation_is_honoured(kind: str, orientation: int) -> None:
     assert _difference(images.decode(file), np.asarray(upright)) < 1
 
 
+@pytest.mark.parametrize(
+    "exif",
+    [
+        b"",
+        b"II*\0",
+        b"JJ*\0\x08\0\0\0",
+        b"II*\0\xff\xff\xff\xff",
+        b"II*\0\x08\0\0\0\xff\xff",
+        b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0",
+        b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x09\0\0\0",
+        b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\0\0\0\x01\0\x06\0\0",
+    ],
+)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_broken_exif_data_tell_nothing(exif: bytes, kind: str) -> None:
+    file = _file(astronaut(), kind, exif=b"Exif\0\0" + exif)
+
+    assert np.array_equal(images.decode(file), images.decode(_file(astronaut(), kind)))
+
+
 @pytest.mark.parametrize(("width", "height"), [(48, 48), (4096, 48), (48, 4096), (4096, 4096)])
 def test_sides_within_the_limits_are_accepted(width: int, height: int) -> None:
     assert images.decode(_file(Pillow.new("RGB", (width, height)), "PNG")).shape == (height, width, 3)
@@ -132,6 +156,71 @@ def test_a_jpeg_that_is_cut_off_anywhere_is_refused(options: dict[str, object]) 
 
     for length in range(3, len(file) - 1, 1_001):
         assert _rejected(file[:length]).status == 400
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}, {"subsampling": 0}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_jpeg_that_is_cut_off_and_given_an_end_is_refused(mode: str, options: dict[str, object]) -> None:
+    file = _file(Pillow.fromarray(scaled(astronaut(), 128, 128)).convert(mode), "JPEG", quality=90, **options)
+
+    for length in range(3, len(file) - 4, 67):
+        assert _rejected(file[:length] + END).status == 400
+        assert _rejected(file[:length] + END + file[length:]).status == 400
+
+
+def test_a_jpeg_with_padding_before_its_end_is_whole() -> None:
+    file = jpeg(astronaut())
+
+    assert np.array_equal(images.decode(file[:-2] + bytes(30) + END), images.decode(file))
+
+
+def test_a_progressive_jpeg_that_lacks_scans_is_refused() -> None:
+    file = _file(astronaut(), "JPEG", progressive=True)
+    scans = [match.start() for match in re.finditer(b"\xff\xda", file)]
+
+    assert len(scans) == 10
+    for start in scans:
+        assert _rejected(file[:start] + END).status == 400
+
+
+def test_a_jpeg_that_lacks_a_colour_is_refused() -> None:
+    file = _file(Pillow.fromarray(astronaut()).convert("L"), "JPEG")
+    grey, coloured = (
+        b"\0\x0b\x08\x02\0\x02\0\x01\x01\x11\0",
+        b"\0\x11\x08\x02\0\x02\0\x03\x01\x11\0\x02\x11\0\x03\x11\0",
+    )
+
+    assert grey in file
+    assert _rejected(file.replace(grey, coloured)).status == 400
+
+
+def test_a_small_jpeg_cannot_ask_for_thousands_of_passes() -> None:
+    file = _file(Pillow.new("RGB", (4096, 4096)), "JPEG", progressive=True)
+    scan = file[file.rindex(b"\xff\xda") : -2]
+
+    assert _rejected(file[:-2] + scan * 10_000 + END).status == 400
+
+
+def test_of_an_animation_the_still_picture_counts() -> None:
+    frames = [Pillow.fromarray(picture) for picture in (astronaut(), astronaut()[::-1].copy())]
+    for default_image in (True, False):
+        file = _file(frames[0], "PNG", save_all=True, append_images=frames[1:], default_image=default_image)
+
+        assert np.array_equal(images.decode(file), astronaut())
+
+
+def test_a_png_whose_compressed_text_is_gigabytes_is_read_without_it() -> None:
+    file = png(astronaut())
+    text = _chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(50_000_000)))
+
+    assert np.array_equal(images.decode(file[:33] + text * 30 + file[33:]), astronaut())
+
+
+def test_a_png_of_an_unknown_critical_chunk_is_refused() -> None:
+    file = png(astronaut())
+
+    assert _rejected(file[:33] + _chunk(b"ABCD", b"") + file[33:]).status == 400
+    assert images.decode(file[:33] + _chunk(b"abCd", b"") + file[33:]).shape == (512, 512, 3)
 
 
 def test_a_png_that_is_cut_off_anywhere_is_refused() -> None:

@@ -1,0 +1,136 @@
+"""JPEG files, ITU T.81: whole ones only.
+
+Decoders fill what is missing with grey, and tell so by a warning at most. Here libjpeg-turbo's warnings are errors.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import simplejpeg
+
+from chalicelib import errors, exif
+from chalicelib.faces import Image
+
+SIGNATURE = b"\xff\xd8\xff"
+# libjpeg's own script has 10. Each costs a pass over all coefficients, but no more than some 30 bytes of file.
+MAX_SCANS = 64
+
+# Table B.1. Start-of-frame markers are all of C0..CF but DHT (C4), JPG (C8) and DAC (CC).
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_SCAN, _END, _APP1 = 0xDA, 0xD9, 0xE1
+_MARKER = re.compile(rb"\xff+[^\x00\xff]", re.DOTALL)
+# In a scan's data a real marker is FF and neither a stuffed 00, a restart (D0..D7) nor fill (FF).
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+_EXIF = b"Exif\0\0"
+
+_ALL_COEFFICIENTS = (1 << 64) - 1
+# Some cameras pad the data of the last scan. libjpeg-turbo says so when it has every block of every scan.
+_PADDED = re.compile(r"Corrupt JPEG data: \d+ extraneous bytes before marker 0xd9")
+
+
+@dataclass(frozen=True, slots=True)
+class JpegFile:
+    """A file whose segments are whole; its sides in pixels, before it is turned upright."""
+
+    width: int
+    height: int
+    orientation: int
+    data: bytes
+
+    def pixels(self) -> Image:
+        """Return the picture: height x width x 3, RGB, upright.
+
+        Raises
+        ------
+        ServiceError
+            1004 when data are missing or damaged.
+        """
+        try:
+            image = simplejpeg.decode_jpeg(self.data, "RGB")
+        except ValueError as error:
+            if not _PADDED.fullmatch(str(error)):
+                raise errors.broken_picture() from None
+            image = simplejpeg.decode_jpeg(self.data, "RGB", strict=False)
+        if image.shape != (self.height, self.width, 3):
+            raise errors.broken_picture()
+        return exif.upright(image, self.orientation)
+
+
+def parse(data: bytes) -> JpegFile:
+    """Walk the segments and scans of a file to its end-of-image marker; no pixel is decoded.
+
+    Raises
+    ------
+    ServiceError
+        1004 when the file ends early, lacks a scan, or has more than `MAX_SCANS`.
+    """
+    if not data.startswith(SIGNATURE):
+        raise errors.broken_picture()
+    frame, orientation, scans = None, None, 0
+    for kind, segment in _segments(data):
+        if kind in _FRAMES:
+            if frame is not None:
+                raise errors.broken_picture()
+            frame = _Frame(segment, progressive=kind in _PROGRESSIVE)
+        elif kind == _SCAN:
+            scans += 1
+            if frame is None or scans > MAX_SCANS:
+                raise errors.broken_picture()
+            frame.add_scan(segment)
+        elif kind == _APP1 and orientation is None and segment.startswith(_EXIF):
+            orientation = exif.orientation(segment.removeprefix(_EXIF))
+    if frame is None or not frame.is_complete():
+        raise errors.broken_picture()
+    return JpegFile(frame.width, frame.height, orientation or 1, data)
+
+
+class _Frame:
+    """A frame's header, and which of its coefficients the scans so far have brought to their last bit."""
+
+    def __init__(self, segment: bytes, *, progressive: bool) -> None:
+        if len(segment) < 6 or len(segment) != 6 + 3 * segment[5] or segment[5] not in (1, 3, 4):
+            raise errors.broken_picture()
+        self.height, self.width = struct.unpack_from(">HH", segment, 1)
+        self._progressive = progressive
+        self._sent = dict.fromkeys(segment[6::3], 0)
+
+    def add_scan(self, segment: bytes) -> None:
+        if not segment or len(segment) != 4 + 2 * segment[0]:
+            raise errors.broken_picture()
+        first, last, bits = segment[-3:]
+        sent = _ALL_COEFFICIENTS
+        if self._progressive:
+            # The lower half of `bits` tells how many bits later scans must still bring.
+            sent = 0 if bits & 0x0F else (2 << last) - (1 << first)
+        for component in segment[1:-3:2]:
+            if component not in self._sent:
+                raise errors.broken_picture()
+            self._sent[component] |= sent
+
+    def is_complete(self) -> bool:
+        return all(sent & _ALL_COEFFICIENTS == _ALL_COEFFICIENTS for sent in self._sent.values())
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield marker and parameters of each segment up to the end-of-image marker."""
+    position, in_scan = 2, False
+    while True:
+        marker = _NEXT_MARKER.search(data, position) if in_scan else _MARKER.match(data, position)
+        if marker is None:
+            raise errors.broken_picture()
+        kind, position = data[marker.end() - 1], marker.end()
+        if kind == _END:
+            return
+        if position + 2 > len(data):
+            raise errors.broken_picture()
+        (length,) = struct.unpack_from(">H", data, position)
+        if length < 2 or position + length > len(data):
+            raise errors.broken_picture()
+        yield kind, data[position + 2 : position + length]
+        in_scan = in_scan or kind == _SCAN
+        position += length
