@@ -14,7 +14,8 @@ RUNTIME ?= python3.13
 EXAMPLES ?= 200
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
+# The files pin all that is needed, so pip resolves nothing; Python compiles what it imports, a small part of all modules.
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
 .PHONY: run stack re-embed export import migrate compact reconcile rebuild-index discard test test-arm64 fuzz check format bench screenshot accuracy models layers package deploy destroy lock clean
@@ -140,19 +141,23 @@ lock:
 clean:
 	rm -rf $(VENV) models/build build
 
+# An environment, if there is none yet, and in it the packages of a file.
+define install
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; PYTHON= names the one to use."; exit 1; }
+@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { echo "Python cannot make a virtual environment: install its venv module (on Debian python3-venv)."; exit 1; }
+@echo "Installing what $(2) into $(VENV) ..."
+@$(PIP) $(1) || { echo "The packages could not be installed: is the package index reachable?"; exit 1; }
+endef
+
 $(VENV)/.run: infra/requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; PYTHON= names the one to use."; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "Python cannot make a virtual environment: install its venv module (on Debian python3-venv)."; exit 1; }
-	@echo "Installing what the service needs into $(VENV) ..."
-	@$(PIP) infra/requirements.txt || { echo "The packages could not be installed: is the package index reachable?"; exit 1; }
+	$(call install,$<,the service needs)
 	@touch $@
 
-$(VENV)/.test: tests/requirements.txt $(VENV)/.run
-	@echo "Installing what the tests need into $(VENV) ..."
-	@$(PIP) tests/requirements.txt || { echo "The packages could not be installed: is the package index reachable?"; exit 1; }
-	@touch $@
+# What the service needs is among what the tests need.
+$(VENV)/.test: tests/requirements.txt infra/requirements.txt
+	$(call install,$<,the tests need)
+	@touch $(VENV)/.run $@
 
 $(VENV)/.bench: tests/benchmarks/requirements.txt $(VENV)/.test
-	@echo "Installing what the benchmarks need into $(VENV) ..."
-	@$(PIP) tests/benchmarks/requirements.txt || { echo "The packages could not be installed: is the package index reachable?"; exit 1; }
+	$(call install,$<,the benchmarks need)
 	@touch $@

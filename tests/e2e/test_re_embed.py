@@ -32,8 +32,8 @@ from tests.packs import UNIT_LENGTH, changed_card, folder_with_sources, variant
 
 MAX_SECONDS = 120
 EVERYTHING = "100"
-# Several batches, so that a run can be killed between two.
-FACES = 200
+# Two batches of 64 and a bit, so that a run can be killed between two.
+FACES = 130
 
 
 class Site:
@@ -149,7 +149,7 @@ def test_killed_and_run_again_while_clients_work(site: Site, monkeypatch: pytest
             try:
                 killed = site.start()
                 assert killed.stdout is not None
-                assert any(line.startswith("64 of 20") for line in killed.stdout)
+                assert any(line.startswith("64 of 13") for line in killed.stdout)
                 killed.send_signal(signal.SIGKILL)
                 killed.communicate()
                 assert api.get("/info").body["model"]["embedding_id"] == site.embedding_id("dlib")
