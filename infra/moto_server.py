@@ -1,6 +1,7 @@
 """moto's server, with S3 Vectors as infra/s3_vectors has it, as a process of its own; ends when its parent does.
 
-Run by local.py: `python -m infra.moto_server PORT`; prints the port it listens on. 0 takes a free one.
+Run by local.py: `python -m infra.moto_server PORT`; prints the port it listens on. 0 takes a free one. With `--rates`
+S3 Vectors refuses what comes faster than the service takes it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ def start(port: int) -> ThreadedMotoServer:
 def main() -> None:
     parent = os.getppid()
     server = start(int(sys.argv[1]))
+    if "--rates" in sys.argv:
+        from infra.s3_vectors.emulation import emulation
+        from infra.s3_vectors.rates import WriteRates
+
+        emulation.rates = WriteRates()
     print(server.get_host_and_port()[1], flush=True)
     stop = threading.Event()
     threading.Thread(target=_watch, args=(parent, stop), daemon=True).start()
