@@ -13,7 +13,18 @@ ROOT = Path(__file__).parents[2]
 
 # From the ground up; a module may import from its own floor and from those before it.
 FLOORS = [
-    ["errors", "deadline", "settings", "faces", "cursors", "measures", "logs", "cors", "response_headers", "request_event"],
+    [
+        "errors",
+        "deadline",
+        "settings",
+        "faces",
+        "cursors",
+        "measures",
+        "logs",
+        "cors",
+        "response_headers",
+        "request_event",
+    ],
     ["images", "jpeg", "png", "exif", "vision", "stores"],
     ["gallery", "measured", "crop_embedder", "token_embeddings"],
     ["comparison", "removal", "face_directory", "service", "re_embedding", "reconciliation", "transfer"],
