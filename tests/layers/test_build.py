@@ -27,6 +27,7 @@ ARM64 = target("arm64", "python3.13")
 # Function and layers, unzipped, with byte code and the dlib pack: what is left of Lambda's limit is room to grow.
 MAX_ARM64_BYTES = 215_000_000
 
+
 @contextmanager
 def package_index() -> Iterator[None]:
     try:
