@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import pymysql
 
-MAX_START_SECONDS = 30.0
+MAX_START_SECONDS = 120.0
 
 
 def free_port() -> int:
@@ -94,7 +94,7 @@ def _own(folder: Path) -> list[str]:
 
 def _answers(port: int) -> bool:
     try:
-        pymysql.connect(host="127.0.0.1", port=port, user="root", connect_timeout=2).close()
+        pymysql.connect(host="127.0.0.1", port=port, user="root", connect_timeout=30).close()
     except pymysql.MySQLError:
         return False
     return True

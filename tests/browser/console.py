@@ -10,7 +10,7 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.browser.page_watch import PageWatch
 
-WAIT_MILLISECONDS = 20_000
+WAIT_MILLISECONDS = 60_000
 # What a test gives to the page as if it came from the clipboard or the desktop.
 _GIVE = """
 ([kind, selector, name, type, text]) => {

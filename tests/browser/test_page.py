@@ -42,8 +42,8 @@ class TestDocument:
     def test_a_page_that_is_there_already_is_not_sent_again(self, api: HttpApi) -> None:
         etag = api.get("/").headers["etag"]
 
-        again = requests.get(f"{api.url}/", headers={"If-None-Match": etag}, timeout=10)
-        other = requests.get(f"{api.url}/", headers={"If-None-Match": '"other"'}, timeout=10)
+        again = requests.get(f"{api.url}/", headers={"If-None-Match": etag}, timeout=60)
+        other = requests.get(f"{api.url}/", headers={"If-None-Match": '"other"'}, timeout=60)
 
         assert (again.status_code, again.content) == (304, b"")
         assert other.status_code == 200

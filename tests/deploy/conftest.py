@@ -63,7 +63,7 @@ class Operator:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
 
     def deploy(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -119,7 +119,7 @@ class Operator:
 def moto_url(aws_endpoint: str) -> Iterator[str]:
     """Moto's server, its functions without Docker, under the one name with which it finds templates in S3."""
     url = aws_endpoint.replace("127.0.0.1", "localhost")
-    requests.post(f"{url}/moto-api/config", json={"lambda": {"use_docker": False}}, timeout=10)
+    requests.post(f"{url}/moto-api/config", json={"lambda": {"use_docker": False}}, timeout=60)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ChangeSet, "apply", _apply_with_outputs)
         for method in ("_bucket_response", "_key_response"):

@@ -159,7 +159,7 @@ def test_interrupted_it_says_how_to_go_on(operator: Operator) -> None:
     time.sleep(1)
     command.send_signal(signal.SIGINT)
 
-    _, told = command.communicate(timeout=60)
+    _, told = command.communicate(timeout=300)
 
     assert command.returncode == 1
     assert "goes on at AWS: `make deploy` with the same STAGE= waits for it" in told

@@ -95,7 +95,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, d
         yield folder, environment
     finally:
         os.killpg(run.pid, signal.SIGINT)
-        run.wait(30)
+        run.wait(120)
 
 
 def test_commands_beside_a_running_service(newcomer: tuple[Path, dict[str, str]]) -> None:
@@ -112,7 +112,7 @@ def test_commands_beside_a_running_service(newcomer: tuple[Path, dict[str, str]]
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"

@@ -21,8 +21,8 @@ from tests.e2e.processes import Process, alive, descendants
 from tests.services import free_port
 
 ROOT = Path(__file__).parents[2]
-MAX_START_SECONDS = 60.0
-MAX_STOP_SECONDS = 30.0
+MAX_START_SECONDS = 120.0
+MAX_STOP_SECONDS = 120.0
 
 
 class LocalStack:

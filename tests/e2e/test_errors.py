@@ -199,15 +199,17 @@ class TestConnections:
         client.connect()
         connected = client.sock
 
-        began = time.monotonic()
+        seconds = []
         for number in range(count):
+            began = time.monotonic()
             client.request("GET", "/health" if number % 2 else f"/search?face_token={TOKEN}")
             response = client.getresponse()
             assert (response.status, response.read() != b"") == (200 if number % 2 else 400, True)
-        seconds = time.monotonic() - began
+            seconds.append(time.monotonic() - began)
 
         assert client.sock is connected
-        assert seconds < count * DELAYED_ACKNOWLEDGEMENT_SECONDS
+        # With the delay most answers have it, but for the first ones; on a busy machine some are late without it.
+        assert sorted(seconds[count // 2 :])[count // 20] < DELAYED_ACKNOWLEDGEMENT_SECONDS
         client.close()
 
     def test_a_connection_outlives_what_a_route_refuses(self, sqlite_stack: LocalStack) -> None:

@@ -23,7 +23,7 @@ def test_the_local_server_hands_crops_out(sqlite_api: HttpApi, headers: dict[str
     path = sqlite_api.get(f"/faces/{token}").body["crop_url"]
     assert path == f"/faces/{token}/crop"
 
-    reply = sqlite_api.session.get(sqlite_api.url + path, headers=headers, timeout=10)
+    reply = sqlite_api.session.get(sqlite_api.url + path, headers=headers, timeout=60)
 
     assert reply.status_code == 200
     assert reply.headers["content-type"] == "image/jpeg"
@@ -56,9 +56,9 @@ def test_where_deployed_s3_hands_crops_out(deployed: LambdaApi, crops_bucket: st
         parts = urlsplit(address)
         assert parts.path.startswith(f"/{crops_bucket}/faces/")
         assert parse_qs(parts.query)["X-Amz-Expires"] == ["300"]
-        reply = requests.get(address, timeout=10)
+        reply = requests.get(address, timeout=60)
         assert (reply.status_code, reply.headers["content-type"]) == (200, "image/jpeg")
         assert images.decode_crop(reply.content) is not None
 
     deployed.remove(token)
-    assert requests.get(url, timeout=10).status_code == 404
+    assert requests.get(url, timeout=60).status_code == 404

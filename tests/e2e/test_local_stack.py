@@ -29,7 +29,7 @@ from tests.services import free_port
 # Of .chalice/config.json, where `chalice local` looks for DynamoDB and S3.
 MOTO_PORT = 5566
 MAX_WAIT_SECONDS = 60
-MAX_ORPHAN_SECONDS = 2
+MAX_ORPHAN_SECONDS = 60
 
 
 def refused(*arguments: str, **settings: str) -> str:

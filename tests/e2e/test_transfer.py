@@ -71,11 +71,11 @@ def test_out_of_one_stack_and_into_another(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_export_that_was_stopped_goes_on(tmp_path: Path, number: signal.Signals) -> None:
     state, archive = tmp_path / "state", tmp_path / "faces.zip"
-    # One face a part, and time to stop it after the first.
+    # One face a part, and all the time to stop it after the first.
     slowly = (
         "import time; from chalicelib.transfer import exporting; exporting.MAX_FACES = 1\n"
-        "write = exporting.Export._write\n"
-        "def slow(*arguments):\n    time.sleep(1)\n    return write(*arguments)\n"
+        "write, seconds = exporting.Export._write, iter([0])\n"
+        "def slow(*arguments):\n    time.sleep(next(seconds, 600))\n    return write(*arguments)\n"
         "exporting.Export._write = slow"
     )
     with local_stack(state) as running:

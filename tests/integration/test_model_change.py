@@ -294,7 +294,7 @@ class TestTheSwitch:
                 faces.stage()
                 seen, tries = later, tries + 1
             for writer in writers:
-                writer.result(timeout=30)
+                writer.result(timeout=60)
 
         assert len(answered) > 0
         assert faces.change.lacking(NEW, *ALL_IDS) == []

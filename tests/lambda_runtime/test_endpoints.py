@@ -56,7 +56,7 @@ class TestWalkWithLittleMemory(WalkInAContainer, Listing, OneFace, FaceSets, Gro
         reply = api.get(f"/faces/{token}/crop")
 
         assert reply.status == 302
-        assert requests.get(reply.headers["location"], timeout=10).headers["content-type"] == "image/jpeg"
+        assert requests.get(reply.headers["location"], timeout=60).headers["content-type"] == "image/jpeg"
 
     @pytest.mark.parametrize("path", ["/", "/upload"])
     def test_the_console_is_there(self, api: ContainerApi, path: str) -> None:
