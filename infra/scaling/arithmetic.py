@@ -125,15 +125,18 @@ DEMANDS = (
     Demand("DynamoDB, reads", add=1),
     Demand("S3, PUT and COPY", 1, 1, 1),
 )
+# Who applies changes to an index does so alone, up to 500 a request: some ten requests a second.
 INDEX_DEMANDS = (
-    Demand("S3 Vectors, write requests", add=1),
     Demand("S3 Vectors, vectors written", add=1),
     Demand("S3 Vectors, queries", search=1),
 )
 
 
 def million(request: Request, gallery: Gallery, faces: int) -> dict[str, float]:
-    """Return what a million requests cost in US dollars, by part; prices and assumptions are those of docs/costs.md."""
+    """Return what a million requests cost in US dollars, by part; prices and assumptions are those of docs/costs.md.
+
+    Additions are applied to an index one by one, as they are when a second brings a few.
+    """
     gb_seconds = 1e6 * seconds(request, gallery, faces) * memory_mb(gallery, faces) / 1_024
     parts = {
         "Lambda": costs.usd("Lambda, arm64", gb_seconds) + costs.usd("Lambda, request"),
