@@ -53,7 +53,7 @@ class Coded(NamedTuple):
 class Candidates(NamedTuple):
     """Every face that can be within `reach`, and a distance that it cannot be below, in ascending order of these.
 
-    `capped` when no more can be had, although there may be some between `reach` and the threshold.
+    `capped` when no more can be had, although there may be some, all of them farther away than these.
     """
 
     ids: Ids

@@ -17,10 +17,12 @@ from chalicelib.stores.active_model import ModelChangedError, State, check_model
 from chalicelib.stores.face_set import MAX_IDS_PER_STATEMENT, FaceSet
 
 
-class _Decided(NamedTuple):
-    """Faces within the threshold, nearest first, each with its distance and row id; and how many rows were gone."""
+class _Measured(NamedTuple):
+    """What rows say: the faces within the threshold, each with its distance and row id, how many were beyond it, and
+    how many were gone."""
 
-    results: list[tuple[float, int, Match]]
+    within: list[tuple[float, int, Match]]
+    beyond: int
     gone: int
 
 
@@ -67,14 +69,13 @@ class ExactSearch(ABC):
         most = limit + 1 + (without is not None)
         while True:
             candidates = self.propose(probe, threshold, most, set_id)
-            results, gone = self._decide(probe, candidates, threshold, limit, without)
-            more_there = candidates.reach < threshold
-            if gone and more_there and len(results) <= limit and not candidates.capped:
+            within, beyond, gone = self._decide(probe, candidates, threshold, limit, without)
+            if gone and candidates.reach < threshold and len(within) <= limit and not candidates.capped:
                 # Others must take the places of those that were removed after the proposal.
                 most += gone
                 continue
-            matches = [match for _, _, match in results[:limit]]
-            return SearchResult(matches, truncated=len(results) > limit or (candidates.capped and more_there))
+            matches = [match for _, _, match in within[:limit]]
+            return SearchResult(matches, truncated=len(within) > limit or (candidates.capped and not beyond))
 
     def search_people(
         self,
@@ -88,15 +89,17 @@ class ExactSearch(ABC):
         """See `Gallery.search_people`."""
         probe = embedding.astype(np.float64)
         candidates = self.propose(probe, threshold, sys.maxsize, set_id)
-        people = People()
+        people, all_within = People(), True
         for start in range(0, len(candidates.ids), MAX_IDS_PER_STATEMENT):
-            found, _ = self._measure(probe, candidates.ids[start : start + MAX_IDS_PER_STATEMENT], threshold, without)
-            for _, row_id, match in found:
+            ids = candidates.ids[start : start + MAX_IDS_PER_STATEMENT]
+            within, beyond, _ = self._measure(probe, ids, threshold, without)
+            all_within &= not beyond
+            for _, row_id, match in within:
                 people.add(row_id, match)
         # Rows that are gone were removed, or discarded after the model was changed.
         self._check(self._face_set.state())
         nearest = people.nearest(limit)
-        return nearest if not candidates.capped else SearchResult(nearest.matches, truncated=True)
+        return SearchResult(nearest.matches, truncated=nearest.truncated or (candidates.capped and all_within))
 
     def _check(self, state: State) -> None:
         check_model(state.embedding_id, self._embedding_id)
@@ -107,33 +110,31 @@ class ExactSearch(ABC):
 
     def _decide(
         self, probe: NDArray[np.float64], candidates: Candidates, threshold: float, limit: int, without: str | None
-    ) -> _Decided:
-        """Read the candidates' rows, nearest first, until no other can be among the results."""
+    ) -> _Measured:
+        """Read the candidates' rows, nearest first, until no other can be among the results; these come in order."""
         results: list[tuple[float, int, Match]] = []
-        gone = 0
+        beyond = gone = 0
         for start in range(0, len(candidates.ids), MAX_IDS_PER_STATEMENT):
             if len(results) > limit and candidates.at_least[start] > sorted(r[0] for r in results)[limit]:
                 break
             chunk = candidates.ids[start : start + MAX_IDS_PER_STATEMENT]
-            found, there = self._measure(probe, chunk, threshold, without)
-            results += found
-            gone += len(chunk) - there
+            measured = self._measure(probe, chunk, threshold, without)
+            results += measured.within
+            beyond += measured.beyond
+            gone += measured.gone
         if gone:
             # Removed, or discarded after the model was changed.
             self._check(self._face_set.state())
         results.sort(key=lambda result: result[:2])
-        return _Decided(results, gone)
+        return _Measured(results, beyond, gone)
 
-    def _measure(
-        self, probe: NDArray[np.float64], ids: Ids, threshold: float, without: str | None
-    ) -> tuple[list[tuple[float, int, Match]], int]:
-        """Read rows; return those within the threshold, and how many are there at all."""
+    def _measure(self, probe: NDArray[np.float64], ids: Ids, threshold: float, without: str | None) -> _Measured:
         rows = self._face_set.fetch(ids, self._embedding_id)
         embeddings = np.array([row.embedding for row in rows], np.float64).reshape(len(rows), len(probe))
         distances = np.sqrt(np.sum((embeddings - probe) ** 2, axis=1))
-        found = [
+        within = [
             (distance, row.id, Match(row.token, row.name, distance))
             for distance, row in zip(map(float, distances), rows, strict=True)
             if distance <= threshold and row.token != without
         ]
-        return found, len(rows)
+        return _Measured(within, int(np.count_nonzero(distances > threshold)), len(ids) - len(rows))

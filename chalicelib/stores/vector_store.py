@@ -6,13 +6,14 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-limitations.htm
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from chalicelib.errors import ServiceError
+from chalicelib.errors import ServiceError, internal_error
 from chalicelib.faces import Embedding
 from chalicelib.stores.aws import faults_translated
 from chalicelib.stores.backoff import backoff_seconds
@@ -33,6 +34,8 @@ MAX_VECTORS_PER_SECOND = 2_500
 
 FIRST_BACKOFF_SECONDS = 0.1
 LONGEST_BACKOFF_SECONDS = 5.0
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -94,6 +97,9 @@ class VectorStore:
                 )
             except self._client.exceptions.ConflictException:
                 return
+            except self._client.exceptions.NotFoundException:
+                _log.error("there is no vector bucket %s", self._bucket)
+                raise internal_error() from None
 
         self._patiently(call)
 

@@ -50,6 +50,9 @@ def _without_numbers(value: Any, shape: Shape) -> Any:
 
 def _beyond(value: Any, shape: Shape, where: str) -> Iterator[str]:
     """Yield what is too large, outside an enumeration or unlike a pattern, in parameters whose types are right."""
+    if isinstance(value, bool) != (shape.type_name == "boolean"):  # in Python a boolean is a number
+        yield f"{where}: {value} is no {shape.type_name}"
+        return
     size = len(value) if isinstance(value, str | list | dict) else value
     largest = shape.metadata.get("max")
     if largest is not None and size > largest:

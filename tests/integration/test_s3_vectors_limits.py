@@ -60,7 +60,7 @@ def test_a_put_that_is_refused_puts_nothing(index: VectorIndex, vectors: Any) ->
         {"vectors": [{**ONE, "name": "Ada"}]},
         {"vectors": [{"key": "a", "data": {"float16": [1.0]}}]},
         {"vectors": [{"key": "a", "data": {"float32": ["1"]}}]},
-        {"vectors": [{"key": "a", "data": {"float32": [1.0, True]}}]},
+        {"vectors": [{"key": "a", "data": {"float32": [True]}}]},
     ],
     ids=str,
 )
@@ -216,6 +216,15 @@ def test_writes_are_limited_to_1000_requests_a_second() -> None:
     assert [rates.allow("arn", 1) for _ in range(1_001)] == [True] * 1_000 + [False]
     now[0] += 0.0011
     assert [rates.allow("arn", 1) for _ in range(2)] == [True, False]
+
+
+def test_a_rest_saves_nothing_up_beyond_a_second() -> None:
+    now = [0.0]
+    rates = WriteRates(clock=lambda: now[0])
+    rates.allow("arn", 500)
+
+    now[0] += 60
+    assert [rates.allow("arn", 500) for _ in range(6)] == [True] * 5 + [False]
 
 
 def test_replies_are_counted(index: VectorIndex) -> None:
