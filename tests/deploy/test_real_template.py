@@ -96,6 +96,15 @@ def test_the_real_stage_is_deployed_and_changed(stage: Operator) -> None:
     assert stage.stack.parameters["FunctionKey"] != key
     assert len(list_functions(stage)) == len(functions)
 
+    assert stage.client("s3vectors").list_vector_buckets()["vectorBuckets"] == []
+    file = stage.root / STAGES / "dev.toml"
+    file.write_text(file.read_text() + 'Gallery = "s3vectors"\n')
+    stage.deployed()
+    [bucket] = stage.client("s3vectors").list_vector_buckets()["vectorBuckets"]
+    for function in list_functions(stage):
+        variables = function["Environment"]["Variables"]
+        assert (variables["GALLERY"], variables["VECTOR_BUCKET"]) == ("s3vectors", bucket["vectorBucketName"])
+
     stage.client("rds").modify_db_instance(DBInstanceIdentifier=STACK, DeletionProtection=True)
     assert f"the database {STACK} is protected" in stage.destroy("--confirm", "dev").stderr
     # Moto deletes a network before what is in it, so that the deletion itself is left to the smaller template.

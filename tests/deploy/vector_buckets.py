@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moto.core.common_models import CloudFormationModel
 from moto.s3vectors.models import s3vectors_backends
 from moto.utilities.utils import get_partition
 
-from tests.deploy.conftest import Operator
+if TYPE_CHECKING:
+    from tests.deploy.conftest import Operator
 
 VECTOR_BUCKET = {"Type": "AWS::S3Vectors::VectorBucket", "DeletionPolicy": "Retain"}
 
