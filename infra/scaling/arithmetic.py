@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from infra import costs
 from infra.scaling.figures import CLASSES, GUESSED, LIMITS, MEASURED
@@ -15,12 +15,12 @@ OTHER_FUNCTIONS = 7
 SECONDS_A_MONTH = costs.HOURS * 3_600
 
 
-class Gallery(Enum):
+class Gallery(StrEnum):
     MEMORY = "memory"
     S3_VECTORS = "s3vectors"
 
 
-class Request(Enum):
+class Request(StrEnum):
     DETECT = "detect"
     ADD = "add"
     SEARCH = "search"
