@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 VECTOR_BUCKET = {"Type": "AWS::S3Vectors::VectorBucket", "DeletionPolicy": "Retain"}
 
 
-def indexed(operator: Operator, indexes: int = 2) -> tuple[Any, str]:
-    """Return a client of S3 Vectors and the name of the stack's bucket, after making indexes in it."""
+def indexed(operator: Operator) -> tuple[Any, str]:
+    """Return a client of S3 Vectors and the name of the stack's bucket, after making two indexes in it."""
     client = operator.client("s3vectors")
     [bucket] = client.list_vector_buckets()["vectorBuckets"]
-    for number in range(indexes):
+    for number in range(2):
         client.create_index(
             vectorBucketName=bucket["vectorBucketName"],
             indexName=f"faces-{number}",
