@@ -175,7 +175,8 @@ def month(gallery: Gallery, faces: int, rate: float) -> dict[str, float] | None:
     parts["S3"] += costs.usd("S3, storage", costs.CROP_GB * faces)
     if gallery is Gallery.S3_VECTORS:
         copies = index_copies(rate * shares[Request.SEARCH])
-        parts["S3 Vectors"] += costs.vector_endpoint() + copies * costs.vector_storage(faces)
+        kept = costs.vector_storage(faces) + costs.vector_comparison(faces)
+        parts["S3 Vectors"] += costs.vector_endpoint() + copies * kept
     return parts
 
 
