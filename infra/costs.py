@@ -36,6 +36,7 @@ QUERY_TIERS = (
     (None, "S3 Vectors, query, beyond"),
 )
 SMALLEST_PUT_BYTES = 128 * 1024
+VECTOR_JSON_BYTES = 2_000  # on its way: 128 numbers as text
 PUT_BATCH = 500
 DATA_CENTRES = 2
 INDEXED_FACES = (10_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
@@ -191,6 +192,11 @@ def vector_put(vectors: int, vector_bytes: float = VECTOR_BYTES) -> float:
     return usd("S3 Vectors, PUT", max(vectors * vector_bytes, SMALLEST_PUT_BYTES) / 1024**3)
 
 
+def vector_comparison(faces: int) -> float:
+    """Return what `reconcile` costs in a month, which reads the whole index through the endpoint every day."""
+    return usd("Interface endpoint, traffic", 30 * faces * VECTOR_JSON_BYTES / 1e9)
+
+
 def vector_endpoint() -> float:
     """Return what the way to S3 Vectors costs in a month when nobody takes it."""
     return usd("Interface endpoint", HOURS * DATA_CENTRES)
@@ -219,6 +225,7 @@ def tables() -> dict[str, str]:
         [
             f"{faces:,}",
             f"{vector_storage(faces):,.2f}",
+            f"{vector_comparison(faces):,.2f}",
             f"{1e6 * vector_query(faces):,.2f}",
             f"{1e6 * vector_put(1):,.2f}",
             f"{1e6 / PUT_BATCH * vector_put(PUT_BATCH):,.2f}",
@@ -235,6 +242,7 @@ def tables() -> dict[str, str]:
             [
                 "faces",
                 "stored for a month",
+                "compared every day",
                 "a million searches",
                 "a million additions",
                 f"the same, {PUT_BATCH} a request",

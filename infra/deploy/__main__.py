@@ -84,8 +84,8 @@ def deploy(stage: str, account: Account, *, replace: bool) -> None:
     else:
         vectors = set() if changes.creates else set(stack.resources(vector_bucket.TYPE))
         _apply(changes, stack, stage, replace=replace)
-        for bucket in vectors - set(stack.resources(vector_bucket.TYPE)):
-            name = vector_bucket.delete(account.session.client("s3vectors", config=CONFIG), bucket)
+        for left in vectors - set(stack.resources(vector_bucket.TYPE)):
+            name = vector_bucket.delete(account.session.client("s3vectors", config=CONFIG), left)
             print(f"The vector bucket {name}, which the stage has no use for any more, is deleted with all indexes.")
     outputs = stack.outputs()
     if missing := [name for name in OUTPUTS if name not in outputs]:

@@ -13,7 +13,7 @@ from chalicelib.vision.model_pack import ModelPackError, read_card
 from infra.layers import __main__ as layers
 from infra.layers.errors import LayerError
 from infra.layers.target import ARCHITECTURES, RUNTIMES, Target, target
-from infra.package import chalice_project, function, stage, template
+from infra.package import chalice_project, function, gallery, stage, template
 from infra.package.errors import PackageError
 from models import build, sources
 
@@ -67,6 +67,7 @@ def write(stage_name: str, goal: Target, packs: Sequence[str], into: Path) -> Pa
         merged = json.loads((work / "packaged" / "sam.json").read_text(encoding="utf-8"))
         finished = template.finish(merged, goal, packs)
         template.check_parameters(chosen, finished, stage_name)
+        finished = gallery.for_gallery(finished, chosen.get("Gallery", "memory"))
         zipped = function.repack(work / "packaged" / "deployment.zip", into, goal.python)
     files = {"FunctionKey": zipped, "DepsLayerKey": LAYERS / "deps.zip", "ModelsLayerKey": LAYERS / "models.zip"}
     for name, content in (("template", finished), ("artifacts", {key: _shown(path) for key, path in files.items()})):

@@ -141,10 +141,11 @@ def connections() -> str:
                 f"{arithmetic.connections(deployment.concurrency):,}",
                 f"{report.peak_connections:,}",
                 _share(report.refused),
+                _share(report.throttled),
             ]
         )
     header = ["database", "connections", "API's concurrency", "detections a second at most", "needed, arithmetic"]
-    return costs.table([*header, "open at most, simulated, API alone", "refused, simulated"], rows)
+    return costs.table([*header, "open at most, simulated, API alone", "refused", "throttled"], rows)
 
 
 def additions() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 from infra import costs
 from infra.scaling.figures import CLASSES, GUESSED, LIMITS, MEASURED
@@ -15,12 +15,12 @@ OTHER_FUNCTIONS = 7
 SECONDS_A_MONTH = costs.HOURS * 3_600
 
 
-class Gallery(Enum):
+class Gallery(StrEnum):
     MEMORY = "memory"
     S3_VECTORS = "s3vectors"
 
 
-class Request(Enum):
+class Request(StrEnum):
     DETECT = "detect"
     ADD = "add"
     SEARCH = "search"
@@ -125,15 +125,18 @@ DEMANDS = (
     Demand("DynamoDB, reads", add=1),
     Demand("S3, PUT and COPY", 1, 1, 1),
 )
+# Who applies changes to an index does so alone, up to 500 a request: some ten requests a second.
 INDEX_DEMANDS = (
-    Demand("S3 Vectors, write requests", add=1),
     Demand("S3 Vectors, vectors written", add=1),
     Demand("S3 Vectors, queries", search=1),
 )
 
 
 def million(request: Request, gallery: Gallery, faces: int) -> dict[str, float]:
-    """Return what a million requests cost in US dollars, by part; prices and assumptions are those of docs/costs.md."""
+    """Return what a million requests cost in US dollars, by part; prices and assumptions are those of docs/costs.md.
+
+    Additions are applied to an index one by one, as they are when a second brings a few.
+    """
     gb_seconds = 1e6 * seconds(request, gallery, faces) * memory_mb(gallery, faces) / 1_024
     parts = {
         "Lambda": costs.usd("Lambda, arm64", gb_seconds) + costs.usd("Lambda, request"),
@@ -172,7 +175,8 @@ def month(gallery: Gallery, faces: int, rate: float) -> dict[str, float] | None:
     parts["S3"] += costs.usd("S3, storage", costs.CROP_GB * faces)
     if gallery is Gallery.S3_VECTORS:
         copies = index_copies(rate * shares[Request.SEARCH])
-        parts["S3 Vectors"] += costs.vector_endpoint() + copies * costs.vector_storage(faces)
+        kept = costs.vector_storage(faces) + costs.vector_comparison(faces)
+        parts["S3 Vectors"] += costs.vector_endpoint() + copies * kept
     return parts
 
 

@@ -57,8 +57,6 @@ LIMITS = {
     "DynamoDB, writes": Figure(1_000, "a second and partition", "docs.aws.amazon.com; a new table begins with four"),
     "DynamoDB, reads": Figure(3_000, "a second and partition", "docs.aws.amazon.com"),
     "S3, PUT and COPY": Figure(3_500, "a second and prefix", "docs.aws.amazon.com; prefixes split as they are used"),
-    "S3, GET": Figure(5_500, "a second and prefix", "docs.aws.amazon.com"),
-    "S3 Vectors, write requests": Figure(1_000, "a second and index", GUIDE),
     "S3 Vectors, vectors written": Figure(2_500, "a second and index", GUIDE),
     "S3 Vectors, queries": Figure(200, "a second and index", f"{GUIDE}: hundreds; two are taken here"),
     "S3 Vectors, vectors": Figure(2_000_000_000, "an index, 10,000 indexes a bucket", GUIDE),

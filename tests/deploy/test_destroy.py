@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from infra.deploy import vector_bucket
 from tests.deploy.conftest import REGION, Operator
 from tests.deploy.vector_buckets import VECTOR_BUCKET, indexed
 
@@ -102,13 +103,13 @@ def test_the_vector_bucket_goes_with_its_indexes(operator: Operator) -> None:
     assert client.list_vector_buckets()["vectorBuckets"] == []
 
 
-def test_a_bucket_that_is_gone_already_stops_nothing(operator: Operator) -> None:
-    operator.change_template(VectorBucket=VECTOR_BUCKET)
-    operator.deployed()
-    client, bucket = indexed(operator, indexes=0)
-    client.delete_vector_bucket(vectorBucketName=bucket)
-
-    assert operator.destroy("--confirm", "dev").returncode == 0
+def test_a_vector_bucket_is_known_by_arn_or_name_and_may_be_gone(operator: Operator) -> None:
+    client = operator.client("s3vectors")
+    for known_by in (f"arn:aws:s3vectors:{REGION}:{operator.account}:bucket/the-faces", "the-faces"):
+        client.create_vector_bucket(vectorBucketName="the-faces")
+        for _ in range(2):
+            assert vector_bucket.delete(client, known_by) == "the-faces"
+            assert client.list_vector_buckets()["vectorBuckets"] == []
 
 
 def test_what_is_not_there_needs_no_destroying(operator: Operator) -> None:

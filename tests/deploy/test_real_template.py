@@ -10,6 +10,7 @@ import pytest
 
 from infra.deploy.package import ROOT
 from infra.layers.target import target
+from infra.package import gallery
 from infra.package.__main__ import write
 from tests.deploy.conftest import REGION, STACK, STAGES, Operator
 
@@ -49,8 +50,9 @@ def understood_by_moto(value: Any) -> Any:
 
 
 @pytest.fixture
-def stage(operator: Operator) -> Operator:
-    """The operator, who packaged stage `dev` of the real project, without its layers."""
+def stage(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> Operator:
+    """The operator, who packaged stage `dev` of the real project, without its layers, for either gallery."""
+    monkeypatch.setattr(gallery, "for_gallery", lambda finished, _: finished)
     folder = operator.root / "build" / "package" / "dev"
     listed = (folder / "artifacts.json").read_text()
     shutil.copy(ROOT / STAGES / "dev.toml", operator.root / STAGES)
@@ -95,6 +97,15 @@ def test_the_real_stage_is_deployed_and_changed(stage: Operator) -> None:
     assert "function.zip: uploaded" in stage.deployed()
     assert stage.stack.parameters["FunctionKey"] != key
     assert len(list_functions(stage)) == len(functions)
+
+    assert stage.client("s3vectors").list_vector_buckets()["vectorBuckets"] == []
+    file = stage.root / STAGES / "dev.toml"
+    file.write_text(file.read_text() + 'Gallery = "s3vectors"\n')
+    stage.deployed()
+    [bucket] = stage.client("s3vectors").list_vector_buckets()["vectorBuckets"]
+    for function in list_functions(stage):
+        variables = function["Environment"]["Variables"]
+        assert (variables["GALLERY"], variables["VECTOR_BUCKET"]) == ("s3vectors", bucket["vectorBucketName"])
 
     stage.client("rds").modify_db_instance(DBInstanceIdentifier=STACK, DeletionProtection=True)
     assert f"the database {STACK} is protected" in stage.destroy("--confirm", "dev").stderr

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moto.core.common_models import CloudFormationModel
 from moto.s3vectors.models import s3vectors_backends
 from moto.utilities.utils import get_partition
 
-from tests.deploy.conftest import Operator
+if TYPE_CHECKING:
+    from tests.deploy.conftest import Operator
 
 VECTOR_BUCKET = {"Type": "AWS::S3Vectors::VectorBucket", "DeletionPolicy": "Retain"}
 
 
-def indexed(operator: Operator, indexes: int = 2) -> tuple[Any, str]:
-    """Return a client of S3 Vectors and the name of the stack's bucket, after making indexes in it."""
+def indexed(operator: Operator) -> tuple[Any, str]:
+    """Return a client of S3 Vectors and the name of the stack's bucket, after making two indexes in it."""
     client = operator.client("s3vectors")
     [bucket] = client.list_vector_buckets()["vectorBuckets"]
-    for number in range(indexes):
+    for number in range(2):
         client.create_index(
             vectorBucketName=bucket["vectorBucketName"],
             indexName=f"faces-{number}",

@@ -35,7 +35,8 @@ ELSEWHERE = {
     r"make layers": "tests/layers/test_build.py",
     r"make package": "tests/template/test_package.py",
     r"(AWS_REGION=\S+ )?make (deploy|destroy)|git pull && make deploy": "tests/deploy/test_deploy.py",
-    r"curl .*execute-api|aws rds create-db-snapshot": "docs/deploying.md",  # AWS itself: tried nowhere, which it says
+    # AWS itself: tried nowhere, which it says.
+    r"curl .*execute-api|aws (rds create-db-snapshot|lambda invoke|s3vectors) ": "docs/deploying.md",
     r"make fuzz$": "tests/specification/test_fuzz.py",
     r"make rebuild-index": "tests/e2e/test_reconcile.py",
     r"make screenshot$": "tests/browser/screenshot.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 
@@ -9,18 +10,37 @@ import pytest
 
 from infra.layers.target import target
 from infra.package import __main__ as package
-from infra.package import stage
+from infra.package import gallery, stage
 from tests.template.resolved import Resolved, Template
 
 STAGES = ("dev", "prod")
 
 
 @pytest.fixture(scope="session")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The folder of each stage's package, but for the layers."""
+def packages_and_whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], Template]:
+    """The folder of each stage's package, but for the layers; and the template before its gallery is chosen."""
     folder = tmp_path_factory.mktemp("package")
-    goal = target("arm64", "python3.13")
-    return {name: package.write(name, goal, ["sface", "dlib"], folder / name).parent for name in STAGES}
+    goal, choose, wholes = target("arm64", "python3.13"), gallery.for_gallery, list[Template]()
+
+    def seen(finished: Template, chosen: str) -> Template:
+        wholes.append(copy.deepcopy(finished))
+        return choose(finished, chosen)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gallery, "for_gallery", seen)
+        folders = {name: package.write(name, goal, ["sface", "dlib"], folder / name).parent for name in STAGES}
+    return folders, wholes[0]
+
+
+@pytest.fixture(scope="session")
+def packages(packages_and_whole: tuple[dict[str, Path], Template]) -> dict[str, Path]:
+    return packages_and_whole[0]
+
+
+@pytest.fixture(scope="session")
+def whole(packages_and_whole: tuple[dict[str, Path], Template]) -> Template:
+    """The template of a stage whose gallery is in S3 Vectors."""
+    return gallery.for_gallery(packages_and_whole[1], "s3vectors")
 
 
 @pytest.fixture(scope="session")
@@ -54,5 +74,5 @@ def with_proxy(template: Template) -> Resolved:
 
 
 @pytest.fixture(scope="session")
-def with_vectors(template: Template) -> Resolved:
-    return Resolved(template, stage.parameters("prod") | {"Gallery": "s3vectors"})
+def with_vectors(whole: Template) -> Resolved:
+    return Resolved(whole, stage.parameters("prod") | {"Gallery": "s3vectors"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -113,22 +112,3 @@ def texts(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from texts(item, f"{path}/{place}")
     elif isinstance(value, str):
         yield path, value
-
-
-def references(value: Any) -> set[str]:
-    """Return the names that Ref, Fn::GetAtt, Fn::Sub and DependsOn in a template's part refer to."""
-    found: set[str] = set()
-    if isinstance(value, dict):
-        for key, item in value.items():
-            if key in ("Ref", "DependsOn") and isinstance(item, str):
-                found.add(item)
-            elif key == "Fn::GetAtt":
-                found.add(item[0])
-            elif key == "Fn::Sub":
-                text = item if isinstance(item, str) else item[0]
-                found |= {name.split(".")[0] for name in re.findall(r"\$\{([^}]+)\}", text)}
-            found |= references(item)
-    elif isinstance(value, list):
-        for item in value:
-            found |= references(item)
-    return found

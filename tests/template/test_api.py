@@ -13,7 +13,8 @@ from chalicelib import errors, replies, response_headers
 from chalicelib.errors import ServiceError
 from chalicelib.images import MAX_IMAGE_BYTES
 from chalicelib.settings import Settings, SettingsError
-from tests.template.resolved import Resolved, Template, references
+from infra.package.gallery import references
+from tests.template.resolved import Resolved, Template
 
 # What anybody may ask for: whether the API is there, and how to use it.
 NEED_NO_KEY = {("/health", "get"), ("/", "get"), ("/upload", "get"), ("/openapi.json", "get")}

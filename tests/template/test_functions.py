@@ -15,6 +15,7 @@ from infra.layers.target import target
 from infra.package import chalice_project
 from infra.package import template as packaged
 from infra.package.errors import PackageError
+from infra.scaling import arithmetic
 from tests.template.resolved import Resolved, Template
 
 FUNCTIONS = {"APIHandler", "Compact", "Reconcile", "ReEmbed", "Export", "ImportFaces", "RebuildIndex", "Migrate"}
@@ -116,6 +117,7 @@ def test_connections_never_run_out(template: Template) -> None:
         connections = int(stack.properties("DatabaseParameters")["Parameters"]["max_connections"])
 
         assert 2 * reserved + 10 <= connections == int(capacity["Connections"])
+        assert reserved == int(capacity["ApiConcurrency"]) + arithmetic.OTHER_FUNCTIONS
         assert int(stack.properties("ConnectionsAlarmed")["Threshold"]) == 0.8 * connections
 
 

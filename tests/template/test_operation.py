@@ -82,8 +82,8 @@ def test_somebody_is_told_where_an_address_is_given(template: Template) -> None:
 
 
 @pytest.mark.parametrize("gallery", ["memory", "s3vectors"])
-def test_the_dashboard_is_one_page_of_things_that_exist(template: Template, gallery: str) -> None:
-    stack = Resolved(template, {"Gallery": gallery})
+def test_the_dashboard_is_one_page_of_things_that_exist(whole: Template, gallery: str) -> None:
+    stack = Resolved(whole, {"Gallery": gallery})
     body = stack.properties("Dashboard")["DashboardBody"]
     widgets = json.loads(body)["widgets"]
 

@@ -12,8 +12,10 @@ from chalicelib.gallery.vector_gallery import MAX_TAIL
 from chalicelib.measures import Metric
 from chalicelib.observability import NAMESPACE
 from chalicelib.settings import GALLERIES, Settings
+from infra.package import stage
 from infra.package.chalice_project import ROOT
-from tests.template.resolved import Resolved, Template, references
+from infra.package.gallery import references
+from tests.template.resolved import Resolved, Template
 
 ARN = {"Fn::GetAtt": ["VectorBucket", "VectorBucketArn"]}
 NAME = {"Fn::Select": [1, {"Fn::Split": ["/", ARN]}]}
@@ -29,18 +31,29 @@ ONLY_WITH_VECTORS = {
 }
 
 
-def test_a_stage_chooses_among_the_services_galleries_and_has_memory_by_default(template: Template) -> None:
-    assert template["Parameters"]["Gallery"]["AllowedValues"] == list(GALLERIES)
-    assert Resolved(template, {}).parameters["Gallery"] == "memory"
+def test_a_stage_chooses_among_the_services_galleries_and_has_memory_by_default(whole: Template) -> None:
+    assert whole["Parameters"]["Gallery"]["AllowedValues"] == list(GALLERIES)
+    assert Resolved(whole, {}).parameters["Gallery"] == "memory"
 
 
-def test_with_memory_there_is_nothing_of_it(template: Template, with_vectors: Resolved) -> None:
-    memory = Resolved(template, {})
+def test_with_memory_there_is_nothing_of_it(whole: Template, with_vectors: Resolved) -> None:
+    memory = Resolved(whole, {})
 
     assert with_vectors.resources.keys() - memory.resources.keys() == ONLY_WITH_VECTORS
     assert references(list(memory.resources.values())) & ONLY_WITH_VECTORS == set()
     assert references(list(memory.outputs.values())) & ONLY_WITH_VECTORS == set()
-    assert "s3vectors" not in json.dumps(memory.resources)
+
+
+def test_a_region_without_the_service_takes_the_template_of_memory(template: Template, whole: Template) -> None:
+    """What CloudFormation would refuse there is not in it, not even under a condition; all else is."""
+    assert "S3Vectors" not in json.dumps(template)
+    assert references(template) & ONLY_WITH_VECTORS == set()
+    assert template["Parameters"]["Gallery"]["AllowedValues"] == ["memory"]
+    assert whole["Parameters"].keys() - template["Parameters"].keys() == {"IndexBehindAlarm"}
+    for parameters in ({}, stage.parameters("prod")):
+        chosen, conditional = Resolved(template, parameters), Resolved(whole, parameters)
+        assert chosen.resources == conditional.resources
+        assert chosen.outputs == conditional.outputs
 
 
 def test_every_function_is_told_where_the_vectors_are(with_vectors: Resolved) -> None:

@@ -50,6 +50,10 @@ def test_the_page_says_what_vectors_cost_beside_memory() -> None:
         assert f" {figure:.2f} " in page
     scan = 1e6 * 0.0908 * costs.MEMORY_GB * costs.usd("Lambda, arm64")  # docs/benchmarks.md, at ten million
     assert f"scan takes {scan:.2f} " in page.replace("\n", " ")
+    template = (ROOT / "infra" / "template" / "vectors.yaml").read_text("utf-8")
+    alarms, metrics = template.count("Type: AWS::CloudWatch::Alarm"), 2
+    more = costs.usd("CloudWatch, alarm", alarms) + costs.usd("CloudWatch, metric", metrics)
+    assert f"two alarms and two metrics more are {more:.2f}." in " ".join(page.split())
     one_by_one, batched = costs.vector_put(1), costs.vector_put(costs.PUT_BATCH) / costs.PUT_BATCH
     assert one_by_one / batched == pytest.approx(240, abs=2)
 
