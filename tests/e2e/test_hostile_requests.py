@@ -140,7 +140,8 @@ class TestEvents:
     def test_a_field_that_may_be_null_may_be_absent_or_empty(self, missing: str) -> None:
         whole = event("GET", "/openapi.json", [], {}, None)
 
-        for empty in (0, "", [], {}):
+        empties: tuple[Any, ...] = (0, "", [], {})
+        for empty in empties:
             assert LambdaApi().handle({**whole, missing: empty})["statusCode"] == 200
         del whole[missing]
         assert LambdaApi().handle(whole)["statusCode"] == 200
