@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib import errors
 
-# What may be null is null where it is absent.
+# What may be null is null where it is absent or empty.
 _NULLABLE = ("headers", "multiValueQueryStringParameters", "pathParameters", "stageVariables", "body")
 
 
@@ -25,7 +25,7 @@ def whole(event: Any, routes: Mapping[str, Any]) -> dict[str, Any]:
     """
     if not isinstance(event, dict) or not isinstance(event.get("requestContext"), dict):
         raise _unreadable()
-    filled = {**dict.fromkeys(_NULLABLE), **event}
+    filled = {**event, **{name: event.get(name) or None for name in _NULLABLE}}
     resource, method = (event["requestContext"].get(name) for name in ("resourcePath", "httpMethod"))
     if not isinstance(resource, str) or not isinstance(method, str):
         raise _unreadable()

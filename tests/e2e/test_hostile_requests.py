@@ -137,10 +137,13 @@ class TestEvents:
     @pytest.mark.parametrize(
         "missing", ["headers", "multiValueQueryStringParameters", "pathParameters", "stageVariables", "body"]
     )
-    def test_a_field_that_may_be_null_may_be_absent(self, missing: str) -> None:
-        whole = event("GET", "/health", [], {}, None)
-        del whole[missing]
+    def test_a_field_that_may_be_null_may_be_absent_or_empty(self, missing: str) -> None:
+        whole = event("GET", "/openapi.json", [], {}, None)
 
+        empties: tuple[Any, ...] = (0, "", [], {})
+        for empty in empties:
+            assert LambdaApi().handle({**whole, missing: empty})["statusCode"] == 200
+        del whole[missing]
         assert LambdaApi().handle(whole)["statusCode"] == 200
 
 

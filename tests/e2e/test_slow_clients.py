@@ -55,8 +55,11 @@ class TestArrivingBytes:
         stop = threading.Event()
 
         def trickle() -> None:
-            while not stop.wait(0.01):
+            for _ in range(500):
+                if stop.wait(0.01):
+                    return
                 client.send(b"x")
+            client.shutdown(socket.SHUT_WR)
 
         thread = threading.Thread(target=trickle)
         thread.start()
