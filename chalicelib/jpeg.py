@@ -10,6 +10,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
 import simplejpeg
 
 from chalicelib import errors, exif
@@ -31,15 +33,26 @@ _EXIF = b"Exif\0\0"
 _ALL_COEFFICIENTS = (1 << 64) - 1
 # Some cameras pad the data of the last scan. libjpeg-turbo says so when it has every block of every scan.
 _PADDED = re.compile(r"Corrupt JPEG data: \d+ extraneous bytes before marker 0xd9")
+# Some programs sample the components of CMYK in a way that simplejpeg does not take, and OpenCV does.
+_UNUSUAL = "Could not determine subsampling level"
+# Some bytes, which make no marker of a last FF before them, behind each restart marker. Where one is missing a decoder
+# takes the next two for the gap's other end, so it must not find one of these first in both cases.
+_MORE_DATA = tuple(
+    b"".join(bytes(range(64)) + bytes((0xFF, 0xD0 + (first + number) % 8)) for number in range(8)) for first in (0, 4)
+)
 
 
 @dataclass(frozen=True, slots=True)
 class JpegFile:
-    """A file whose segments are whole; its sides in pixels, before it is turned upright."""
+    """A file whose segments are whole; its sides in pixels, before it is turned upright.
+
+    `scan_ends` are the places in `data` of the markers behind each scan.
+    """
 
     width: int
     height: int
     orientation: int
+    scan_ends: tuple[int, ...]
     data: bytes
 
     def pixels(self) -> Image:
@@ -53,12 +66,29 @@ class JpegFile:
         try:
             image = simplejpeg.decode_jpeg(self.data, "RGB")
         except ValueError as error:
-            if not _PADDED.fullmatch(str(error)):
+            if _PADDED.fullmatch(str(error)):
+                image = simplejpeg.decode_jpeg(self.data, "RGB", strict=False)
+            elif _UNUSUAL in str(error):
+                image = self._unusual_pixels()
+            else:
                 raise errors.broken_picture() from None
-            image = simplejpeg.decode_jpeg(self.data, "RGB", strict=False)
-        if image.shape != (self.height, self.width, 3):
+        if image is None or image.shape != (self.height, self.width, 3):
             raise errors.broken_picture()
         return exif.upright(image, self.orientation)
+
+    def _unusual_pixels(self) -> Image | None:
+        """Return the picture, not turned, as OpenCV decodes it; None when data are missing.
+
+        OpenCV does not tell, but then takes what it lacks from whatever is put behind the data that are there.
+        """
+        starts = (0, *self.scan_ends)
+        parts = [self.data[start:end] for start, end in zip(starts, (*self.scan_ends, None), strict=True)]
+        image = _decode_with_opencv(self.data)
+        for more in _MORE_DATA:
+            other = _decode_with_opencv(more.join(parts))
+            if image is None or other is None or not np.array_equal(image, other):
+                return None
+        return image
 
 
 def parse(data: bytes) -> JpegFile:
@@ -72,7 +102,10 @@ def parse(data: bytes) -> JpegFile:
     if not data.startswith(SIGNATURE):
         raise errors.broken_picture()
     frame, orientation, scans = None, None, 0
-    for kind, segment in _segments(data):
+    ends: list[int] = []
+    for kind, segment, place in _segments(data):
+        if scans > len(ends):
+            ends.append(place)
         if kind in _FRAMES:
             if frame is not None:
                 raise errors.broken_picture()
@@ -86,7 +119,7 @@ def parse(data: bytes) -> JpegFile:
             orientation = exif.orientation(segment.removeprefix(_EXIF))
     if frame is None or not frame.is_complete():
         raise errors.broken_picture()
-    return JpegFile(frame.width, frame.height, orientation or 1, data)
+    return JpegFile(frame.width, frame.height, orientation or 1, tuple(ends), data)
 
 
 class _Frame:
@@ -116,8 +149,16 @@ class _Frame:
         return all(sent & _ALL_COEFFICIENTS == _ALL_COEFFICIENTS for sent in self._sent.values())
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield marker and parameters of each segment up to the end-of-image marker."""
+def _decode_with_opencv(data: bytes) -> Image | None:
+    try:
+        # OpenCV's stubs tell no dtype.
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)  # type: ignore[return-value]
+    except cv2.error:
+        return None
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
+    """Yield marker, parameters and place of each segment; the end-of-image marker is the last."""
     position, in_scan = 2, False
     while True:
         marker = _NEXT_MARKER.search(data, position) if in_scan else _MARKER.match(data, position)
@@ -125,12 +166,13 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
             raise errors.broken_picture()
         kind, position = data[marker.end() - 1], marker.end()
         if kind == _END:
+            yield kind, b"", marker.start()
             return
         if position + 2 > len(data):
             raise errors.broken_picture()
         (length,) = struct.unpack_from(">H", data, position)
         if length < 2 or position + length > len(data):
             raise errors.broken_picture()
-        yield kind, data[position + 2 : position + length]
+        yield kind, data[position + 2 : position + length], marker.start()
         in_scan = in_scan or kind == _SCAN
         position += length
