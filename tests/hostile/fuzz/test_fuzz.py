@@ -14,7 +14,7 @@ from tests.conftest import absent
 from tests.hostile.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parents[3]
-RUNS = {"picture": 600, "form": 3_000}
+RUNS = {"picture": 400, "form": 2_000}
 SEED = 20261126
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import itertools
 import re
+import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from PIL import Image as Pillow
@@ -39,22 +40,14 @@ def orientation_that_turns() -> Case:
 
 def most_scans() -> Case:
     """As many scans as are taken: after the DC's one for each other coefficient, which says that it is 0 everywhere."""
-    buffer = io.BytesIO()
-    Pillow.new("L", (SIDE, SIDE), 128).save(buffer, "JPEG", progressive=True)
-    file = buffer.getvalue()
-    first, second, third = (place.start() for place in itertools.islice(re.finditer(b"\xff\xda", file), 3))
-    # A scan's last three bytes: first and last coefficient, and how many bits later scans bring: none.
-    dc = file[: first + 7] + bytes((0, 0, 0)) + file[first + 10 : second]
-    data = file[second + 10 : file.find(b"\xff\xc4", second, third)]
-    scans = [file[second : second + 7] + bytes((place, place, 0)) + data for place in range(1, MAX_SCANS)]
-    return whole("giant, most scans", dc + b"".join(scans) + file[-2:], _flat(128), 1)
+    return whole("giant, most scans", _grey_in_scans([(place, 0) for place in range(1, MAX_SCANS)]), _flat(128), 1)
 
 
 def too_many_scans() -> Case:
-    """As many scans as the file has room for."""
-    file = _jpeg("RGB", progressive=True)
-    last = file[file.rindex(b"\xff\xda") : -2]
-    return refused("giant, too many scans", file[:-2] + last * 50_000 + file[-2:])
+    """Each coefficient bit by bit: as many scans as a well-formed file may have, in a few kilobytes."""
+    bits = [13, *(higher << 4 | higher - 1 for higher in range(13, 0, -1))]
+    scans = [(place, levels) for levels in bits for place in range(1, 64)]
+    return refused("giant, too many scans", _grey_in_scans(scans))
 
 
 def sixteen_bits_interlaced() -> Case:
@@ -66,10 +59,15 @@ def sixteen_bits_interlaced() -> Case:
 
 def animation() -> Case:
     """An animation whose every frame is as large as the picture."""
-    frames = [Pillow.new("RGBA", (SIDE, SIDE), (shade, shade, shade, 255)) for shade in (0, 100)]
-    buffer = io.BytesIO()
-    frames[0].save(buffer, "PNG", save_all=True, append_images=frames[1:], compress_level=1)
-    return whole("giant, animation", buffer.getvalue(), _flat(0), 0)
+    data = zlib.compress(bytes(SIDE * (4 * SIDE + 1)), 1)
+    chunks = [
+        png_writer.header(SIDE, SIDE, 8, png_writer.RGB_ALPHA),
+        png_writer.chunk(b"acTL", struct.pack(">II", 2, 0)),
+    ]
+    for number, kind, first in ((0, b"IDAT", b""), (1, b"fdAT", struct.pack(">I", 2))):
+        frame = struct.pack(">IIIIIHHBB", number, SIDE, SIDE, 0, 0, 1, 10, 0, 0)
+        chunks += [png_writer.chunk(b"fcTL", frame), png_writer.chunk(kind, first + data)]
+    return whole("giant, animation", png_writer.file(*chunks), _flat(0), 0)
 
 
 GIANTS: tuple[Callable[[], Case], ...] = (
@@ -91,3 +89,16 @@ def _jpeg(mode: str, **options: object) -> bytes:
 
 def _flat(shade: int) -> Image:
     return np.broadcast_to(np.uint8(shade), (SIDE, SIDE, 3))
+
+
+def _grey_in_scans(scans: Sequence[tuple[int, int]]) -> bytes:
+    """Return a JPEG with a scan for DC and then some of one coefficient each: which, and from what bit to what."""
+    buffer = io.BytesIO()
+    Pillow.new("L", (SIDE, SIDE), 128).save(buffer, "JPEG", progressive=True)
+    file = buffer.getvalue()
+    first, second, third = (place.start() for place in itertools.islice(re.finditer(b"\xff\xda", file), 3))
+    # A scan's parameters end with first and last coefficient, and the number of bits still to come, before and after.
+    dc = file[: first + 7] + bytes((0, 0, 0)) + file[first + 10 : second]
+    data = file[second + 10 : file.find(b"\xff\xc4", second, third)]
+    each = [file[second : second + 7] + bytes((place, place, levels)) + data for place, levels in scans]
+    return dc + b"".join(each) + file[-2:]

@@ -9,7 +9,7 @@ from tests.hostile.pictures.giants import GIANTS
 from tests.hostile.pictures.judge import KINDS, case, judge_all
 
 SEED = 20261126
-COUNT = 15 * len(KINDS)
+COUNT = 12 * len(KINDS)
 # The largest picture is 50 MB, the coefficients of a progressive one in CMYK are 134 MB.
 MAX_GROWTH_BYTES = 256 * 1024 * 1024
 
