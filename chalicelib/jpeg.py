@@ -23,12 +23,17 @@ MAX_SCANS = 64
 
 # Table B.1. Start-of-frame markers are all of C0..CF but DHT (C4), JPG (C8) and DAC (CC).
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SEQUENTIAL = frozenset({0xC0, 0xC1, 0xC9})
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
-_SCAN, _END, _APP1 = 0xDA, 0xD9, 0xE1
+_SCAN, _END, _APP0, _APP1 = 0xDA, 0xD9, 0xE0, 0xE1
 _MARKER = re.compile(rb"\xff+[^\x00\xff]", re.DOTALL)
 # In a scan's data a real marker is FF and neither a stuffed 00, a restart (D0..D7) nor fill (FF).
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _EXIF = b"Exif\0\0"
+
+_JFIF, _JFIF_MAJOR = b"JFIF\0", b"\1"
+# Table B.3: what the last parameters of a scan are in a sequential picture.
+_WHOLE_SPECTRUM = bytes((0, 63, 0))
 
 _ALL_COEFFICIENTS = (1 << 64) - 1
 # Some cameras pad the data of the last scan. libjpeg-turbo says so when it has every block of every scan.
@@ -46,7 +51,8 @@ _MORE_DATA = tuple(
 class JpegFile:
     """A file whose segments are whole; its sides in pixels, before it is turned upright.
 
-    `scan_ends` are the places in `data` of the markers behind each scan.
+    `data` has no such flaws as libjpeg warns of although they do no harm. `scan_ends` are the places in `data` of the
+    markers behind each scan.
     """
 
     width: int
@@ -103,18 +109,23 @@ def parse(data: bytes) -> JpegFile:
         raise errors.broken_picture()
     frame, orientation, scans = None, None, 0
     ends: list[int] = []
-    for kind, segment, place in _segments(data):
+    for kind, place, start, end in _segments(data):
         if scans > len(ends):
             ends.append(place)
+        segment = data[start:end]
         if kind in _FRAMES:
             if frame is not None:
                 raise errors.broken_picture()
-            frame = _Frame(segment, progressive=kind in _PROGRESSIVE)
+            frame = _Frame(kind, segment)
         elif kind == _SCAN:
             scans += 1
             if frame is None or scans > MAX_SCANS:
                 raise errors.broken_picture()
             frame.add_scan(segment)
+            if frame.kind in _SEQUENTIAL and not segment.endswith(_WHOLE_SPECTRUM):  # Samsung's phones
+                data = data[: end - 3] + _WHOLE_SPECTRUM + data[end:]
+        elif kind == _APP0 and segment.startswith(_JFIF) and segment[5:6] not in (b"", _JFIF_MAJOR):
+            data = data[: start + 5] + _JFIF_MAJOR + data[start + 6 :]
         elif kind == _APP1 and orientation is None and segment.startswith(_EXIF):
             orientation = exif.orientation(segment.removeprefix(_EXIF))
     if frame is None or not frame.is_complete():
@@ -125,11 +136,11 @@ def parse(data: bytes) -> JpegFile:
 class _Frame:
     """A frame's header, and which of its coefficients the scans so far have brought to their last bit."""
 
-    def __init__(self, segment: bytes, *, progressive: bool) -> None:
+    def __init__(self, kind: int, segment: bytes) -> None:
         if len(segment) < 6 or len(segment) != 6 + 3 * segment[5] or segment[5] not in (1, 3, 4):
             raise errors.broken_picture()
         self.height, self.width = struct.unpack_from(">HH", segment, 1)
-        self._progressive = progressive
+        self.kind = kind
         self._sent = dict.fromkeys(segment[6::3], 0)
 
     def add_scan(self, segment: bytes) -> None:
@@ -137,7 +148,7 @@ class _Frame:
             raise errors.broken_picture()
         first, last, bits = segment[-3:]
         sent = _ALL_COEFFICIENTS
-        if self._progressive:
+        if self.kind in _PROGRESSIVE:
             # The lower half of `bits` tells how many bits later scans must still bring.
             sent = 0 if bits & 0x0F else (2 << last) - (1 << first)
         for component in segment[1:-3:2]:
@@ -157,8 +168,8 @@ def _decode_with_opencv(data: bytes) -> Image | None:
         return None
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """Yield marker, parameters and place of each segment; the end-of-image marker is the last."""
+def _segments(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Yield each segment's marker, its place, and start and end of the parameters; end-of-image is the last."""
     position, in_scan = 2, False
     while True:
         marker = _NEXT_MARKER.search(data, position) if in_scan else _MARKER.match(data, position)
@@ -166,13 +177,13 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
             raise errors.broken_picture()
         kind, position = data[marker.end() - 1], marker.end()
         if kind == _END:
-            yield kind, b"", marker.start()
+            yield kind, marker.start(), position, position
             return
         if position + 2 > len(data):
             raise errors.broken_picture()
         (length,) = struct.unpack_from(">H", data, position)
         if length < 2 or position + length > len(data):
             raise errors.broken_picture()
-        yield kind, data[position + 2 : position + length], marker.start()
+        yield kind, marker.start(), position + 2, position + length
         in_scan = in_scan or kind == _SCAN
         position += length

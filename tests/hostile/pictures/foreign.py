@@ -99,6 +99,17 @@ def padded(rng: Rng) -> Case:
     return whole("padded", file, original.shows, original.tolerance)
 
 
+def harmless_flaws(rng: Rng) -> Case:
+    """A sequential JPEG whose scan tells parameters that it has no use for, as phones write it."""
+    original = originals.jpeg(rng)
+    while b"\xff\xc2" in original.file:
+        original = originals.jpeg(rng)
+    end = original.file.index(b"\0\x3f\0", original.file.index(b"\xff\xda"))
+    file = original.file[:end] + rng.bytes(3) + original.file[end + 3 :]
+    assert original.shows is not None
+    return whole("harmless flaws", file, original.shows, original.tolerance)
+
+
 def odd_exif(rng: Rng) -> Case:
     """EXIF data that are cut off, of no known order, or noise."""
     original = originals.jpeg(rng)

@@ -42,6 +42,7 @@ KINDS: tuple[Callable[[Rng], Case], ...] = (
     foreign.picture_behind_something,
     foreign.padded,
     foreign.odd_exif,
+    foreign.harmless_flaws,
 )
 
 
