@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run stack re-embed export import migrate compact reconcile rebuild-index discard test test-arm64 fuzz check format bench screenshot accuracy models layers package deploy destroy lock clean
+.PHONY: run stack re-embed export import migrate compact reconcile rebuild-index discard test test-arm64 fuzz hostile check format bench screenshot accuracy models layers package deploy destroy lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build auto
@@ -43,6 +43,13 @@ test-arm64: $(VENV)/.test
 fuzz: $(VENV)/.test
 	@$(BIN)/python -m models.build auto
 	@$(BIN)/python -m tests.specification.fuzz --examples $(EXAMPLES) $(if $(SEED),--seed $(SEED))
+
+# Send hostile pictures, COUNT= of them, through the decoding, then fuzz decoding and forms, guided by coverage, for SECONDS=
+# each. SEED= repeats a run; what fails is kept in build/hostile and build/fuzz.
+hostile: $(VENV)/.test
+	@$(BIN)/python -m tests.hostile.pictures --count $(or $(COUNT),20000) --seed $(or $(SEED),1)
+	@$(BIN)/python -m tests.hostile.fuzz picture --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
+	@$(BIN)/python -m tests.hostile.fuzz form --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

@@ -1,0 +1,121 @@
+"""Decodes pictures in a process of its own, which may take only so much memory and may be stopped."""
+
+from __future__ import annotations
+
+import multiprocessing
+import re
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from chalicelib import images
+from chalicelib.errors import ServiceError
+from chalicelib.faces import Image
+from tests.pictures import astronaut, jpeg, png
+
+# No decoding takes nearly as long, on whatever machine: this only ends one that would never end.
+HANG_SECONDS = 120
+# What one decoding may ask the system for beyond what the process has, so that none is near it by chance.
+MAX_ADDRESS_SPACE_BYTES = 1024 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a client is told."""
+
+    code: str
+    status: int
+    detail: str
+
+
+class DecoderLostError(Exception):
+    """The process died, did not answer in time, or raised something that is no `ServiceError`."""
+
+
+class Decoder:
+    """Asks the process; `decoder` starts it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def decode(self, file: bytes) -> Image | Refusal:
+        """Return the picture, or what the client would be told.
+
+        Raises
+        ------
+        DecoderLostError
+            When it is neither.
+        """
+        answer: Image | Refusal | str = self._ask(file)
+        if isinstance(answer, str):
+            raise DecoderLostError(answer)
+        return answer
+
+    def growth_bytes(self) -> int:
+        """Return by how much the process was larger, at its largest, than after its first pictures."""
+        return int(self._ask(None))
+
+    def _ask(self, question: bytes | None) -> Any:
+        try:
+            self._connection.send(question)
+            if not self._connection.poll(HANG_SECONDS):
+                raise DecoderLostError(f"no answer in {HANG_SECONDS} s")
+            return self._connection.recv()
+        except (EOFError, OSError) as error:
+            raise DecoderLostError("the process died") from error
+
+
+@contextmanager
+def decoder() -> Iterator[Decoder]:
+    """Start a process that decodes, and end it."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield Decoder(ours)
+    finally:
+        ours.close()
+        process.kill()
+        process.join()
+
+
+def _serve(connection: Connection) -> None:
+    for file in (jpeg(astronaut()), png(astronaut())):
+        images.decode(file)
+    if sys.platform == "linux":
+        most = _bytes_of("VmSize") + MAX_ADDRESS_SPACE_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    before = _peak_bytes()
+    while True:
+        try:
+            file = connection.recv()
+        except EOFError:
+            return
+        connection.send(_peak_bytes() - before if file is None else _decoded(file))
+
+
+def _decoded(file: bytes) -> Image | Refusal | str:
+    try:
+        return images.decode(file)
+    except ServiceError as error:
+        return Refusal(error.code, error.status, error.detail)
+    except Exception as error:  # noqa: BLE001  # the caller is told, and fails
+        return repr(error)
+
+
+def _peak_bytes() -> int:
+    if sys.platform == "linux":  # getrusage would tell the peak of the process that started this one, too
+        return _bytes_of("VmHWM")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _bytes_of(field: str) -> int:
+    found = re.search(rf"{field}:\s*(\d+) kB", Path("/proc/self/status").read_text("ascii"))
+    assert found
+    return int(found[1]) * 1024
