@@ -89,9 +89,16 @@ class SQLiteDatabase(Database):
         return _FORCED_INDEX.sub(r"INDEXED BY \1", sql)
 
     def forget_deleted(self, connection: Connection) -> None:
-        """Empty the write-ahead log, which has the pages as they were; while others read, the next deletion does it."""
+        """Empty the write-ahead log, which has the pages as they were.
+
+        Nobody is made to wait for it: where others are at work, the next deletion does it, or else the compaction's.
+        """
+        cursor = connection.cursor()
         with suppress(sqlite3.Error):
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)", ())
+            cursor.execute("PRAGMA busy_timeout = 0", ())
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)", ())
+            cursor.fetchall()
+        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}", ())
 
     def alone(self, work: Callable[[Transaction], T]) -> T:
         return self.write(work)
