@@ -75,6 +75,7 @@ class Transaction:
     def __init__(self, database: Database, connection: Connection) -> None:
         self._database = database
         self._connection = connection
+        self.has_deleted = False
 
     @property
     def dialect(self) -> str:
@@ -82,6 +83,7 @@ class Transaction:
 
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
         """Return the number of rows that the statement matched, changed or not."""
+        self.has_deleted |= sql.startswith("DELETE")
         with self._database.statement(sql) as dialect_sql:
             cursor = self._connection.cursor()
             cursor.execute(dialect_sql, parameters)
@@ -137,6 +139,9 @@ class Database(ABC):
 
     @abstractmethod
     def in_dialect(self, sql: str) -> str: ...
+
+    def forget_deleted(self, connection: Connection) -> None:  # noqa: B027  # nothing to do for a server
+        """Erase what the database's own files still hold of deleted rows, where the service has those files."""
 
     @abstractmethod
     def alone(self, work: Callable[[Transaction], T]) -> T:
@@ -196,6 +201,8 @@ class Database(ABC):
             # Nobody can tell whether it was carried out, so repeating it might do the work twice.
             _log.warning("the connection was lost during COMMIT: %s", error.description)
             raise store_unavailable() from None
+        if transaction.has_deleted:
+            self.forget_deleted(connection)
         return result
 
     def _repeat(self, use: Callable[[Connection], T]) -> T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -62,6 +63,8 @@ class SQLiteDatabase(Database):
             connection.execute("PRAGMA journal_mode = WAL")
             # NORMAL could lose the last commits when the power fails.
             connection.execute("PRAGMA synchronous = FULL")
+            # What is deleted is overwritten, which is the default on some systems only.
+            connection.execute("PRAGMA secure_delete = ON")
         except sqlite3.Error:
             connection.close()
             raise
@@ -84,6 +87,18 @@ class SQLiteDatabase(Database):
         # The one writer holds the whole database's lock.
         sql = sql.removesuffix(" FOR UPDATE").removesuffix(" LOCK IN SHARE MODE")
         return _FORCED_INDEX.sub(r"INDEXED BY \1", sql)
+
+    def forget_deleted(self, connection: Connection) -> None:
+        """Empty the write-ahead log, which has the pages as they were.
+
+        Nobody is made to wait for it: where others are at work, the next deletion does it, or else the compaction's.
+        """
+        cursor = connection.cursor()
+        with suppress(sqlite3.Error):
+            cursor.execute("PRAGMA busy_timeout = 0", ())
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)", ())
+            cursor.fetchall()
+        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}", ())
 
     def alone(self, work: Callable[[Transaction], T]) -> T:
         return self.write(work)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from tests.e2e import pictures
@@ -56,14 +55,14 @@ class Ward:
         self.anchor = self._detected()
         self._done(_add(self.anchor))
 
-    def crash(self, operation: str, seed: int, most: int | None = None) -> Crashes:
-        """Kill an operation at each of its steps, or at so many of them by chance."""
+    def crash(self, operation: str, at: Collection[str] = ()) -> Crashes:
+        """Kill an operation at each of its steps, or at those of these names."""
         *_, request = self._begin(operation)
         steps = self.nursery.live(self.environment, request).steps
         found = Crashes(operation, steps)
-        points = range(1, len(steps) + 1)
-        for point in points if most is None else sorted(random.Random(seed).sample(points, min(most, len(points)))):
-            self._kill(operation, point, found)
+        for point, step in enumerate(steps, 1):
+            if not at or step in at:
+                self._kill(operation, point, found)
         return found
 
     def _begin(self, operation: str) -> tuple[str, str, Request]:

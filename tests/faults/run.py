@@ -34,7 +34,7 @@ def main() -> None:
     # As an interrupt from the keyboard, so that servers are cleared away.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()
-    faults, crashes = _faults(options.seed, options.only), _crashes(options.seed, options.only)
+    faults, crashes = _faults(options.seed, options.only), _crashes(options.only)
     if faults:
         sys.stdout.write(f"{report.of_faults(faults)}\n\n")
     if crashes:
@@ -57,7 +57,7 @@ def _faults(seed: int, only: str) -> dict[str, Outcome]:
     return {name: outcomes[name] for name in matrix.CASES if name in outcomes}
 
 
-def _crashes(seed: int, only: str) -> dict[str, list[Crashes]]:
+def _crashes(only: str) -> dict[str, list[Crashes]]:
     operations = [name for name in OPERATIONS if re.search(only, name)]
     if not operations:
         return {}
@@ -69,7 +69,7 @@ def _crashes(seed: int, only: str) -> dict[str, list[Crashes]]:
                     sys.exit("there is no MySQL server on this machine")
                 with ward(nursery, url) as place:
                     for operation in operations:
-                        crashes = place.crash(operation, seed)
+                        crashes = place.crash(operation)
                         found.setdefault(url.partition(":")[0], []).append(crashes)
                         sys.stderr.write(f"{operation}: {crashes.wrong or 'as it should be'}\n")
     return found

@@ -1,0 +1,104 @@
+"""After a face is removed, none of its bytes is left: not in a row, a file, a token, a picture, or the gallery."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+import numpy as np
+import pytest
+
+from chalicelib.gallery import snapshot
+from chalicelib.stores.database import Database, connect
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.segments import SegmentStore
+from tests.e2e import pictures
+from tests.e2e.http_api import HttpApi
+from tests.e2e.local_stack import LocalStack
+from tests.faults.traces import Bytes, in_database, in_dynamodb, in_files, in_s3
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+NAME, BUCKET = "face-search-tokens", "face-search-crops"
+CREDENTIALS = {"region_name": "us-east-1", "aws_access_key_id": "local", "aws_secret_access_key": "local"}
+
+
+@dataclass
+class Stack:
+    """A running stack, and what it keeps."""
+
+    stack: LocalStack
+    api: HttpApi
+    database: Database
+    dynamodb: DynamoDBClient
+    s3: S3Client
+
+    def compact(self) -> None:
+        snapshot.compact(FaceSet(self.database), SegmentStore(self.database))
+
+    def bytes_of(self, token: str) -> Bytes:
+        [(embedding,)] = self.database.read(
+            "SELECT vector.embedding FROM face_set_embedding AS vector "
+            "JOIN face_set AS face ON face.id = vector.face_id WHERE face.face_token = ?",
+            (token,),
+        )
+        [(crop,)] = self.database.read("SELECT crop FROM face_set WHERE face_token = ?", (token,))
+        return Bytes.of(embedding, self.s3.get_object(Bucket=BUCKET, Key=f"faces/{crop}")["Body"].read())
+
+    def traces(self, sought: Bytes) -> set[str]:
+        return {
+            *in_database(sought, self.database),
+            *in_files(sought, self.stack.state, "face_set.sqlite*"),
+            *in_dynamodb(sought, self.dynamodb, NAME),
+            *in_s3(sought, self.s3, BUCKET),
+        }
+
+
+@pytest.fixture(params=["sqlite", "mysql"])
+def kept(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    stack: LocalStack = request.getfixturevalue(f"{request.param}_stack")
+    api: HttpApi = request.getfixturevalue(f"{request.param}_api")
+    running = json.loads((stack.state / "stack.json").read_text())
+    database = connect(running["database"])
+    clients = [boto3.client(name, endpoint_url=running["endpoint"], **CREDENTIALS) for name in ("dynamodb", "s3")]
+    yield Stack(stack, api, database, *clients)
+    database.close()
+
+
+def picture(seed: int) -> bytes:
+    """Return a photograph like no other."""
+    random = np.random.default_rng(seed)
+    changed = pictures.astronaut_pixels() * random.uniform(0.7, 1.1, 3) + random.normal(0, 6, (512, 512, 3))
+    return pictures.jpeg(np.clip(changed, 0, 255).astype(np.uint8))
+
+
+def test_nothing_is_left_of_a_removed_face(kept: Stack) -> None:
+    stays = kept.api.added(picture(1), "Ada")
+    token = kept.api.added(picture(2), "Grace")
+    kept.compact()
+    sought = kept.bytes_of(token)
+    tables = {"embedding in the table face_set_embedding", "code in the table face_set_segment"}
+    assert kept.traces(sought) >= tables | {"embedding in DynamoDB", "crop in S3"}
+
+    kept.api.remove(token)
+    assert kept.traces(sought) <= {"code in the table face_set_segment", "code in the file face_set.sqlite"}
+    kept.compact()
+
+    assert kept.traces(sought) == set()
+    assert kept.traces(kept.bytes_of(stays)) != set()
+
+
+def test_nothing_is_left_of_a_face_set(kept: Stack) -> None:
+    kept.api.send("POST", "/face_sets", [("face_set", "staff")])
+    sought = [kept.bytes_of(kept.api.added(picture(seed), "Ada", face_set="staff")) for seed in (3, 4)]
+    kept.compact()
+
+    assert kept.api.send("DELETE", "/face_sets/staff").body["done"]
+    kept.compact()
+
+    assert [kept.traces(each) for each in sought] == [set(), set()]
