@@ -97,7 +97,9 @@ class StoredVectors:
             return self._stored(rows[:most])
 
     def nearest(self, query: NDArray[np.float32], most: int, passes: Callable[[Metadata], bool] | None) -> list[Near]:
-        """Return the nearest of those whose metadata passes, equally near ones in the order in which they came.
+        """Return the nearest of those whose metadata passes, equally near ones by their keys' hashes.
+
+        The service does not say in which order these come: no client may count on the one in which they were put.
 
         Exact: float32 arithmetic only chooses whose distance is computed in float64, by bounds on its own error.
         """
@@ -110,7 +112,7 @@ class StoredVectors:
             if len(rows) > most:
                 rows = rows[self._can_be_among(query, rows, most)]
             distances = self._distances(query, rows)
-            order = np.argsort(distances, kind="stable")[:most]
+            order = np.lexsort((self._hashes[rows], distances))[:most]
             return [
                 Near(self._keys[row], float(np.float32(distance)), self._distinct[self._kinds[row]])
                 for row, distance in zip(rows[order].tolist(), distances[order].tolist(), strict=True)
