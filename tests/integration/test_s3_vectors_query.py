@@ -51,7 +51,7 @@ def test_what_float32_cannot_tell_apart_is_told_apart(s3_vectors: S3VectorsClien
     assert [int(vector["key"]) for vector in found] == nearest.tolist()
 
 
-def test_equally_near_ones_come_in_a_lasting_order_that_is_not_the_one_they_were_put_in(
+def test_equally_near_ones_come_in_a_lasting_order_but_not_as_they_were_put(
     s3_vectors: S3VectorsClient,
 ) -> None:
     index = VectorIndex(s3_vectors, 2)

@@ -72,8 +72,7 @@ def test_a_vector_index_whose_requests_fail_loses_and_invents_nothing(database_u
 def test_a_gallery_that_takes_the_index_for_everything_is_found(database_url: str) -> None:
     found = _small_vector_run(database_url, changes=40, writers=2, fault=Fault.LOOKS_AT_NO_TAIL)
 
-    assert found.faults[LOST], found.table()
-    assert found.faults[DIFFERENT], found.table()
+    assert found.faults[LOST] + found.faults[OWN_WRITE] + found.faults[DIFFERENT], found.table()
 
 
 @on_mysql
