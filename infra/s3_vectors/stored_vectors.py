@@ -16,6 +16,9 @@ FIRST_CAPACITY = 1_024
 _EPSILON = float(np.finfo(np.float32).eps)
 _RELATIVE_SLACK = 1e-12
 
+# What there is of each row.
+_COLUMNS = ("_matrix", "_squares", "_sequences", "_alive", "_hashes", "_kinds")
+
 Metadata = dict[str, Any]
 Rows = NDArray[np.int64]
 
@@ -50,6 +53,8 @@ class StoredVectors:
         self._squares = np.zeros(FIRST_CAPACITY, np.float64)
         self._sequences = np.zeros(FIRST_CAPACITY, np.int64)
         self._alive = np.zeros(FIRST_CAPACITY, np.bool_)
+        # What shares the keys out among the segments of a listing.
+        self._hashes = np.zeros(FIRST_CAPACITY, np.uint32)
         # Which of the distinct metadata a vector has.
         self._kinds = np.zeros(FIRST_CAPACITY, np.int64)
         self._distinct: list[Metadata] = []
@@ -88,14 +93,13 @@ class StoredVectors:
         with self._lock:
             start = int(np.searchsorted(self._sequences[: self._count], sequence, side="right"))
             rows = start + np.flatnonzero(self._alive[start : self._count])
-            if segments > 1:
-                rows = np.array(
-                    [row for row in rows if zlib.crc32(self._keys[row].encode()) % segments == segment], int
-                )
+            rows = rows[self._hashes[rows] % segments == segment]
             return self._stored(rows[:most])
 
     def nearest(self, query: NDArray[np.float32], most: int, passes: Callable[[Metadata], bool] | None) -> list[Near]:
-        """Return the nearest of those whose metadata passes, equally near ones in the order in which they came.
+        """Return the nearest of those whose metadata passes, equally near ones by their keys' hashes.
+
+        The service does not say in which order these come: no client may count on the one in which they were put.
 
         Exact: float32 arithmetic only chooses whose distance is computed in float64, by bounds on its own error.
         """
@@ -108,7 +112,7 @@ class StoredVectors:
             if len(rows) > most:
                 rows = rows[self._can_be_among(query, rows, most)]
             distances = self._distances(query, rows)
-            order = np.argsort(distances, kind="stable")[:most]
+            order = np.lexsort((self._hashes[rows], distances))[:most]
             return [
                 Near(self._keys[row], float(np.float32(distance)), self._distinct[self._kinds[row]])
                 for row, distance in zip(rows[order].tolist(), distances[order].tolist(), strict=True)
@@ -151,12 +155,12 @@ class StoredVectors:
     def _new_row(self, key: str) -> int:
         row = self._count
         if row == len(self._matrix):
-            for name in ("_matrix", "_squares", "_sequences", "_alive", "_kinds"):
+            for name in _COLUMNS:
                 array = getattr(self, name)
                 setattr(self, name, np.concatenate([array, np.zeros_like(array)]))
         self._keys.append(key)
         self._rows[key] = row
-        self._alive[row], self._sequences[row] = True, self._next
+        self._alive[row], self._sequences[row], self._hashes[row] = True, self._next, zlib.crc32(key.encode())
         self._count += 1
         self._next += 1
         return row
@@ -170,7 +174,7 @@ class StoredVectors:
 
     def _close_gaps(self) -> None:
         kept = np.flatnonzero(self._alive[: self._count])
-        for name in ("_matrix", "_squares", "_sequences", "_alive", "_kinds"):
+        for name in _COLUMNS:
             getattr(self, name)[: len(kept)] = getattr(self, name)[kept]
         self._keys = [self._keys[row] for row in kept]
         self._rows = {key: row for row, key in enumerate(self._keys)}

@@ -37,6 +37,12 @@ def mysql_stack(tmp_path_factory: pytest.TempPathFactory, mysql_server: int) -> 
 
 
 @pytest.fixture
+def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search in memory, whatever the environment says: for what there is only there."""
+    monkeypatch.setenv("GALLERY", "memory")
+
+
+@pytest.fixture
 def sqlite_api(sqlite_stack: LocalStack) -> Iterator[HttpApi]:
     yield from _client(sqlite_stack)
 

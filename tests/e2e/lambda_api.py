@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from chalicelib.stores import aws
 from infra import resources
 from tests.conftest import RESOURCES_FILE
 from tests.e2e.api import Api, Query, Reply
+from tests.e2e.gallery_setting import on_s3_vectors
 from tests.e2e.local_stack import ROOT
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def handler(table: str, bucket: str, database_url: str, gallery: str = "") -> It
         if gallery:
             patch.setenv("GALLERY", gallery)
         patch.setenv("VECTOR_BUCKET", bucket)
-        if os.environ.get("GALLERY") == "s3vectors":
+        if on_s3_vectors():
             resources.create_vector_bucket(aws.client("s3vectors"), bucket)
         wiring.reset()
         yield LambdaApi()

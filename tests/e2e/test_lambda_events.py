@@ -17,6 +17,7 @@ from tests.e2e.api import Api, tokens
 from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace
 from tests.e2e.face_sets import FaceSets, Grouping
+from tests.e2e.gallery_setting import on_s3_vectors
 from tests.e2e.lambda_api import LambdaApi, context, handler, lasting_handler
 from tests.e2e.mysql_database import mysql_database
 from tests.e2e.refusals import INTERNAL, UNREACHABLE, Refusals, assert_refused
@@ -101,6 +102,19 @@ class TestWalkOnS3Vectors(Walk, FaceSets, Grouping):
         after = emulation.replies()
         for reply in ("PutVectors 200", "QueryVectors 200", "DeleteVectors 200"):
             assert after.get(reply, 0) > before.get(reply, 0), reply
+
+    def test_info_tells_the_recall_once_it_is_measured(self, api: Api) -> None:
+        api.added(pictures.drawing(), "Ada")
+        api.search_picture(pictures.drawing())
+        before = api.get("/info").body["gallery"]
+
+        operations.reconcile(wiring.wiring())
+
+        api.search_picture(pictures.drawing())
+        gallery = api.get("/info").body["gallery"]
+        assert (gallery["faces"], gallery["exact"], gallery["recall"]["share"]) == (None, False, 1.0)
+        assert gallery["recall"]["measured_at"] > "2026"
+        assert gallery["version"] == before["version"]
 
 
 # What the dlib pack's card says, in the form of Face++.
@@ -250,7 +264,12 @@ class TestReplies:
                 "weaknesses": ["str"],
             },
             "faces": "int",
-            "gallery": {"loaded": "bool", "faces": "int", "version": "int"},
+            "gallery": {
+                "loaded": "bool",
+                "faces": "int",
+                "version": "int",
+                "exact": "bool",
+            },
             "limits": {
                 "image_bytes": "int",
                 "image_side_px": ["int"],
@@ -268,20 +287,21 @@ class TestReplies:
             "results": 10_000,
         }
 
+    @pytest.mark.usefixtures("in_memory")
     def test_info_tells_what_the_container_has_in_memory(self, api: Api) -> None:
         """It loads nothing by itself; a search does, and follows the face set."""
         added = api.added(pictures.drawing(), "Ada")
-        assert api.get("/info").body["gallery"] == {"loaded": False, "faces": 0, "version": 0}
+        assert api.get("/info").body["gallery"] == {"loaded": False, "faces": 0, "version": 0, "exact": True}
 
         api.search(added)
-        assert api.get("/info").body["gallery"] == {"loaded": True, "faces": 1, "version": 1}
+        assert api.get("/info").body["gallery"] == {"loaded": True, "faces": 1, "version": 1, "exact": True}
 
         api.remove(added)
         body = api.get("/info").body
-        assert (body["faces"], body["gallery"]) == (0, {"loaded": True, "faces": 1, "version": 1})
+        assert (body["faces"], body["gallery"]) == (0, {"loaded": True, "faces": 1, "version": 1, "exact": True})
 
         api.search_picture(pictures.drawing())
-        assert api.get("/info").body["gallery"] == {"loaded": True, "faces": 0, "version": 2}
+        assert api.get("/info").body["gallery"] == {"loaded": True, "faces": 0, "version": 2, "exact": True}
 
     @pytest.mark.parametrize("path", ["/health", "/info"])
     def test_replies_are_json(self, api: Api, path: str) -> None:
@@ -326,8 +346,13 @@ class TestContainers:
         done = app.reconcile(event, context(remaining_milliseconds=900_000))
         no_time = app.reconcile(event, context(remaining_milliseconds=0))
 
-        assert done == "1 crops: 0 of 0 without a face deleted, 0 too young to tell; faces without a crop: 0"
-        assert no_time == "0 crops: 0 of 0 without a face deleted, 0 too young to tell; faces without a crop: unknown"
+        compared, not_compared = "", ""
+        if on_s3_vectors():
+            equal = "vectors compared with the index: 0 were missing, 0 different, 0 without a face"
+            compared, not_compared = f"; 1 {equal}; recall 1.0000", f"; 0 {equal}; recall not measured"
+        crops = "crops: 0 of 0 without a face deleted, 0 too young to tell; faces without a crop"
+        assert done == f"1 {crops}: 0{compared}"
+        assert no_time == f"0 {crops}: unknown{not_compared}"
         assert api.remove(added)
 
     def test_a_new_container_knows_the_faces_of_the_one_before(self, api: Api) -> None:

@@ -17,7 +17,7 @@ import pymysql
 import pytest
 
 import app
-from chalicelib import wiring
+from chalicelib import operations, wiring
 from chalicelib.errors import ServiceError
 from chalicelib.gallery import snapshot
 from chalicelib.settings import SettingsError
@@ -28,6 +28,7 @@ from chalicelib.stores.schema import MIGRATIONS
 from chalicelib.stores.segments import SegmentStore
 from infra import resources
 from tests.conftest import RESOURCES_FILE, absent
+from tests.e2e.gallery_setting import on_s3_vectors
 from tests.e2e.lambda_api import LambdaApi, handler
 from tests.e2e.walk import Walk
 from tests.examples import known_face
@@ -99,6 +100,7 @@ def migrate(server: Server, event: dict[str, Any], url: str | None = None) -> st
     """Invoke the function, as the owner of the tables."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATABASE_URL", url or server.url("face_search_owner"))
+        patch.setenv("GALLERY", "memory")
         wiring.reset()
         try:
             return str(app.migrate(event, None))
@@ -213,6 +215,8 @@ def walker(server: Server, dynamodb: DynamoDBClient, s3: S3Client) -> Iterator[L
     name = f"face-search-{secrets.token_hex(8)}"
     resources.create(RESOURCES_FILE, dynamodb, s3, table_name=name, bucket_name=name)
     with handler(name, name, server.url("face_search")) as api:
+        if on_s3_vectors():
+            operations.rebuild_index(wiring.wiring())
         yield api
 
 

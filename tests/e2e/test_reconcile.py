@@ -11,6 +11,7 @@ import boto3
 
 from chalicelib.stores.database import Database
 from tests.e2e import pictures
+from tests.e2e.gallery_setting import on_s3_vectors
 from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import ROOT, environment, local_stack
 
@@ -42,7 +43,11 @@ def test_crops_of_the_running_stack_are_looked_through(tmp_path: Path) -> None:
 
         done = run("infra.operate", "reconcile", "--state", str(stack.state))
 
-    assert done.stdout == "2 crops: 0 of 0 without a face deleted, 1 too young to tell; faces without a crop: 0\n"
+    index = "1 vectors compared with the index: 0 were missing, 0 different, 0 without a face; recall 1.0000"
+    assert done.stdout == (
+        "2 crops: 0 of 0 without a face deleted, 1 too young to tell; faces without a crop: 0"
+        f"{'; ' + index if on_s3_vectors() else ''}\n"
+    )
 
 
 def test_however_many_they_are(aws_endpoint: str, crops_bucket: str, database: Database, database_url: str) -> None:

@@ -12,7 +12,11 @@ from tests.embeddings import known_faces, unit_vectors
 from tests.stress.journal import Fate, Journal, Ledger, Operation
 from tests.stress.plan import Fault
 from tests.stress.report import (
+    APPLICATIONS,
     COMPACTIONS,
+    COMPARED,
+    DIFFERENT,
+    FAILED_REQUESTS,
     GALLERY,
     LOST,
     OWN_WRITE,
@@ -54,6 +58,23 @@ def test_what_is_broken_on_purpose_is_found(database_url: str, fault: Fault, kin
     assert all(found.faults[kind] for kind in kinds), found.table()
 
 
+@on_sqlite
+def test_a_vector_index_whose_requests_fail_loses_and_invents_nothing(database_url: str) -> None:
+    found = _small_vector_run(database_url, changes=100, writers=3)
+
+    assert found.failures == 0, found.table()
+    assert found.changes == 100
+    for kind in (COMPARED, APPLICATIONS, FAILED_REQUESTS):
+        assert found.counts[kind] > 0, kind
+
+
+@on_sqlite
+def test_a_gallery_that_takes_the_index_for_everything_is_found(database_url: str) -> None:
+    found = _small_vector_run(database_url, changes=40, writers=2, fault=Fault.LOOKS_AT_NO_TAIL)
+
+    assert found.faults[LOST] + found.faults[OWN_WRITE] + found.faults[DIFFERENT], found.table()
+
+
 @on_mysql
 def test_a_gallery_that_follows_ids_is_found_to_lose_faces(database_url: str) -> None:
     """MySQL's ids become visible out of order, SQLite's do not."""
@@ -85,6 +106,20 @@ def test_a_line_that_a_kill_cut_short_does_not_count(tmp_path: Path) -> None:
     ledger.read()
     assert ledger.answered == 2
     assert ledger.fates()[[2, 3, 4, 11]].tolist() == [Fate.ADDING, Fate.REMOVING, Fate.NEVER, Fate.THERE]
+
+
+def _small_vector_run(url: str, *, changes: int, writers: int, fault: Fault = Fault.NONE) -> Figures:
+    return run(
+        url,
+        changes=changes,
+        writers=writers,
+        readers=1,
+        compactors=1,
+        indexers=1,
+        fault=fault,
+        gallery="s3vectors",
+        max_seconds=120,
+    )
 
 
 def _small_run(url: str, fault: Fault) -> Figures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from chalicelib.stores.database import connect
 from tests.stress.report import COMPARED, DIFFERENT, Report
 
 TRIES = 10
+PAUSES_FOR_EACH_HOLD = 3
 
 
 class Terms(NamedTuple):
@@ -38,6 +40,7 @@ class Comparing:
         def search() -> list[tuple[SearchResult, SearchResult]]:
             return [(each.search(gallery), each.search(expected)) for each in terms]
 
+        started = time.monotonic()
         for _ in range(TRIES):
             with suppress(ServiceError):  # the index's own faults come through when they come in a row
                 pairs = self._database.write(
@@ -47,6 +50,8 @@ class Comparing:
         else:
             self._report.fail(DIFFERENT, "nothing", f"no answer in {TRIES} tries")
             return
+        # For the most part nobody is to be held up.
+        time.sleep(PAUSES_FOR_EACH_HOLD * (time.monotonic() - started))
         for each, (found, wanted) in zip(terms, pairs, strict=True):
             self._report.count(COMPARED)
             if found != wanted:

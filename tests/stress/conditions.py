@@ -26,6 +26,7 @@ _LEASE_SECONDS = 1
 _INDEX_LEASE_SECONDS = 8
 _INDEX_RENEWED_AFTER_SECONDS = 1.5
 _INDEX_PATIENCE_SECONDS = 2.5
+_CHANGES_KEPT_WITH_AN_INDEX = 3
 _CONSTANTS: tuple[tuple[ModuleType, str, float], ...] = (
     (snapshot, "SEGMENT_IDS", 64),
     (snapshot, "CHANGES_PER_STEP", 50),
@@ -40,7 +41,7 @@ _CONSTANTS: tuple[tuple[ModuleType, str, float], ...] = (
     (codes, "BLOCK_FACES", 64),
     (codes, "FIRST_CAPACITY", 8),
     (log_tail, "MAX_CHANGES_PER_POLL", 16),
-    (vector_gallery, "TIES", 3),
+    (vector_gallery, "TIES", 1),
     (vector_indexes, "LEASE_SECONDS", _INDEX_LEASE_SECONDS),
     (index_changes, "RENEWED_AFTER_SECONDS", _INDEX_RENEWED_AFTER_SECONDS),
     (index_changes, "CHANGES_PER_STEP", 20),
@@ -62,6 +63,9 @@ def prepare(plan: Plan) -> None:
     """Make a new process one of the run's."""
     logging.getLogger("chalicelib").setLevel(logging.CRITICAL if plan.vectors else logging.WARNING)
     shrink_constants()
+    if plan.vectors:
+        # The log is to be pruned while the index still needs it.
+        setattr(snapshot, "CHANGES_KEPT", _CHANGES_KEPT_WITH_AN_INDEX)  # noqa: B010 - as below
     if plan.fault is Fault.STATES_TOO_EARLY:
         _write_late()
     if plan.fault is Fault.KEEPS_REMOVED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
@@ -11,7 +12,7 @@ from chalicelib.stores import aws
 from chalicelib.stores.database import connect
 from infra import moto_server, resources
 from infra.s3_vectors.emulation import emulation
-from infra.s3_vectors.faults import ShareFails
+from infra.s3_vectors.faults import Failure, Fault, ShareFails
 from tests.embeddings import MODEL
 from tests.stress.galleries import BUCKET, lead_to, vector_parts
 from tests.stress.numbered_faces import DIMENSION
@@ -19,6 +20,9 @@ from tests.stress.report import FAILED_REQUESTS, REFUSED_REQUEST, REQUESTS, Repo
 
 # Of all requests, in all the ways that there are.
 FAILING_SHARE = 0.1
+# Now and then nothing can be written for a while, and the index falls behind.
+OUTAGE_SECONDS = 4
+SECONDS_BETWEEN_OUTAGES = 10
 
 
 class EmulatedIndex:
@@ -29,11 +33,23 @@ class EmulatedIndex:
 
     def fail(self, seed: int) -> None:
         """Let a share of the requests fail from now on."""
-        emulation.faults = ShareFails(FAILING_SHARE, seed)
+        emulation.faults = _Failing(seed)
 
     def recover(self) -> None:
         """Let all succeed again."""
         emulation.faults = None
+
+
+class _Failing(ShareFails):
+    def __init__(self, seed: int) -> None:
+        super().__init__(FAILING_SHARE, seed)
+        self._began = time.monotonic()
+
+    def next(self, operation: str) -> Fault | None:
+        since = (time.monotonic() - self._began) % (SECONDS_BETWEEN_OUTAGES + OUTAGE_SECONDS)
+        if since > SECONDS_BETWEEN_OUTAGES and operation in {"PutVectors", "DeleteVectors"}:
+            return Fault(Failure.UNAVAILABLE)
+        return super().next(operation)
 
 
 @contextmanager

@@ -203,7 +203,11 @@ def main() -> None:
     parser.add_argument("--url", help="of a database without faces")
     for option, default in {"changes": 5_000, "seed": 1, "writers": 8, "readers": 4}.items():
         parser.add_argument(f"--{option}", type=int, default=default)
+    parser.add_argument("--minutes", type=float, default=60.0, help="after which a run is given up")
     parser.add_argument("--gallery", choices=("memory", "s3vectors"), default="memory")
+    parser.add_argument(
+        "--fault", choices=[fault.name for fault in Fault], default=Fault.NONE.name, help="what to break on purpose"
+    )
     options = parser.parse_args()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     # As an interrupt from the keyboard, so that processes and databases are cleared away.
@@ -219,7 +223,7 @@ def main() -> None:
 
 def _run_and_print(url: str, options: argparse.Namespace) -> int:
     sizes = {name: getattr(options, name) for name in ("changes", "seed", "writers", "readers", "gallery")}
-    found = run(url, **sizes)
+    found = run(url, fault=Fault[options.fault], max_seconds=options.minutes * 60, **sizes)
     said = f"{options.gallery}, seed {options.seed}, {options.writers} writers, {options.readers} readers"
     sys.stdout.write(f"{url.partition(':')[0]}, {said}\n{found.table()}\n\n")
     return found.failures
