@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run stack re-embed export import migrate compact reconcile discard test test-arm64 fuzz check format bench screenshot accuracy models layers package deploy destroy lock clean
+.PHONY: run stack re-embed export import migrate compact reconcile rebuild-index discard test test-arm64 fuzz check format bench screenshot accuracy models layers package deploy destroy lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build auto
@@ -120,10 +120,14 @@ import: $(VENV)/.run
 migrate compact discard: $(VENV)/.run
 	@$(BIN)/python -m chalicelib.operations $@
 
-# Delete the local stack's crops that no face names; what is scheduled when deployed. HOWEVER_MANY=yes: although they are
-# more than is credible.
+# Delete the local stack's crops that no face names, and with GALLERY=s3vectors compare the vector index with the rows; what
+# is scheduled when deployed. HOWEVER_MANY=yes: although the crops are more than is credible.
 reconcile: $(VENV)/.run
-	@$(BIN)/python -m infra.reconcile --state $(STATE) $(if $(HOWEVER_MANY),--however-many)
+	@$(BIN)/python -m infra.operate reconcile --state $(STATE) $(if $(HOWEVER_MANY),--however-many)
+
+# With GALLERY=s3vectors: fill a vector index beside the one in use, then let searches ask the new one.
+rebuild-index: $(VENV)/.run
+	@$(BIN)/python -m infra.operate rebuild-index --state $(STATE)
 
 # Pin what pyproject.toml asks for, with hashes; needs uv.
 lock:

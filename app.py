@@ -143,10 +143,11 @@ preflights(app)
 
 # What only some functions do is imported by those: it is none of the API's start.
 @app.schedule(Rate(COMPACTION_MINUTES, unit=Rate.MINUTES))
-def compact(_: CloudWatchEvent) -> str:
+def compact(event: CloudWatchEvent) -> str:
     from chalicelib import operations
 
-    return operations.compact(wiring())
+    context: Any = event.context
+    return operations.compact_in_time(wiring(), context.get_remaining_time_in_millis)
 
 
 @app.schedule(Rate(1, unit=Rate.DAYS))
@@ -162,6 +163,13 @@ def re_embed(event: dict[str, Any], context: Any) -> dict[str, Any]:
     from chalicelib import operations
 
     return operations.re_embed_in_time(wiring(), event, context.get_remaining_time_in_millis)
+
+
+@app.lambda_function(name="rebuild_index")
+def rebuild_index(_: dict[str, Any], context: Any) -> str:
+    from chalicelib import operations
+
+    return operations.rebuild_index_in_time(wiring(), context.get_remaining_time_in_millis)
 
 
 @app.lambda_function(name="migrate")

@@ -22,6 +22,8 @@ Embedding = NDArray[np.float32]
 
 # The number and the name of the face set that always exists.
 DEFAULT_SET_ID, DEFAULT_SET = 1, "default"
+# The distance that the HTTP contract names.
+REFERENCE_THRESHOLD = 0.65
 # Who is added without a name.
 DEFAULT_NAME = "unknown"
 

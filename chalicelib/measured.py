@@ -64,4 +64,6 @@ class MeasuredGallery:
         started = time.perf_counter()
         yield
         measure(Metric.SEARCH, (time.perf_counter() - started) * 1000)
-        measure(Metric.GALLERY_SIZE, self._gallery.contents().faces)
+        faces = self._gallery.contents().faces
+        if faces is not None:
+            measure(Metric.GALLERY_SIZE, faces)

@@ -25,7 +25,9 @@ class Metric(Enum):
     """How long the gallery took for a search: the poll of the log, the scan, the candidates' rows; after a cold start
     its loading too."""
     GALLERY_SIZE = ("GallerySize", "Count")
-    """Faces in this container's gallery after a search."""
+    """Faces in this container's gallery after a search; not where they are in a vector index."""
+    INDEX_BEHIND = ("IndexBehind", "Count")
+    """Changes of the face set that the vector index lacks after the scheduled function has applied what it could."""
 
 
 Measures = list[tuple[Metric, float]]

@@ -65,16 +65,19 @@ def observe_function(event: Any, get_response: Callable[[Any], Any]) -> Any:
     """
     if not logs.on_lambda():
         return get_response(event)
-    logs.begin_invocation(function_request_id=_id(event.context), function=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
+    ids = {"function_request_id": _id(event.context)}
+    logs.begin_invocation(**ids, function=os.environ["AWS_LAMBDA_FUNCTION_NAME"])
     started = time.perf_counter()
     try:
-        result = get_response(event)
+        with measures.collecting() as taken:
+            result = get_response(event)
     except (ServiceError, SettingsError, ModelPackError):
         raise
     except Exception:
         log.exception("the function failed")
         raise errors.internal_error() from None
     log.info("done", extra={"duration_ms": _milliseconds_since(started)})
+    _write(taken, ids)
     return result
 
 

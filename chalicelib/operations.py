@@ -1,6 +1,6 @@
 """What is done to the face set beside requests: by scheduled functions, by a deployment, or by hand.
 
-`python -m chalicelib.operations migrate|compact|reconcile|discard`, with the settings of the environment.
+`python -m chalicelib.operations migrate|compact|reconcile|discard|rebuild-index`, with the settings of the environment.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from typing import Any
 from chalicelib import logs, re_embedding
 from chalicelib.errors import ServiceError
 from chalicelib.gallery import snapshot
+from chalicelib.measures import Metric, measure
 from chalicelib.reconciliation import Reconciliation
 from chalicelib.settings import SettingsError
 from chalicelib.stores import schema
 from chalicelib.stores.named_crops import NamedCrops
+from chalicelib.vector_wiring import VectorWiring
 from chalicelib.vision.model_pack import ModelPack
 from chalicelib.wiring import Wiring, model, wiring
 
@@ -30,9 +32,18 @@ RESERVED_MILLISECONDS = 30_000
 MAX_LISTED = 10_000
 
 
+# A face set so small gets its vector index while the database is migrated.
+FEW_FACES = 10_000
+
+
 def migrate(parts: Wiring) -> str:
-    """Bring the database's schema to the newest version."""
-    return f"the schema is at version {schema.migrate(parts.database)}"
+    """Bring the database's schema to the newest version; where there is to be a vector index, give a small set one."""
+    done = f"the schema is at version {schema.migrate(parts.database)}"
+    if parts.vectors is None or parts.vectors.indexes.used(_active(parts).embedding_id):
+        return done
+    if parts.face_set.count() > FEW_FACES:
+        return f"{done}; there is no vector index yet, so searches use memory until `rebuild-index` has made one"
+    return f"{done}; {rebuild_index(parts)}"
 
 
 def migrate_by_event(parts: Wiring, event: dict[str, Any]) -> str:
@@ -62,14 +73,81 @@ def _administrator(event: dict[str, Any]) -> tuple[str, str]:
     raise SettingsError("the event must be {} or {administrator: {user, password}}")
 
 
-def compact(parts: Wiring) -> str:
-    """Pack the changed segments anew, from which new containers load, and prune the change log."""
-    version = snapshot.compact(parts.face_set, parts.segments)
-    return "another compaction is at work" if version is None else f"the segments show version {version}"
+def compact(parts: Wiring, *, may_go_on: Callable[[], bool] = lambda: True) -> str:
+    """Pack the changed segments anew, from which new containers load, and prune the change log.
+
+    Before that the vector indexes are brought up to the face set, if there are any: the log is kept for them.
+    """
+    needed_from, applied = None, ""
+    if parts.vectors is not None:
+        applied = f"; {_apply(parts, parts.vectors, may_go_on)}"
+        needed_from = parts.vectors.indexes.oldest_version()
+    version = snapshot.compact(parts.face_set, parts.segments, needed_from)
+    return ("another compaction is at work" if version is None else f"the segments show version {version}") + applied
+
+
+def _apply(parts: Wiring, vectors: VectorWiring, may_go_on: Callable[[], bool]) -> str:
+    try:
+        vectors.changes.apply(may_go_on)
+        vectors.changes.delete_retired()
+    except ServiceError:
+        log.warning("the vector index could not be brought up to the face set; the next run goes on")
+    behind = vectors.changes.behind()
+    measure(Metric.INDEX_BEHIND, behind)
+    if vectors.indexes.used(_active(parts).embedding_id) is None:
+        log.warning("there is no vector index of the face set's model: searches use memory until `rebuild-index`")
+    return f"the vector index lacks {behind} changes"
+
+
+def rebuild_index(
+    parts: Wiring,
+    *,
+    may_go_on: Callable[[], bool] = lambda: True,
+    progress: Callable[[str], None] = lambda _: None,
+) -> str:
+    """Fill a vector index beside the one in use, if any, and let searches ask the new one."""
+    if parts.vectors is None:
+        raise SettingsError("GALLERY is not s3vectors: there is no vector index to rebuild")
+    pack = _active(parts)
+    rebuilt = parts.vectors.rebuild.run(pack.embedding_id, pack.embedder.dimension, may_go_on, progress)
+    done = f"{rebuilt.written} vectors were written"
+    return f"{done}; searches ask the new vector index" if rebuilt.used else f"{done}; run it again to go on"
+
+
+def _active(parts: Wiring) -> ModelPack:
+    """Return the pack that the face set is under; MODEL_DIR's where it is under none, or one that is not at hand."""
+    return parts.packs.with_id(parts.face_set.state().embedding_id) or parts.packs.own
 
 
 def reconcile(parts: Wiring, *, however_many: bool = False, may_go_on: Callable[[], bool] = lambda: True) -> str:
-    """Delete the crops that no row of the face set names, and count the rows whose crop is missing."""
+    """Delete the crops that no row of the face set names, and count the rows whose crop is missing.
+
+    Then make the vector index equal to the rows, if there is one, and measure its recall.
+    """
+    crops = _reconcile_crops(parts, however_many=however_many, may_go_on=may_go_on)
+    if parts.vectors is None:
+        return crops
+    return f"{crops}; {_reconcile_index(parts, parts.vectors, may_go_on)}"
+
+
+def _reconcile_index(parts: Wiring, vectors: VectorWiring, may_go_on: Callable[[], bool]) -> str:
+    pack = _active(parts)
+    used = vectors.indexes.used(pack.embedding_id)
+    if used is None:
+        return "there is no vector index yet"
+    report = vectors.reconciliation(pack.embedding_id, pack.embedder.dimension, may_go_on).run(
+        used.name, pack.embedding_id
+    )
+    if not report.complete:
+        log.warning("the vector index was not compared to the end: time was up, or another writer was at work")
+    recall = "not measured" if report.recall is None else f"{report.recall.share:.4f}"
+    return (
+        f"{report.faces} vectors compared with the index: {report.missing} were missing, {report.different} different, "
+        f"{report.surplus} without a face; recall {recall}"
+    )
+
+
+def _reconcile_crops(parts: Wiring, *, however_many: bool, may_go_on: Callable[[], bool]) -> str:
     report = Reconciliation(
         NamedCrops(parts.database), parts.crops, however_many=however_many, may_go_on=may_go_on
     ).run()
@@ -87,6 +165,8 @@ def reconcile(parts: Wiring, *, however_many: bool = False, may_go_on: Callable[
 def discard(parts: Wiring) -> str:
     """Erase the vectors of all models but the face set's, after which there is no way back to those."""
     erased = sum(parts.model_change.discard(*ids) for ids in parts.model_change.ranges())
+    if parts.vectors is not None:
+        parts.vectors.indexes.retire_others(parts.face_set.state().embedding_id)
     return f"{erased} vectors of other models were erased; {compact(parts)}"
 
 
@@ -99,6 +179,14 @@ def re_embed(
     progress: Callable[[str], None] = lambda _: None,
 ) -> re_embedding.Report:
     """Embed every face anew with another pack, then put the face set under it."""
+
+    def prepare() -> bool:
+        """Fill the new model's vector index before searches need it."""
+        vectors = parts.vectors
+        if vectors is None or vectors.indexes.used(pack.embedding_id):
+            return True
+        return vectors.rebuild.run(pack.embedding_id, pack.embedder.dimension, may_go_on, progress).used
+
     return re_embedding.ReEmbedding(
         parts.face_set,
         parts.model_change,
@@ -106,6 +194,7 @@ def re_embed(
         parts.crops,
         model(pack),
         leave_behind=leave_behind,
+        prepare=prepare,
         may_go_on=may_go_on,
         progress=progress,
     ).run()
@@ -114,6 +203,16 @@ def re_embed(
 def reconcile_in_time(parts: Wiring, remaining_milliseconds: Callable[[], int]) -> str:
     """Do as much of `reconcile` as the time of one invocation allows; the next one begins anew."""
     return reconcile(parts, may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS)
+
+
+def compact_in_time(parts: Wiring, remaining_milliseconds: Callable[[], int]) -> str:
+    """Do as `compact`, and leave to the next invocation what the vector index lacks when time is up."""
+    return compact(parts, may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS)
+
+
+def rebuild_index_in_time(parts: Wiring, remaining_milliseconds: Callable[[], int]) -> str:
+    """Do as much of `rebuild_index` as the time of one invocation allows; the next invocation goes on."""
+    return rebuild_index(parts, may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS)
 
 
 def re_embed_in_time(parts: Wiring, event: dict[str, Any], remaining_milliseconds: Callable[[], int]) -> dict[str, Any]:
@@ -143,6 +242,7 @@ OPERATIONS: dict[str, Callable[[Wiring], str]] = {
     "compact": compact,
     "reconcile": reconcile,
     "discard": discard,
+    "rebuild-index": partial(rebuild_index, progress=log.info),
 }
 
 

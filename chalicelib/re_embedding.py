@@ -46,6 +46,9 @@ class ReEmbedding:
         The new one.
     leave_behind
         Whether to switch although some faces are lost. They stay in the face set, but searches do not find them.
+    prepare
+        Called when every face has a vector, before the switch: makes ready what searches will look through. Where it
+        answers no, time was up.
     may_go_on
         Asked before every batch and every range of ids; when it answers no, the run ends, and the next one goes on.
     progress
@@ -61,6 +64,7 @@ class ReEmbedding:
         model: Model,
         *,
         leave_behind: bool = False,
+        prepare: Callable[[], bool] = lambda: True,
         may_go_on: Callable[[], bool] = lambda: True,
         progress: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -71,6 +75,7 @@ class ReEmbedding:
         self._embedder = CropEmbedder(model)
         self._embedding_id = model.embedding_id
         self._leave_behind = leave_behind
+        self._prepare = prepare
         self._may_go_on = may_go_on
         self._progress = progress
         self._report = Report()
@@ -106,6 +111,10 @@ class ReEmbedding:
                 # Containers that load the new model's codes find them packed.
                 snapshot.compact(self._face_set, self._segments)
                 continue  # and look through all once more: quick now, and the log since then is short
+            if self._lost and not self._leave_behind:
+                return True
+            if not self._prepare():
+                return False
             while True:
                 if self._lost and not self._leave_behind:
                     return True

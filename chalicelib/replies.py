@@ -104,7 +104,7 @@ def info(pack: ModelPack, faces: int, gallery: Contents) -> dict[str, Any]:
             "weaknesses": list(pack.weaknesses),
         },
         faces=faces,
-        gallery={"loaded": gallery.version is not None, "faces": gallery.faces, "version": gallery.version or 0},
+        gallery=_gallery(gallery),
         limits={
             "image_bytes": images.MAX_IMAGE_BYTES,
             "image_side_px": [images.MIN_SIDE_PX, images.MAX_SIDE_PX],
@@ -115,12 +115,30 @@ def info(pack: ModelPack, faces: int, gallery: Contents) -> dict[str, Any]:
     )
 
 
+def _gallery(gallery: Contents) -> dict[str, Any]:
+    """Exact galleries find everything; of others it is told how much, and how that was measured."""
+    described: dict[str, Any] = {
+        "loaded": gallery.version is not None,
+        "faces": gallery.faces,
+        "version": gallery.version or 0,
+        "exact": gallery.exact,
+    }
+    if not gallery.exact:
+        recall = gallery.recall
+        described["recall"] = recall and {
+            "share": recall.share,
+            "searches": recall.probes,
+            "measured_at": _instant(recall.measured_at),
+        }
+    return described
+
+
 def _listed(face: ListedFace) -> dict[str, str]:
     return {
         "face_token": face.token,
         "face_name": face.name,
         "face_set": face.face_set,
-        "added_at": datetime.fromtimestamp(face.added_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "added_at": _instant(face.added_at),
     }
 
 
@@ -164,3 +182,8 @@ def _with_twins(value: Any) -> Any:
         if key in TWINS:
             twinned[TWINS[key]] = twinned[key]
     return twinned
+
+
+def _instant(seconds: int) -> str:
+    """Return seconds since 1970 as a time in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

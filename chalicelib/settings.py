@@ -24,6 +24,13 @@ SETTINGS = (
     ),
     Setting("TOKENS_TABLE", "face-search-tokens", "DynamoDB table of the temporary faces"),
     Setting("CROPS_BUCKET", "face-search-crops", "S3 bucket of the crops"),
+    Setting(
+        "GALLERY",
+        "memory",
+        "what a search looks through: memory, exactly; or s3vectors, for more faces than a container's memory holds, "
+        "approximately in which faces are found",
+    ),
+    Setting("VECTOR_BUCKET", "face-search-vectors", "vector bucket in Amazon S3 Vectors, with GALLERY=s3vectors"),
     Setting("TOKEN_TTL_SECONDS", "86400", "how long a detected face is kept under its token, in seconds"),
     Setting(
         "SMALLEST_FACE_PX",
@@ -43,6 +50,8 @@ MAX_TOKEN_TTL_SECONDS = 2 * 86_400
 # P-Net's windows are 12 px; below 20 px a face tells nobody apart.
 SMALLEST_FACES_PX = range(20, 401)
 
+GALLERIES = ("memory", "s3vectors")
+
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
@@ -57,6 +66,8 @@ class Settings:
     database_url: str
     tokens_table: str
     crops_bucket: str
+    gallery: str
+    vector_bucket: str
     token_ttl_seconds: int
     smallest_face_px: int | None
     log_level: str
@@ -77,6 +88,8 @@ class Settings:
             raise SettingsError("DATABASE_URL must begin with mysql:// or sqlite:///")
         if scheme == "sqlite" and environment.get("AWS_LAMBDA_FUNCTION_NAME"):
             raise SettingsError("DATABASE_URL must name a MySQL server on Lambda: a container's files are not kept")
+        if values["GALLERY"] not in GALLERIES:
+            raise SettingsError(f"GALLERY must be one of {', '.join(GALLERIES)}")
         ttl = values["TOKEN_TTL_SECONDS"]
         if not (ttl.isascii() and ttl.isdecimal() and 1 <= int(ttl) <= MAX_TOKEN_TTL_SECONDS):
             raise SettingsError(f"TOKEN_TTL_SECONDS must be a whole number from 1 to {MAX_TOKEN_TTL_SECONDS}")
@@ -95,6 +108,8 @@ class Settings:
             database_url=values["DATABASE_URL"],
             tokens_table=values["TOKENS_TABLE"],
             crops_bucket=values["CROPS_BUCKET"],
+            gallery=values["GALLERY"],
+            vector_bucket=values["VECTOR_BUCKET"],
             token_ttl_seconds=int(ttl),
             smallest_face_px=int(smallest) if smallest else None,
             log_level=values["LOG_LEVEL"],

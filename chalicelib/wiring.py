@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from chalicelib.face_directory import FaceDirectory
+from chalicelib.gallery.gallery import Gallery
 from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.measured import MeasuredDetector, MeasuredGallery
 from chalicelib.removal import Removal
@@ -26,6 +27,7 @@ from chalicelib.stores.model_change import ModelChange
 from chalicelib.stores.segments import SegmentStore
 from chalicelib.stores.tokens import TokenStore
 from chalicelib.transfer.export_folder import ExportFolder
+from chalicelib.vector_wiring import VectorWiring
 from chalicelib.vision.detector import Detector
 from chalicelib.vision.embedder import Embedder
 from chalicelib.vision.model import Model
@@ -47,7 +49,10 @@ class Wiring:
         self.packs = PackFolder(Path(settings.model_dir), settings.smallest_face_px)
         # None of these connects before it is used.
         self.database = database.connect(settings.database_url)
-        self.face_set = FaceSet(self.database)
+        self.vectors = VectorWiring(self.database, settings.vector_bucket) if settings.gallery == "s3vectors" else None
+        self.face_set = (
+            FaceSet(self.database, changed=self.vectors.try_at_once) if self.vectors else FaceSet(self.database)
+        )
         self.face_set_names = FaceSetNames(self.database)
         self.face_listing = FaceListing(self.database)
         self.segments = SegmentStore(self.database)
@@ -90,15 +95,19 @@ class Wiring:
             loading = beside.submit(model, pack)
             tokens, crops = self.tokens, self.crops
         loaded = loading.result()
-        gallery = MemoryGallery(self.face_set, self.segments, pack.embedding_id, pack.embedder.dimension)
         return FaceService(
             replace(loaded, detector=MeasuredDetector(loaded.detector)),
             tokens,
             crops,
             self.face_set,
             self.face_set_names,
-            MeasuredGallery(gallery),
+            MeasuredGallery(self._gallery(pack)),
         )
+
+    def _gallery(self, pack: ModelPack) -> Gallery:
+        embedding_id, dimension = pack.embedding_id, pack.embedder.dimension
+        memory = MemoryGallery(self.face_set, self.segments, embedding_id, dimension)
+        return memory if self.vectors is None else self.vectors.gallery(memory, embedding_id, dimension)
 
 
 def model(pack: ModelPack) -> Model:

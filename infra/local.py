@@ -1,6 +1,6 @@
 """The local stack: `python -m infra.local run` serves the API, `stack` starts all but the app.
 
-moto's server stands for DynamoDB and S3; the face set is in SQLite, or where DATABASE_URL says.
+moto's server stands for DynamoDB, S3 and S3 Vectors; the face set is in SQLite, or where DATABASE_URL says.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def stack_of(state: Path) -> Iterator[Settings]:
 def _create(settings: Settings, state: Path) -> CropMirror:
     from chalicelib.errors import ServiceError
     from chalicelib.stores import aws, database, schema
-    from infra import resources
+    from infra import resources, vector_index
 
     dynamodb, s3 = aws.client("dynamodb"), aws.client("s3")
     names = {"table_name": settings.tokens_table, "bucket_name": settings.crops_bucket}
@@ -97,6 +97,8 @@ def _create(settings: Settings, state: Path) -> CropMirror:
         sys.exit(f"The database at {without_password(settings.database_url)} cannot be used; the line above tells why.")
     finally:
         face_set.close()
+    if settings.gallery == "s3vectors":
+        vector_index.make(settings)
     mirror = CropMirror(s3, settings.crops_bucket, state / "crops")
     mirror.start()
     return mirror

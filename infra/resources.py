@@ -1,4 +1,4 @@
-"""Creates the table and the bucket of resources.yaml on any endpoint: what CloudFormation does when deployed."""
+"""Creates the table and the buckets of resources.yaml on any endpoint: what CloudFormation does when deployed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import yaml  # type: ignore[import-untyped]
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3vectors import S3VectorsClient
 
 
 def create(resources_file: Path, dynamodb: DynamoDBClient, s3: S3Client, *, table_name: str, bucket_name: str) -> None:
@@ -18,6 +19,12 @@ def create(resources_file: Path, dynamodb: DynamoDBClient, s3: S3Client, *, tabl
     resources = yaml.safe_load(resources_file.read_text(encoding="utf-8"))["Resources"]
     _create_table(dynamodb, table_name, resources["TokensTable"]["Properties"])
     _create_bucket(s3, bucket_name, resources["CropsBucket"]["Properties"])
+
+
+def create_vector_bucket(client: S3VectorsClient, name: str) -> None:
+    """Create it if it is not there yet; the service makes the indexes in it."""
+    with suppress(client.exceptions.ConflictException):
+        client.create_vector_bucket(vectorBucketName=name)
 
 
 def _create_table(client: DynamoDBClient, name: str, properties: dict[str, Any]) -> None:

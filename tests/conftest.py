@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pymysql
 import pytest
-from moto.server import ThreadedMotoServer
 
 from chalicelib.stores import aws
 from chalicelib.stores.database import Database, connect
 from chalicelib.stores.schema import migrate
 from chalicelib.vision.model_pack import ModelPack
-from infra import resources
+from infra import moto_server, resources
+from infra.s3_vectors.emulation import emulation
 from tests.models import facenet_weights, torch_files
 from tests.packs import build_with
 from tests.services import mysql_port
@@ -31,8 +31,7 @@ RESOURCES_FILE = Path(resources.__file__).with_name("resources.yaml")
 @pytest.fixture(scope="session")
 def aws_endpoint() -> Iterator[str]:
     """The URL of moto's server, to which the environment leads every client of AWS."""
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
+    server = moto_server.start(0)
     host, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
@@ -42,6 +41,13 @@ def aws_endpoint() -> Iterator[str]:
         patch.setenv("NO_PROXY", "127.0.0.1")
         yield f"http://{host}:{port}"
     server.stop()
+
+
+@pytest.fixture(autouse=True)
+def sound_vector_requests() -> Iterator[None]:
+    """Fail the test that has sent S3 Vectors, in moto's server of this process, what its model or its limits forbid."""
+    yield
+    assert emulation.take_violations() == []
 
 
 @pytest.fixture(scope="session")

@@ -51,11 +51,15 @@ class Coded(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """Every face that can be within `reach`, and a distance that it cannot be below, in ascending order of these."""
+    """Every face that can be within `reach`, and a distance that it cannot be below, in ascending order of these.
+
+    `capped` when no more can be had, although there may be some, all of them farther away than these.
+    """
 
     ids: Ids
     at_least: NDArray[np.float64]
     reach: float
+    capped: bool = False
 
 
 def encode(ids: Ids, embeddings: NDArray[np.float32], sets: SetIds | None = None) -> list[Coded]:

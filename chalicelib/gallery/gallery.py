@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 from chalicelib.faces import DEFAULT_SET_ID, Embedding, SearchResult
+from chalicelib.stores.vector_indexes import Recall
 
 
 class Contents(NamedTuple):
-    """How many faces are at hand, and the version of the face set that they show; None before they are loaded."""
+    """How many faces are at hand, and the version of the face set that they show; None before they are loaded.
 
-    faces: int
+    `faces` is None where that is not known. Where a search is not exact in what it finds, `recall` says how much of it
+    it does find, once that is measured.
+    """
+
+    faces: int | None
     version: int | None
+    exact: bool = True
+    recall: Recall | None = None
 
 
 class Gallery(Protocol):
@@ -28,13 +35,14 @@ class Gallery(Protocol):
     ) -> SearchResult:
         """Return a set's faces within `threshold`, nearest first, equally near ones in the order they were added.
 
-        Exact: the distances are those of the rows' vectors in float64. Sees every change that was answered before.
+        The distances are those of the rows' vectors in float64. Sees every change that was answered before. Finds all
+        faces that there are, unless its `contents` are not exact.
 
         Parameters
         ----------
         embedding : the probe, calibrated, under the gallery's embedding id.
         threshold : the largest Euclidean distance.
-        limit : the most results; when there are more, the result says `truncated`.
+        limit : the most results; when there are more, or can be, the result says `truncated`.
         without : the token of a face to leave out.
         set_id : the number of the face set.
 

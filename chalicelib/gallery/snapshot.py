@@ -31,11 +31,16 @@ def load(segments: SegmentStore, embedding_id: str, codes: CodeBook) -> int:
     return version
 
 
-def compact(face_set: FaceSet, segments: SegmentStore) -> int | None:
+def compact(face_set: FaceSet, segments: SegmentStore, needed_from: int | None = None) -> int | None:
     """Bring the segments up to the face set's present version and prune the log; return that version.
 
     May be killed at any point, and be run by several processes at once: the version is stated last, and a run that was
     overtaken by another one stops at its next write.
+
+    Parameters
+    ----------
+    needed_from
+        The version from which on somebody else needs the log, if anybody does.
 
     Returns
     -------
@@ -56,7 +61,7 @@ def compact(face_set: FaceSet, segments: SegmentStore) -> int | None:
             return None
         done = step
     segments.release(run)
-    face_set.prune(done - CHANGES_KEPT)
+    face_set.prune(min(done - CHANGES_KEPT, done if needed_from is None else needed_from))
     return done
 
 

@@ -184,10 +184,24 @@ SCHEMAS: dict[str, Schema] = {
         name_characters=_count("The longest name."),
         results=_count("The most results of a search."),
     ),
+    "Recall": _object(
+        share=_number("The share of the faces within the threshold 0.65 that searches found.", minimum=0, maximum=1),
+        searches=_count("How many searches that was measured by."),
+        measured_at=_text("When that was, in UTC.", "2026-01-31T09:30:00Z"),
+    ),
     "LoadedGallery": _object(
-        loaded=_flag("Whether this container has the known faces in memory; the first search loads them."),
-        faces=_count("How many faces of the model it has."),
+        optional=("recall",),
+        loaded=_flag("Whether this container has the known faces at hand; the first search sees to that."),
+        faces={
+            "type": ["integer", "null"],
+            "description": "How many faces of the model it has in memory; null where they are in a vector index.",
+        },
         version=_count("How many changes of the known faces it has seen; 0 before it is loaded."),
+        exact=_flag("Whether searches find every face that there is within the threshold."),
+        recall={
+            "anyOf": [reference("Recall"), {"type": "null"}],
+            "description": "Only where searches are not exact: how much they find; null until that is measured.",
+        },
     ),
     "Info": _success(
         model=reference("Model"),

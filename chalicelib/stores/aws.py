@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from botocore.session import Session
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3vectors import S3VectorsClient
 
 CONNECT_TIMEOUT_SECONDS = 2
 READ_TIMEOUT_SECONDS = 5
@@ -31,6 +32,7 @@ _TRANSIENT_CODES = frozenset(
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestTimeout",
+        "RequestTimeoutException",
         "SlowDown",
         "Throttling",
         "ThrottlingException",
@@ -46,7 +48,9 @@ _lock = threading.Lock()
 def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
 @overload
 def client(service: Literal["s3"]) -> S3Client: ...
-def client(service: str) -> Any:
+@overload
+def client(service: Literal["s3vectors"], max_attempts: int = ...) -> S3VectorsClient: ...
+def client(service: str, max_attempts: int = MAX_ATTEMPTS) -> Any:
     """Return a new client with short timeouts; credentials, region and endpoint are the SDK's, from the environment.
 
     It may be used by several threads at once, and clients created by them.
@@ -58,7 +62,7 @@ def client(service: str) -> Any:
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         read_timeout=READ_TIMEOUT_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": max_attempts},
         max_pool_connections=MAX_CONNECTIONS,
         signature_version="s3v4" if service == "s3" else None,
         s3={"addressing_style": style},
@@ -89,12 +93,12 @@ def _session() -> Session:
                 return json.loads(gzip.decompress(Path(f"{file_path}.json.gz").read_bytes()))
             return None
 
-    class LoaderOfTwo(Loader):
+    class LoaderOfThree(Loader):
         def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002  # as the SDK calls it
-            return ["dynamodb", "s3"]
+            return ["dynamodb", "s3", "s3vectors"]
 
     session = Session()
-    session.register_component("data_loader", LoaderOfTwo(file_loader=PlainFileLoader()))
+    session.register_component("data_loader", LoaderOfThree(file_loader=PlainFileLoader()))
     return session
 
 

@@ -110,11 +110,19 @@ class FaceSet:
     ----------
     clock
         Returns the seconds since 1970.
+    changed
+        Called after every transaction that has added or removed faces; must not raise.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], float] = time.time,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._changed = changed
 
     def add(self, face: KnownFace) -> bool:
         """Add a face and return True; when its token is already there, only rename that face and return False.
@@ -136,7 +144,10 @@ class FaceSet:
             log_additions(transaction, [face_id], face.embedding_id)
             return True
 
-        return self._database.write(work)
+        added = self._database.write(work)
+        if added:
+            self._changed()
+        return added
 
     def add_many(self, faces: Sequence[KnownFace], added_at: Sequence[int] | None = None) -> int:
         """Add faces of one model whose tokens are all different, in one transaction, and return how many were new.
@@ -176,7 +187,10 @@ class FaceSet:
             log_additions(transaction, [face.id for face in placed.values()], embedding_id)
             return len(new)
 
-        return self._database.write(work)
+        added = self._database.write(work)
+        if added:
+            self._changed()
+        return added
 
     def rename(self, token: str, name: str) -> bool:
         """Return False when the token is not there. Copies hold no names, so the log does not mention it."""
@@ -200,7 +214,10 @@ class FaceSet:
                 log_removals(transaction, ids)
             return [face.crop for face in found.values()]
 
-        return self._database.write(work)
+        crops = self._database.write(work)
+        if crops:
+            self._changed()
+        return crops
 
     def set_of(self, token: str) -> int | None:
         """Return the number of the face set that a face is in, or None when it is in none."""

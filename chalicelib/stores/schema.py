@@ -197,6 +197,21 @@ MIGRATIONS: tuple[tuple[Step, ...], ...] = (
         # Empty where all faces are in the default set.
         _unless_done("ALTER TABLE face_set_segment ADD COLUMN sets {added_packed}"),
     ),
+    (
+        """CREATE TABLE IF NOT EXISTS face_set_index (
+            name {word} PRIMARY KEY,
+            embedding_id {word},
+            dimension {integer},
+            state {word},
+            version {integer},
+            next_id {integer},
+            run {integer},
+            leased_until {integer},
+            recall {real},
+            probes {integer},
+            measured_at {integer}
+        ) {end}""",
+    ),
 )
 
 

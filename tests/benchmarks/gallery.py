@@ -176,7 +176,7 @@ def _a_million_and_more(figures: Figures, database: Database, url: str) -> list[
         return index.range_search(probe[None], THRESHOLD**2)
 
     def poll() -> None:
-        gallery.refresh()
+        gallery.apply()
 
     def select_one() -> object:
         return database.read("SELECT 1")
@@ -277,7 +277,7 @@ def _fill(database: Database, vectors: Vectors) -> FaceSet:
 
 def _gallery(database: Database) -> MemoryGallery:
     gallery = MemoryGallery(FaceSet(database), SegmentStore(database), MODEL, DIMENSION)
-    gallery.refresh()
+    gallery.apply()
     return gallery
 
 

@@ -37,6 +37,7 @@ ELSEWHERE = {
     r"(AWS_REGION=\S+ )?make (deploy|destroy)|git pull && make deploy": "tests/deploy/test_deploy.py",
     r"curl .*execute-api|aws rds create-db-snapshot": "docs/deploying.md",  # AWS itself: tried nowhere, which it says
     r"make fuzz$": "tests/specification/test_fuzz.py",
+    r"make rebuild-index": "tests/e2e/test_reconcile.py",
     r"make screenshot$": "tests/browser/screenshot.py",
     r"make test-arm64": "tests/lambda_runtime/arm64.py",
     r"make import .*DATABASE_URL=mysql": "tests/integration/transfer/test_transfer.py",

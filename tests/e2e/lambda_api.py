@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +15,8 @@ from uuid import uuid4
 import pytest
 
 import app
-from chalicelib import wiring
-from chalicelib.stores.database import connect
-from chalicelib.stores.schema import migrate
+from chalicelib import operations, wiring
+from chalicelib.stores import aws
 from infra import resources
 from tests.conftest import RESOURCES_FILE
 from tests.e2e.api import Api, Query, Reply
@@ -107,25 +107,33 @@ def context(remaining_milliseconds: int = 29_000) -> Any:
 
 
 @contextmanager
-def handler(table: str, bucket: str, database_url: str) -> Iterator[LambdaApi]:
-    """Lead the environment to the stores and build the service anew, as a new container does."""
+def handler(table: str, bucket: str, database_url: str, gallery: str = "") -> Iterator[LambdaApi]:
+    """Lead the environment to the stores and build the service anew, as a new container does.
+
+    The vector bucket, if any, has the bucket's name; `gallery` is the environment's unless it is given.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)  # the model pack's folder is relative to it
         patch.setenv("TOKENS_TABLE", table)
         patch.setenv("CROPS_BUCKET", bucket)
         patch.setenv("DATABASE_URL", database_url)
+        if gallery:
+            patch.setenv("GALLERY", gallery)
+        patch.setenv("VECTOR_BUCKET", bucket)
+        if os.environ.get("GALLERY") == "s3vectors":
+            resources.create_vector_bucket(aws.client("s3vectors"), bucket)
         wiring.reset()
         yield LambdaApi()
         wiring.reset()
 
 
 @contextmanager
-def lasting_handler(dynamodb: DynamoDBClient, s3: S3Client, database_url: str) -> Iterator[LambdaApi]:
+def lasting_handler(
+    dynamodb: DynamoDBClient, s3: S3Client, database_url: str, gallery: str = ""
+) -> Iterator[LambdaApi]:
     """The handler, with stores of its own for as long as several tests last."""
     name = f"face-search-{secrets.token_hex(8)}"
     resources.create(RESOURCES_FILE, dynamodb, s3, table_name=name, bucket_name=name)
-    database = connect(database_url)
-    migrate(database)
-    database.close()
-    with handler(name, name, database_url) as api:
+    with handler(name, name, database_url, gallery) as api:
+        operations.migrate(wiring.wiring())
         yield api

@@ -14,6 +14,8 @@ from pathlib import Path
 import requests
 
 from chalicelib.settings import SETTINGS
+from infra import running_stack
+from infra.s3_vectors.installation import SEEN_PATH
 from tests.e2e.http_api import HttpApi
 from tests.e2e.processes import Process, alive, descendants
 from tests.services import free_port
@@ -24,7 +26,8 @@ MAX_STOP_SECONDS = 30.0
 
 
 class LocalStack:
-    """`run` or `stack` on a folder of its own; the environment's own settings do not reach it, but for the models.
+    """`run` or `stack` on a folder of its own; the environment's own settings do not reach it, but for the models and
+    the gallery.
 
     Use `local_stack`, which waits for it and ends it.
     """
@@ -71,6 +74,13 @@ class LocalStack:
         """Return the processes that it had once it was up, and those of its process group, that still run."""
         return alive((child.pid for child in self._children), self.process.pid)
 
+    def refused_vector_requests(self) -> list[str]:
+        """Return what was asked of its S3 Vectors, since the last call, that the model or the limits forbid."""
+        running = running_stack.find(self.state)
+        assert running is not None
+        seen = requests.get(f"{running.endpoint}{SEEN_PATH}", timeout=10).json()
+        return list(seen["violations"])
+
     def clear_away(self) -> None:
         """End what a failed test would leave behind."""
         for process in self.left_behind():
@@ -95,6 +105,7 @@ def local_stack(state: Path, what: str = "run", **settings: str) -> Iterator[Loc
         stack.wait_until_up()
         yield stack
         if stack.process.poll() is None:
+            assert stack.refused_vector_requests() == []
             assert stack.stop() == 0, stack.log
             assert stack.left_behind() == []
     finally:
@@ -102,7 +113,10 @@ def local_stack(state: Path, what: str = "run", **settings: str) -> Iterator[Loc
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Return this process's environment without what would lead the app elsewhere, and with some settings."""
-    foreign = {setting.name for setting in SETTINGS} - {"MODEL_DIR"}
+    """Return this process's environment without what would lead the app elsewhere, and with some settings.
+
+    GALLERY stays: `GALLERY=s3vectors .venv/bin/python -m pytest tests/e2e` runs all of it there.
+    """
+    foreign = {setting.name for setting in SETTINGS} - {"MODEL_DIR", "GALLERY"}
     kept = {name: value for name, value in os.environ.items() if name not in foreign and not name.startswith("AWS_")}
     return {**kept, **settings}

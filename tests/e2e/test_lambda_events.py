@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import app
-from chalicelib import wiring
+from chalicelib import operations, wiring
 from chalicelib.stores.database import Database
+from infra.s3_vectors.emulation import emulation
 from tests.e2e import pictures
 from tests.e2e.api import Api, tokens
 from tests.e2e.comparing import Comparing
@@ -36,6 +37,7 @@ CROP_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.jpg")
 def api(tokens_table: str, crops_bucket: str, database: Database, database_url: str) -> Iterator[LambdaApi]:
     """The handler, with stores that are empty."""
     with handler(tokens_table, crops_bucket, database_url) as api:
+        operations.migrate(wiring.wiring())
         yield api
 
 
@@ -57,6 +59,16 @@ def mysql_handler(dynamodb: DynamoDBClient, s3: S3Client, mysql_server: int) -> 
         yield api
 
 
+@pytest.fixture(scope="class")
+def vectors_handler(dynamodb: DynamoDBClient, s3: S3Client, mysql_server: int) -> Iterator[LambdaApi]:
+    """Searches ask S3 Vectors."""
+    with (
+        mysql_database(mysql_server) as database,
+        lasting_handler(dynamodb, s3, f"mysql://root@127.0.0.1:{mysql_server}/{database}", "s3vectors") as api,
+    ):
+        yield api
+
+
 class TestWalkOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, Comparing):
     @pytest.fixture
     def api(self, sqlite_handler: LambdaApi) -> Iterator[LambdaApi]:
@@ -69,6 +81,26 @@ class TestWalkOnMysql(Walk, Listing, OneFace, FaceSets, Grouping, Comparing):
     def api(self, mysql_handler: LambdaApi) -> Iterator[LambdaApi]:
         with mysql_handler.on_an_empty_face_set():
             yield mysql_handler
+
+
+class TestWalkOnS3Vectors(Walk, FaceSets, Grouping):
+    """The parts of the walk that search."""
+
+    @pytest.fixture
+    def api(self, vectors_handler: LambdaApi) -> Iterator[LambdaApi]:
+        with vectors_handler.on_an_empty_face_set():
+            yield vectors_handler
+
+    def test_searches_ask_the_index_and_changes_reach_it(self, api: LambdaApi) -> None:
+        before = emulation.replies()
+
+        token = api.added(pictures.drawing(), "Ada")
+        assert tokens(api.search_picture(pictures.drawing())) == [token]
+        api.remove(token)
+
+        after = emulation.replies()
+        for reply in ("PutVectors 200", "QueryVectors 200", "DeleteVectors 200"):
+            assert after.get(reply, 0) > before.get(reply, 0), reply
 
 
 # What the dlib pack's card says, in the form of Face++.

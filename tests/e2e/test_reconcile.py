@@ -40,7 +40,7 @@ def test_crops_of_the_running_stack_are_looked_through(tmp_path: Path) -> None:
         )
         s3.put_object(Bucket="face-search-crops", Key="faces/0-nobodys.jpg", Body=b"jpeg")
 
-        done = run("infra.reconcile", "--state", str(stack.state))
+        done = run("infra.operate", "reconcile", "--state", str(stack.state))
 
     assert done.stdout == "2 crops: 0 of 0 without a face deleted, 1 too young to tell; faces without a crop: 0\n"
 
@@ -60,3 +60,20 @@ def test_however_many_they_are(aws_endpoint: str, crops_bucket: str, database: D
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("0 crops: 0 of 0 without a face deleted")
     assert run("chalicelib.operations", "compact", "--however-many", **settings).returncode == 2
+
+
+def test_the_vector_index_is_compared_and_rebuilt(tmp_path: Path) -> None:
+    with local_stack(tmp_path / "state", GALLERY="s3vectors") as stack:
+        api = HttpApi(stack.port)
+        token = api.added(pictures.drawing(), "Ada")
+
+        rebuilt = run("infra.operate", "rebuild-index", "--state", str(stack.state), GALLERY="s3vectors")
+        compared = run("infra.operate", "reconcile", "--state", str(stack.state), GALLERY="s3vectors")
+
+        assert rebuilt.stdout.endswith("1 vectors were written; searches ask the new vector index\n"), rebuilt.stderr
+        assert "1 vectors compared with the index: 0 were missing, 0 different, 0 without a face; recall 1.0000" in (
+            compared.stdout
+        ), compared.stderr
+        assert api.get("/search", face_token=token, threshold="0.65").status == 200
+        gallery = api.get("/info").body["gallery"]
+        assert (gallery["exact"], gallery["faces"], gallery["recall"]["share"]) == (False, None, 1.0)

@@ -1,10 +1,16 @@
-"""A table to try transactions on."""
+"""A table to try transactions on, and clients of S3 Vectors."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import pytest
 
 from chalicelib.stores.database import Database, connect
+from tests.integration.vector_client import new_client
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3vectors import S3VectorsClient
 
 INSERT = "INSERT INTO note (id, text) VALUES (?, ?)"
 
@@ -21,3 +27,14 @@ def notes(database_url: str) -> Database:
 
 def texts(database: Database) -> list[str]:
     return [row[0] for row in database.read("SELECT text FROM note ORDER BY id")]
+
+
+@pytest.fixture(scope="session")
+def s3_vectors(aws_endpoint: str) -> S3VectorsClient:
+    return new_client()
+
+
+@pytest.fixture(scope="session")
+def unchecked(aws_endpoint: str) -> S3VectorsClient:
+    """A client that sends whatever it is given."""
+    return new_client(parameter_validation=False)

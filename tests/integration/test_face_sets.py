@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
@@ -122,7 +122,7 @@ class TestSearching:
     def test_a_removed_faces_place_in_a_block_takes_its_set_along(self, sets: Sets) -> None:
         first, *rest = [replace(face, set_id=sets.ids[i % 3]) for i, face in enumerate(known_faces(unit_vectors(30)))]
         sets.face_set.add_many([first, *rest])
-        sets.gallery.refresh()
+        sets.gallery.apply()
         for face in (first, *rest[:14]):
             sets.face_set.remove(face.token)
 
@@ -291,7 +291,9 @@ class TestRemoval:
         assert sets.face_set.version() == 2 * removed.faces
 
     @staticmethod
-    def removal(database: Database, crops: CropStore, tokens: TokenStore, clock: Clock | None = None) -> Removal:
+    def removal(
+        database: Database, crops: CropStore, tokens: TokenStore, clock: Callable[[], float] | None = None
+    ) -> Removal:
         parts = (FaceListing(database), FaceSetNames(database), FaceSet(database), tokens, crops)
         return Removal(*parts) if clock is None else Removal(*parts, clock=clock)
 

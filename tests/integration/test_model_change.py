@@ -238,7 +238,7 @@ class TestTheSwitch:
     def test_to_the_model_that_is_active_changes_nothing(self, faces: Faces) -> None:
         known = faces.add(10)
         gallery = faces.gallery(OLD)
-        gallery.refresh()
+        gallery.apply()
 
         assert faces.change.switch(OLD, faces.face_set.state()) is True
 
@@ -247,15 +247,15 @@ class TestTheSwitch:
     def test_a_gallery_of_the_old_model_says_so_even_after_the_way_back(self, faces: Faces) -> None:
         faces.add(50)
         gallery = faces.gallery(OLD)
-        gallery.refresh()
+        gallery.apply()
         assert faces.switch(NEW)
         with pytest.raises(ModelChangedError):
-            gallery.refresh()
+            gallery.apply()
 
         assert faces.switch(OLD)
 
         with pytest.raises(ModelChangedError):
-            gallery.refresh()
+            gallery.apply()
         faces.expect_exact(OLD)
 
     def test_the_way_back_takes_along_who_was_added_under_the_new_model(self, faces: Faces) -> None:
@@ -308,7 +308,7 @@ class TestDiscarding:
         assert faces.switch(NEW)
         snapshot.compact(faces.face_set, faces.segments)
         gallery = faces.gallery(NEW)
-        gallery.refresh()
+        gallery.apply()
 
         erased = sum(faces.change.discard(*ids) for ids in faces.change.ranges())
         snapshot.compact(faces.face_set, faces.segments)
@@ -317,7 +317,7 @@ class TestDiscarding:
         assert faces.database.read("SELECT DISTINCT embedding_id FROM face_set_embedding") == [(NEW,)]
         assert faces.database.read("SELECT DISTINCT embedding_id FROM face_set_segment") == [(NEW,)]
         faces.expect_exact(NEW)
-        gallery.refresh()
+        gallery.apply()
         assert len(gallery) == 100
 
     def test_it_does_nothing_where_there_is_nothing(self, faces: Faces) -> None:

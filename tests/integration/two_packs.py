@@ -37,6 +37,8 @@ class Place:
                     database_url=self.database_url,
                     tokens_table=self.tokens_table,
                     crops_bucket=self.crops_bucket,
+                    gallery="memory",
+                    vector_bucket="",
                     token_ttl_seconds=3600,
                     smallest_face_px=None,
                     log_level="INFO",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType, ModuleType
 
-from chalicelib.gallery import codes, memory_gallery, snapshot
+from chalicelib.gallery import codes, exact_search, memory_gallery, snapshot
 from chalicelib.stores import face_set, segments
 from chalicelib.stores.database import Database
 from chalicelib.stores.face_set import FaceSet
@@ -27,7 +27,7 @@ _CONSTANTS: tuple[tuple[ModuleType, str, int], ...] = (
     (face_set, "MAX_CHANGES_PER_POLL", 16),
     (memory_gallery, "MAX_CHANGES_PER_POLL", 16),
     (face_set, "MAX_IDS_PER_STATEMENT", 50),
-    (memory_gallery, "MAX_IDS_PER_STATEMENT", 50),
+    (exact_search, "MAX_IDS_PER_STATEMENT", 50),
     (codes, "BLOCK_FACES", 64),
     (codes, "FIRST_CAPACITY", 8),
 )

@@ -17,6 +17,7 @@ FLOORS = [
     ["images", "vision", "stores"],
     ["gallery", "measured", "crop_embedder", "token_embeddings"],
     ["comparison", "removal", "face_directory", "service", "re_embedding", "reconciliation", "transfer"],
+    ["index_reconciliation", "vector_wiring"],
     ["uploads", "console", "replies", "observability", "endpoints", "serving", "wiring"],
     ["operations", "cold_start", "specification"],
     ["transfers"],

@@ -1,4 +1,4 @@
-"""`make reconcile`: deletes the crops of the local stack that no row of its face set names.
+"""`make reconcile` and `make rebuild-index`: what is done to the local stack's face set and what lies beside it.
 
 Works beside a running stack. When a stack starts, its crops are stored anew: they are young then, and stay for an hour.
 """
@@ -18,7 +18,8 @@ from infra import local
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m infra.reconcile", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m infra.operate", description=__doc__)
+    parser.add_argument("operation", choices=("reconcile", "rebuild-index"))
     parser.add_argument("--state", type=Path, default=Path(".local"), help="folder of what the stack keeps")
     parser.add_argument("--however-many", action="store_true", help="delete crops although they are suspiciously many")
     arguments = parser.parse_args()
@@ -26,7 +27,10 @@ def main() -> None:
     try:
         with local.stack_of(arguments.state) as settings:
             parts = Wiring(settings)
-            print(operations.reconcile(parts, however_many=arguments.however_many))
+            if arguments.operation == "reconcile":
+                print(operations.reconcile(parts, however_many=arguments.however_many))
+            else:
+                print(operations.rebuild_index(parts, progress=print))
             parts.close()
     except ServiceError:
         sys.exit("A store failed, as the line above tells.")

@@ -1,0 +1,140 @@
+"""A search in two steps, whatever it looks through: candidates are proposed, and their rows decide."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib.faces import DEFAULT_SET_ID, Embedding, Match, SearchResult
+from chalicelib.gallery.codes import Candidates, Ids
+from chalicelib.gallery.gallery import Contents
+from chalicelib.gallery.people import People
+from chalicelib.stores.active_model import ModelChangedError, State, check_model
+from chalicelib.stores.face_set import MAX_IDS_PER_STATEMENT, FaceSet
+
+
+class _Measured(NamedTuple):
+    """What rows say: the faces within the threshold, each with its distance and row id, how many were beyond it, and
+    how many were gone."""
+
+    within: list[tuple[float, int, Match]]
+    beyond: int
+    gone: int
+
+
+class ExactSearch(ABC):
+    """See `Gallery`. What it looks through need only propose candidates and follow the face set's changes.
+
+    Once the face set has been put under another model it is of no use any more, and says so by ModelChangedError, even
+    when the model is the same again.
+    """
+
+    def __init__(self, face_set: FaceSet, embedding_id: str) -> None:
+        self._face_set = face_set
+        self._embedding_id = embedding_id
+        # The face set's, when it was first looked at.
+        self._switches: int | None = None
+
+    @abstractmethod
+    def propose(self, probe: NDArray[np.float64], threshold: float, most: int, set_id: int) -> Candidates:
+        """Return the faces of a set that can be within `threshold` and among the `most` nearest ones.
+
+        Takes account of every change that was committed before this call.
+        """
+
+    @abstractmethod
+    def apply(self) -> int:
+        """Bring what is looked through up to the face set's present version; return the version that it then shows."""
+
+    @abstractmethod
+    def contents(self) -> Contents:
+        """See `Gallery.contents`."""
+
+    def search(
+        self,
+        embedding: Embedding,
+        threshold: float,
+        limit: int,
+        *,
+        without: str | None = None,
+        set_id: int = DEFAULT_SET_ID,
+    ) -> SearchResult:
+        """See `Gallery.search`."""
+        probe = embedding.astype(np.float64)
+        # One more than asked for tells whether there are more; another stands for the face to leave out.
+        most = limit + 1 + (without is not None)
+        while True:
+            candidates = self.propose(probe, threshold, most, set_id)
+            within, beyond, gone = self._decide(probe, candidates, threshold, limit, without)
+            if gone and candidates.reach < threshold and len(within) <= limit and not candidates.capped:
+                # Others must take the places of those that were removed after the proposal.
+                most += gone
+                continue
+            matches = [match for _, _, match in within[:limit]]
+            return SearchResult(matches, truncated=len(within) > limit or (candidates.capped and not beyond))
+
+    def search_people(
+        self,
+        embedding: Embedding,
+        threshold: float,
+        limit: int,
+        *,
+        without: str | None = None,
+        set_id: int = DEFAULT_SET_ID,
+    ) -> SearchResult:
+        """See `Gallery.search_people`."""
+        probe = embedding.astype(np.float64)
+        candidates = self.propose(probe, threshold, sys.maxsize, set_id)
+        people, all_within = People(), True
+        for start in range(0, len(candidates.ids), MAX_IDS_PER_STATEMENT):
+            ids = candidates.ids[start : start + MAX_IDS_PER_STATEMENT]
+            within, beyond, _ = self._measure(probe, ids, threshold, without)
+            all_within &= not beyond
+            for _, row_id, match in within:
+                people.add(row_id, match)
+        # Rows that are gone were removed, or discarded after the model was changed.
+        self._check(self._face_set.state())
+        nearest = people.nearest(limit)
+        return SearchResult(nearest.matches, truncated=nearest.truncated or (candidates.capped and all_within))
+
+    def _check(self, state: State) -> None:
+        check_model(state.embedding_id, self._embedding_id)
+        if self._switches is None:
+            self._switches = state.switches
+        if self._switches != state.switches:
+            raise ModelChangedError(state.embedding_id)
+
+    def _decide(
+        self, probe: NDArray[np.float64], candidates: Candidates, threshold: float, limit: int, without: str | None
+    ) -> _Measured:
+        """Read the candidates' rows, nearest first, until no other can be among the results; these come in order."""
+        results: list[tuple[float, int, Match]] = []
+        beyond = gone = 0
+        for start in range(0, len(candidates.ids), MAX_IDS_PER_STATEMENT):
+            if len(results) > limit and candidates.at_least[start] > sorted(r[0] for r in results)[limit]:
+                break
+            chunk = candidates.ids[start : start + MAX_IDS_PER_STATEMENT]
+            measured = self._measure(probe, chunk, threshold, without)
+            results += measured.within
+            beyond += measured.beyond
+            gone += measured.gone
+        if gone:
+            # Removed, or discarded after the model was changed.
+            self._check(self._face_set.state())
+        results.sort(key=lambda result: result[:2])
+        return _Measured(results, beyond, gone)
+
+    def _measure(self, probe: NDArray[np.float64], ids: Ids, threshold: float, without: str | None) -> _Measured:
+        rows = self._face_set.fetch(ids, self._embedding_id)
+        embeddings = np.array([row.embedding for row in rows], np.float64).reshape(len(rows), len(probe))
+        distances = np.sqrt(np.sum((embeddings - probe) ** 2, axis=1))
+        within = [
+            (distance, row.id, Match(row.token, row.name, distance))
+            for distance, row in zip(map(float, distances), rows, strict=True)
+            if distance <= threshold and row.token != without
+        ]
+        return _Measured(within, int(np.count_nonzero(distances > threshold)), len(ids) - len(rows))

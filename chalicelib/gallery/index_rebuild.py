@@ -1,0 +1,105 @@
+"""Fills a vector index beside the one that is in use, and then lets searches ask the new one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+
+from chalicelib.gallery.index_changes import IndexChanges, LogPrunedError, Turn
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.model_change import ModelChange
+from chalicelib.stores.vector_indexes import VectorIndexes
+from chalicelib.stores.vector_store import IndexGoneError, StoredVector, VectorStore
+
+_log = logging.getLogger(__name__)
+
+
+class Rebuilt(NamedTuple):
+    """How many vectors one run has written, and whether searches ask the new index."""
+
+    written: int
+    used: bool
+
+
+class IndexRebuild:
+    """May be killed at any point, and run again: it goes on where it was. One run writes at a time; changes go on."""
+
+    def __init__(
+        self,
+        face_set: FaceSet,
+        ranges: ModelChange,
+        indexes: VectorIndexes,
+        vectors: VectorStore,
+        changes: IndexChanges,
+    ) -> None:
+        self._face_set = face_set
+        self._ranges = ranges
+        self._indexes = indexes
+        self._vectors = vectors
+        self._changes = changes
+        self._written = 0
+
+    def run(
+        self,
+        embedding_id: str,
+        dimension: int,
+        may_go_on: Callable[[], bool] = lambda: True,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> Rebuilt:
+        """Fill an index with all vectors of a model, apply what has changed since it was begun, and put it to use.
+
+        Parameters
+        ----------
+        may_go_on
+            Asked before every range of ids and every step; when it answers no, the run ends, and the next one goes on.
+        progress
+            Told in a line what is done.
+
+        Raises
+        ------
+        ServiceError
+            As the stores do.
+        """
+        turn = self._changes.claim(self._indexes.begin(embedding_id, dimension))
+        if turn is None:
+            return Rebuilt(0, used=False)
+        self._written = 0
+        try:
+            if turn.row.next_id == 0:
+                self._vectors.create(turn.row.name, dimension)
+            used = self._fill(turn, may_go_on, progress) and self._catch_up_and_use(turn, may_go_on)
+        except (LogPrunedError, IndexGoneError) as error:
+            _log.warning("the vector index that was being filled is of no use any more: %s", type(error).__name__)
+            self._indexes.retire(turn.row.name)
+            used = False
+        finally:
+            turn.end()
+        self._changes.delete_retired()
+        return Rebuilt(self._written, used)
+
+    def _fill(self, turn: Turn, may_go_on: Callable[[], bool], progress: Callable[[str], None]) -> bool:
+        """Return False when time was up, or another run has taken the turn."""
+        for first, end in self._ranges.ranges():
+            if first < turn.row.next_id:
+                continue
+            if not may_go_on():
+                return False
+            rows = [row for row in self._face_set.vectors(first, end) if row.embedding_id == turn.row.embedding_id]
+            if not turn.write([StoredVector(row.id, row.embedding, row.set_id) for row in rows]):
+                return False
+            if not turn.state(next_id=end):
+                return False
+            self._written += len(rows)
+            progress(f"{self._written:,} vectors written, up to the face with the id {end - 1:,}")
+        return True
+
+    def _catch_up_and_use(self, turn: Turn, may_go_on: Callable[[], bool]) -> bool:
+        while may_go_on():
+            more = turn.step()
+            if more is None:
+                return False
+            # Others write to the index in use meanwhile: which of the two is ahead changes from one moment to the next.
+            if self._indexes.use(turn.row):
+                return True
+        return False

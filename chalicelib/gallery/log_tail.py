@@ -1,0 +1,71 @@
+"""The end of the change log that an index has not applied yet, looked through without it."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib.gallery import code_changes
+from chalicelib.gallery.codes import Candidates, CodeBook
+from chalicelib.stores.change_log import Operation
+from chalicelib.stores.face_set import MAX_CHANGES_PER_POLL, FaceSet
+
+
+class LogTail:
+    """The faces that were added after one version and up to another. Not thread-safe.
+
+    Follows the log as MemoryGallery does, and lets go of what is applied.
+    """
+
+    def __init__(self, face_set: FaceSet, embedding_id: str, dimension: int) -> None:
+        self._face_set = face_set
+        self._embedding_id = embedding_id
+        self._dimension = dimension
+        self._after = self._upto = 0
+        self._codes = CodeBook(dimension)
+        # The version and the face of each addition that is held.
+        self._added: deque[tuple[int, int]] = deque()
+
+    def __len__(self) -> int:
+        """Changes, not faces."""
+        return self._upto - self._after
+
+    def follow(self, applied: int, present: int) -> bool:
+        """Hold what was added after the version `applied`, up to `present` or later.
+
+        False when the log does not lead there any more.
+        """
+        if not self._after <= applied <= self._upto:
+            self._begin_after(applied)
+        while self._upto < present:
+            changes = self._face_set.changes_since(self._upto, self._embedding_id, MAX_CHANGES_PER_POLL)
+            if not changes:
+                self._begin_after(applied)
+                return False
+            code_changes.apply(self._codes, changes)
+            self._added.extend((c.version, c.face_id) for c in changes if c.operation is Operation.ADD)
+            self._upto = changes[-1].version
+        self._let_go(applied)
+        return True
+
+    def near(self, probe: NDArray[np.float64], threshold: float, most: int, set_id: int) -> Candidates:
+        """See `CodeBook.near`."""
+        return self._codes.near(probe, threshold, most, set_id)
+
+    def _let_go(self, applied: int) -> None:
+        gone = []
+        while self._added and self._added[0][0] <= applied:
+            gone.append(self._added.popleft()[1])
+        # A face that was embedded anew since stays: the index may not have its later addition.
+        staying = {face_id for _, face_id in self._added} if gone else set()
+        gone = [face_id for face_id in gone if face_id not in staying]
+        if gone:
+            self._codes.remove(np.array(gone, np.int64))
+        self._after = applied
+
+    def _begin_after(self, version: int) -> None:
+        self._after = self._upto = version
+        self._codes = CodeBook(self._dimension)
+        self._added.clear()

@@ -1,0 +1,158 @@
+"""A gallery in Amazon S3 Vectors, for more faces than a process's memory holds."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib.errors import store_unavailable
+from chalicelib.gallery.codes import Candidates
+from chalicelib.gallery.exact_search import ExactSearch
+from chalicelib.gallery.gallery import Contents
+from chalicelib.gallery.index_changes import IndexChanges
+from chalicelib.gallery.log_tail import LogTail
+from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.vector_indexes import UsedIndex, VectorIndexes
+from chalicelib.stores.vector_store import MAX_RESULTS, IndexGoneError, VectorStore
+
+# Changes that an index may lack: a scan of some hundredths of a second, and some 15 MB.
+MAX_TAIL = 100_000
+# Asked for beyond what is wanted, so that faces equally far away are not cut off at random.
+TIES = 100
+# How often a search may find that its index was replaced meanwhile.
+MAX_REPLACEMENTS = 3
+# Of a squared distance, as a share of the squared lengths that it was computed from: well above float32's error.
+SQUARED_ERROR = 1e-5
+
+_log = logging.getLogger(__name__)
+
+
+class VectorGallery(ExactSearch):
+    """A vector index proposes candidates, and the end of the change log that it lacks is looked through here.
+
+    Which faces are near is approximate, for the index is; how near they are is exact, and every change is seen at once.
+    As long as there is no index for the model, `before` answers.
+    """
+
+    def __init__(
+        self,
+        face_set: FaceSet,
+        indexes: VectorIndexes,
+        vectors: VectorStore,
+        changes: IndexChanges,
+        before: MemoryGallery,
+        embedding_id: str,
+        dimension: int,
+    ) -> None:
+        super().__init__(face_set, embedding_id)
+        self._indexes = indexes
+        self._vectors = vectors
+        self._changes = changes
+        self._before = before
+        self._dimension = dimension
+        self._lock = threading.Lock()
+        # Guarded by the lock.
+        self._tail = LogTail(face_set, embedding_id, dimension)
+        # The index that was last seen in use.
+        self._used: UsedIndex | None = None
+
+    def propose(self, probe: NDArray[np.float64], threshold: float, most: int, set_id: int) -> Candidates:
+        """See `ExactSearch.propose`; at most MAX_RESULTS of them are the index's."""
+        for _ in range(MAX_REPLACEMENTS):
+            look = self._indexes.look(self._embedding_id)
+            self._check(look.state)
+            self._used = look.used
+            if look.used is None:
+                return self._before.propose(probe, threshold, most, set_id)
+            with self._lock:
+                if look.state.version - look.used.version > MAX_TAIL or not self._tail.follow(
+                    look.used.version, look.state.version
+                ):
+                    _log.error(
+                        "the vector index is %d changes behind the face set: is it applied, or must it be rebuilt?",
+                        look.state.version - look.used.version,
+                    )
+                    raise store_unavailable()
+                tail = self._tail.near(probe, threshold, most, set_id)
+            try:
+                return _united(tail, self._nearest(look.used.name, probe, threshold, most, set_id))
+            except IndexGoneError:
+                _log.warning("the vector index %s is gone", look.used.name)
+        _log.error("there is no vector index, although the face set names one: rebuild it")
+        raise store_unavailable()
+
+    def apply(self) -> int:
+        """See `ExactSearch.apply`."""
+        self._changes.apply()
+        used = self._indexes.used(self._embedding_id)
+        return self._before.apply() if used is None else used.version
+
+    def contents(self) -> Contents:
+        """See `Gallery.contents`; how many faces an index holds it does not say."""
+        used = self._used
+        if used is None:
+            return self._before.contents()
+        return Contents(None, used.version, exact=False, recall=used.recall)
+
+    def _nearest(self, index: str, probe: NDArray[np.float64], threshold: float, most: int, set_id: int) -> Candidates:
+        """Return the nearest vectors of an index, and with the last of the `most` all that may be as near."""
+        wanted = min(most, MAX_RESULTS)
+        asked = min(wanted + TIES, MAX_RESULTS)
+        length = float(np.dot(probe, probe))
+        while True:
+            ids: list[int] = []
+            reported: list[float] = []
+            for page in self._vectors.nearest(index, probe.astype(np.float32), asked, set_id):
+                ids += [face_id for face_id, _ in page]
+                reported += [distance for _, distance in page]
+                if reported and _at_least(reported[-1], length) > threshold:
+                    # All that follow are farther away.
+                    return _candidates(ids, reported, length, threshold)
+                if len(ids) > wanted and _surely_farther(reported[-1], reported[wanted - 1], length):
+                    return _candidates(ids, reported, length, _at_least(reported[-1], length))
+            if len(ids) < asked:
+                return _candidates(ids, reported, length, threshold)
+            if asked == MAX_RESULTS:
+                return _candidates(ids, reported, length, _at_least(reported[-1], length))._replace(capped=True)
+            asked = min(4 * asked, MAX_RESULTS)
+
+
+def _squared_slack(distance: float, squared_length: float) -> float:
+    return SQUARED_ERROR * (squared_length + (math.sqrt(squared_length) + distance) ** 2)
+
+
+def _at_least(reported: float, squared_length: float) -> float:
+    """Return what a distance cannot be below.
+
+    The service computes in float32, and does not say whether the Euclidean distance that it reports is squared: the
+    smaller reading is taken.
+    """
+    distance = min(reported, math.sqrt(reported))
+    return math.sqrt(max(0.0, distance * distance - _squared_slack(distance, squared_length)))
+
+
+def _surely_farther(one: float, other: float, squared_length: float) -> bool:
+    """Tell whether one vector is farther away than another, whichever way the distances are meant."""
+    slack = 2 * _squared_slack(max(one, math.sqrt(one)), squared_length)
+    return one - other > slack and one * one - other * other > slack
+
+
+def _candidates(ids: list[int], reported: list[float], squared_length: float, reach: float) -> Candidates:
+    at_least = np.maximum.accumulate([0.0, *(_at_least(distance, squared_length) for distance in reported)])[1:]
+    return Candidates(np.array(ids, np.int64), at_least, reach)
+
+
+def _united(one: Candidates, other: Candidates) -> Candidates:
+    """Return the faces of both, each once, with the higher of the two bounds that it has."""
+    ids = np.concatenate([one.ids, other.ids])
+    at_least = np.concatenate([one.at_least, other.at_least])
+    order = np.argsort(-at_least, kind="stable")
+    _, first = np.unique(ids[order], return_index=True)
+    chosen = order[first]
+    chosen = chosen[np.argsort(at_least[chosen], kind="stable")]
+    return Candidates(ids[chosen], at_least[chosen], min(one.reach, other.reach), one.capped or other.capped)

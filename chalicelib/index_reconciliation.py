@@ -1,0 +1,253 @@
+"""Compares the vector index in use with the face set's rows, vector by vector, mends what differs, and measures recall.
+
+Rows and index change meanwhile, so what seems to differ is looked at once more while nobody writes to the index.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib.gallery.index_changes import IndexChanges, LogPrunedError, Turn
+from chalicelib.gallery.vector_gallery import VectorGallery
+from chalicelib.stores.embedding_bytes import to_bytes
+from chalicelib.stores.face_set import FaceSet, VectorRow
+from chalicelib.stores.model_change import ModelChange
+from chalicelib.stores.vector_indexes import Recall, VectorIndexes
+from chalicelib.stores.vector_store import (
+    MAX_LISTINGS,
+    MAX_RESULTS,
+    MAX_VECTORS_READ,
+    IndexGoneError,
+    StoredVector,
+    VectorStore,
+)
+
+# Searches that recall is measured by.
+PROBES = 50
+# Vectors that are mended one by one; where more differ the index is better rebuilt.
+MAX_MENDED = 10_000
+# Neighbours of one probe beyond which no more are counted.
+MAX_NEIGHBOURS = 1_000
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class IndexReport:
+    """What one run has found and done, in vectors.
+
+    `missing`, `different` and `surplus` are what the index lacked, had otherwise, and had without a row; all of it was
+    mended. `beyond` counts what seemed to differ when that was too much to mend. `complete` is False when time was up,
+    or another writer was at work; `recall` is then None.
+    """
+
+    faces: int = 0
+    missing: int = 0
+    different: int = 0
+    surplus: int = 0
+    beyond: int = 0
+    complete: bool = True
+    recall: Recall | None = None
+
+    @property
+    def equal(self) -> bool:
+        return self.complete and not (self.missing or self.different or self.surplus or self.beyond)
+
+
+@dataclass
+class _Neighbours:
+    """The faces that are near a probe, by their ids, as the rows say."""
+
+    probe: VectorRow
+    ids: set[int] = field(default_factory=set)
+
+
+class IndexReconciliation:
+    """One run of it for the index of one model. Raises ServiceError as the stores do.
+
+    Parameters
+    ----------
+    threshold
+        The distance within which recall is measured.
+    seed
+        Chooses the probes.
+    may_go_on
+        Asked before every range of ids, page and probe; when it answers no, the run ends, and the next one begins anew.
+    """
+
+    def __init__(
+        self,
+        face_set: FaceSet,
+        ranges: ModelChange,
+        indexes: VectorIndexes,
+        vectors: VectorStore,
+        changes: IndexChanges,
+        gallery: VectorGallery,
+        threshold: float,
+        *,
+        seed: int | None = None,
+        may_go_on: Callable[[], bool] = lambda: True,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._face_set = face_set
+        self._ranges = ranges
+        self._indexes = indexes
+        self._vectors = vectors
+        self._changes = changes
+        self._gallery = gallery
+        self._threshold = threshold
+        self._random = np.random.default_rng(seed)
+        self._may_go_on = may_go_on
+        self._clock = clock
+
+    def run(self, index: str, embedding_id: str) -> IndexReport:
+        """Bring the index up to the face set, compare, mend, measure."""
+        report = IndexReport()
+        self._changes.apply(self._may_go_on)
+        ids, digests = self._read_rows(embedding_id, report)
+        suspects = self._differing(index, ids, digests, report)
+        report.faces = len(ids)
+        if len(suspects) > MAX_MENDED:
+            report.beyond = len(suspects)
+            _log.error("the vector index differs from the face set in %d vectors: rebuild it", len(suspects))
+        elif report.complete and suspects:
+            self._mend(index, embedding_id, suspects, report)
+        if report.complete and len(ids):
+            report.recall = self._measure(embedding_id)
+            if report.recall is not None:
+                self._indexes.measured(index, report.recall)
+        return report
+
+    def _rows(self, embedding_id: str, report: IndexReport) -> Iterator[list[VectorRow]]:
+        for first, end in self._ranges.ranges():
+            if not self._may_go_on():
+                report.complete = False
+                return
+            yield [row for row in self._face_set.vectors(first, end) if row.embedding_id == embedding_id]
+
+    def _read_rows(self, embedding_id: str, report: IndexReport) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the ids, ascending, and the digests of all faces: 16 bytes a face."""
+        digests = (
+            np.array([(row.id, _digest(row)) for row in rows], np.int64).reshape(-1, 2)
+            for rows in self._rows(embedding_id, report)
+        )
+        table = np.concatenate([np.zeros((0, 2), np.int64), *digests])
+        table = table[np.argsort(table[:, 0])]
+        return table[:, 0].copy(), table[:, 1].copy()
+
+    def _differing(
+        self, index: str, ids: NDArray[np.int64], digests: NDArray[np.int64], report: IndexReport
+    ) -> list[int]:
+        """Return the ids that the rows and the index do not agree on, as they were read."""
+        seen = np.zeros(len(ids), np.bool_)
+
+        def compare(part: int) -> list[int]:
+            suspects: list[int] = []
+            for page in self._vectors.listed(index, part, MAX_LISTINGS):
+                if not self._may_go_on():
+                    report.complete = False
+                    break
+                keys = np.array([vector.face_id for vector in page], np.int64)
+                values = np.array([_digest(vector) for vector in page], np.int64)
+                places = np.minimum(np.searchsorted(ids, keys), max(len(ids) - 1, 0))
+                there = ids[places] == keys if len(ids) else np.zeros(len(keys), np.bool_)
+                seen[places[there]] = True
+                same = there.copy()
+                same[there] = digests[places[there]] == values[there]
+                suspects += keys[~same].tolist()
+            return suspects
+
+        try:
+            with ThreadPoolExecutor(MAX_LISTINGS) as executor:
+                suspects = [face_id for part in executor.map(compare, range(MAX_LISTINGS)) for face_id in part]
+        except IndexGoneError:  # replaced meanwhile: the next run compares the new one
+            report.complete = False
+            return []
+        return [*suspects, *map(int, ids[~seen])]
+
+    def _mend(self, index: str, embedding_id: str, suspects: list[int], report: IndexReport) -> None:
+        turn = self._changes.claim(index)
+        if turn is None:
+            report.complete = False
+            return
+        try:
+            while (more := turn.step()) is True and self._may_go_on():
+                pass
+            for start in range(0, len(suspects), MAX_VECTORS_READ):
+                if more is not False or not self._may_go_on():
+                    report.complete = False
+                    return
+                chunk = sorted(suspects[start : start + MAX_VECTORS_READ])
+                if not self._mend_some(turn, embedding_id, chunk, report):
+                    report.complete = False
+                    return
+        except (LogPrunedError, IndexGoneError):
+            report.complete = False
+        finally:
+            turn.end()
+
+    def _mend_some(self, turn: Turn, embedding_id: str, face_ids: Sequence[int], report: IndexReport) -> bool:
+        """Return False when the turn was lost. Rows that changed since the last step are mended as they are now."""
+        wanted = {
+            row.id: row
+            for face_id in face_ids
+            for row in self._face_set.vectors(face_id, face_id + 1)
+            if row.embedding_id == embedding_id
+        }
+        held = {vector.face_id: vector for vector in self._vectors.get(turn.row.name, face_ids)}
+        surplus = sorted(held.keys() - wanted.keys())
+        missing = sorted(wanted.keys() - held.keys())
+        different = sorted(i for i in wanted.keys() & held.keys() if _digest(wanted[i]) != _digest(held[i]))
+        report.surplus += len(surplus)
+        report.missing += len(missing)
+        report.different += len(different)
+        rows = [wanted[face_id] for face_id in [*missing, *different]]
+        return turn.write([StoredVector(row.id, row.embedding, row.set_id) for row in rows]) and turn.erase(surplus)
+
+    def _measure(self, embedding_id: str) -> Recall | None:
+        """Compare what searches find with what all rows say, for faces chosen at random.
+
+        Every row is read once more: only so all neighbours are known. A probe is its own neighbour.
+        """
+        report = IndexReport()
+        neighbours = [_Neighbours(row) for row in self._choose(embedding_id)]
+        for rows in self._rows(embedding_id, report):
+            vectors = np.array([row.embedding for row in rows], np.float64).reshape(len(rows), -1)
+            for near in neighbours:
+                if not rows or len(near.ids) >= MAX_NEIGHBOURS:
+                    continue
+                distances = np.sqrt(np.sum((vectors - near.probe.embedding.astype(np.float64)) ** 2, axis=1))
+                within = np.flatnonzero(distances <= self._threshold)
+                near.ids |= {rows[i].id for i in within.tolist() if rows[i].set_id == near.probe.set_id}
+        expected = found = 0
+        for near in neighbours:
+            if not self._may_go_on() or not report.complete:
+                return None
+            probe = near.probe.embedding.astype(np.float64)
+            proposed = self._gallery.propose(probe, self._threshold, MAX_RESULTS, near.probe.set_id)
+            missed = near.ids - set(proposed.ids.tolist())
+            # Who was removed meanwhile is rightly not proposed.
+            missed = {row.id for row in self._face_set.fetch(sorted(missed), embedding_id)}
+            expected += len(near.ids)
+            found += len(near.ids) - len(missed)
+        return Recall(found / expected, len(neighbours), int(self._clock())) if expected else None
+
+    def _choose(self, embedding_id: str) -> list[VectorRow]:
+        ranges = self._ranges.ranges()
+        chosen: list[VectorRow] = []
+        for number in self._random.integers(0, len(ranges), PROBES).tolist():
+            rows = [row for row in self._face_set.vectors(*ranges[number]) if row.embedding_id == embedding_id]
+            if rows:
+                chosen.append(rows[int(self._random.integers(0, len(rows)))])
+        return chosen
+
+
+def _digest(vector: VectorRow | StoredVector) -> int:
+    return hash((to_bytes(vector.embedding), vector.set_id))

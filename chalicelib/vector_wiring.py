@@ -1,0 +1,98 @@
+"""What stands behind GALLERY=s3vectors; nothing of it is built with another setting."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from chalicelib.errors import ServiceError
+from chalicelib.faces import REFERENCE_THRESHOLD
+from chalicelib.gallery.index_changes import PATIENCE_SECONDS, IndexChanges
+from chalicelib.gallery.index_rebuild import IndexRebuild
+from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.gallery.vector_gallery import VectorGallery
+from chalicelib.index_reconciliation import IndexReconciliation
+from chalicelib.stores import aws
+from chalicelib.stores.database import Database
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.model_change import ModelChange
+from chalicelib.stores.segments import SegmentStore
+from chalicelib.stores.vector_indexes import VectorIndexes
+from chalicelib.stores.vector_store import VectorStore
+
+# A search waits so long for an index that throttles or cannot be reached.
+SEARCH_PATIENCE_SECONDS = 2.0
+# So long a request that has changed the face set goes on to apply that; what is left the scheduled function does.
+MAX_SECONDS_AT_ONCE = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class VectorWiring:
+    """The collaborators around the vector indexes, each built when first asked for.
+
+    Parameters
+    ----------
+    database
+        The face set's.
+    bucket
+        The vector bucket's name.
+    """
+
+    def __init__(self, database: Database, bucket: str) -> None:
+        self._database = database
+        self._bucket = bucket
+        self._lock = threading.Lock()
+        self._stores: dict[float, VectorStore] = {}
+        self.indexes = VectorIndexes(database)
+
+    def store(self, patience_seconds: float = PATIENCE_SECONDS) -> VectorStore:
+        with self._lock:  # two threads may ask at once
+            store = self._stores.get(patience_seconds)
+            if store is None:
+                store = VectorStore(aws.client("s3vectors", max_attempts=1), self._bucket, patience_seconds)
+                self._stores[patience_seconds] = store
+            return store
+
+    @property
+    def changes(self) -> IndexChanges:
+        """For whoever has time to wait for the service."""
+        return IndexChanges(FaceSet(self._database), self.indexes, self.store())
+
+    @property
+    def rebuild(self) -> IndexRebuild:
+        return IndexRebuild(
+            FaceSet(self._database), ModelChange(self._database), self.indexes, self.store(), self.changes
+        )
+
+    def gallery(self, before: MemoryGallery, embedding_id: str, dimension: int) -> VectorGallery:
+        return VectorGallery(
+            FaceSet(self._database),
+            self.indexes,
+            self.store(SEARCH_PATIENCE_SECONDS),
+            self.changes,
+            before,
+            embedding_id,
+            dimension,
+        )
+
+    def reconciliation(self, embedding_id: str, dimension: int, may_go_on: Callable[[], bool]) -> IndexReconciliation:
+        """Measures recall within the reference threshold."""
+        face_set, ranges = FaceSet(self._database), ModelChange(self._database)
+        memory = MemoryGallery(face_set, SegmentStore(self._database), embedding_id, dimension)
+        gallery = self.gallery(memory, embedding_id, dimension)
+        store, changes = self.store(), self.changes
+        return IndexReconciliation(
+            face_set, ranges, self.indexes, store, changes, gallery, REFERENCE_THRESHOLD, may_go_on=may_go_on
+        )
+
+    def try_at_once(self) -> None:
+        """Apply a change that was just made, unless another one does, or it takes long, or fails."""
+        end = time.monotonic() + MAX_SECONDS_AT_ONCE
+        try:
+            changes = IndexChanges(FaceSet(self._database), self.indexes, self.store(0.0))
+            changes.apply(lambda: time.monotonic() < end)
+        except ServiceError:
+            log.warning("a change is left for the scheduled function to apply to the vector index")

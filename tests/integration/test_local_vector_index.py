@@ -1,0 +1,44 @@
+"""A local stack that starts finds its face set in S3 Vectors, although moto begins with nothing."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+
+from chalicelib.settings import Settings
+from chalicelib.stores import aws
+from chalicelib.stores.database import Database
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.vector_indexes import VectorIndexes
+from infra import vector_index
+from tests.embeddings import known_faces, unit_vectors
+from tests.packs import dlib_pack
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_every_start_fills_a_new_index(database: Database, database_url: str, aws_endpoint: str) -> None:
+    pack = dlib_pack()
+    settings = Settings.from_environment(
+        {
+            "MODEL_DIR": str(pack.folder),
+            "DATABASE_URL": database_url,
+            "GALLERY": "s3vectors",
+            "VECTOR_BUCKET": f"vectors-{secrets.token_hex(8)}",
+        }
+    )
+    at = {"vectorBucketName": settings.vector_bucket}
+    client = aws.client("s3vectors")
+    vectors = unit_vectors(7)
+
+    # The second start begins with what is left of an index that was gone with the moto before it.
+    for start, faces in enumerate((vectors[:4], vectors[4:])):
+        FaceSet(database).add_many(known_faces(faces, model=pack.embedding_id))
+        vector_index.make(settings)
+
+        [index] = client.list_indexes(vectorBucketName=settings.vector_bucket)["indexes"]
+        listed = client.list_vectors(**at, indexName=index["indexName"], returnData=True)["vectors"]
+        assert sorted(vector["data"]["float32"] for vector in listed) == sorted(vectors[: 4 + 3 * start].tolist())
+        [row] = VectorIndexes(database).all()
+        assert (row.name, row.state, row.embedding_id) == (index["indexName"], "used", pack.embedding_id)
+        client.delete_index(**at, indexName=index["indexName"])

@@ -1,0 +1,381 @@
+"""Bringing vector indexes up to the face set: in order, once or often, by one writer, whatever fails in between."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from chalicelib import index_reconciliation
+from chalicelib.errors import ServiceError
+from chalicelib.faces import Embedding
+from chalicelib.gallery import index_changes
+from chalicelib.gallery.index_changes import IndexChanges
+from chalicelib.stores.database import Database
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.vector_indexes import LEASE_SECONDS, IndexState, VectorIndexes
+from chalicelib.stores.vector_store import StoredVector, VectorStore
+from chalicelib.vector_wiring import VectorWiring
+from infra.s3_vectors.emulation import emulation
+from infra.s3_vectors.faults import ALL_FAULTS, Failure, Fault, NthFails, ShareFails
+from tests.embeddings import MODEL, known_faces, unit_vectors
+from tests.integration.gallery_faces import clustered
+from tests.integration.vector_faces import DIMENSION, VectorFaces, ids
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3vectors import S3VectorsClient
+
+
+@pytest.fixture
+def faces(database: Database, s3_vectors: S3VectorsClient) -> VectorFaces:
+    """With an index that holds nobody."""
+    faces = VectorFaces(database, s3_vectors)
+    faces.build()
+    return faces
+
+
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+def calls(before: int) -> Callable[[], bool]:
+    """Return a function that answers yes so many times."""
+    counter = itertools.count()
+    return lambda: next(counter) < before
+
+
+class TestApplying:
+    def test_it_holds_what_the_rows_hold(self, faces: VectorFaces) -> None:
+        known = faces.add(clustered(1_000))
+        faces.face_set.remove_many([face.token for face in known[::3]])
+
+        faces.changes.apply()
+
+        faces.expect_equal()
+        assert faces.changes.behind() == 0
+
+    def test_who_has_changed_the_face_set_applies_it_at_once(self, faces: VectorFaces) -> None:
+        wiring = VectorWiring(faces.database, faces.bucket)
+        face_set = FaceSet(faces.database, changed=wiring.try_at_once)
+        known = clustered(5)
+
+        face_set.add_many(known[:4])
+        face_set.add(known[4])
+        faces.expect_equal()
+        face_set.remove(known[0].token)
+        faces.expect_equal()
+        assert faces.changes.behind() == 0
+
+    @on_sqlite
+    @pytest.mark.parametrize("failure", list(Failure))
+    def test_what_cannot_be_applied_at_once_is_left(
+        self, faces: VectorFaces, failure: Failure, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        face_set = FaceSet(faces.database, changed=VectorWiring(faces.database, faces.bucket).try_at_once)
+
+        with emulation.failing(NthFails("PutVectors", {1: Fault(failure)})):
+            assert face_set.add(clustered(1)[0])
+
+        assert "left for the scheduled function" in caplog.text
+        assert faces.changes.behind() == 1
+        faces.changes.apply()
+        faces.expect_equal()
+
+    @on_sqlite
+    @pytest.mark.parametrize("fault", ALL_FAULTS)
+    def test_a_failure_at_any_request_loses_nothing(
+        self, faces: VectorFaces, fault: Fault, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(index_changes, "CHANGES_PER_STEP", 10)
+        known = faces.add(clustered(30))
+        faces.face_set.remove_many([face.token for face in known[:5]])
+
+        for operation, number in (("PutVectors", 2), ("DeleteVectors", 1)):
+            faults = NthFails(operation, {number: fault})
+            with emulation.failing(faults), pytest.raises(ServiceError) as failed:
+                faces.changes.apply()
+            assert failed.value.status == 503
+            # Those whose vectors may be there although nobody knows are removed before the next try.
+            faces.face_set.remove_many([face.token for face in known[10:20:3]])
+        faces.changes.apply()
+
+        faces.expect_equal()
+
+    def test_it_is_patient_where_there_is_time(self, faces: VectorFaces) -> None:
+        faces.add(clustered(300))
+        changes = IndexChanges(faces.face_set, faces.indexes, faces.new_store(patience_seconds=60.0))
+
+        with emulation.failing(ShareFails(0.3, seed=1)):
+            changes.apply()
+
+        faces.expect_equal()
+
+    def test_one_writer_at_a_time(self, faces: VectorFaces) -> None:
+        faces.add(clustered(10))
+        turn = faces.changes.claim(faces.used.name)
+        assert turn is not None
+
+        faces.changes.apply()
+
+        assert faces.indexed() == {}
+        assert turn.step() is True
+        assert turn.step() is False
+        turn.end()
+        faces.expect_equal()
+
+    def test_whoever_falls_silent_loses_the_turn_to_another(self, faces: VectorFaces) -> None:
+        """And then states nothing any more, whatever was asked of the service meanwhile."""
+        faces.add(clustered(10))
+        now = [time.time()]
+        indexes = VectorIndexes(faces.database, clock=lambda: now[0])
+        slow = IndexChanges(faces.face_set, indexes, faces.store).claim(faces.used.name)
+        assert slow is not None
+        assert indexes.claim(faces.used.name) is None
+        now[0] += LEASE_SECONDS + 1
+
+        other = IndexChanges(faces.face_set, indexes, faces.store).claim(faces.used.name)
+        assert other is not None
+        assert other.step() is True
+
+        version = faces.used.version
+        assert slow.step() is None
+        slow.end()
+        assert indexes.claim(faces.used.name) is None
+        assert faces.used.version == version
+
+    def test_an_old_lease_is_renewed_before_anything_is_sent(self, faces: VectorFaces) -> None:
+        faces.add(clustered(10))
+        clock = [0.0]
+        now = [time.time()]
+        indexes = VectorIndexes(faces.database, clock=lambda: now[0])
+        changes = IndexChanges(faces.face_set, indexes, faces.store, clock=lambda: clock[0])
+        slow = changes.claim(faces.used.name)
+        assert slow is not None
+        now[0] += LEASE_SECONDS + 1
+        clock[0] += LEASE_SECONDS + 1
+        assert changes.claim(faces.used.name) is not None
+
+        assert slow.step() is None
+
+        assert faces.indexed() == {}
+
+    def test_indexes_of_other_models_forget_who_is_removed(self, faces: VectorFaces) -> None:
+        """They are kept until the vectors of those models are discarded, and then deleted."""
+        known = faces.add(clustered(10))
+        faces.changes.apply()
+        name = faces.used.name
+        faces.database.write(lambda t: t.execute("UPDATE face_set_model SET embedding_id = 'other-128-0'"))
+        faces.face_set.remove(known[0].token)
+
+        faces.changes.apply()
+        held = [vector.face_id for page in faces.store.listed(name, 0, 1) for vector in page]
+        assert len(held) == 9
+
+        faces.indexes.retire_others("other-128-0")
+        faces.changes.delete_retired()
+        assert faces.indexes.all() == []
+        assert faces.client.list_indexes(vectorBucketName=faces.bucket)["indexes"] == []
+
+
+class TestRebuilding:
+    def test_the_new_index_takes_the_place_of_the_old_one(self, faces: VectorFaces) -> None:
+        faces.add(clustered(100))
+        old = faces.used.name
+
+        faces.build()
+
+        assert faces.used.name != old
+        faces.expect_equal()
+        assert [row.name for row in faces.indexes.all()] == [faces.used.name]
+        indexes = faces.client.list_indexes(vectorBucketName=faces.bucket)["indexes"]
+        assert [index["indexName"] for index in indexes] == [faces.used.name]
+
+    def test_interrupted_anywhere_it_goes_on(self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("chalicelib.stores.model_change.IDS_PER_RANGE", 40)
+        known = faces.add(clustered(150))
+        old = faces.used.name
+        runs = 0
+        for number in itertools.count():
+            runs += 1
+            rebuilt = faces.rebuild.run(MODEL, DIMENSION, calls(1 + number % 2))
+            # The old one is asked, and kept current, all the time.
+            faces.face_set.remove(known[number].token)
+            faces.add(clustered(1, seed=100 + number))
+            faces.changes.apply()
+            faces.expect(known[-1], 0.8)
+            if rebuilt.used:
+                break
+
+        assert runs > 3
+        assert faces.used.name != old
+        faces.expect_equal()
+
+    @on_sqlite
+    @pytest.mark.parametrize("fault", ALL_FAULTS)
+    def test_a_failure_anywhere_costs_a_run(
+        self, faces: VectorFaces, fault: Fault, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("chalicelib.stores.model_change.IDS_PER_RANGE", 40)
+        faces.add(clustered(100))
+        for operation, number in (("CreateIndex", 1), ("PutVectors", 2), ("DeleteIndex", 1)):
+            with emulation.failing(NthFails(operation, {number: fault})), pytest.raises(ServiceError):
+                faces.rebuild.run(MODEL, DIMENSION)
+
+        faces.build()
+
+        faces.expect_equal()
+        assert len(faces.client.list_indexes(vectorBucketName=faces.bucket)["indexes"]) == 1
+
+    def test_one_run_at_a_time(self, faces: VectorFaces) -> None:
+        faces.add(clustered(10))
+        name = faces.indexes.begin(MODEL, DIMENSION)
+        turn = faces.changes.claim(name)
+        assert turn is not None
+
+        assert not faces.rebuild.run(MODEL, DIMENSION).used
+
+        turn.end()
+        assert faces.rebuild.run(MODEL, DIMENSION).used
+
+    def test_an_index_that_was_deleted_while_it_was_filled_is_begun_anew(
+        self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("chalicelib.stores.model_change.IDS_PER_RANGE", 40)
+        faces.add(clustered(100))
+        faces.rebuild.run(MODEL, DIMENSION, calls(1))
+        [filling] = [row for row in faces.indexes.all() if row.state is IndexState.FILLING]
+        assert filling.next_id == 40
+        faces.store.delete_index(filling.name)
+
+        assert not faces.rebuild.run(MODEL, DIMENSION).used
+        faces.build()
+
+        faces.expect_equal()
+
+
+class TestReconciliation:
+    def test_equal_sides_are_told(self, faces: VectorFaces) -> None:
+        faces.add(clustered(300))
+
+        report = faces.reconcile()
+
+        assert report.equal
+        assert report.faces == 300
+        assert report.recall is not None
+        assert report.recall.share == 1.0
+        assert report.recall.probes == 50
+        assert faces.used.recall == report.recall
+
+    def test_an_empty_face_set_is_equal_to_an_empty_index(self, faces: VectorFaces) -> None:
+        report = faces.reconcile()
+
+        assert report.equal
+        assert report.recall is None
+
+    def test_what_differs_is_mended(self, faces: VectorFaces) -> None:
+        known = faces.add(clustered(250))
+        faces.changes.apply()
+        name = faces.used.name
+        faces.store.delete(name, ids(faces, known[:3]))
+        [other, moved] = ids(faces, known[10:12])
+        faces.store.put(name, [StoredVector(other, unit_vectors(1, seed=9)[0], 1)])
+        faces.store.put(name, [StoredVector(moved, known[11].embedding, 7)])
+        faces.store.put(name, [StoredVector(10**9 + i, unit_vectors(1)[0], 1) for i in range(4)])
+
+        report = faces.reconcile()
+
+        assert (report.missing, report.different, report.surplus) == (3, 2, 4)
+        assert not report.equal
+        faces.expect_equal()
+        assert faces.reconcile().equal
+
+    def test_changes_meanwhile_are_no_differences(self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Rows are read, then faces come and go and are applied, then the index is read."""
+        known = faces.add(clustered(200))
+        faces.changes.apply()
+        listed = VectorStore.listed
+
+        def late(self: VectorStore, index: str, part: int, parts: int) -> Iterator[list[StoredVector]]:
+            if part == 0:
+                faces.face_set.remove_many([face.token for face in known[:20]])
+                faces.add(clustered(30, seed=5))
+                faces.changes.apply()
+            yield from listed(self, index, part, parts)
+
+        monkeypatch.setattr(VectorStore, "listed", late)
+
+        assert faces.reconcile().equal
+
+    def test_another_writer_is_left_alone(self, faces: VectorFaces) -> None:
+        known = faces.add(clustered(20))
+        faces.changes.apply()
+        faces.store.delete(faces.used.name, ids(faces, known[:1]))
+        turn = faces.changes.claim(faces.used.name)
+        assert turn is not None
+
+        assert not faces.reconcile().complete
+
+        turn.end()
+        report = faces.reconcile()
+        assert (report.complete, report.missing) == (True, 1)
+
+    def test_too_much_to_mend_is_left_for_a_rebuild(
+        self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(index_reconciliation, "MAX_MENDED", 5)
+        known = faces.add(clustered(20))
+        faces.changes.apply()
+        faces.store.delete(faces.used.name, ids(faces, known[:6]))
+
+        with caplog.at_level(logging.ERROR):
+            report = faces.reconcile()
+
+        assert report.beyond == 6
+        assert not report.equal
+        assert "rebuild it" in caplog.text
+
+    def test_recall_is_the_share_of_neighbours_that_searches_find(self, faces: VectorFaces) -> None:
+        """Against an index that tells of nine vectors in ten."""
+
+        class Forgetful(VectorStore):
+            def nearest(
+                self, index: str, probe: Embedding, most: int, set_id: int
+            ) -> Iterator[list[tuple[int, float]]]:
+                for page in super().nearest(index, probe, most, set_id):
+                    yield [vector for vector in page if vector[0] % 10]
+
+        faces.add(clustered(500))
+        faces.changes.apply()
+
+        report = faces.reconcile(Forgetful(faces.client, faces.bucket, 0.0))
+
+        assert report.recall is not None
+        assert 0.86 < report.recall.share < 0.94
+
+
+def test_vectors_are_as_exact_as_the_rows(faces: VectorFaces) -> None:
+    """The service takes numbers in decimal notation and keeps float32."""
+    odd = np.array([np.nextafter(np.float32(0.1), np.float32(1)), 1e-30, -3.4e38, 2**-149], np.float32)
+    vectors = np.tile(odd, (2, 32)).astype(np.float32)
+    faces.add(known_faces(vectors))
+
+    faces.changes.apply()
+
+    faces.expect_equal()
+
+
+def test_without_a_bucket_it_says_so(
+    database: Database, s3_vectors: S3VectorsClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    faces = VectorFaces(database, s3_vectors)
+    s3_vectors.delete_vector_bucket(vectorBucketName=faces.bucket)
+
+    with pytest.raises(ServiceError) as failed:
+        faces.rebuild.run(MODEL, DIMENSION)
+
+    assert failed.value.status == 500
+    assert f"there is no vector bucket {faces.bucket}" in caplog.text
