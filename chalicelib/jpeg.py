@@ -40,10 +40,11 @@ _ALL_COEFFICIENTS = (1 << 64) - 1
 _PADDED = re.compile(r"Corrupt JPEG data: \d+ extraneous bytes before marker 0xd9")
 # Some programs sample the components of CMYK in a way that simplejpeg does not take, and OpenCV does.
 _UNUSUAL = "Could not determine subsampling level"
-# Some bytes, which make no marker of a last FF before them, behind each restart marker. Where one is missing a decoder
+# Bytes without FF, unlike the zeros that decoders put in, behind each restart marker. Where one is missing a decoder
 # takes the next two for the gap's other end, so it must not find one of these first in both cases.
 _MORE_DATA = tuple(
-    b"".join(bytes(range(64)) + bytes((0xFF, 0xD0 + (first + number) % 8)) for number in range(8)) for first in (0, 4)
+    b"".join(bytes((step * byte + start) % 255 for byte in range(64)) + bytes((0xFF, marker)) for marker in markers)
+    for step, start, markers in ((37, 0x55, range(0xD0, 0xD8)), (91, 0xAA, (*range(0xD4, 0xD8), *range(0xD0, 0xD4))))
 )
 
 
@@ -89,6 +90,8 @@ class JpegFile:
         """
         starts = (0, *self.scan_ends)
         parts = [self.data[start:end] for start, end in zip(starts, (*self.scan_ends, None), strict=True)]
+        # A last FF would make a marker of what follows.
+        parts[:-1] = [part.rstrip(b"\xff") for part in parts[:-1]]
         image = _decode_with_opencv(self.data)
         for more in _MORE_DATA:
             other = _decode_with_opencv(more.join(parts))

@@ -49,7 +49,7 @@ def compare(files: Iterable[Path]) -> Comparison:
         found.seconds += time.perf_counter() - middle
         found.opencv_seconds += middle - start
         found.taken += 1
-        if not np.array_equal(image, other):
+        if other is None or not np.array_equal(image, other):
             found.other_pixels.append(path)
     return found
 
