@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from chalicelib.stores import aws
 from chalicelib.stores.database import Database
 from chalicelib.stores.face_set import FaceSet
-from tests.embeddings import known_faces, unit_vectors
+from chalicelib.stores.vector_store import StoredVector
+from infra import resources
+from tests.embeddings import MODEL, known_faces, unit_vectors
+from tests.stress.comparing import Comparing, Terms
+from tests.stress.final_check import check_index
+from tests.stress.galleries import bucket, new_memory_gallery, vector_parts
 from tests.stress.journal import Fate, Journal, Ledger, Operation
-from tests.stress.plan import Fault
+from tests.stress.numbered_faces import DIMENSION, embedding, face, make_sets, set_id
+from tests.stress.plan import Fault, Plan
 from tests.stress.report import (
     APPLICATIONS,
     COMPACTIONS,
@@ -18,12 +27,15 @@ from tests.stress.report import (
     DIFFERENT,
     FAILED_REQUESTS,
     GALLERY,
+    INDEX,
     LOST,
     OWN_WRITE,
     PHANTOM,
     RELOADS,
     WRITER_KILLS,
     Figures,
+    Report,
+    figures,
 )
 from tests.stress.run import run
 
@@ -60,7 +72,8 @@ def test_what_is_broken_on_purpose_is_found(database_url: str, fault: Fault, kin
 
 @on_sqlite
 def test_a_vector_index_whose_requests_fail_loses_and_invents_nothing(database_url: str) -> None:
-    found = _small_vector_run(database_url, changes=100, writers=3)
+    sizes = {"writers": 3, "readers": 1, "compactors": 1, "indexers": 1}
+    found = run(database_url, changes=100, gallery="s3vectors", max_seconds=120, **sizes)
 
     assert found.failures == 0, found.table()
     assert found.changes == 100
@@ -69,10 +82,46 @@ def test_a_vector_index_whose_requests_fail_loses_and_invents_nothing(database_u
 
 
 @on_sqlite
-def test_a_gallery_that_takes_the_index_for_everything_is_found(database_url: str) -> None:
-    found = _small_vector_run(database_url, changes=40, writers=2, fault=Fault.LOOKS_AT_NO_TAIL)
+def test_a_gallery_unlike_the_memory_gallery_is_found(database: Database, database_url: str, tmp_path: Path) -> None:
+    make_sets(database)
+    FaceSet(database).add_many([face(number) for number in range(30)])
+    report = Report(tmp_path, "test")
+    broken, sound = (
+        new_memory_gallery(database, fault, Random(1), report) for fault in (Fault.SKIPS_ADDITIONS, Fault.NONE)
+    )
+    broken.apply()
+    FaceSet(database).add_many([face(number) for number in range(30, 60)])
+    terms = [Terms(embedding(number), 0.0, 10, set_id(number)) for number in range(60)]
 
-    assert found.faults[LOST] + found.faults[OWN_WRITE] + found.faults[DIFFERENT], found.table()
+    Comparing(database_url, report).compare(broken, sound, terms)
+
+    found = figures(tmp_path, 0.0)
+    assert found.counts[COMPARED] == 60
+    # Every tenth of the later ones, and their twins.
+    assert 3 <= found.faults[DIFFERENT] < 10
+
+
+@on_sqlite
+def test_an_index_unlike_the_rows_is_found(
+    database: Database, database_url: str, tmp_path: Path, aws_endpoint: str
+) -> None:
+    make_sets(database)
+    plan = Plan(database_url, tmp_path, 0, 1, 1, 1, 1, time.time() + 60, vectors=aws_endpoint)
+    parts = vector_parts(database, aws_endpoint)
+    resources.create_vector_bucket(aws.client("s3vectors"), bucket(aws_endpoint))
+    parts.rebuild.run(MODEL, DIMENSION)
+    face_set = FaceSet(database)
+    face_set.add_many([face(number) for number in range(5)])
+    parts.changes.apply()
+    [index] = parts.indexes.all()
+
+    check_index(database, face_set, plan, Report(tmp_path, "sound"))
+    assert figures(tmp_path, 0.0).failures == 0
+
+    parts.store().put(index.name, [StoredVector(99, embedding(1), 1)])
+    parts.store().delete(index.name, [1])
+    check_index(database, face_set, plan, Report(tmp_path, "spoilt"))
+    assert figures(tmp_path, 0.0).faults[INDEX] == 1
 
 
 @on_mysql
@@ -106,20 +155,6 @@ def test_a_line_that_a_kill_cut_short_does_not_count(tmp_path: Path) -> None:
     ledger.read()
     assert ledger.answered == 2
     assert ledger.fates()[[2, 3, 4, 11]].tolist() == [Fate.ADDING, Fate.REMOVING, Fate.NEVER, Fate.THERE]
-
-
-def _small_vector_run(url: str, *, changes: int, writers: int, fault: Fault = Fault.NONE) -> Figures:
-    return run(
-        url,
-        changes=changes,
-        writers=writers,
-        readers=1,
-        compactors=1,
-        indexers=1,
-        fault=fault,
-        gallery="s3vectors",
-        max_seconds=120,
-    )
 
 
 def _small_run(url: str, fault: Fault) -> Figures:

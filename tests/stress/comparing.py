@@ -14,7 +14,7 @@ from chalicelib.stores.database import connect
 from tests.stress.report import COMPARED, DIFFERENT, Report
 
 TRIES = 10
-PAUSES_FOR_EACH_HOLD = 3
+PAUSES_FOR_EACH_HOLD = 1
 
 
 class Terms(NamedTuple):

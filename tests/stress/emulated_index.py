@@ -14,7 +14,7 @@ from infra import moto_server, resources
 from infra.s3_vectors.emulation import emulation
 from infra.s3_vectors.faults import Failure, Fault, ShareFails
 from tests.embeddings import MODEL
-from tests.stress.galleries import BUCKET, lead_to, vector_parts
+from tests.stress.galleries import bucket, lead_to, vector_parts
 from tests.stress.numbered_faces import DIMENSION
 from tests.stress.report import FAILED_REQUESTS, REFUSED_REQUEST, REQUESTS, Report
 
@@ -63,7 +63,7 @@ def emulated_index(url: str, report: Report) -> Iterator[EmulatedIndex]:
     try:
         with mock.patch.dict(os.environ):
             lead_to(index.endpoint)
-            resources.create_vector_bucket(aws.client("s3vectors"), f"{BUCKET}-{port}")
+            resources.create_vector_bucket(aws.client("s3vectors"), bucket(index.endpoint))
             database = connect(url)
             vector_parts(database, index.endpoint).rebuild.run(MODEL, DIMENSION)
             database.close()

@@ -43,7 +43,7 @@ def check_all(plan: Plan, name: str) -> None:
     setattr(snapshot, "CHANGES_KEPT", 0)  # noqa: B010 - imported there, so the type checker forbids the assignment
     segments = SegmentStore(database)
     if plan.vectors:
-        _check_index(database, face_set, plan, report)
+        check_index(database, face_set, plan, report)
     while snapshot.compact(face_set, segments) is None:  # the killed one's lease must run out
         plan.check_time()
         time.sleep(0.1)
@@ -75,7 +75,7 @@ def check_galleries(
             report.fail(GALLERY, name, f"{len(ids)} ids, lacks {sorted(missing)[:9]}, has {sorted(extra)[:9]} too many")
 
 
-def _check_index(database: Database, face_set: FaceSet, plan: Plan, report: Report) -> None:
+def check_index(database: Database, face_set: FaceSet, plan: Plan, report: Report) -> None:
     """Applied to the end, the vector index holds every face once, and nothing else."""
     parts = vector_parts(database, plan.vectors)
     parts.changes.apply()

@@ -22,8 +22,6 @@ from tests.stress.numbered_faces import DIMENSION
 from tests.stress.plan import Fault, Plan
 from tests.stress.report import COLD_LOADS, RELOADS, Report
 
-BUCKET = "stress"
-
 
 def new_gallery(database: Database, plan: Plan, chance: random.Random, report: Report) -> ExactSearch:
     """Return one as a new container has it."""
@@ -54,9 +52,14 @@ def lead_to(endpoint: str) -> None:
 
 
 def vector_parts(database: Database, endpoint: str) -> VectorWiring:
-    """Return what stands behind GALLERY=s3vectors; the bucket of a run is called after its server's port."""
+    """Return what stands behind GALLERY=s3vectors."""
     lead_to(endpoint)
-    return VectorWiring(database, f"{BUCKET}-{urlsplit(endpoint).port}")
+    return VectorWiring(database, bucket(endpoint))
+
+
+def bucket(endpoint: str) -> str:
+    """Return the name of a run's vector bucket: servers differ from run to run, but what moto keeps is a process's."""
+    return f"stress-{urlsplit(endpoint).port}"
 
 
 def ids_of(gallery: MemoryGallery) -> list[int]:
