@@ -23,7 +23,7 @@ KILLS = {
 UNREACHABLE = {"mysql": "MySQL unreachable", "dynamodb": "DynamoDB unreachable", "s3": "S3 unreachable"}
 # Those whose requests are answered 503, and those that go on as ever.
 OTHERS = {
-    "MySQL killed at addface's COMMIT": {"addface"},
+    "answer to addface's COMMIT lost": {"addface"},
     "MySQL read-only": {"addface", "rename", "removeface", "delete_set"},
     "S3 fails at the second crop": {"detect"},
 }
