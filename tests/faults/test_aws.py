@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,11 +16,9 @@ from chalicelib.stores import aws
 from chalicelib.stores.aws import MAX_ATTEMPTS
 from chalicelib.stores.crops import Crop, CropStore
 from chalicelib.stores.tokens import MAX_ITEMS_PER_WRITE, MAX_SETBACKS, TokenStore
+from infra import resources
+from tests.conftest import RESOURCES_FILE
 from tests.faults.faulty_aws import Fault, FaultyAws, broken, cut_off, half_done, lost, reset, throttled
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_s3 import S3Client
 
 
 @dataclass
@@ -37,25 +36,20 @@ def faulty_aws(aws_endpoint: str) -> Iterator[FaultyAws]:
 
 
 @pytest.fixture(scope="module")
-def clients(faulty_aws: FaultyAws) -> tuple[DynamoDBClient, S3Client]:
+def frail(faulty_aws: FaultyAws) -> Frail:
+    """Stores behind a server that can be told to fail, which do not wait between repetitions of their own."""
+    name = f"face-search-{secrets.token_hex(8)}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", faulty_aws.url)
-        return aws.client("dynamodb"), aws.client("s3")
-
-
-@pytest.fixture
-def frail(faulty_aws: FaultyAws, clients: tuple[DynamoDBClient, S3Client], crops_bucket: str) -> Frail:
-    """Stores behind a server that can be told to fail, and do not wait between repetitions of their own."""
-    dynamodb, s3 = clients
-    return Frail(
-        faulty_aws, TokenStore(dynamodb, crops_bucket, 1000, sleep=lambda _: None), CropStore(s3, crops_bucket)
-    )
+        dynamodb, s3 = aws.client("dynamodb"), aws.client("s3")
+    resources.create(RESOURCES_FILE, dynamodb, s3, table_name=name, bucket_name=name)
+    return Frail(faulty_aws, TokenStore(dynamodb, name, 1000, sleep=lambda _: None), CropStore(s3, name))
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The SDK's own pauses are left out."""
-    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
 
 
 def temporary(count: int = 1) -> list[TemporaryFace]:

@@ -1,9 +1,11 @@
-"""The short form of `python -m tests.faults.run`: some faults of the stores, and some kills.
+"""The short form of `python -m tests.faults.run`: some faults of the stores, and some kills, on one database.
 
 Each test is one, for what it starts is dear.
 """
 
 from __future__ import annotations
+
+import pytest
 
 from tests.conftest import absent
 from tests.faults import matrix
@@ -23,7 +25,7 @@ KILLS = {
 UNREACHABLE = {"mysql": "MySQL unreachable", "dynamodb": "DynamoDB unreachable", "s3": "S3 unreachable"}
 # Those whose requests are answered 503, and those that go on as ever.
 OTHERS = {
-    "MySQL killed at addface's COMMIT": {"addface"},
+    "answer to addface's COMMIT lost": {"addface"},
     "MySQL read-only": {"addface", "rename", "removeface", "delete_set"},
     "S3 fails at the second crop": {"detect"},
 }
@@ -45,6 +47,7 @@ def _refused(name: str, outcome: Outcome) -> set[str]:
     return {request for request, answer in outcome.answers.items() if answer.status == 503}
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_whoever_is_killed_leaves_nothing_that_cannot_be_mended(database_url: str) -> None:
     with Nursery() as nursery, ward(nursery, database_url) as place:
         crashes = [place.crash(operation, steps) for operation, steps in KILLS.items()]
