@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -29,8 +29,9 @@ from chalicelib.stores.vector_store import (
     VectorStore,
 )
 
-# Searches that recall is measured by.
+# Searches that recall is measured by, and ranges of ids, a million faces, in which their neighbours are looked for.
 PROBES = 50
+MAX_RANGES_MEASURED = 128
 # Vectors that are mended one by one; where more differ the index is better rebuilt.
 MAX_MENDED = 10_000
 # Neighbours of one probe beyond which no more are counted.
@@ -45,7 +46,7 @@ class IndexReport:
 
     `missing`, `different` and `surplus` are what the index lacked, had otherwise, and had without a row; all of it was
     mended. `beyond` counts what seemed to differ when that was too much to mend. `complete` is False when time was up,
-    or another writer was at work; `recall` is then None.
+    or another writer was at work.
     """
 
     faces: int = 0
@@ -54,7 +55,6 @@ class IndexReport:
     surplus: int = 0
     beyond: int = 0
     complete: bool = True
-    recall: Recall | None = None
 
     @property
     def equal(self) -> bool:
@@ -90,6 +90,7 @@ class IndexReconciliation:
         vectors: VectorStore,
         changes: IndexChanges,
         gallery: VectorGallery,
+        embedding_id: str,
         threshold: float,
         *,
         seed: int | None = None,
@@ -102,42 +103,99 @@ class IndexReconciliation:
         self._vectors = vectors
         self._changes = changes
         self._gallery = gallery
+        self._embedding_id = embedding_id
         self._threshold = threshold
         self._random = np.random.default_rng(seed)
         self._may_go_on = may_go_on
         self._clock = clock
 
-    def run(self, index: str, embedding_id: str) -> IndexReport:
-        """Bring the index up to the face set, compare, mend, measure."""
+    def run(self) -> IndexReport | None:
+        """Bring the index in use up to the face set, compare, and mend; None where there is no index."""
+        used = self._indexes.used(self._embedding_id)
+        if used is None:
+            return None
         report = IndexReport()
         self._changes.apply(self._may_go_on)
-        ids, digests = self._read_rows(embedding_id, report)
-        suspects = self._differing(index, ids, digests, report)
+        ids, digests = self._read_rows(report)
+        suspects = self._differing(used.name, ids, digests, report)
         report.faces = len(ids)
         if len(suspects) > MAX_MENDED:
             report.beyond = len(suspects)
             _log.error("the vector index differs from the face set in %d vectors: rebuild it", len(suspects))
         elif report.complete and suspects:
-            self._mend(index, embedding_id, suspects, report)
-        if report.complete and len(ids):
-            report.recall = self._measure(embedding_id)
-            if report.recall is not None:
-                self._indexes.measured(index, report.recall)
+            self._mend(used.name, suspects, report)
         return report
 
-    def _rows(self, embedding_id: str, report: IndexReport) -> Iterator[list[VectorRow]]:
-        for first, end in self._ranges.ranges():
+    def measure(self) -> Recall | None:
+        """Compare what searches find with what rows say, for faces chosen at random, and keep the result.
+
+        Neighbours are looked for in all rows, or in as many ranges of ids, at random: which of those are found is the
+        same question. A probe is its own neighbour. None when there is nothing to
+        measure, or time was up.
+        """
+        used = self._indexes.used(self._embedding_id)
+        ranges = self._some_ranges()
+        neighbours = [_Neighbours(row) for row in self._choose(ranges)]
+        if used is None or not neighbours:
+            return None
+        for ids in ranges:
+            if not self._may_go_on():
+                return None
+            rows = self._vectors_of(*ids)
+            vectors = np.array([row.embedding for row in rows], np.float64).reshape(
+                -1, len(neighbours[0].probe.embedding)
+            )
+            for near in neighbours:
+                if len(near.ids) >= MAX_NEIGHBOURS:
+                    continue
+                distances = np.sqrt(np.sum((vectors - near.probe.embedding.astype(np.float64)) ** 2, axis=1))
+                within = np.flatnonzero(distances <= self._threshold)
+                near.ids |= {rows[i].id for i in within.tolist() if rows[i].set_id == near.probe.set_id}
+        expected = found = 0
+        for near in neighbours:
+            if not self._may_go_on():
+                return None
+            probe = near.probe.embedding.astype(np.float64)
+            proposed = self._gallery.propose(probe, self._threshold, MAX_RESULTS, near.probe.set_id)
+            missed = near.ids - set(proposed.ids.tolist())
+            # Who was removed meanwhile is rightly not proposed.
+            missed = {row.id for row in self._face_set.fetch(sorted(missed), self._embedding_id)}
+            expected += len(near.ids)
+            found += len(near.ids) - len(missed)
+        if not expected:
+            return None
+        recall = Recall(found / expected, len(neighbours), int(self._clock()))
+        self._indexes.measured(used.name, recall)
+        return recall
+
+    def _vectors_of(self, first_id: int, end_id: int) -> list[VectorRow]:
+        rows = self._face_set.vectors(first_id, end_id)
+        return [row for row in rows if row.embedding_id == self._embedding_id]
+
+    def _some_ranges(self) -> list[tuple[int, int]]:
+        ranges = self._ranges.ranges()
+        if len(ranges) <= MAX_RANGES_MEASURED:
+            return ranges
+        return [ranges[i] for i in self._random.choice(len(ranges), MAX_RANGES_MEASURED, replace=False).tolist()]
+
+    def _choose(self, ranges: list[tuple[int, int]]) -> list[VectorRow]:
+        chosen: list[VectorRow] = []
+        for number in self._random.integers(0, len(ranges), PROBES).tolist():
+            rows = self._vectors_of(*ranges[number])
+            if rows:
+                chosen.append(rows[int(self._random.integers(0, len(rows)))])
+        return chosen
+
+    def _read_rows(self, report: IndexReport) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the ids, ascending, and the digests of all faces: 16 bytes a face."""
+        digests: list[NDArray[np.int64]] = []
+        for ids in self._ranges.ranges():
             if not self._may_go_on():
                 report.complete = False
-                return
-            yield [row for row in self._face_set.vectors(first, end) if row.embedding_id == embedding_id]
-
-    def _read_rows(self, embedding_id: str, report: IndexReport) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the ids, ascending, and the digests of all faces: 16 bytes a face."""
-        digests = (
-            np.array([(row.id, _digest(row)) for row in rows], np.int64).reshape(-1, 2)
-            for rows in self._rows(embedding_id, report)
-        )
+                break
+            digests.append(
+                np.array([(row.id, _digest(row)) for row in self._vectors_of(*ids)], np.int64).reshape(-1, 2)
+            )
         table = np.concatenate([np.zeros((0, 2), np.int64), *digests])
         table = table[np.argsort(table[:, 0])]
         return table[:, 0].copy(), table[:, 1].copy()
@@ -172,7 +230,7 @@ class IndexReconciliation:
             return []
         return [*suspects, *map(int, ids[~seen])]
 
-    def _mend(self, index: str, embedding_id: str, suspects: list[int], report: IndexReport) -> None:
+    def _mend(self, index: str, suspects: list[int], report: IndexReport) -> None:
         turn = self._changes.claim(index)
         if turn is None:
             report.complete = False
@@ -185,7 +243,7 @@ class IndexReconciliation:
                     report.complete = False
                     return
                 chunk = sorted(suspects[start : start + MAX_VECTORS_READ])
-                if not self._mend_some(turn, embedding_id, chunk, report):
+                if not self._mend_some(turn, chunk, report):
                     report.complete = False
                     return
         except (LogPrunedError, IndexGoneError):
@@ -193,14 +251,9 @@ class IndexReconciliation:
         finally:
             turn.end()
 
-    def _mend_some(self, turn: Turn, embedding_id: str, face_ids: Sequence[int], report: IndexReport) -> bool:
+    def _mend_some(self, turn: Turn, face_ids: Sequence[int], report: IndexReport) -> bool:
         """Return False when the turn was lost. Rows that changed since the last step are mended as they are now."""
-        wanted = {
-            row.id: row
-            for face_id in face_ids
-            for row in self._face_set.vectors(face_id, face_id + 1)
-            if row.embedding_id == embedding_id
-        }
+        wanted = {row.id: row for face_id in face_ids for row in self._vectors_of(face_id, face_id + 1)}
         held = {vector.face_id: vector for vector in self._vectors.get(turn.row.name, face_ids)}
         surplus = sorted(held.keys() - wanted.keys())
         missing = sorted(wanted.keys() - held.keys())
@@ -210,43 +263,6 @@ class IndexReconciliation:
         report.different += len(different)
         rows = [wanted[face_id] for face_id in [*missing, *different]]
         return turn.write([StoredVector(row.id, row.embedding, row.set_id) for row in rows]) and turn.erase(surplus)
-
-    def _measure(self, embedding_id: str) -> Recall | None:
-        """Compare what searches find with what all rows say, for faces chosen at random.
-
-        Every row is read once more: only so all neighbours are known. A probe is its own neighbour.
-        """
-        report = IndexReport()
-        neighbours = [_Neighbours(row) for row in self._choose(embedding_id)]
-        for rows in self._rows(embedding_id, report):
-            vectors = np.array([row.embedding for row in rows], np.float64).reshape(len(rows), -1)
-            for near in neighbours:
-                if not rows or len(near.ids) >= MAX_NEIGHBOURS:
-                    continue
-                distances = np.sqrt(np.sum((vectors - near.probe.embedding.astype(np.float64)) ** 2, axis=1))
-                within = np.flatnonzero(distances <= self._threshold)
-                near.ids |= {rows[i].id for i in within.tolist() if rows[i].set_id == near.probe.set_id}
-        expected = found = 0
-        for near in neighbours:
-            if not self._may_go_on() or not report.complete:
-                return None
-            probe = near.probe.embedding.astype(np.float64)
-            proposed = self._gallery.propose(probe, self._threshold, MAX_RESULTS, near.probe.set_id)
-            missed = near.ids - set(proposed.ids.tolist())
-            # Who was removed meanwhile is rightly not proposed.
-            missed = {row.id for row in self._face_set.fetch(sorted(missed), embedding_id)}
-            expected += len(near.ids)
-            found += len(near.ids) - len(missed)
-        return Recall(found / expected, len(neighbours), int(self._clock())) if expected else None
-
-    def _choose(self, embedding_id: str) -> list[VectorRow]:
-        ranges = self._ranges.ranges()
-        chosen: list[VectorRow] = []
-        for number in self._random.integers(0, len(ranges), PROBES).tolist():
-            rows = [row for row in self._face_set.vectors(*ranges[number]) if row.embedding_id == embedding_id]
-            if rows:
-                chosen.append(rows[int(self._random.integers(0, len(rows)))])
-        return chosen
 
 
 def _digest(vector: VectorRow | StoredVector) -> int:

@@ -15,11 +15,14 @@ from typing import Any
 from chalicelib import logs, re_embedding
 from chalicelib.errors import ServiceError
 from chalicelib.gallery import snapshot
+from chalicelib.index_reconciliation import IndexReconciliation
 from chalicelib.measures import Metric, measure
 from chalicelib.reconciliation import Reconciliation
 from chalicelib.settings import SettingsError
 from chalicelib.stores import schema
+from chalicelib.stores.active_model import NO_MODEL
 from chalicelib.stores.named_crops import NamedCrops
+from chalicelib.stores.vector_indexes import VectorIndexes
 from chalicelib.vector_wiring import VectorWiring
 from chalicelib.vision.model_pack import ModelPack
 from chalicelib.wiring import Wiring, model, wiring
@@ -39,7 +42,11 @@ FEW_FACES = 10_000
 def migrate(parts: Wiring) -> str:
     """Bring the database's schema to the newest version; where there is to be a vector index, give a small set one."""
     done = f"the schema is at version {schema.migrate(parts.database)}"
-    if parts.vectors is None or parts.vectors.indexes.used(_active(parts).embedding_id):
+    if parts.vectors is None:
+        # Nobody brings them up to the face set now, so whoever comes back to them must fill new ones.
+        VectorIndexes(parts.database).retire_others(NO_MODEL)
+        return done
+    if parts.vectors.indexes.used(_active(parts).embedding_id):
         return done
     if parts.face_set.count() > FEW_FACES:
         return f"{done}; there is no vector index yet, so searches use memory until `rebuild-index` has made one"
@@ -122,28 +129,28 @@ def _active(parts: Wiring) -> ModelPack:
 def reconcile(parts: Wiring, *, however_many: bool = False, may_go_on: Callable[[], bool] = lambda: True) -> str:
     """Delete the crops that no row of the face set names, and count the rows whose crop is missing.
 
-    Then make the vector index equal to the rows, if there is one, and measure its recall.
+    Where there is a vector index, measure its recall before that, which is soon done however many faces there are, and
+    make it equal to the rows after that.
     """
-    crops = _reconcile_crops(parts, however_many=however_many, may_go_on=may_go_on)
     if parts.vectors is None:
-        return crops
-    return f"{crops}; {_reconcile_index(parts, parts.vectors, may_go_on)}"
-
-
-def _reconcile_index(parts: Wiring, vectors: VectorWiring, may_go_on: Callable[[], bool]) -> str:
+        return _reconcile_crops(parts, however_many=however_many, may_go_on=may_go_on)
     pack = _active(parts)
-    used = vectors.indexes.used(pack.embedding_id)
-    if used is None:
+    index = parts.vectors.reconciliation(pack.embedding_id, pack.embedder.dimension, may_go_on)
+    recall = index.measure()
+    crops = _reconcile_crops(parts, however_many=however_many, may_go_on=may_go_on)
+    compared = _reconcile_index(index)
+    return f"{crops}; {compared}; recall {'not measured' if recall is None else f'{recall.share:.4f}'}"
+
+
+def _reconcile_index(index: IndexReconciliation) -> str:
+    report = index.run()
+    if report is None:
         return "there is no vector index yet"
-    report = vectors.reconciliation(pack.embedding_id, pack.embedder.dimension, may_go_on).run(
-        used.name, pack.embedding_id
-    )
     if not report.complete:
         log.warning("the vector index was not compared to the end: time was up, or another writer was at work")
-    recall = "not measured" if report.recall is None else f"{report.recall.share:.4f}"
     return (
         f"{report.faces} vectors compared with the index: {report.missing} were missing, {report.different} different, "
-        f"{report.surplus} without a face; recall {recall}"
+        f"{report.surplus} without a face"
     )
 
 

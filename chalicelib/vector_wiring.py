@@ -85,7 +85,15 @@ class VectorWiring:
         gallery = self.gallery(memory, embedding_id, dimension)
         store, changes = self.store(), self.changes
         return IndexReconciliation(
-            face_set, ranges, self.indexes, store, changes, gallery, REFERENCE_THRESHOLD, may_go_on=may_go_on
+            face_set,
+            ranges,
+            self.indexes,
+            store,
+            changes,
+            gallery,
+            embedding_id,
+            REFERENCE_THRESHOLD,
+            may_go_on=may_go_on,
         )
 
     def try_at_once(self) -> None:

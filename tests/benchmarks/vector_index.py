@@ -96,13 +96,13 @@ def _apply(endpoint: str, folder: Path, known: list[KnownFace]) -> Run:
     seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_before
     throttled = _throttled(endpoint) - before
     assert parts.changes.behind() == 0
-    used = parts.indexes.used(MODEL)
-    assert used is not None
-    found = parts.reconciliation(MODEL, DIMENSION, lambda: True).run(used.name, MODEL)
+    reconciliation = parts.reconciliation(MODEL, DIMENSION, lambda: True)
+    found, recall = reconciliation.run(), reconciliation.measure()
+    assert found is not None
     assert found.complete
-    assert found.recall is not None
+    assert recall is not None
     database.close()
-    return Run(seconds, cpu_seconds, throttled, found.missing + found.different + found.surplus, found.recall.share)
+    return Run(seconds, cpu_seconds, throttled, found.missing + found.different + found.surplus, recall.share)
 
 
 def _throttled(endpoint: str) -> int:

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from chalicelib import index_reconciliation
+from chalicelib import index_reconciliation, operations
 from chalicelib.errors import ServiceError
 from chalicelib.faces import Embedding
 from chalicelib.gallery import index_changes
 from chalicelib.gallery.index_changes import IndexChanges
+from chalicelib.settings import Settings
 from chalicelib.stores.database import Database
 from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.vector_indexes import LEASE_SECONDS, IndexState, VectorIndexes
 from chalicelib.stores.vector_store import StoredVector, VectorStore
 from chalicelib.vector_wiring import VectorWiring
+from chalicelib.wiring import Wiring
 from infra.s3_vectors.emulation import emulation
 from infra.s3_vectors.faults import ALL_FAULTS, Failure, Fault, NthFails, ShareFails
 from tests.embeddings import MODEL, known_faces, unit_vectors
@@ -265,16 +267,10 @@ class TestReconciliation:
 
         assert report.equal
         assert report.faces == 300
-        assert report.recall is not None
-        assert report.recall.share == 1.0
-        assert report.recall.probes == 50
-        assert faces.used.recall == report.recall
 
     def test_an_empty_face_set_is_equal_to_an_empty_index(self, faces: VectorFaces) -> None:
-        report = faces.reconcile()
-
-        assert report.equal
-        assert report.recall is None
+        assert faces.reconcile().equal
+        assert faces.reconciliation().measure() is None
 
     def test_what_differs_is_mended(self, faces: VectorFaces) -> None:
         known = faces.add(clustered(250))
@@ -351,10 +347,37 @@ class TestReconciliation:
         faces.add(clustered(500))
         faces.changes.apply()
 
-        report = faces.reconcile(Forgetful(faces.client, faces.bucket, 0.0))
+        exact = faces.reconciliation().measure()
+        assert exact is not None
+        assert (exact.share, exact.probes) == (1.0, 50)
+        assert faces.used.recall == exact
 
-        assert report.recall is not None
-        assert 0.86 < report.recall.share < 0.94
+        forgetful = faces.reconciliation(Forgetful(faces.client, faces.bucket, 0.0)).measure()
+        assert forgetful is not None
+        assert 0.86 < forgetful.share < 0.94
+        assert faces.used.recall == forgetful
+
+    def test_neighbours_in_some_of_the_rows_are_enough(
+        self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("chalicelib.stores.model_change.IDS_PER_RANGE", 20)
+        monkeypatch.setattr(index_reconciliation, "MAX_RANGES_MEASURED", 3)
+        faces.add(clustered(500))
+        faces.changes.apply()
+
+        recall = faces.reconciliation().measure()
+
+        assert recall is not None
+        assert recall.share == 1.0
+
+    def test_without_an_index_there_is_nothing_to_compare(
+        self, database: Database, s3_vectors: S3VectorsClient
+    ) -> None:
+        faces = VectorFaces(database, s3_vectors)
+        faces.add(clustered(5))
+
+        assert faces.reconciliation().run() is None
+        assert faces.reconciliation().measure() is None
 
 
 def test_vectors_are_as_exact_as_the_rows(faces: VectorFaces) -> None:
@@ -379,3 +402,18 @@ def test_without_a_bucket_it_says_so(
 
     assert failed.value.status == 500
     assert f"there is no vector bucket {faces.bucket}" in caplog.text
+
+
+def test_indexes_are_let_go_when_memory_takes_their_place(faces: VectorFaces) -> None:
+    """Else who comes back to them would ask one that lacks whatever changed meanwhile."""
+    faces.add(clustered(5))
+    settings = Settings.from_environment({"DATABASE_URL": "sqlite:///unused", "GALLERY": "memory"})
+    parts = Wiring(settings)
+    parts.database = faces.database
+
+    operations.migrate(parts)
+
+    assert [row.state for row in faces.indexes.all()] == [IndexState.RETIRED]
+    faces.expect(clustered(1)[0], 1.0)
+    faces.changes.delete_retired()
+    assert faces.client.list_indexes(vectorBucketName=faces.bucket)["indexes"] == []

@@ -92,7 +92,12 @@ class VectorFaces:
         assert held.keys() == rows.keys()
         assert all(np.array_equal(held[face_id], rows[face_id]) for face_id in rows)
 
-    def reconcile(self, store: VectorStore | None = None) -> IndexReport:
+    def reconcile(self) -> IndexReport:
+        report = self.reconciliation().run()
+        assert report is not None
+        return report
+
+    def reconciliation(self, store: VectorStore | None = None) -> IndexReconciliation:
         return IndexReconciliation(
             self.face_set,
             self.ranges,
@@ -100,9 +105,10 @@ class VectorFaces:
             store or self.store,
             self.changes,
             self.new_gallery(store),
+            MODEL,
             0.65,
             seed=1,
-        ).run(self.used.name, MODEL)
+        )
 
 
 def ids(faces: VectorFaces, known: Sequence[KnownFace]) -> list[int]:

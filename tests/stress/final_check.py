@@ -97,13 +97,14 @@ def check_index(database: Database, face_set: FaceSet, plan: Plan, report: Repor
         row = expected.get(vector.face_id)
         if row and (row.set_id != vector.set_id or row.embedding.tobytes() != vector.embedding.tobytes()):
             report.fail(INDEX, vector.face_id, "is not what its row is")
-    found = parts.reconciliation(MODEL, DIMENSION, lambda: True).run(used.name, MODEL)
-    if not found.complete:
+    reconciliation = parts.reconciliation(MODEL, DIMENSION, lambda: True)
+    found = reconciliation.run()
+    if found is None or not found.complete:
         report.fail(INDEX, "reconciliation", "did not end")
     # It has mended what was wrong.
-    found = parts.reconciliation(MODEL, DIMENSION, lambda: True).run(used.name, MODEL)
-    if not found.equal or (found.recall is not None and found.recall.share < 1):
-        report.fail(INDEX, "reconciled", str(found))
+    found, recall = reconciliation.run(), reconciliation.measure()
+    if found is None or not found.equal or (recall is not None and recall.share < 1):
+        report.fail(INDEX, "reconciled", f"{found}, {recall}")
 
 
 def _wait_for_transactions(database: Database) -> None:

@@ -36,14 +36,15 @@ def index(plan: Plan, name: str) -> None:
                 case "rebuild":
                     report.count(REBUILDS, int(parts.rebuild.run(MODEL, DIMENSION).used))
                 case "reconcile":
-                    used = parts.indexes.used(MODEL)
-                    found = used and parts.reconciliation(MODEL, DIMENSION, lambda: True).run(used.name, MODEL)
+                    reconciliation = parts.reconciliation(MODEL, DIMENSION, lambda: True)
+                    recall = reconciliation.measure()
+                    if recall is not None and recall.share < 1:
+                        report.fail(RECALL, "measured", str(recall))
+                    found = reconciliation.run()
                     if found and found.complete:
                         report.count(RECONCILIATIONS)
                         if not found.equal:
                             report.fail(INDEX, "reconciled", str(found))
-                        if found.recall is not None and found.recall.share < 1:
-                            report.fail(RECALL, "measured", str(found.recall))
         except ServiceError as error:
             if error.status != 503:
                 raise
