@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 NAME, BUCKET = "face-search-tokens", "face-search-crops"
-CREDENTIALS = {"region_name": "us-east-1", "aws_access_key_id": "local", "aws_secret_access_key": "local"}
 
 
 @dataclass
@@ -65,8 +64,9 @@ def kept(request: pytest.FixtureRequest) -> Iterator[Stack]:
     api: HttpApi = request.getfixturevalue(f"{request.param}_api")
     running = json.loads((stack.state / "stack.json").read_text())
     database = connect(running["database"])
-    clients = [boto3.client(name, endpoint_url=running["endpoint"], **CREDENTIALS) for name in ("dynamodb", "s3")]
-    yield Stack(stack, api, database, *clients)
+    session = boto3.Session("local", "local", region_name="us-east-1")
+    dynamodb = session.client("dynamodb", endpoint_url=running["endpoint"])
+    yield Stack(stack, api, database, dynamodb, session.client("s3", endpoint_url=running["endpoint"]))
     database.close()
 
 

@@ -19,7 +19,6 @@ from tests.services import mysql_program
 KILLS = {
     "addface": {"after PUT copy"},
     "removeface": {"before COMMIT", "after COMMIT"},
-    "delete_set": {"before COMMIT"},
 }
 
 UNREACHABLE = {"mysql": "MySQL unreachable", "dynamodb": "DynamoDB unreachable", "s3": "S3 unreachable"}
