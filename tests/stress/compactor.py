@@ -29,7 +29,7 @@ def compact(plan: Plan, name: str) -> None:
     while True:
         plan.check_time()
         try:
-            needed_from = vectors and vectors.indexes.oldest_version()
+            needed_from = vectors.indexes.oldest_version() if vectors else None
             version = snapshot.compact(face_set, segments, needed_from)
             if version is not None:
                 report.count(COMPACTIONS)
