@@ -69,6 +69,7 @@ bench: $(VENV)/.bench
 	@$(BIN)/python -m tests.benchmarks.peers.run
 	@$(BIN)/python -m tests.benchmarks.smallest_face
 	@$(BIN)/python -m tests.benchmarks.gallery
+	@$(BIN)/python -m tests.benchmarks.vector_index
 	@$(BIN)/python -m tests.benchmarks.cold_start
 
 # docs/console.png, from a photograph that NASA took; needs Chromium.

@@ -70,7 +70,9 @@ class ExactSearch(ABC):
         while True:
             candidates = self.propose(probe, threshold, most, set_id)
             within, beyond, gone = self._decide(probe, candidates, threshold, limit, without)
-            if gone and candidates.reach < threshold and len(within) <= limit and not candidates.capped:
+            # Beyond the reach others, which were not proposed, may be nearer than those that were.
+            certain = sum(distance < candidates.reach for distance, _, _ in within)
+            if gone and candidates.reach < threshold and certain <= limit and not candidates.capped:
                 # Others must take the places of those that were removed after the proposal.
                 most += gone
                 continue

@@ -69,21 +69,21 @@ class VectorGallery(ExactSearch):
             self._used = look.used
             if look.used is None:
                 return self._before.propose(probe, threshold, most, set_id)
+            behind = look.state.version - look.used.version
             with self._lock:
-                if look.state.version - look.used.version > MAX_TAIL or not self._tail.follow(
-                    look.used.version, look.state.version
-                ):
-                    _log.error(
-                        "the vector index is %d changes behind the face set: is it applied, or must it be rebuilt?",
-                        look.state.version - look.used.version,
-                    )
-                    raise store_unavailable()
+                followed = behind <= MAX_TAIL and self._tail.follow(look.used.version, look.state.version)
                 tail = self._tail.near(probe, threshold, most, set_id)
+            if not followed:
+                # What was looked at may have been applied, and pruned, since.
+                _log.warning(
+                    "the vector index was %d changes behind the face set, and the log does not tell them", behind
+                )
+                continue
             try:
                 return _united(tail, self._nearest(look.used.name, probe, threshold, most, set_id))
             except IndexGoneError:
                 _log.warning("the vector index %s is gone", look.used.name)
-        _log.error("there is no vector index, although the face set names one: rebuild it")
+        _log.error("there is no vector index that the log leads on from: is it applied, or must it be rebuilt?")
         raise store_unavailable()
 
     def apply(self) -> int:

@@ -27,7 +27,7 @@ def test_every_start_fills_a_new_index(database: Database, database_url: str, aw
             "VECTOR_BUCKET": f"vectors-{secrets.token_hex(8)}",
         }
     )
-    at = {"vectorBucketName": settings.vector_bucket}
+    bucket = settings.vector_bucket
     client = aws.client("s3vectors")
     vectors = unit_vectors(7)
 
@@ -36,9 +36,9 @@ def test_every_start_fills_a_new_index(database: Database, database_url: str, aw
         FaceSet(database).add_many(known_faces(faces, model=pack.embedding_id))
         vector_index.make(settings)
 
-        [index] = client.list_indexes(vectorBucketName=settings.vector_bucket)["indexes"]
-        listed = client.list_vectors(**at, indexName=index["indexName"], returnData=True)["vectors"]
+        [index] = client.list_indexes(vectorBucketName=bucket)["indexes"]
+        listed = client.list_vectors(vectorBucketName=bucket, indexName=index["indexName"], returnData=True)["vectors"]
         assert sorted(vector["data"]["float32"] for vector in listed) == sorted(vectors[: 4 + 3 * start].tolist())
         [row] = VectorIndexes(database).all()
         assert (row.name, row.state, row.embedding_id) == (index["indexName"], "used", pack.embedding_id)
-        client.delete_index(**at, indexName=index["indexName"])
+        client.delete_index(vectorBucketName=bucket, indexName=index["indexName"])

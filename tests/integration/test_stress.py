@@ -72,8 +72,16 @@ def test_what_is_broken_on_purpose_is_found(database_url: str, fault: Fault, kin
 
 @on_sqlite
 def test_a_vector_index_whose_requests_fail_loses_and_invents_nothing(database_url: str) -> None:
-    sizes = {"writers": 3, "readers": 1, "compactors": 1, "indexers": 1}
-    found = run(database_url, changes=100, gallery="s3vectors", max_seconds=120, **sizes)
+    found = run(
+        database_url,
+        changes=100,
+        writers=3,
+        readers=1,
+        compactors=1,
+        indexers=1,
+        gallery="s3vectors",
+        max_seconds=120,
+    )
 
     assert found.failures == 0, found.table()
     assert found.changes == 100

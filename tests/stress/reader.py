@@ -23,7 +23,7 @@ from tests.stress.report import ENDLESS, REFUSED, SEARCHES, Report
 
 EVERYTHING = 100.0
 THRESHOLDS = (*(0.0, 0.3, 0.65, 0.9) * 5, EVERYTHING)
-LIMITS = (3, 20, 100_000)
+LIMITS = (1, 3, 20, 100_000)
 LAZY_SECONDS = 1.5
 # Pairs of searches between those of a gallery that is new.
 PAIRS_PER_NEW_GALLERY = 12
