@@ -252,8 +252,17 @@ class IndexReconciliation:
             turn.end()
 
     def _mend_some(self, turn: Turn, face_ids: Sequence[int], report: IndexReport) -> bool:
-        """Return False when the turn was lost. Rows that changed since the last step are mended as they are now."""
+        """Return False when the turn was lost. Faces that changed since the last step are left to the next one."""
         wanted = {row.id: row for face_id in face_ids for row in self._vectors_of(face_id, face_id + 1)}
+        # Read after the rows, so that it names whatever they show and the index has not been told.
+        pending = self._face_set.changes_since(turn.row.version, self._embedding_id)
+        if pending is None:
+            raise LogPrunedError
+        untold = {change.face_id for change in pending}
+        face_ids = [face_id for face_id in face_ids if face_id not in untold]
+        wanted = {face_id: row for face_id, row in wanted.items() if face_id not in untold}
+        if not face_ids:
+            return True
         held = {vector.face_id: vector for vector in self._vectors.get(turn.row.name, face_ids)}
         surplus = sorted(held.keys() - wanted.keys())
         missing = sorted(wanted.keys() - held.keys())

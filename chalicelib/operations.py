@@ -1,6 +1,7 @@
 """What is done to the face set beside requests: by scheduled functions, by a deployment, or by hand.
 
-`python -m chalicelib.operations migrate|compact|reconcile|discard|rebuild-index`, with the settings of the environment.
+`python -m chalicelib.operations migrate|restored|compact|reconcile|discard|rebuild-index`, with the environment's
+settings.
 """
 
 from __future__ import annotations
@@ -53,19 +54,34 @@ def migrate(parts: Wiring) -> str:
     return f"{done}; {rebuild_index(parts)}"
 
 
+def restored(parts: Wiring) -> str:
+    """Have what was made from the database before it was put back to an earlier state thrown away.
+
+    A copy knows the version that it shows, and an earlier state soon has changes of its own under the same versions.
+    """
+    schema.migrate(parts.database)
+    parts.model_change.disown_copies()
+    VectorIndexes(parts.database).retire_others(NO_MODEL)
+    return f"{migrate(parts)}; whoever has loaded the face set loads it anew"
+
+
 def migrate_by_event(parts: Wiring, event: dict[str, Any]) -> str:
-    """Do as `migrate`; before that, where the event says who administers the server, create the database and its users.
+    """Do as `migrate`, or as `restored` where the event says so; before that, where the event says who administers the
+    server, create the database and its users.
 
     Parameters
     ----------
     event
-        Nothing, or `administrator`: an object of `user` and `password`. No message repeats the password.
+        Nothing; or `restored`: true; or `administrator`: an object of `user` and `password`. No message repeats the
+        password.
 
     Raises
     ------
     SettingsError
         When the event is another one, or DATABASE_URL names no MySQL server that is verified.
     """
+    if event == {"restored": True}:
+        return restored(parts)
     if event:
         from chalicelib.stores import database_users
 
@@ -77,7 +93,7 @@ def _administrator(event: dict[str, Any]) -> tuple[str, str]:
     match event:
         case {"administrator": {"user": str(user), "password": str(password)}} if len(event) == 1 and user:
             return user, password
-    raise SettingsError("the event must be {} or {administrator: {user, password}}")
+    raise SettingsError("the event must be {}, {restored: true} or {administrator: {user, password}}")
 
 
 def compact(parts: Wiring, *, may_go_on: Callable[[], bool] = lambda: True) -> str:
@@ -246,6 +262,7 @@ def re_embed_in_time(parts: Wiring, event: dict[str, Any], remaining_millisecond
 
 OPERATIONS: dict[str, Callable[[Wiring], str]] = {
     "migrate": migrate,
+    "restored": restored,
     "compact": compact,
     "reconcile": reconcile,
     "discard": discard,
