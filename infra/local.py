@@ -37,7 +37,7 @@ def main() -> None:
             _check_port(arguments.port, "choose another one with PORT=, as in `make run PORT=8001`")
         with stack(arguments.state, arguments.moto_port) as settings:
             if arguments.what == "run":
-                _serve(arguments.port, arguments.state, settings)
+                serve(arguments.port, arguments.state, settings)
             else:
                 print(
                     f"The stack is up. In another terminal: {_where(settings)}.venv/bin/chalice local --stage local",
@@ -104,7 +104,8 @@ def _create(settings: Settings, state: Path) -> CropMirror:
     return mirror
 
 
-def _serve(port: int, state: Path, settings: Settings) -> None:
+def serve(port: int, state: Path, settings: Settings) -> None:
+    """Serve the API until the process is told to end, on a stack to which the environment leads."""
     from chalicelib import operations, wiring
     from chalicelib.errors import ServiceError
     from infra import sample_face
