@@ -12,9 +12,8 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 _FENCE = re.compile(r"^(```+)")
 _INDENTED = re.compile(r"^ {4}(?=\S)")
-_COMMAND = re.compile(
-    r"^(?:\$ )?(?P<text>(?:[A-Z_]+=\S+ )*(?:make|curl|git|python3?|pip|aws|face-search|\.venv/bin/\S+)(?= |$).*)"
-)
+_PROGRAM = r"make|curl|git|python3?|pip|aws|face-search|mariadb(?:-dump)?|echo|cp|rm|\.venv/bin/\S+"
+_COMMAND = re.compile(rf"^(?:\$ )?(?P<text>(?:[A-Z_]+=\S+ )*(?:{_PROGRAM})(?= |$).*)")
 _COMMENT = re.compile(r"\s{2,}#.*$")
 _MAKE_TARGET = re.compile(r"`make ((?:[A-Z_]+=\S+ )*)(?P<target>[a-z-]+)")
 

@@ -36,7 +36,8 @@ ELSEWHERE = {
     r"make package": "tests/template/test_package.py",
     r"(AWS_REGION=\S+ )?make (deploy|destroy)|git pull && make deploy": "tests/deploy/test_deploy.py",
     # AWS itself: tried nowhere, which it says.
-    r"curl .*execute-api|aws (rds create-db-snapshot|lambda invoke|s3vectors) ": "docs/deploying.md",
+    r"curl .*execute-api|aws (rds|lambda invoke|s3vectors|apigateway|s3 sync) ": "docs/deploying.md",
+    r"mariadb(-dump)? |echo |cp -a |rm -rf ": "tests/e2e/test_backup.py",
     r"make fuzz$": "tests/specification/test_fuzz.py",
     r"make rebuild-index": "tests/e2e/test_reconcile.py",
     r"make screenshot$": "tests/browser/screenshot.py",

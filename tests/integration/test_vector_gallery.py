@@ -55,11 +55,11 @@ def test_an_empty_face_set_has_no_matches(faces: VectorFaces) -> None:
     assert faces.expect(probe, 100.0) == SearchResult([], truncated=False)
 
 
-@pytest.mark.parametrize("applied", [0, 300, 600])
+@pytest.mark.parametrize("applied", [0, 125, 250])
 @pytest.mark.parametrize("limit", [1, 7, 10_000])
 def test_it_says_what_the_rows_say(faces: VectorFaces, applied: int, limit: int) -> None:
     """However much of the log the index has applied."""
-    known = clustered(600)
+    known = clustered(250)
     faces.add(known[:applied])
     faces.changes.apply()
     faces.add(known[applied:])

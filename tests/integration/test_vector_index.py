@@ -334,7 +334,10 @@ class TestReconciliation:
         assert not report.equal
         assert "rebuild it" in caplog.text
 
-    def test_recall_is_the_share_of_neighbours_that_searches_find(self, faces: VectorFaces) -> None:
+    @on_sqlite
+    def test_recall_is_the_share_of_neighbours_that_searches_find(
+        self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Against an index that tells of nine vectors in ten."""
 
         class Forgetful(VectorStore):
@@ -344,12 +347,13 @@ class TestReconciliation:
                 for page in super().nearest(index, probe, most, set_id):
                     yield [vector for vector in page if vector[0] % 10]
 
+        monkeypatch.setattr(index_reconciliation, "PROBES", 20)
         faces.add(clustered(500))
         faces.changes.apply()
 
         exact = faces.reconciliation().measure()
         assert exact is not None
-        assert (exact.share, exact.probes) == (1.0, 50)
+        assert (exact.share, exact.probes) == (1.0, 20)
         assert faces.used.recall == exact
 
         forgetful = faces.reconciliation(Forgetful(faces.client, faces.bucket, 0.0)).measure()

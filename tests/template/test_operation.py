@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.template.resolved import Resolved, Template
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_function_and_the_api_write_to_a_log_with_an_end(dev: Resolved, prod: Resolved) -> None:
@@ -68,6 +71,17 @@ def test_every_alarm_reaches_the_topic_both_ways(stack: Resolved) -> None:
     for alarm in alarms:
         assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
         assert alarm["AlarmDescription"]
+
+
+def test_the_runbook_has_a_section_for_every_alarm_and_no_other(with_vectors: Resolved) -> None:
+    text = (ROOT / "docs" / "runbook.md").read_text("utf-8")
+    sections = re.split(r"^### (\w+Alarmed)$", text, flags=re.MULTILINE)
+    said = dict(zip(sections[1::2], sections[2::2], strict=True))
+
+    assert said.keys() == with_vectors.of_type("AWS::CloudWatch::Alarm").keys()
+    for name, section in said.items():
+        assert all(f"\n- {what}: " in section for what in ("Look", "Do", "Escalate")), name
+        assert "sers " in section.split("- Look")[0], name
 
 
 def test_somebody_is_told_where_an_address_is_given(template: Template) -> None:
