@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,27 +12,13 @@ import pytest
 from chalicelib.faces import KnownFace, new_token
 from chalicelib.stores.database import connect
 from chalicelib.stores.face_set import FaceSet
+from tests.backups import Dump, can_dump, documented, run
 from tests.conftest import absent
-from tests.documentation.commands import ROOT, commands
 from tests.e2e import pictures
 from tests.e2e.api import names
 from tests.e2e.http_api import HttpApi
-from tests.e2e.local_stack import LocalStack, environment, local_stack
+from tests.e2e.local_stack import ROOT, LocalStack, environment, local_stack
 from tests.e2e.mysql_database import mysql_database
-
-RUNBOOK = [command.text for command in commands(ROOT / "docs" / "runbook.md")]
-
-
-def documented(pattern: str) -> list[str]:
-    """Return the runbook's commands that match, in order."""
-    found = [text for text in RUNBOOK if re.match(pattern, text)]
-    assert found
-    return found
-
-
-def run(text: str, folder: Path) -> None:
-    done = subprocess.run(["bash", "-c", text], cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{text}\n{done.stderr}"
 
 
 def searches(api: HttpApi, tokens: list[str]) -> list[list[dict[str, Any]]]:
@@ -57,31 +42,23 @@ def reconciled(stack: LocalStack, url: str) -> str:
 
 @pytest.mark.usefixtures("in_memory")
 def test_an_older_dump_is_put_back_beside_a_running_process(tmp_path: Path, mysql_server: int) -> None:
-    if subprocess.run(["bash", "-c", "command -v mariadb mariadb-dump"], capture_output=True, check=False).returncode:
-        absent("no mariadb and mariadb-dump")
+    if not can_dump():
+        absent("neither mariadb nor mariadb-dump")
     with mysql_database(mysql_server) as database:
         url = f"mysql://root@127.0.0.1:{mysql_server}/{database}"
-        login = f"-h 127.0.0.1 -P {mysql_server} -u root"
-
-        def on_database(text: str) -> None:
-            """Run one of the runbook's commands on this database of this server."""
-            text = re.sub(r"\bface_search\b(?!\.sql)", database, text)
-            run(re.sub(r"^mariadb(-dump)?", rf"\g<0> {login}", text), tmp_path)
-
+        dump = Dump(url, tmp_path)
         with local_stack(tmp_path / "state", DATABASE_URL=url) as stack:
             api = HttpApi(stack.port)
             ada = api.added(pictures.astronaut(), "Ada")
             ben = api.added(pictures.drawing(), "Ben")
             eve = api.added(pictures.drawing(), "Eve")
             before = searches(api, [ada, ben, eve])
-            for text in documented("mariadb-dump|echo "):
-                on_database(text)
+            dump.make()
             api.remove(ada)
             added_since = api.added(pictures.astronaut(), "Cleo")
             assert "Cleo" in names(api.search(ben, threshold="2"))  # the process has followed to version 5
 
-            for text in documented("mariadb "):
-                on_database(text)
+            dump.put_back()
 
             # Others add as many faces as the process has seen changes since, and these get ids that it has seen too:
             # by its version it would hold that nothing has happened.
@@ -110,18 +87,15 @@ def test_an_older_dump_is_put_back_beside_a_running_process(tmp_path: Path, mysq
 
 @pytest.mark.usefixtures("in_memory")
 def test_the_folder_of_a_laptop_is_copied_and_put_back(tmp_path: Path) -> None:
-    away, back = documented("cp |rm ")[0], documented("cp |rm ")[1:]
+    away, *back = documented("cp |rm ")
     with local_stack(tmp_path / ".local") as stack:
         api = HttpApi(stack.port)
         tokens = [api.added(pictures.astronaut(), "Ada"), api.added(pictures.drawing(), "Ben")]
         before = searches(api, tokens)
-    run(away, tmp_path)
-    with local_stack(tmp_path / ".local") as stack:
-        HttpApi(stack.port).remove(tokens[0])
-    for text in back:
+    for text in (away, *back):
         run(text, tmp_path)
 
     with local_stack(tmp_path / ".local") as stack:
         api = HttpApi(stack.port)
         assert searches(api, tokens) == before
-        assert api.get(f"/faces/{tokens[0]}").status == 200
+        assert api.get(f"/faces/{tokens[0]}/crop").status == 200
