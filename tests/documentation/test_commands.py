@@ -39,6 +39,8 @@ ELSEWHERE = {
     r"curl .*execute-api|aws (rds|lambda invoke|s3vectors|apigateway|s3 sync) ": "docs/deploying.md",
     r"mariadb(-dump)? |echo |cp -a |rm -rf ": "tests/e2e/test_backup.py",
     r"make fuzz$": "tests/specification/test_fuzz.py",
+    r"make hostile$": "tests/hostile/pictures/test_pictures.py",
+    r"make run GALLERY=s3vectors": "tests/e2e/test_reconcile.py",
     r"make rebuild-index": "tests/e2e/test_reconcile.py",
     r"make screenshot$": "tests/browser/screenshot.py",
     r"make test-arm64": "tests/lambda_runtime/arm64.py",
