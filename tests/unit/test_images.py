@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 from PIL import ImageOps
 
 from chalicelib import images
+from chalicelib import png as png_file
 from chalicelib.errors import ServiceError
 from chalicelib.faces import Box, Image
 from tests.pictures import astronaut, jpeg, png, scaled
@@ -226,6 +227,9 @@ def test_a_png_whose_compressed_text_is_gigabytes_is_read_without_it() -> None:
     text = _chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(50_000_000)))
 
     assert np.array_equal(images.decode(file[:33] + text * 30 + file[33:]), astronaut())
+    # The decoder, which would keep the text in memory, is not given it.
+    assert png_file.parse(file[:33] + text + file[33:]).data == png_file.parse(file).data
+    assert b"zTXt" not in png_file.parse(file[:33] + text + file[33:]).data
 
 
 def test_a_png_of_an_unknown_critical_chunk_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import platform
 import re
 import subprocess
 import sys
@@ -22,8 +23,9 @@ SEED = 20261126
 def _atheris() -> None:
     if importlib.util.find_spec("atheris") is not None:
         return
-    here = f"{sys.platform}, Python {sys.version_info.major}.{sys.version_info.minor}"
-    if sys.platform == "linux" and sys.version_info < (3, 14):
+    machine = platform.machine()
+    here = f"{sys.platform}, {machine}, Python {sys.version_info.major}.{sys.version_info.minor}"
+    if sys.platform == "linux" and machine == "x86_64" and sys.version_info < (3, 14):
         absent(f"atheris is not installed; {here}")
     pytest.skip(f"there is no atheris for {here}")
 
