@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chalicelib.face_directory import FaceDirectory
 from chalicelib.gallery.gallery import Gallery
@@ -27,7 +28,6 @@ from chalicelib.stores.model_change import ModelChange
 from chalicelib.stores.segments import SegmentStore
 from chalicelib.stores.tokens import TokenStore
 from chalicelib.transfer.export_folder import ExportFolder
-from chalicelib.vector_wiring import VectorWiring
 from chalicelib.vision.detector import Detector
 from chalicelib.vision.embedder import Embedder
 from chalicelib.vision.model import Model
@@ -35,6 +35,9 @@ from chalicelib.vision.model_pack import ModelPack, ModelPackError
 from chalicelib.vision.mtcnn import Mtcnn
 from chalicelib.vision.pack_folder import PackFolder
 from chalicelib.vision.yunet import Yunet
+
+if TYPE_CHECKING:
+    from chalicelib.vector_wiring import VectorWiring
 
 
 class Wiring:
@@ -49,7 +52,7 @@ class Wiring:
         self.packs = PackFolder(Path(settings.model_dir), settings.smallest_face_px)
         # None of these connects before it is used.
         self.database = database.connect(settings.database_url)
-        self.vectors = VectorWiring(self.database, settings.vector_bucket) if settings.gallery == "s3vectors" else None
+        self.vectors = self._vectors()
         self.face_set = (
             FaceSet(self.database, changed=self.vectors.try_at_once) if self.vectors else FaceSet(self.database)
         )
@@ -89,6 +92,14 @@ class Wiring:
 
     def close(self) -> None:
         self.database.close()
+
+    def _vectors(self) -> VectorWiring | None:
+        if self._settings.gallery != "s3vectors":
+            return None
+        # Cold starts count: it is nothing to those who do not use it.
+        from chalicelib.vector_wiring import VectorWiring
+
+        return VectorWiring(self.database, self._settings.vector_bucket)
 
     def _build_service(self, pack: ModelPack) -> FaceService:
         with ThreadPoolExecutor(max_workers=1) as beside:
