@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
@@ -60,7 +61,7 @@ def restored(parts: Wiring) -> str:
     A copy knows the version that it shows, and an earlier state soon has changes of its own under the same versions.
     """
     schema.migrate(parts.database)
-    parts.model_change.disown_copies()
+    parts.model_change.disown_copies(int(time.time()))
     VectorIndexes(parts.database).retire_others(NO_MODEL)
     return f"{migrate(parts)}; whoever has loaded the face set loads it anew"
 

@@ -32,7 +32,7 @@ _INSERT = "INSERT INTO face_set_embedding (face_id, embedding_id, embedding) VAL
 
 _LOCK_COUNTER = "SELECT version FROM face_set_version WHERE id = 1 FOR UPDATE"
 _SWITCH = "UPDATE face_set_model SET embedding_id = ?, switches = switches + 1 WHERE id = 1"
-_COUNT_SWITCH = "UPDATE face_set_model SET switches = switches + 1 WHERE id = 1"
+_SET_SWITCHES = "UPDATE face_set_model SET switches = ? WHERE id = 1"
 _ANYBODY = "SELECT id FROM face_set LIMIT 1"
 
 _COUNT_DISCARD = "UPDATE face_set_model SET discards = discards + 1 WHERE id = 1"
@@ -166,9 +166,15 @@ class ModelChange:
 
         return self._database.write(work)
 
-    def disown_copies(self) -> None:
-        """Have every copy of the face set thrown away: what it was made from is not what is there now."""
-        self._database.write(lambda transaction: transaction.execute(_COUNT_SWITCH))
+    def disown_copies(self, number: int) -> None:
+        """Have every copy of the face set thrown away: what it was made from is not what is there now.
+
+        Parameters
+        ----------
+        number
+            Of switches: one that no other history of this face set has had, such as the seconds since 1970.
+        """
+        self._database.write(lambda transaction: transaction.execute(_SET_SWITCHES, (number,)))
 
     def discard(self, first_id: int, end_id: int) -> int:
         """Erase the vectors that faces of a range of ids have under models that are not in use; return how many.

@@ -11,7 +11,8 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 _FENCE = re.compile(r"^(```+)")
-_INDENTED = re.compile(r"^ {4}(?=\S)")
+# As such, or in a numbered list.
+_INDENTED = re.compile(r"^(?: {4}| {7})(?=\S)")
 _PROGRAM = r"make|curl|git|python3?|pip|aws|face-search|mariadb(?:-dump)?|echo|cp|rm|\.venv/bin/\S+"
 _COMMAND = re.compile(rf"^(?:\$ )?(?P<text>(?:[A-Z_]+=\S+ )*(?:{_PROGRAM})(?= |$).*)")
 _COMMENT = re.compile(r"\s{2,}#.*$")
