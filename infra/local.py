@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from chalicelib.settings import Settings, SettingsError
 from chalicelib.vision.model_pack import ModelPackError
 from infra.crop_mirror import CropMirror
+from infra.one_heap import share_one_heap
 from infra.running_stack import RunningStack, announced, find, only_one
 
 ROOT = Path(__file__).parent.parent
@@ -35,6 +36,7 @@ def main() -> None:
     try:
         if arguments.what == "run":
             _check_port(arguments.port, "choose another one with PORT=, as in `make run PORT=8001`")
+            share_one_heap()
         with stack(arguments.state, arguments.moto_port) as settings:
             if arguments.what == "run":
                 serve(arguments.port, arguments.state, settings)
