@@ -27,6 +27,12 @@ def varied_picture(random: Random) -> tuple[bytes, bool]:
     return file, min(pixels.shape[:2]) >= images.MIN_SIDE_PX and len(file) <= images.MAX_IMAGE_BYTES
 
 
+def largest_picture() -> bytes:
+    """Return a picture that needs as much memory as any of the others, with several faces."""
+    source = np.tile(astronaut_pixels(), (2, 2, 1))
+    return jpeg(np.asarray(cv2.resize(source, (4000, 4000), interpolation=cv2.INTER_AREA), np.uint8), 60)
+
+
 def _pixels(random: Random) -> Pixels:
     """Draw one face, several or none, at the size of the moment."""
     lowest, highest = random.choices(list(SIDES), list(SIDES.values()))[0]
