@@ -1,9 +1,9 @@
 """Does one process that serves thousands of requests of varied pictures grow, or keep files, threads or connections?
 
 `python -m tests.load.memory --requests 5000 --seed 1` samples after every 100 requests; it exits with 1 when RSS or PSS
-grows by 5 % or more, along the median slope of all pairs of samples after the first fifth of the requests, or when there
-are more files, threads or connections at the end than there were after that. Before the first request all clients send
-the largest picture at once, several times: what that takes is kept for the next one, and is no growth. Linux only.
+grows by 5 % or more, along the median slope of all pairs of samples after the first fifth of the requests, or when
+there are more files, threads or connections at the end than there were after that. Before the first request all clients
+send the largest picture at once, several times: what that takes is kept for the next one, and is no growth. Linux only.
 """
 
 from __future__ import annotations
