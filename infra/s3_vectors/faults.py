@@ -56,7 +56,7 @@ class ShareFails:
         operations: Collection[str] | None = None,
     ) -> None:
         self._share = share
-        self._random = random.Random(seed)  # noqa: S311
+        self._random = random.Random(seed)  # noqa: S311  # nosec B311  # a repeatable choice, not a secret
         self._faults = faults
         self._operations = operations
         self._lock = threading.Lock()

@@ -286,7 +286,8 @@ class TestRemoval:
         assert removed.done
         assert database.read(WITHOUT_A_SET) == [(0,)]
         assert sets.face_set.count() == 0
-        assert set(answers) == {"1001 404"}
+        # Nobody, where all six were done before the set was gone.
+        assert set(answers) <= {"1001 404"}
         assert added >= removed.faces
         assert sets.face_set.version() == 2 * removed.faces
 
