@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from chalicelib.faces import DEFAULT_SET_ID, Embedding, SearchResult
-from chalicelib.stores.vector_indexes import Recall
+
+if TYPE_CHECKING:  # cold starts count
+    from chalicelib.stores.vector_indexes import Recall
 
 
 class Contents(NamedTuple):
