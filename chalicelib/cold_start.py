@@ -35,7 +35,7 @@ def prepare(environment: Mapping[str, str]) -> None:
 
     try:
         _ = wiring().serving.present
-    except Exception:
+    except Exception:  # whatever it is, the requests meet it again, and are answered
         log.exception("the container could not be prepared")
     finally:
         gc.freeze()

@@ -48,7 +48,7 @@ def endpoint(app: Chalice, path: str, method: str, *, key: bool = True, pictures
                     return view(_arguments(request, path_arguments, pictures))
             except ServiceError as error:
                 return replies.failure(error)
-            except Exception:
+            except Exception:  # whatever it is, the client gets the contract's form and nothing of the inside
                 log.exception("%s %s failed", method, path)
                 return replies.failure(errors.internal_error())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -147,31 +148,24 @@ class VectorStore:
 
     def listed(self, index: str, part: int, parts: int) -> Iterator[list[StoredVector]]:
         """Yield one of at most MAX_LISTINGS parts of an index, page by page, in no particular order."""
-        after: dict[str, str] = {}
-        while True:
-            reply = self._patiently(
-                lambda after=after: self._client.list_vectors(  # type: ignore[misc]
-                    vectorBucketName=self._bucket,
-                    indexName=index,
-                    maxResults=MAX_VECTORS_LISTED,
-                    segmentCount=parts,
-                    segmentIndex=part,
-                    returnData=True,
-                    returnMetadata=True,
-                    **after,
-                )
-            )
+        request = {
+            "vectorBucketName": self._bucket,
+            "indexName": index,
+            "maxResults": MAX_VECTORS_LISTED,
+            "segmentCount": parts,
+            "segmentIndex": part,
+            "returnData": True,
+            "returnMetadata": True,
+        }
+        for reply in self._pages(self._client.list_vectors, request):
             yield [_stored(vector) for vector in reply["vectors"]]
-            if not reply.get("nextToken"):
-                return
-            after = {"nextToken": reply["nextToken"]}
 
     def nearest(self, index: str, probe: Embedding, most: int, set_id: int) -> Iterator[list[tuple[int, float]]]:
         """Yield the ids of a face set's nearest vectors with the service's word for how far they are, page by page.
 
         Approximately: some may be missing. All pages together have at most the lesser of `most` and MAX_RESULTS.
         """
-        query: Mapping[str, Any] = {
+        request = {
             "vectorBucketName": self._bucket,
             "indexName": index,
             "queryVector": {"float32": probe.astype(np.float64).tolist()},
@@ -179,10 +173,15 @@ class VectorStore:
             "filter": {"set": {"$eq": set_id}},
             "returnDistance": True,
         }
+        for reply in self._pages(self._client.query_vectors, request):
+            yield [(int(vector["key"]), float(vector["distance"])) for vector in reply["vectors"]]
+
+    def _pages(self, call: Callable[..., Any], request: Mapping[str, Any]) -> Iterator[Any]:
+        """Yield the replies to a request, asking for the next when the one before is used up."""
         after: dict[str, str] = {}
         while True:
-            reply = self._patiently(lambda after=after: self._client.query_vectors(**query, **after))  # type: ignore[misc]
-            yield [(int(vector["key"]), float(vector["distance"])) for vector in reply["vectors"]]
+            reply = self._patiently(partial(call, **request, **after))
+            yield reply
             if not reply.get("nextToken"):
                 return
             after = {"nextToken": reply["nextToken"]}
