@@ -129,7 +129,7 @@ def test_the_way_there_lets_through_what_the_roles_allow_and_no_more(with_vector
 def test_what_the_service_calls_is_what_is_allowed(with_vectors: Resolved) -> None:
     """No operation is forgotten: the code has those names with underscores."""
     code = "".join(file.read_text("utf-8") for file in (ROOT / "chalicelib").rglob("*.py"))
-    called = set(re.findall(r"_client\.(\w+_(?:index|vectors))\(", code))
+    called = set(re.findall(r"_client\.(\w+_(?:index|vectors))\b", code))
 
     [statement] = with_vectors.properties("VectorsEndpoint")["PolicyDocument"]["Statement"]
     named = {re.sub(r"(?<!^)(?=[A-Z])", "_", a.removeprefix("s3vectors:")).lower() for a in statement["Action"]}
