@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pymysql
 import pytest
+from hypothesis import HealthCheck, settings
 
 from chalicelib.stores import aws
 from chalicelib.stores.database import Database, connect
@@ -17,8 +20,9 @@ from chalicelib.stores.schema import migrate
 from chalicelib.vision.model_pack import ModelPack
 from infra import moto_server, resources
 from infra.s3_vectors.emulation import emulation
+from models.build import BUILD
 from tests.models import facenet_weights, torch_files
-from tests.packs import build_with
+from tests.packs import build_with, dlib_pack
 from tests.services import mysql_port
 
 if TYPE_CHECKING:
@@ -26,6 +30,21 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 RESOURCES_FILE = Path(resources.__file__).with_name("resources.yaml")
+
+# No example is too slow for a busy machine.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pack_built_by_one() -> None:
+    """The dlib pack, where it can be had: several processes run tests at once, and would build it in one folder."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    lock = os.open(BUILD, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with suppress(Exception):  # the tests that need it say what is wrong
+        dlib_pack()
+    os.close(lock)
 
 
 @pytest.fixture(scope="session")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
-from moto.cloudformation.models import Change, Event
+from moto.cloudformation.models import Change, Event, Stack
 
 from tests.deploy.conftest import STACK, Operator
 
@@ -96,8 +96,15 @@ def test_a_stack_that_cannot_be_changed_says_what_helps(operator: Operator, stat
     assert done.returncode == 1
 
 
-def later(operator: Operator, *steps: tuple[str, str], seconds: float = 6) -> threading.Timer:
-    """End what is at work on the stack after some seconds."""
+def end_when_seen(operator: Operator, *steps: tuple[str, str]) -> None:
+    """End what is at work on the stack when its state is asked for the third time."""
+    describe, looks = operator.backend.describe_stacks, count(1)
+
+    def describe_stacks(name_or_stack_id: str) -> list[Stack]:
+        if next(looks) == 3:
+            end()
+        found: list[Stack] = describe(name_or_stack_id)
+        return found
 
     def end() -> None:
         for name, status in steps:
@@ -108,20 +115,17 @@ def later(operator: Operator, *steps: tuple[str, str], seconds: float = 6) -> th
                 stack = operator.stack
                 stack.events.append(Event(stack.stack_id, STACK, name, name, "AWS::Some::Thing", status, None, None))
 
-    timer = threading.Timer(seconds, end)
-    timer.start()
-    return timer
+    operator.backend.describe_stacks = describe_stacks
 
 
 def test_a_deployment_waits_for_the_one_at_work(operator: Operator) -> None:
     operator.deployed()
     operator.stack._add_stack_event("UPDATE_IN_PROGRESS")
     operator.stack.status = "UPDATE_IN_PROGRESS"
-    timer = later(operator, ("Thing", "UPDATE_COMPLETE"), (STACK, "UPDATE_COMPLETE"))
+    end_when_seen(operator, ("Thing", "UPDATE_COMPLETE"), (STACK, "UPDATE_COMPLETE"))
 
     printed = operator.deployed()
 
-    timer.join()
     assert "The stack is UPDATE_IN_PROGRESS: waiting for the end of that." in printed
     assert "UPDATE_COMPLETE       Thing" in printed
     assert "The stack is up to date." in printed

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from chalicelib.stores import mysql, pool, sqlite
 from chalicelib.stores.database import Database, connect
 from tests.integration.vector_client import new_client
 
@@ -13,6 +14,17 @@ if TYPE_CHECKING:
     from mypy_boto3_s3vectors import S3VectorsClient
 
 INSERT = "INSERT INTO note (id, text) VALUES (?, ?)"
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let whoever waits for others, many at once, wait as long as a busy machine takes, instead of seconds."""
+    monkeypatch.setattr(pool, "MAX_WAIT_SECONDS", 100.0)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 100.0)
+    for name in ("LOCK_TIMEOUT_SECONDS", "MIGRATION_LOCK_TIMEOUT_SECONDS"):
+        monkeypatch.setattr(mysql, name, 100)
+    for name in ("READ_TIMEOUT_SECONDS", "WRITE_TIMEOUT_SECONDS"):
+        monkeypatch.setattr(mysql, name, 120)
 
 
 @pytest.fixture

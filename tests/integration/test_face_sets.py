@@ -255,6 +255,7 @@ class TestRemoval:
             slow.remove_set("staff")
         assert caught.value.status == 404
 
+    @pytest.mark.usefixtures("patient")
     def test_whoever_is_added_meanwhile_is_removed_too_or_refused(
         self, sets: Sets, database_url: str, crops: CropStore, tokens: TokenStore
     ) -> None:

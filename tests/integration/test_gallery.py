@@ -109,6 +109,7 @@ class TestCurrency:
 
         faces.expect(known[0], 1.0)
 
+    @pytest.mark.usefixtures("patient")
     def test_many_searches_at_once_in_one_process(self, faces: Faces) -> None:
         """Eight threads, each checks its own read-your-writes while the others change the set under it."""
         faces.add(clustered(1_000))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -183,6 +184,7 @@ class TestVectorsBesideTheOldOnes:
         assert sum(staged) == faces.vector_count(NEW) == 300
         assert faces.face_set.version() == 600
 
+    @pytest.mark.usefixtures("patient")
     def test_removals_meanwhile_leave_no_orphan(self, faces: Faces) -> None:
         known = faces.add(400)
 
@@ -268,11 +270,12 @@ class TestTheSwitch:
         assert faces.vector_count(OLD) == faces.face_set.count() == 25
         faces.expect_exact(OLD)
 
+    @pytest.mark.usefixtures("patient")
     def test_writers_of_the_old_model_lose_nobody_at_the_switch(self, faces: Faces) -> None:
         """Every addition is answered before the switch, and has a vector under the new model, or refused."""
         faces.add(50)
         answered: list[str] = []
-        stop = threading.Event()
+        begun, tries = threading.Event(), 1
 
         def add_until_refused(writer: int) -> None:
             for n in range(10_000):
@@ -282,13 +285,15 @@ class TestTheSwitch:
                 except ModelChangedError:
                     return
                 answered.append(face.token)
-                stop.wait(0.01)
+                begun.set()
+                # Longer and longer, for the switch comes too late when all of them write all the time.
+                time.sleep(0.01 * tries)
 
         with ThreadPoolExecutor(4) as pool:
             writers = [pool.submit(add_until_refused, writer) for writer in range(4)]
+            assert begun.wait(60)
             seen = faces.face_set.state()
             faces.stage()
-            tries = 1
             while not faces.change.switch(NEW, seen):
                 later = faces.face_set.state()
                 faces.stage()

@@ -71,7 +71,7 @@ def test_what_botocore_would_not_send(index: VectorIndex, wrong: dict[str, Any])
         f"{index.client.meta.endpoint_url}/PutVectors",
         json={**index.at, "vectors": [ONE], **wrong},
         headers={"Authorization": f"AWS4-HMAC-SHA256 Credential=test/{scope}, SignedHeaders=host, Signature=none"},
-        timeout=10,
+        timeout=60,
     )
 
     assert reply.status_code == 400

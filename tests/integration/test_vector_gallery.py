@@ -182,6 +182,7 @@ class TestChanges:
         faces.expect(known[0], 1.0)
         faces.expect_equal()
 
+    @pytest.mark.usefixtures("patient")
     def test_many_searches_at_once_in_one_process(self, faces: VectorFaces) -> None:
         """Four threads, each checks its own read-your-writes while the others change the set, and a fifth applies."""
         faces.add(clustered(200))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from chalicelib import operations
+from chalicelib import operations, vector_wiring
 from chalicelib.errors import ServiceError
 from chalicelib.gallery import index_changes
 from chalicelib.gallery.index_changes import IndexChanges
@@ -38,6 +38,12 @@ def faces(database: Database, s3_vectors: S3VectorsClient) -> VectorFaces:
     return faces
 
 
+@pytest.fixture
+def _at_once_however_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client is made in the time that there is, too, which takes a busy machine seconds."""
+    monkeypatch.setattr(vector_wiring, "MAX_SECONDS_AT_ONCE", 100.0)
+
+
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -57,6 +63,7 @@ class TestApplying:
         faces.expect_equal()
         assert faces.changes.behind() == 0
 
+    @pytest.mark.usefixtures("_at_once_however_long")
     def test_who_has_changed_the_face_set_applies_it_at_once(self, faces: VectorFaces) -> None:
         wiring = VectorWiring(faces.database, faces.bucket)
         face_set = FaceSet(faces.database, changed=wiring.try_at_once)
@@ -70,6 +77,7 @@ class TestApplying:
         assert faces.changes.behind() == 0
 
     @on_sqlite
+    @pytest.mark.usefixtures("_at_once_however_long")
     @pytest.mark.parametrize("failure", list(Failure))
     def test_what_cannot_be_applied_at_once_is_left(
         self, faces: VectorFaces, failure: Failure, caplog: pytest.LogCaptureFixture

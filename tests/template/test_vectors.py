@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from typing import Any
 
+from botocore import xform_name
 from botocore.session import get_session
 
 from chalicelib.gallery.vector_gallery import MAX_TAIL
@@ -128,11 +130,13 @@ def test_the_way_there_lets_through_what_the_roles_allow_and_no_more(with_vector
 
 def test_what_the_service_calls_is_what_is_allowed(with_vectors: Resolved) -> None:
     """No operation is forgotten: the code has those names with underscores."""
-    code = "".join(file.read_text("utf-8") for file in (ROOT / "chalicelib").rglob("*.py"))
-    called = set(re.findall(r"_client\.(\w+_(?:index|vectors))\b", code))
+    operations = {xform_name(name) for name in get_session().get_service_model("s3vectors").operation_names}
+    trees = [ast.parse(file.read_text("utf-8")) for file in (ROOT / "chalicelib").rglob("*.py")]
+    attributes = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    called = attributes & operations
 
     [statement] = with_vectors.properties("VectorsEndpoint")["PolicyDocument"]["Statement"]
-    named = {re.sub(r"(?<!^)(?=[A-Z])", "_", a.removeprefix("s3vectors:")).lower() for a in statement["Action"]}
+    named = {xform_name(action.removeprefix("s3vectors:")) for action in statement["Action"]}
     # GetVectors is also needed for filters and for listings with data.
     assert called <= named
     assert named - called <= {"get_vectors"}

@@ -174,7 +174,7 @@ class TestPyramid:
     @given(
         width=st.integers(48, 1500), height=st.integers(48, 300), first=st.floats(0.05, 1), factor=st.floats(0.2, 0.9)
     )
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def test_any_picture_has_its_levels_in_their_sizes(
         self, width: int, height: int, first: float, factor: float
     ) -> None:
