@@ -21,7 +21,9 @@ export async function prepared(file, signal = undefined) {
   if (ACCEPTED.includes(file.type) && file.size <= MAX_BYTES && Math.max(width, height) <= MAX_SIDE_PX) {
     return { blob: file, width, height, bitmap, note: "" };
   }
-  return reduced(bitmap, file);
+  const smaller = await reduced(bitmap, file);
+  signal?.throwIfAborted();
+  return smaller;
 }
 
 async function decoded(file) {

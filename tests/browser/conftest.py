@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.console import Console
+from tests.browser.console import WAIT_MILLISECONDS, Console
 from tests.browser.gateway import Gateway, gateway
 from tests.conftest import absent
 from tests.e2e.http_api import HttpApi
@@ -33,7 +33,7 @@ def browser() -> Iterator[Browser]:
     if program is None:
         absent("there is no Chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS, timeout=2 * WAIT_MILLISECONDS)
         yield browser
         browser.close()
 

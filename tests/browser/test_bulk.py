@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests import pictures
-from tests.browser.console import Console, file
+from tests.browser.console import WAIT_MILLISECONDS, Console, file
 from tests.browser.gateway import Gateway
 from tests.e2e.http_api import HttpApi
 from tests.e2e.pictures import blurred
@@ -121,6 +121,10 @@ class TestBulk:
         desktop.add_many({f"person {chr(97 + n % 26)}{n}.jpg": ASTRONAUT for n in range(60)})
         desktop.page.get_by_role("button", name="Start adding").click()
         expect(desktop.text("5 of 60 pictures")).to_be_visible()
+        for _ in range(WAIT_MILLISECONDS // 50):
+            if len(detections) >= 5 + 3:
+                break
+            desktop.page.wait_for_timeout(50)
         # Time for a fourth one.
         desktop.page.wait_for_timeout(500)
         assert len(detections) == 5 + 3

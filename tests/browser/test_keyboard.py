@@ -32,11 +32,12 @@ class TestKeyboard:
 
         tab_to(desktop, "People", back=True)
         press("Enter")
+        expect(desktop.page.get_by_role("button", name="Rename Eileen Collins")).to_be_visible()
         tab_to(desktop, "Rename Eileen Collins")
         press("Enter")
         desktop.page.keyboard.type("Eileen")
         press("Enter")
-        expect(desktop.page.get_by_role("button", name="Rename Eileen")).to_be_focused()
+        expect(desktop.page.get_by_role("button", name="Rename Eileen", exact=True)).to_be_focused()
         press("Tab")
         press("Enter")
         tab_to(desktop, "Remove")

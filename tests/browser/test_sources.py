@@ -17,6 +17,19 @@ from tests.browser.console import Console
 from tests.browser.gateway import Gateway
 
 ASTRONAUT = pictures.jpeg(pictures.astronaut())
+# The first JPEG that the page makes is not handed out before `handOut()`; `made` is kept once it is there.
+HOLD_THE_FIRST = """() => {
+    const { toBlob } = HTMLCanvasElement.prototype;
+    window.made = new Promise((resolve) => {
+        HTMLCanvasElement.prototype.toBlob = function (done, ...how) {
+            HTMLCanvasElement.prototype.toBlob = toBlob;
+            toBlob.call(this, (blob) => {
+                window.handOut = () => done(blob);
+                resolve();
+            }, ...how);
+        };
+    });
+}"""
 
 
 def taken(upright: Image, orientation: int) -> bytes:
@@ -116,12 +129,17 @@ class TestWays:
         expect(desktop.page.get_by_role("button", name="Choose a picture")).to_be_visible()
 
     def test_the_last_of_two_pictures_wins(self, desktop: Console) -> None:
+        """The first is still being made smaller when the second one's answer is there."""
         desktop.open()
+        desktop.page.evaluate(HOLD_THE_FIRST)
         desktop.choose(noisy(3000, 3000))
+        desktop.page.evaluate("() => made")
         desktop.choose(pictures.jpeg(pictures.cat()))
-
         expect(desktop.text("No face found in 451 × 300 px")).to_be_visible()
+        desktop.page.evaluate("() => handOut()")
         desktop.page.wait_for_timeout(1500)
+
+        expect(desktop.page.locator("#find-stage img")).to_have_js_property("naturalHeight", 300)
         expect(desktop.faces).to_have_count(0)
         expect(desktop.text("No face found in 451 × 300 px")).to_be_visible()
 

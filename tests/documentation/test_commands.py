@@ -101,7 +101,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, d
         _wait(f"http://localhost:{port}/health", run, folder / "run.log")
         yield folder, environment
     finally:
-        os.killpg(run.pid, signal.SIGINT)
+        os.killpg(run.pid, signal.SIGTERM)
         run.wait(120)
 
 

@@ -16,13 +16,14 @@ import requests
 from chalicelib.settings import SETTINGS
 from infra import running_stack
 from infra.s3_vectors.installation import SEEN_PATH
-from tests.e2e.http_api import HttpApi
+from tests.e2e.http_api import TIMEOUT_SECONDS, HttpApi
 from tests.e2e.processes import Process, alive, descendants
 from tests.services import free_port
 
 ROOT = Path(__file__).parents[2]
 MAX_START_SECONDS = 120.0
 MAX_STOP_SECONDS = 120.0
+MAX_LOG_SECONDS = 60.0
 
 
 class LocalStack:
@@ -53,6 +54,13 @@ class LocalStack:
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8")
 
+    def logs(self, text: str) -> bool:
+        """Return whether the log has a text, or soon has it: a request is logged a moment after its answer was sent."""
+        end = time.monotonic() + MAX_LOG_SECONDS
+        while text not in self.log and time.monotonic() < end:
+            time.sleep(0.01)
+        return text in self.log
+
     @property
     def children(self) -> list[Process]:
         return descendants(self.process.pid)
@@ -78,7 +86,7 @@ class LocalStack:
         """Return what was asked of its S3 Vectors, since the last call, that the model or the limits forbid."""
         running = running_stack.find(self.state)
         assert running is not None
-        seen = requests.get(f"{running.endpoint}{SEEN_PATH}", timeout=10).json()
+        seen = requests.get(f"{running.endpoint}{SEEN_PATH}", timeout=TIMEOUT_SECONDS).json()
         return list(seen["violations"])
 
     def clear_away(self) -> None:

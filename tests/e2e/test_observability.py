@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from datetime import UTC, datetime
 
 import pymysql
@@ -28,12 +29,14 @@ def api(observed_api: LambdaApi) -> LambdaApi:
 
 class TestRequests:
     def test_a_request_is_one_line_with_its_ids(self, api: LambdaApi, capsys: pytest.CaptureFixture[str]) -> None:
+        began = time.perf_counter()
         api.get("/health")
+        most = (time.perf_counter() - began) * 1000
 
         [line] = messages(capsys.readouterr().out)
         assert (line["level"], line["message"], line["service"]) == ("INFO", "answered", "face-search")
         assert (line["route"], line["status"]) == ("GET /health", 200)
-        assert 0 <= line["duration_ms"] < 1000
+        assert 0 <= line["duration_ms"] < most + 0.1  # rounded
         assert re.fullmatch(r"[0-9a-f-]{36}", line["request_id"])
         assert re.fullmatch(r"[0-9a-f-]{36}", line["function_request_id"])
         assert line["request_id"] != line["function_request_id"]

@@ -39,12 +39,15 @@ from tests.stress.report import (
 )
 from tests.stress.run import run
 
+# Only ends a run that would never end.
+MAX_SECONDS = 900
+
 on_mysql = pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def test_killed_processes_and_rollbacks_lose_and_invent_nothing(database_url: str) -> None:
-    found = run(database_url, changes=400, writers=4, readers=2, max_seconds=60)
+    found = run(database_url, changes=400, writers=4, readers=2, max_seconds=MAX_SECONDS)
 
     assert found.failures == 0, found.table()
     assert found.changes == 400
@@ -80,7 +83,7 @@ def test_a_vector_index_whose_requests_fail_loses_and_invents_nothing(database_u
         compactors=1,
         indexers=1,
         gallery="s3vectors",
-        max_seconds=120,
+        max_seconds=MAX_SECONDS,
     )
 
     assert found.failures == 0, found.table()
@@ -135,7 +138,8 @@ def test_an_index_unlike_the_rows_is_found(
 @on_mysql
 def test_a_gallery_that_follows_ids_is_found_to_lose_faces(database_url: str) -> None:
     """MySQL's ids become visible out of order, SQLite's do not."""
-    found = _small_run(database_url, Fault.FOLLOWS_IDS)
+    # How often writers get in each other's way is the scheduler's: some faces in a hundred changes, seldom none.
+    found = _small_run(database_url, Fault.FOLLOWS_IDS, changes=400)
 
     assert found.faults[LOST], found.table()
 
@@ -165,5 +169,5 @@ def test_a_line_that_a_kill_cut_short_does_not_count(tmp_path: Path) -> None:
     assert ledger.fates()[[2, 3, 4, 11]].tolist() == [Fate.ADDING, Fate.REMOVING, Fate.NEVER, Fate.THERE]
 
 
-def _small_run(url: str, fault: Fault) -> Figures:
-    return run(url, changes=150, writers=4, readers=2, compactors=1, fault=fault, max_seconds=60)
+def _small_run(url: str, fault: Fault, changes: int = 300) -> Figures:
+    return run(url, changes=changes, writers=4, readers=2, compactors=1, fault=fault, max_seconds=MAX_SECONDS)

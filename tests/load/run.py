@@ -57,10 +57,13 @@ class Load:
         )
 
 
-def load(ports: list[int], *, clients: int, seconds: float, seed: int) -> Load:
-    """Send the clients' requests to an empty face set, served on the ports."""
+def load(ports: list[int], *, clients: int, seconds: float, seed: int, least_writes: int = 0) -> Load:
+    """Send the clients' requests to an empty face set, served on the ports.
+
+    Each client goes on until it has looked for so many writes of its own, however slow the machine is.
+    """
     journal = Journal()
-    all_clients = [Client(number, ports, seed, journal) for number in range(clients)]
+    all_clients = [Client(number, ports, seed, journal, least_writes) for number in range(clients)]
     started = time.perf_counter()
     threads = [threading.Thread(target=client.run, args=(started + seconds,)) for client in all_clients]
     for thread in threads:
