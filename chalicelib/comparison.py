@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,24 +14,21 @@ from chalicelib.vision import quality
 from chalicelib.vision.model import Model
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(NamedTuple):
     """A file, and the name of the argument that it came under."""
 
     name: str
     file: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedFace:
+class JudgedFace(NamedTuple):
     """The largest face of a picture."""
 
     detected: DetectedFace
     quality: Quality
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """The distance of two faces, and who they are: tokens, or what was found in the pictures."""
 
     distance: float

@@ -10,9 +10,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 WEB = Path(__file__).with_name("web")
 STYLES = ("tokens.css", "parts.css", "views.css")
@@ -25,8 +25,7 @@ _EXPORT = re.compile(r"^export ((?:async function|function|class|const) (\w+))",
 _UNSEEN = re.compile(r"^(?:\s+|//[^\n]*\n|/\*.*?\*/\n)+", re.MULTILINE | re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """A document and the headers it is served with."""
 
     text: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chalicelib import cursors, errors
 from chalicelib.stores.crops import CropStore
@@ -11,8 +11,7 @@ from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.face_set_names import FaceSetNames
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     """Some faces of a list, and the cursor of those after them; None at the end."""
 
     faces: list[ListedFace]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import string
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +41,7 @@ def is_token(text: str) -> bool:
     return _TOKEN.fullmatch(text) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """A rectangle by its edges, in pixels of the upright image: pixel i covers [i, i + 1); x to the right, y down."""
 
     left: float
@@ -55,8 +54,7 @@ class Box:
         return (self.right - self.left) * (self.bottom - self.top)
 
 
-@dataclass(frozen=True, slots=True)
-class DetectedFace:
+class DetectedFace(NamedTuple):
     """A face in an image. `confidence` is the detector's probability that it is one."""
 
     box: Box
@@ -64,8 +62,7 @@ class DetectedFace:
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
+class Quality(NamedTuple):
     """How well a face can be recognised.
 
     `size` is the box's shorter side in pixels of the image; `sharpness` and `brightness` are from 0 to 1; `yaw`,
@@ -80,8 +77,7 @@ class Quality:
     roll: float
 
 
-@dataclass(frozen=True, slots=True)
-class TemporaryFace:
+class TemporaryFace(NamedTuple):
     """A detected face as it is kept under its token until it expires.
 
     `crop` is the name of its picture under the temporary prefix; `expires_at` is in seconds since 1970; `poor_because`
@@ -96,8 +92,7 @@ class TemporaryFace:
     poor_because: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class KnownFace:
+class KnownFace(NamedTuple):
     """A known face. `crop` is its picture's name under the permanent prefix, `set_id` the number of its face set."""
 
     token: str
@@ -108,8 +103,7 @@ class KnownFace:
     set_id: int = DEFAULT_SET_ID
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What a search is to find: the faces of a face set within a distance, or with `by_person` the people."""
 
     threshold: float
@@ -118,8 +112,7 @@ class Terms:
     by_person: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """A known face and its distance from the face that was searched for.
 
     `faces` is set where it stands for a person: how many of their faces are within the threshold.
@@ -131,8 +124,7 @@ class Match:
     faces: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SearchResult:
+class SearchResult(NamedTuple):
     """Matches, nearest first; `truncated` when more faces are within the threshold than were asked for."""
 
     matches: list[Match]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -48,8 +48,7 @@ _MORE_DATA = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class JpegFile:
+class JpegFile(NamedTuple):
     """A file whose segments are whole; its sides in pixels, before it is turned upright.
 
     `data` has no such flaws as libjpeg warns of although they do no harm. `scan_ends` are the places in `data` of the

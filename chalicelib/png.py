@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,8 +18,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _ANCILLARY = 0x20
 
 
-@dataclass(frozen=True, slots=True)
-class PngFile:
+class PngFile(NamedTuple):
     """A file whose chunks are whole; its sides in pixels, before it is turned upright.
 
     `data` has the critical chunks alone: text, profiles and animation would cost the decoder memory for nothing.

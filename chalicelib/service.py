@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,7 @@ from chalicelib.vision import quality
 from chalicelib.vision.model import Model
 
 
-@dataclass(frozen=True, slots=True)
-class SavedFace:
+class SavedFace(NamedTuple):
     """A detected face and the token and crop it is kept under."""
 
     token: str

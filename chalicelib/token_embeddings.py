@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from chalicelib import errors
 from chalicelib.crop_embedder import CropEmbedder
 from chalicelib.faces import Embedding, TemporaryFace
@@ -44,4 +42,4 @@ class TokenEmbeddings:
         [embedded] = self._crop_embedder.embed([self._crops.read_temporary(face.crop)])
         if embedded is None:  # the crop has expired
             raise errors.unknown_token()
-        return replace(face, embedding=embedded.embedding, embedding_id=self._embedding_id)
+        return face._replace(embedding=embedded.embedding, embedding_id=self._embedding_id)

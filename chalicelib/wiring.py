@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,7 +106,7 @@ class Wiring:
             tokens, crops = self.tokens, self.crops
         loaded = loading.result()
         return FaceService(
-            replace(loaded, detector=MeasuredDetector(loaded.detector)),
+            loaded._replace(detector=MeasuredDetector(loaded.detector)),
             tokens,
             crops,
             self.face_set,

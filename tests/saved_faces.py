@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -39,7 +38,7 @@ def crop(seed: int) -> Crop:
     changed = image * random.uniform(0.5, 1.2, 3) + random.normal(0, 8, image.shape)
     bgr = cv2.cvtColor(np.clip(changed, 0, 255).astype(np.uint8), cv2.COLOR_RGB2BGR)
     jpeg = cv2.imencode(".jpg", bgr)[1].tobytes()
-    return replace(_original(), name=f"{uuid.uuid4()}.jpg", jpeg=jpeg)
+    return _original()._replace(name=f"{uuid.uuid4()}.jpg", jpeg=jpeg)
 
 
 def keep(crops: CropStore, saved: Crop) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from chalicelib.faces import DEFAULT_NAME, Match, SearchResult
 
@@ -36,5 +36,5 @@ class People:
     def nearest(self, limit: int) -> SearchResult:
         """Return the nearest people, each as their nearest face with the number of their faces."""
         ordered = sorted(self._people.values(), key=lambda person: person.place)
-        matches = [replace(person.nearest, faces=person.faces) for person in ordered[:limit]]
+        matches = [person.nearest._replace(faces=person.faces) for person in ordered[:limit]]
         return SearchResult(matches, truncated=len(ordered) > limit)

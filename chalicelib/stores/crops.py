@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
@@ -32,8 +31,7 @@ MAX_DELETIONS_PER_REQUEST = 1_000
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Crop:
+class Crop(NamedTuple):
     """A face cut out of its image, as a JPEG file.
 
     With `landmarks`, in pixels of the crop, it can be aligned and embedded again without a detector; `detector_id` says
@@ -77,7 +75,7 @@ class CropStore:
 
     def save(self, crops: Sequence[Crop]) -> list[str]:
         """Save crops for good, in parallel, each under a new name whatever its own; return these, in their order."""
-        named = [replace(crop, name=f"{uuid4()}.jpg") for crop in crops]
+        named = [crop._replace(name=f"{uuid4()}.jpg") for crop in crops]
         with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
             list(executor.map(deadline.carried(partial(self._put, _PERMANENT)), named))
         return [crop.name for crop in named]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from chalicelib.vision.detector import Detector
 from chalicelib.vision.embedder import Embedder
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """Faces are looked for from `smallest_face` px on. Embeddings of different `embedding_id`s cannot be compared;
     landmarks of one `detector_id` are alike.
     """

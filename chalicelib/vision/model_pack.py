@@ -8,9 +8,8 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +22,7 @@ class ModelPackError(Exception):
     """The pack is missing, damaged or wrongly described; the message is one sentence for whoever set it up."""
 
 
-@dataclass(frozen=True, slots=True)
-class DetectorCard:
+class DetectorCard(NamedTuple):
     """`files` maps a network's role to its file; `smallest_face` is in pixels, the shorter side; `thresholds` are
     probabilities, one for every step that the detector takes.
     """
@@ -36,8 +34,7 @@ class DetectorCard:
     thresholds: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class EmbedderCard:
+class EmbedderCard(NamedTuple):
     """How a chip is made and what comes out.
 
     The chip is `input_size` px square; its landmarks lie at `template` (5 x 2, [x, y] px). The network takes
@@ -58,8 +55,7 @@ class EmbedderCard:
     calibration: float
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
+class Threshold(NamedTuple):
     """The distance below which different people pass as one at the rate `fmr`, measured on `data`."""
 
     fmr: float
@@ -91,7 +87,7 @@ class ModelPack:
             self.title: str = card["title"]
             self.detector = detector_card(card)
             if smallest_face is not None:
-                self.detector = replace(self.detector, smallest_face=smallest_face)
+                self.detector = self.detector._replace(smallest_face=smallest_face)
             self.embedder = embedder_card(card)
             self.thresholds = tuple(Threshold(**threshold) for threshold in card.get("thresholds", ()))
             self.weaknesses = tuple(str(weakness["text"]) for weakness in card.get("weaknesses", ()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,8 +16,7 @@ CROPS_PER_CUT = 256
 ROUNDING = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(NamedTuple):
     """`scale` is [x, y]: pixels of this level per pixel of the image, exactly, after rounding its size."""
 
     image: Image

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from multiprocessing import get_context
 
 import numpy as np
@@ -51,7 +50,7 @@ def _together(work: Callable[[str, int, float], float], count: int, url: str, se
 def _add(url: str, seed: int, seconds: float) -> float:
     face_set = FaceSet(connect(url))
     [face] = known_faces(np.random.default_rng(seed).standard_normal((1, DIMENSION), dtype=np.float32))
-    return _rate(lambda: face_set.add(replace(face, token=new_token())), seconds)
+    return _rate(lambda: face_set.add(face._replace(token=new_token())), seconds)
 
 
 def _poll(url: str, _: int, seconds: float) -> float:

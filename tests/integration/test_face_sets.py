@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -60,8 +59,8 @@ class Sets:
         spread = random.uniform(0.05, 0.6, (count, 1)) * unit_vectors(count, seed=seed + 1)
         vectors = unit_vectors(20)[random.integers(0, 20, count)] + spread
         faces = [
-            replace(
-                face, name=f"person {random.integers(30)}" if i % 5 else "unknown", set_id=int(random.choice(self.ids))
+            face._replace(
+                name=f"person {random.integers(30)}" if i % 5 else "unknown", set_id=int(random.choice(self.ids))
             )
             for i, face in enumerate(known_faces(vectors.astype(np.float32)))
         ]
@@ -112,7 +111,7 @@ class TestSearching:
     def test_every_change_is_seen_by_the_next_search(self, sets: Sets) -> None:
         for number, [face] in enumerate(known_faces(unit_vectors(1, seed=seed)) for seed in range(12)):
             set_id = sets.ids[number % 3]
-            sets.face_set.add(replace(face, set_id=set_id))
+            sets.face_set.add(face._replace(set_id=set_id))
             for other in sets.ids:
                 found = sets.gallery.search(face.embedding, 0.0, 10, set_id=other).matches
                 assert [match.token for match in found] == ([face.token] if other == set_id else [])
@@ -120,7 +119,7 @@ class TestSearching:
             assert sets.gallery.search(face.embedding, 0.0, 10, set_id=set_id).matches == []
 
     def test_a_removed_faces_place_in_a_block_takes_its_set_along(self, sets: Sets) -> None:
-        first, *rest = [replace(face, set_id=sets.ids[i % 3]) for i, face in enumerate(known_faces(unit_vectors(30)))]
+        first, *rest = [face._replace(set_id=sets.ids[i % 3]) for i, face in enumerate(known_faces(unit_vectors(30)))]
         sets.face_set.add_many([first, *rest])
         sets.gallery.apply()
         for face in (first, *rest[:14]):
@@ -134,7 +133,7 @@ class TestMembership:
         [face] = known_faces(unit_vectors(1), set_id=sets.ids[1])
         sets.face_set.add(face)
 
-        moved = replace(face, set_id=sets.ids[2])
+        moved = face._replace(set_id=sets.ids[2])
 
         for add in (partial(sets.face_set.add, moved), partial(sets.face_set.add_many, [moved])):
             with pytest.raises(ServiceError) as caught:
@@ -305,6 +304,6 @@ class TestRemoval:
         temporary = f"{face.token}.jpg"
         crops.save_temporary([Crop(temporary, b"jpeg", None)])
         tokens.save([TemporaryFace(face.token, face.embedding, MODEL, temporary, tokens.expiry())])
-        face = replace(face, crop=crops.keep(temporary) or "")
+        face = face._replace(crop=crops.keep(temporary) or "")
         sets.face_set.add(face)
         return face

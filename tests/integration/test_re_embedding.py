@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -350,7 +349,7 @@ def hidden_face(process: Process) -> KnownFace:
     crop = saved_faces.crop(50)
     image = images.decode_crop(crop.jpeg)
     assert image is not None
-    dark = replace(crop, jpeg=pictures.jpeg((image // 16).astype(np.uint8)))
+    dark = crop._replace(jpeg=pictures.jpeg((image // 16).astype(np.uint8)))
     [embedded] = CropEmbedder(process.model).embed([dark])
     assert embedded is not None
     name = saved_faces.keep(process.parts.crops, dark)

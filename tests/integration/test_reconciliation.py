@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -48,7 +47,7 @@ def stored(crops: CropStore) -> str:
 
 def added(crops: CropStore, face_set: FaceSet, count: int) -> dict[str, str]:
     """Add faces; return their crops' names by their tokens."""
-    faces = [replace(known_face(), crop=stored(crops)) for _ in range(count)]
+    faces = [known_face()._replace(crop=stored(crops)) for _ in range(count)]
     face_set.add_many(faces)
     return {face.token: face.crop for face in faces}
 
@@ -229,7 +228,7 @@ def test_additions_and_removals_go_on_meanwhile(
         while not done.is_set():
             rounds += 1
             begun[number] = time.time()
-            face = replace(known_face(), crop=stored(crops))
+            face = known_face()._replace(crop=stored(crops))
             time.sleep(0.5 if number % 2 else 0.01)
             face_set.add(face)
             if rounds % 3 == 0:

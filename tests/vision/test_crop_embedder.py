@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import pytest
@@ -41,7 +39,7 @@ def test_of_two_faces_in_a_crop_it_takes_the_one_that_was_saved(models: Models) 
     both = np.zeros((300, 300 + image.shape[1], 3), np.uint8)
     both[:, :300], both[: image.shape[0], 300:] = large, image
     assert small.landmarks is not None
-    crop = replace(small, jpeg=pictures.jpeg(both), landmarks=small.landmarks + np.array([300, 0], np.float32))
+    crop = small._replace(jpeg=pictures.jpeg(both), landmarks=small.landmarks + np.array([300, 0], np.float32))
     other = models[OTHER]
     assert len(other.detector.detect(both)) == 2
 
@@ -64,7 +62,7 @@ def test_crops_that_are_smaller_than_any_picture_may_be(models: Models, side: in
     height, width = image.shape[:2]
     tiny = np.asarray(cv2.resize(image, (side, 2 * side), interpolation=cv2.INTER_AREA), np.uint8)
     landmarks = (original.landmarks + 0.5) * np.array([side / width, 2 * side / height], np.float32) - 0.5
-    crop = replace(original, jpeg=pictures.jpeg(tiny), landmarks=landmarks.astype(np.float32))
+    crop = original._replace(jpeg=pictures.jpeg(tiny), landmarks=landmarks.astype(np.float32))
 
     for pack in (UNIT, OTHER):
         [embedded] = CropEmbedder(models[pack]).embed([crop])
@@ -86,8 +84,8 @@ def test_a_small_face_is_found_again_where_it_is(models: Models) -> None:
 
 
 def test_a_crop_without_landmarks_is_detected_in(models: Models) -> None:
-    crop = replace(saved_faces.crop(1), landmarks=None, detector_id=None)
-    blank = replace(crop, jpeg=pictures.jpeg(np.full((90, 90, 3), 128, np.uint8)))
+    crop = saved_faces.crop(1)._replace(landmarks=None, detector_id=None)
+    blank = crop._replace(jpeg=pictures.jpeg(np.full((90, 90, 3), 128, np.uint8)))
 
     found, nothing = CropEmbedder(models[RAW]).embed([crop, blank])
 

@@ -7,7 +7,6 @@ import resource
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -97,7 +96,7 @@ class TestLevelsAndTiles:
     def test_a_card_that_asks_for_large_faces_only_finds_one_that_fills_a_small_picture(self) -> None:
         picture = np.full((90, 80, 3), 255, np.uint8)
 
-        [face] = Yunet(replace(CARD, smallest_face=75), _rectangles).detect(picture)
+        [face] = Yunet(CARD._replace(smallest_face=75), _rectangles).detect(picture)
 
         assert face.box.right - face.box.left == pytest.approx(80, abs=3)
 

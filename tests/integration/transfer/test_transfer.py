@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +35,7 @@ class TestRoundTrip:
         first.parts.face_set_names.create("staff.2026")
         staff = first.parts.face_set_names.id_of("staff.2026")
         first.parts.face_set.add_many(
-            [replace(face, set_id=staff) for face in known_faces(first.parts.crops, first.model, range(5, 7))]
+            [face._replace(set_id=staff) for face in known_faces(first.parts.crops, first.model, range(5, 7))]
         )
         first.parts.face_set.rename(faces[1].token, "Ада 🙂\nO'Neil")
         first.parts.database.write(
