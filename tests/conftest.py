@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-import pymysql
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -23,7 +22,7 @@ from infra.s3_vectors.emulation import emulation
 from models.build import BUILD
 from tests.models import facenet_weights, torch_files
 from tests.packs import build_with, dlib_pack
-from tests.services import mysql_port
+from tests.services import mysql_database, mysql_port
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -116,12 +115,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield f"sqlite:///{tmp_path / 'face_set.sqlite'}"
         return
     port = request.getfixturevalue("mysql_server")
-    name = f"face_search_{secrets.token_hex(8)}"
-    server = pymysql.connect(host="127.0.0.1", port=port, user="root", autocommit=True)
-    server.cursor().execute(f"CREATE DATABASE {name}")
-    yield f"mysql://root@127.0.0.1:{port}/{name}"
-    server.cursor().execute(f"DROP DATABASE {name}")
-    server.close()
+    with mysql_database(port) as name:
+        yield f"mysql://root@127.0.0.1:{port}/{name}"
 
 
 @pytest.fixture

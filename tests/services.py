@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pymysql
 
@@ -96,13 +97,37 @@ def start_mysql(folder: Path, port: int, *options: str) -> subprocess.Popen[byte
     return server
 
 
+@contextmanager
+def mysql_database(server_port: int) -> Iterator[str]:
+    """Create a database, yield its name, and drop it at the end; root has no password."""
+    name = f"face_search_{secrets.token_hex(8)}"
+    as_root(server_port, f"CREATE DATABASE {name}")
+    try:
+        yield name
+    finally:
+        as_root(server_port, f"DROP DATABASE {name}")
+
+
+def as_root(server_port: int, *statements: str) -> list[Any]:
+    """Run statements and return the rows of the last one."""
+    with root_connection(server_port) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+def root_connection(server_port: int) -> pymysql.Connection[Any]:
+    """Connect without TLS, for which PyMySQL would read the system's certificates each time."""
+    return pymysql.connect(host="127.0.0.1", port=server_port, user="root", autocommit=True, ssl_disabled=True)
+
+
 def _own(folder: Path) -> list[str]:
     return ["--no-defaults", f"--datadir={folder / 'data'}", f"--user={getpass.getuser()}"]
 
 
 def _answers(port: int) -> bool:
     try:
-        pymysql.connect(host="127.0.0.1", port=port, user="root", connect_timeout=30).close()
+        root_connection(port).close()
     except pymysql.MySQLError:
         return False
     return True

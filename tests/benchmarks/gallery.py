@@ -7,7 +7,6 @@ some 2 GB of its disk. Every ratio is of medians measured in turn in this run, o
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ from typing import NamedTuple
 
 import faiss
 import numpy as np
-import pymysql
 from numpy.typing import NDArray
 
 from chalicelib.faces import KnownFace
@@ -32,7 +30,7 @@ from chalicelib.stores.segments import SEGMENT_IDS, SegmentStore
 from tests.benchmarks import gallery_plot, report
 from tests.benchmarks.exactness import differences
 from tests.embeddings import MODEL, known_faces
-from tests.services import mysql_port
+from tests.services import mysql_database, mysql_port
 from tests.stress.run import run as run_stress
 
 DIMENSION = 128
@@ -294,15 +292,8 @@ def _url(port: int, dialect: str) -> Iterator[str]:
         with tempfile.TemporaryDirectory() as folder:
             yield f"sqlite:///{folder}/face_set.sqlite"
         return
-    name = f"face_search_bench_{secrets.token_hex(4)}"
-    server = pymysql.connect(host="127.0.0.1", port=port, user="root", autocommit=True)
-    server.cursor().execute(f"CREATE DATABASE {name}")
-    try:
+    with mysql_database(port) as name:
         yield f"mysql://root@127.0.0.1:{port}/{name}"
-    finally:
-        server.ping()
-        server.cursor().execute(f"DROP DATABASE {name}")
-        server.close()
 
 
 @contextmanager

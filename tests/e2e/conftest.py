@@ -12,8 +12,8 @@ from chalicelib import logs
 from tests.e2e.http_api import HttpApi
 from tests.e2e.lambda_api import LambdaApi, lasting_handler
 from tests.e2e.local_stack import LocalStack, local_stack
-from tests.e2e.mysql_database import mysql_database
 from tests.e2e.observed_lambda import FUNCTION, TRACE
+from tests.services import mysql_database
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -18,7 +18,7 @@ from tests.e2e import pictures
 from tests.e2e.api import names
 from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import ROOT, LocalStack, environment, local_stack
-from tests.e2e.mysql_database import mysql_database
+from tests.services import mysql_database
 
 
 def searches(api: HttpApi, tokens: list[str]) -> list[list[dict[str, Any]]]:

@@ -19,11 +19,10 @@ from tests.e2e.face_management import Listing, OneFace
 from tests.e2e.face_sets import FaceSets, Grouping
 from tests.e2e.gallery_setting import on_s3_vectors
 from tests.e2e.lambda_api import LambdaApi, context, handler, lasting_handler
-from tests.e2e.mysql_database import mysql_database
 from tests.e2e.refusals import INTERNAL, UNREACHABLE, Refusals, assert_refused
 from tests.e2e.shape import shape
 from tests.e2e.walk import Walk
-from tests.services import free_port
+from tests.services import free_port, mysql_database
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -33,7 +33,7 @@ from tests.e2e.lambda_api import LambdaApi, handler
 from tests.e2e.walk import Walk
 from tests.examples import known_face
 from tests.integration.test_database_tls import write_certificate
-from tests.services import mysql_program, own_mysql
+from tests.services import as_root, mysql_program, own_mysql
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -56,11 +56,7 @@ class Server:
 
     def execute(self, *statements: str) -> list[Any]:
         """Run statements as root; return the rows of the last one."""
-        with pymysql.connect(host="127.0.0.1", port=self.port, user="root", autocommit=True) as connection:
-            cursor = connection.cursor()
-            for statement in statements:
-                cursor.execute(statement)
-            return list(cursor.fetchall())
+        return as_root(self.port, *statements)
 
 
 @pytest.fixture(scope="module")

@@ -100,7 +100,9 @@ class MySQLServer:
         connection.close()
 
     def _connection(self, user: str, database: str | None = None) -> pymysql.Connection[Any]:
-        return pymysql.connect(host="127.0.0.1", port=self.port, user=user, database=database, autocommit=True)
+        return pymysql.connect(
+            host="127.0.0.1", port=self.port, user=user, database=database, autocommit=True, ssl_disabled=True
+        )
 
 
 @contextmanager

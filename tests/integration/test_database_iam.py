@@ -16,9 +16,9 @@ from chalicelib.stores import mysql
 from chalicelib.stores.database import connect
 from chalicelib.stores.rds_token import RdsTokenSigner
 from chalicelib.stores.schema import MIGRATIONS, migrate
-from tests.e2e.mysql_database import mysql_database
 from tests.integration.iam_front import IamFront
 from tests.integration.test_database_tls import write_certificate
+from tests.services import mysql_database
 
 SECRETS = {"AKIDEXAMPLE": "s3cr3t/key+with=signs"}
 ROLE_TOKEN = "session/token+with=signs"

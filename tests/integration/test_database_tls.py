@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -52,6 +53,22 @@ def test_only_the_named_server_is_talked_to(tmp_path: Path) -> None:
 
     assert cipher
     assert (another_host.value.status, unknown_ca.value.status) == (503, 503)
+
+
+def test_tls_is_used_when_offered_and_no_certificate_is_read_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if mysql_program() is None:
+        absent("neither mariadbd nor mysqld to start a server with a certificate")
+    certificate, key = write_certificate(tmp_path, "localhost")
+    read: list[object] = []
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda context, *_: read.append(context))
+
+    with own_mysql(f"--ssl-cert={certificate}", f"--ssl-key={key}") as port:
+        [(_, cipher)] = connect(f"mysql://root@127.0.0.1:{port}/mysql").read(CIPHER)
+
+    assert cipher
+    assert read == []
 
 
 def test_a_server_without_tls_is_refused(mysql_server: int, tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from chalicelib.stores.database import connect
 from chalicelib.stores.schema import migrate
 from tests.backups import Dump, can_dump
 from tests.conftest import absent
-from tests.e2e.mysql_database import mysql_database
 from tests.embeddings import MODEL
 from tests.integration.gallery_faces import clustered
 from tests.integration.vector_faces import VectorFaces
+from tests.services import mysql_database
 
 if TYPE_CHECKING:
     from mypy_boto3_s3vectors import S3VectorsClient

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from infra import resources
 from tests.conftest import RESOURCES_FILE
-from tests.e2e.mysql_database import mysql_database
 from tests.lambda_runtime.container import Container
 from tests.lambda_runtime.deployment import Deployment
+from tests.services import mysql_database
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-import pymysql
+from tests.services import root_connection
 
 SETTLE_SECONDS = 5.0
 
@@ -34,7 +34,7 @@ class ProcessSize:
     def __init__(self, pid: int, database: str, server_port: int) -> None:
         self._folder = Path("/proc") / str(pid)
         self._database = database
-        self._server = pymysql.connect(host="127.0.0.1", port=server_port, user="root", autocommit=True)
+        self._server = root_connection(server_port)
 
     def look(self) -> Size:
         """Look when threads and files have been the same for a while: a connection ends a little after its client."""

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.mysql_database import mysql_database
 from tests.load.journal import Journal, Search
 from tests.load.run import load
 from tests.load.workers import workers
+from tests.services import mysql_database
 
 
 def test_clients_of_several_processes_get_right_answers(tmp_path: Path, mysql_server: int) -> None:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pymysql
-
-from tests.services import mysql_port
+from tests.services import mysql_database, mysql_port
 
 
 @contextmanager
@@ -26,12 +23,5 @@ def new_mysql() -> Iterator[str | None]:
         if port is None:
             yield None
             return
-        name = f"face_search_stress_{secrets.token_hex(8)}"
-        server = pymysql.connect(host="127.0.0.1", port=port, user="root", autocommit=True)
-        server.cursor().execute(f"CREATE DATABASE {name}")
-        try:
+        with mysql_database(port) as name:
             yield f"mysql://root@127.0.0.1:{port}/{name}"
-        finally:
-            server.ping(reconnect=True)
-            server.cursor().execute(f"DROP DATABASE {name}")
-            server.close()

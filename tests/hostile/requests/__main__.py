@@ -24,10 +24,9 @@ from tests.e2e.chalice_local import chalice_local
 from tests.e2e.http_api import HttpApi
 from tests.e2e.lambda_api import LambdaApi, lasting_handler
 from tests.e2e.local_stack import local_stack
-from tests.e2e.mysql_database import mysql_database
 from tests.e2e.observed_lambda import FUNCTION
 from tests.hostile.requests.attacking import Outcome, attack_function, attack_server
-from tests.services import mysql_port
+from tests.services import mysql_database, mysql_port
 
 SHOWN_FAILURES = 20
 
