@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from chalicelib.face_directory import FaceDirectory
 from chalicelib.gallery.gallery import Gallery
 from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.logs import on_lambda
 from chalicelib.measured import MeasuredDetector, MeasuredGallery
 from chalicelib.removal import Removal
 from chalicelib.service import FaceService
@@ -48,7 +49,7 @@ class Wiring:
         self._lock = threading.Lock()
         self._crops: CropStore | None = None
         self._tokens: TokenStore | None = None
-        self.packs = PackFolder(Path(settings.model_dir), settings.smallest_face_px)
+        self.packs = PackFolder(Path(settings.model_dir), settings.smallest_face_px, sealed=on_lambda())
         # None of these connects before it is used.
         self.database = database.connect(settings.database_url)
         self.vectors = self._vectors()
@@ -82,8 +83,8 @@ class Wiring:
 
     @property
     def face_directory(self) -> FaceDirectory:
-        deployed = bool(os.environ.get("AWS_LAMBDA_FUNCTION_NAME"))
-        return FaceDirectory(self.face_listing, self.face_set_names, self.face_set, self.crops, deployed=deployed)
+        listing, names = self.face_listing, self.face_set_names
+        return FaceDirectory(listing, names, self.face_set, self.crops, deployed=on_lambda())
 
     def export_folder(self, name: str) -> ExportFolder:
         """Return where the archive of this name is in S3."""

@@ -250,11 +250,12 @@ class TestADamagedPack:
         with pytest.raises(ModelPackError, match=r"^the model file .*onet\.onnx is damaged or not the card's"):
             ModelPack(folder).network("onet.onnx")
 
-    def test_a_missing_file_is_named(self, folder: Path) -> None:
+    @pytest.mark.parametrize("sealed", [False, True])
+    def test_a_missing_file_is_named(self, folder: Path, sealed: bool) -> None:
         (folder / "onet.onnx").unlink()
 
         with pytest.raises(ModelPackError, match=r"^the model file .*onet\.onnx cannot be read: No such file"):
-            ModelPack(folder).network("onet.onnx")
+            ModelPack(folder, sealed=sealed).network("onet.onnx")
 
     def test_a_missing_card_is_named(self, folder: Path) -> None:
         (folder / "card.toml").unlink()
