@@ -18,6 +18,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r
 LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
 
+# Some containers ask for no byte code to be written: then every process compiles all that it imports, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run stack re-embed export import migrate compact reconcile rebuild-index discard test test-arm64 fuzz hostile check format bench screenshot accuracy models layers package deploy destroy lock clean
 
 run: $(VENV)/.run

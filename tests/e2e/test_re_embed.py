@@ -32,6 +32,8 @@ from tests.packs import UNIT_LENGTH, changed_card, folder_with_sources, variant
 
 MAX_SECONDS = 120
 EVERYTHING = "100"
+# Of a client between two rounds: it need not take the processor from what it waits for.
+PAUSE_SECONDS = 0.2
 # Two batches of 64 and a bit, so that a run can be killed between two.
 FACES = 130
 
@@ -117,7 +119,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 class Client:
-    """Searches, adds and removes all the time, and keeps the replies for later."""
+    """Searches, adds and removes again and again, and keeps the replies for later."""
 
     def __init__(self, port: int, lasting: list[str]) -> None:
         self._api = HttpApi(port)
@@ -136,6 +138,7 @@ class Client:
             self._api.remove(own)
             assert own not in tokens(self._api.search(probe, EVERYTHING))
             rounds += 1
+            done.wait(PAUSE_SECONDS)
 
 
 def test_killed_and_run_again_while_clients_work(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

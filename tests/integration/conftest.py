@@ -1,19 +1,41 @@
-"""A table to try transactions on, and clients of S3 Vectors."""
+"""A table to try transactions on, networks that are loaded once, and clients of S3 Vectors."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from chalicelib.stores import mysql, pool, sqlite
 from chalicelib.stores.database import Database, connect
+from chalicelib.vision.model_pack import ModelPack, Network
 from tests.integration.vector_client import new_client
 
 if TYPE_CHECKING:
     from mypy_boto3_s3vectors import S3VectorsClient
 
 INSERT = "INSERT INTO note (id, text) VALUES (?, ?)"
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _networks_loaded_once() -> Iterator[None]:
+    """Load and compare a network once for all tests: it keeps nothing of what it is asked."""
+    load, kept = ModelPack.network, dict[tuple[Path, int], Network]()
+
+    def network(pack: ModelPack, file: str) -> Network:
+        path = pack.folder / file
+        if not path.exists():
+            return load(pack, file)
+        is_now = path.resolve(), path.stat().st_mtime_ns
+        if is_now not in kept:
+            kept[is_now] = load(pack, file)
+        return kept[is_now]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ModelPack, "network", network)
+        yield
 
 
 @pytest.fixture
