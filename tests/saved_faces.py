@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from chalicelib import images
 from chalicelib.crop_embedder import CropEmbedder
-from chalicelib.faces import KnownFace, new_token
+from chalicelib.faces import Embedding, KnownFace, new_token
 from chalicelib.service import as_crop
 from chalicelib.stores.crops import Crop, CropStore
 from chalicelib.vision.model import Model
@@ -20,6 +21,10 @@ from tests.packs import detector, dlib_pack
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+# By the model's id and the seed.
+_embeddings: defaultdict[str, dict[int, Embedding]] = defaultdict(dict)
 
 
 @cache
@@ -51,12 +56,13 @@ def keep(crops: CropStore, saved: Crop) -> str:
 
 def known_faces(crops: CropStore, model: Model, seeds: range) -> list[KnownFace]:
     """Return faces, named after their seeds, with embeddings under a model and crops in the store."""
-    chosen = [crop(seed) for seed in seeds]
-    embedded = CropEmbedder(model).embed(chosen)
+    kept = _embeddings[model.embedding_id]
+    new = [seed for seed in seeds if seed not in kept]
+    for seed, result in zip(new, CropEmbedder(model).embed([crop(seed) for seed in new]), strict=True):
+        assert result is not None
+        kept[seed] = result.embedding
     return [
-        KnownFace(new_token(), str(seed), result.embedding, model.embedding_id, keep(crops, saved))
-        for seed, saved, result in zip(seeds, chosen, embedded, strict=True)
-        if result is not None
+        KnownFace(new_token(), str(seed), kept[seed], model.embedding_id, keep(crops, crop(seed))) for seed in seeds
     ]
 
 

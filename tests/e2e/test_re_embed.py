@@ -22,7 +22,7 @@ from chalicelib.stores.database import connect
 from chalicelib.stores.face_set import FaceSet
 from chalicelib.vision.model_pack import ModelPack
 from infra import running_stack
-from models.build import CARDS
+from models.build import CARDS, build
 from tests.e2e import pictures
 from tests.e2e.api import tokens
 from tests.e2e.http_api import HttpApi
@@ -115,6 +115,13 @@ def site(tmp_path: Path, database_url: str) -> Site:
     return Site(tmp_path, database_url)
 
 
+@pytest.fixture(scope="module")
+def unit_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pack that a site's card makes."""
+    site = Site(tmp_path_factory.mktemp("unit"), "sqlite")
+    return build(site.card, site.packs)
+
+
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -195,6 +202,10 @@ def _is(found: dict[str, float], expected: dict[str, float], lasting: list[str],
 
 @on_sqlite
 class TestAlone:
+    @pytest.fixture(autouse=True)
+    def _built_before(self, site: Site, unit_pack: Path) -> None:
+        shutil.copytree(unit_pack, site.packs / unit_pack.name)
+
     def test_without_a_stack_it_starts_one(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         with site.stack():
             site.add(range(3), monkeypatch)
