@@ -34,7 +34,7 @@ stack: $(VENV)/.run
 
 test: $(VENV)/.test
 	@$(BIN)/python -m models.build auto
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
 
 # Run Lambda's layers for arm64 on another machine: needs qemu-user 9 or newer (QEMU= names its qemu-aarch64), and
 # ARM64_ROOT=, a folder with an arm64 system that has Python 3.13, such as Debian 13's packages, unpacked.
