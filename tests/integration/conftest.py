@@ -12,6 +12,7 @@ from chalicelib.stores import mysql, pool, sqlite
 from chalicelib.stores.database import Database, connect
 from chalicelib.vision.model_pack import ModelPack, Network
 from tests.integration.vector_client import new_client
+from tests.integration.vector_faces import VectorFaces
 
 if TYPE_CHECKING:
     from mypy_boto3_s3vectors import S3VectorsClient
@@ -72,3 +73,11 @@ def s3_vectors(aws_endpoint: str) -> S3VectorsClient:
 def unchecked(aws_endpoint: str) -> S3VectorsClient:
     """A client that sends whatever it is given."""
     return new_client(parameter_validation=False)
+
+
+@pytest.fixture
+def faces(database: Database, s3_vectors: S3VectorsClient) -> VectorFaces:
+    """A face set with a vector index that holds nobody; tests of other galleries have their own `faces`."""
+    faces = VectorFaces(database, s3_vectors)
+    faces.build()
+    return faces

@@ -20,14 +20,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3vectors import S3VectorsClient
 
 
-@pytest.fixture
-def faces(database: Database, s3_vectors: S3VectorsClient) -> VectorFaces:
-    """With an index that holds nobody."""
-    faces = VectorFaces(database, s3_vectors)
-    faces.build()
-    return faces
-
-
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 

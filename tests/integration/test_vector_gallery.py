@@ -28,14 +28,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3vectors import S3VectorsClient
 
 
-@pytest.fixture
-def faces(database: Database, s3_vectors: S3VectorsClient) -> VectorFaces:
-    """With an index that holds nobody."""
-    faces = VectorFaces(database, s3_vectors)
-    faces.build()
-    return faces
-
-
 def test_memory_answers_until_there_is_an_index(database: Database, s3_vectors: S3VectorsClient) -> None:
     faces = VectorFaces(database, s3_vectors)
     known = faces.add(clustered(100))

@@ -31,14 +31,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def faces(database: Database, s3_vectors: S3VectorsClient) -> VectorFaces:
-    """With an index that holds nobody."""
-    faces = VectorFaces(database, s3_vectors)
-    faces.build()
-    return faces
-
-
-@pytest.fixture
 def _at_once_however_long(monkeypatch: pytest.MonkeyPatch) -> None:
     """The client is made in the time that there is, too, which takes a busy machine seconds."""
     monkeypatch.setattr(vector_wiring, "MAX_SECONDS_AT_ONCE", 100.0)
