@@ -13,7 +13,7 @@ import sys
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.vision import model_pack
 from models import sources
@@ -23,7 +23,15 @@ CARDS = HERE / "cards"
 BUILD = HERE / "build"
 CURRENT = BUILD / "current"
 
-Source = dict[str, Any]
+# The packs that `make run` and `make test` look for, the best first; decision 0130 has the reasons.
+PREFERENCE = ("retail-0095", "sface", "mobilefacenet", "dlib")
+
+
+class Source(NamedTuple):
+    """Where a part of a pack comes from: its converter, and the published files that this takes."""
+
+    converter: str
+    files: list[sources.PublishedFile]
 
 
 class BuildError(Exception):
@@ -32,16 +40,19 @@ class BuildError(Exception):
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m models.build", description="Build a model pack.")
-    parser.add_argument("pack", help="a card's name, a card's path, or auto: sface, or dlib where sface cannot be had")
+    parser.add_argument(
+        "pack", help=f"a card's name, a card's path, or auto: the first of {', '.join(PREFERENCE)} that can be had"
+    )
     parser.add_argument(
         "--from", dest="files", type=Path, nargs="+", default=[], help="local files to take for published ones"
     )
     arguments = parser.parse_args()
     pack = arguments.pack
-    if pack == "auto" and arguments.files:
-        parser.error("--from needs a pack to be named")
     try:
-        print(build_auto() if pack == "auto" else use(build(card_path(pack), BUILD, arguments.files)))
+        if pack == "auto":
+            print(build_auto(arguments.files))
+        else:
+            print(f"{use(build(card_path(pack), BUILD, arguments.files))}, as asked.")
     except sources.SourceError as error:
         hint = "PACK=dlib needs only a package index; FROM= takes files got elsewhere"
         sys.exit(f"The model pack {pack} was not built: {error}. {hint}.")
@@ -60,17 +71,49 @@ def card_path(pack: str) -> Path:
     return path
 
 
-def build_auto() -> str:
-    """Keep the pack in use if there is one; else build SFace, else, saying why, dlib."""
+def build_auto(files: Sequence[Path] = ()) -> str:
+    """Keep the pack in use, or build the first of PREFERENCE that can be had; return a line that says which and why.
+
+    With local `files` the pack is the first of PREFERENCE that is made from one of them.
+    """
+    if files:
+        pack = _pack_of(files)
+        return f"{use(build(card_path(pack), BUILD, files))}, because its files were given.{_weakness(pack)}"
     if CURRENT.exists():
-        card = CARDS / f"{CURRENT.resolve().name}.toml"
-        # A user's own pack is kept as it was built: only they know where its card is.
-        return use(build(card, BUILD) if card.is_file() else CURRENT.resolve())
-    try:
-        return use(build(card_path("sface"), BUILD))
-    except sources.SourceError as error:
-        line = use(build(card_path("dlib"), BUILD))
-        return f"{line}, because {error}. It is not fit for telling East Asian faces apart: see README.md, Limits."
+        pack = CURRENT.resolve().name
+        card = CARDS / f"{pack}.toml"
+        if not card.is_file():  # a user's own pack is kept as it was built: only they know where its card is
+            return f"{use(CURRENT.resolve())}, your own, in use since an earlier start."
+        line = f"{use(build(card, BUILD))}, in use since an earlier start"
+        if pack != PREFERENCE[0]:
+            line += f"; `make re-embed PACK={PREFERENCE[0]}` changes to the recommended one"
+        return f"{line}.{_weakness(pack)}"
+    missed: list[str] = []
+    for pack in PREFERENCE:
+        try:
+            line = use(build(card_path(pack), BUILD))
+        except sources.SourceError as error:
+            missed.append(f"{pack} could not be had ({error})")
+            continue
+        return f"{line}, {'because ' + '; '.join(missed) if missed else 'the recommended one'}.{_weakness(pack)}"
+    raise sources.SourceError("; ".join(missed))
+
+
+def _pack_of(files: Sequence[Path]) -> str:
+    digests = set(map(_sha256, files))
+    for pack in PREFERENCE:
+        tables = model_pack.read_card(CARDS / f"{pack}.toml")["sources"].values()
+        if digests & {
+            file["sha256"] for table in tables for file in (table, *table.get("files", {}).values()) if "sha256" in file
+        }:
+            return pack
+    raise BuildError(f"no pack is made from {' or '.join(map(str, files))}; PACK= names the pack to make")
+
+
+def _weakness(pack: str) -> str:
+    """Return the first weakness that a pack's card names, as the rest of a line."""
+    weaknesses = model_pack.read_card(CARDS / f"{pack}.toml").get("weaknesses", ())
+    return f" {weaknesses[0]['text']}" if weaknesses else ""
 
 
 def use(folder: Path) -> str:
@@ -107,9 +150,9 @@ def build(card: Path, into: Path, files: Sequence[Path] = ()) -> Path:
     except (KeyError, TypeError, ValueError) as error:
         raise model_pack.invalid(card, error) from error
     for file in files:
-        wanted[_part_of(file, wanted)]["file"] = file
+        _take(file, wanted)
     for source in wanted.values():
-        _check_file(source)
+        source.files[:] = map(_checked, source.files)
     text = card.read_text("utf-8")
     fingerprint = _fingerprint(text, wanted)
     if _is_built(folder, fingerprint):
@@ -142,29 +185,31 @@ def _make_room(folder: Path, embedding_id: str) -> None:
 
 
 def _source(content: dict[str, Any], part: str, beside: Path) -> Source:
-    """Return where a part comes from; a file that the card names lies beside the card unless its path is absolute.
-
-    A published file needs a sha256 in the card. For a user's own file it is optional, as nobody else could change it.
-    """
-    source = dict(content["sources"][part])
-    roles = content[part]["files"] if part == "detector" else {"embedder": ""}
-    if "package" not in source:  # one file is all there is
-        source.setdefault("members", dict.fromkeys(roles, ""))
-    for key in ("converter", *(() if "file" in source else ("sha256",))):
-        if not isinstance(source.get(key), str):
-            raise KeyError(f"sources.{part}.{key}")
-    if missing := roles.keys() - source["members"].keys():
-        raise KeyError(f"sources.{part}.members.{missing.pop()}")
-    if "file" in source:
-        source["file"] = beside / source["file"]
-    elif not source.keys() & {"package", "url"}:
-        raise ValueError(f"sources.{part} names no package, url or file")
-    return source
+    table = content["sources"][part]
+    roles = content[part]["files"] if part == "detector" else ("embedder",)
+    if not isinstance(table.get("converter"), str):
+        raise KeyError(f"sources.{part}.converter")
+    try:
+        return Source(table["converter"], sources.read(table, roles, beside))
+    except KeyError as error:
+        raise KeyError(f"sources.{part}.{error.args[0]}") from error
+    except ValueError as error:
+        raise ValueError(f"sources.{part} {error}") from error
 
 
-def _part_of(file: Path, wanted: dict[str, Source]) -> str:
+def _take(file: Path, wanted: dict[str, Source]) -> None:
+    """Take a local file for the published one that has its sha256, or else for the embedder's only one."""
     digest = _sha256(file)
-    return next((part for part, source in wanted.items() if source.get("sha256") == digest), "embedder")
+    for source in (*wanted.values(), wanted["embedder"]):
+        for place, published in enumerate(source.files):
+            if published.sha256 == digest:
+                source.files[place] = published._replace(file=file)
+                return
+    published, *others = wanted["embedder"].files
+    if others:
+        asked = ", ".join(other.sha256 for other in (published, *others))
+        raise BuildError(f"{file} has sha256 {digest}; the card asks for {asked}")
+    wanted["embedder"].files[0] = published._replace(file=file)
 
 
 def _sha256(file: Path) -> str:
@@ -174,13 +219,14 @@ def _sha256(file: Path) -> str:
         raise BuildError(f"the file {file} cannot be read: {error.strerror}") from error
 
 
-def _check_file(source: Source) -> None:
-    """Check a local file's sha256, and note it where the card does not state it."""
-    if "file" not in source:
-        return
-    digest = _sha256(source["file"])
-    if source.setdefault("sha256", digest) != digest:
-        raise BuildError(f"{source['file']} has sha256 {digest}; the card asks for {source['sha256']}")
+def _checked(published: sources.PublishedFile) -> sources.PublishedFile:
+    """Compare a local file's sha256 with the card's; return it with its own where the card states none."""
+    if published.file is None:
+        return published
+    digest = _sha256(published.file)
+    if published.sha256 not in ("", digest):
+        raise BuildError(f"{published.file} has sha256 {digest}; the card asks for {published.sha256}")
+    return published._replace(sha256=digest)
 
 
 def _convert(
@@ -191,16 +237,19 @@ def _convert(
 
     files: dict[str, bytes] = {}
     for part, source in wanted.items():
-        path = sources.fetch(source, cache)
+        fetched = [(published, sources.fetch(published, cache)) for published in source.files]
         try:
-            published = sources.members(source, path)
+            contents: dict[str, bytes] = {}
+            for published, path in fetched:
+                contents |= sources.members(published, path)
             if part == "detector":
-                files |= conversion.convert_detector(source["converter"], detector.files, published)
+                files |= conversion.convert_detector(source.converter, detector.files, contents)
             else:
-                files |= conversion.convert_embedder(source["converter"], embedder, published["embedder"])
+                files |= conversion.convert_embedder(source.converter, embedder, contents)
         except (KeyError, ValueError) as error:
             reason = f"it has no file {error}" if isinstance(error, KeyError) else error
-            raise BuildError(f"the {part} cannot be made from {sources.name(source)}: {reason}") from error
+            names = " and ".join(published.name for published in source.files)
+            raise BuildError(f"the {part} cannot be made from {names}: {reason}") from error
     return files
 
 
@@ -220,7 +269,7 @@ def _try_detector(pack: model_pack.ModelPack) -> None:
 def _fingerprint(card: str, wanted: dict[str, Source]) -> str:
     digest = hashlib.sha256(card.encode())
     for source in wanted.values():
-        digest.update(source["sha256"].encode())
+        digest.update("".join(published.sha256 for published in source.files).encode())
     for path in sorted(HERE.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -239,7 +288,9 @@ def _is_built(folder: Path, fingerprint: str) -> bool:
 
 def _tables(files: dict[str, bytes], wanted: dict[str, Source], fingerprint: str) -> str:
     digests = "\n".join(f'"{name}" = "{hashlib.sha256(data).hexdigest()}"' for name, data in sorted(files.items()))
-    made_from = "\n".join(f'{part} = "{source["sha256"]}"' for part, source in wanted.items())
+    made_from = "\n".join(
+        f'{part} = "{" ".join(published.sha256 for published in source.files)}"' for part, source in wanted.items()
+    )
     return (
         "\n# Written by models/build.py: what it was built from, and the sha256 of every file.\n"
         f'[build]\nfingerprint = "{fingerprint}"\n\n[build.sources]\n{made_from}\n\n[files]\n{digests}\n'

@@ -8,9 +8,10 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
+from onnx import TensorProto
 
 from chalicelib.vision.model_pack import EmbedderCard
-from models import dlib_resnet, facenet, mtcnn, onnx_embedder, yunet
+from models import dlib_resnet, facenet, mtcnn, onnx_embedder, openvino_ir, yunet
 from models.onnx_graph import serialize, store_weights_as_half
 
 # Above this change of an embedding (Euclidean, relative to its length) the weights stay float32.
@@ -21,10 +22,11 @@ _DETECTORS: dict[str, Callable[[str, bytes], onnx.ModelProto]] = {
     "mtcnn": lambda role, data: mtcnn.convert(role, mtcnn.read_weights(data)),
     "yunet": lambda _, data: yunet.convert(data),
 }
-_EMBEDDERS: dict[str, Callable[[bytes, EmbedderCard], onnx.ModelProto]] = {
-    "dlib_resnet": lambda data, _: dlib_resnet.convert(data),
-    "facenet": lambda data, _: facenet.convert(data),
-    "onnx_embedder": onnx_embedder.convert,
+_EMBEDDERS: dict[str, Callable[[dict[str, bytes], EmbedderCard], onnx.ModelProto]] = {
+    "dlib_resnet": lambda files, _: dlib_resnet.convert(files["embedder"]),
+    "facenet": lambda files, _: facenet.convert(files["embedder"]),
+    "onnx_embedder": lambda files, card: onnx_embedder.convert(files["embedder"], card),
+    "openvino_ir": lambda files, _: openvino_ir.convert(files),
 }
 
 
@@ -42,8 +44,10 @@ def convert_detector(converter: str, files: dict[str, str], published: dict[str,
     return {file: serialize(convert(role, published[role])) for role, file in files.items()}
 
 
-def convert_embedder(converter: str, card: EmbedderCard, published: bytes) -> dict[str, bytes]:
-    """Return the contents of an embedder's file, made from the published one, after a trial run as the card says.
+def convert_embedder(converter: str, card: EmbedderCard, published: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the contents of an embedder's file, after a trial run as the card says.
+
+    `published` maps a role to the contents of a published file.
 
     Raises
     ------
@@ -58,7 +62,13 @@ def convert_embedder(converter: str, card: EmbedderCard, published: bytes) -> di
 
 
 def _smallest(model: onnx.ModelProto, card: EmbedderCard) -> onnx.ModelProto:
-    """Return the model with float16 weights where that leaves its embeddings as they are."""
+    """Return the model with float16 weights where that leaves its embeddings as they are.
+
+    A network that was published with float16 weights has them already.
+    """
+    if any(tensor.data_type == TensorProto.FLOAT16 for tensor in model.graph.initializer):
+        _embeddings(model, card)  # the trial run
+        return model
     half = store_weights_as_half(model)
     full, stored = (_embeddings(candidate, card) for candidate in (model, half))
     change = (np.linalg.norm(full - stored, axis=1) / np.linalg.norm(full, axis=1)).max()

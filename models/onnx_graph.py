@@ -31,6 +31,10 @@ class Graph:
         self._weights.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
         return name
 
+    def half_weight(self, values: NDArray[Any]) -> str:
+        """Store float16 numbers, behind a Cast to float32 that ONNX Runtime folds when it loads the network."""
+        return self.op("Cast", self.weight(values.astype(np.float16)), to=TensorProto.FLOAT)
+
     def op(self, kind: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
         output = output or f"t{self._count}"
         self._count += 1

@@ -13,8 +13,10 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 # How long the publisher may say nothing, when a connection is made and between any two parts of a file.
 SILENCE_SECONDS = 10
@@ -27,44 +29,129 @@ class SourceError(Exception):
     """A published file cannot be had, or is not the one that the card names."""
 
 
-def fetch(source: dict[str, Any], cache: Path) -> Path:
-    """Return the path of the file that the card's `source` describes, from the cache or from its publisher.
+class PublishedFile(NamedTuple):
+    """A published file, and where it can be had.
 
-    A source with a `file` is that file, wherever else it is published. It goes into the cache too, so that the pack can
-    be built again without it.
+    Attributes
+    ----------
+    sha256 : of the file; for `package`, of the package. Empty for a file of the user's own before it is read.
+    members : what is in the file, by role: names inside a package, or "" for the file itself.
+    file : a local file, which takes the place of all others.
+    urls, npm, package : addresses, a file of an npm package, a Python package. They are tried in this order.
+    """
+
+    sha256: str
+    members: dict[str, str]
+    file: Path | None = None
+    urls: tuple[str, ...] = ()
+    npm: tuple[str, str] | None = None
+    package: str | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.file or (self.urls or self.npm or (self.package,))[0])
+
+
+def read(source: dict[str, Any], roles: Iterable[str], beside: Path) -> list[PublishedFile]:
+    """Read a card's table `sources.detector` or `sources.embedder`.
+
+    The table describes one file, or in its own table `files` one for each role of the converter's. `url` is one address
+    or a list of them, `npm` the list [package, name in it], `package` a Python package whose `members` have a name for
+    each role. A `file` lies beside the card unless its path is absolute.
+
+    A published file needs a sha256 in the card. For a user's own file it is optional, as nobody else could change it.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        When the table is not valid.
+    """
+    if "files" in source:
+        return [_published(table, {role: ""}, beside) for role, table in source["files"].items()]
+    members = source["members"] if "package" in source else dict.fromkeys(roles, "")
+    if missing := set(roles) - set(members):
+        raise KeyError(f"members.{min(missing)}")
+    return [_published(source, members, beside)]
+
+
+def _published(table: dict[str, Any], members: dict[str, str], beside: Path) -> PublishedFile:
+    if "file" in table:
+        return PublishedFile(str(table.get("sha256", "")), members, file=beside / table["file"])
+    if not table.keys() & {"url", "npm", "package"}:
+        raise ValueError("names no package, npm, url or file")
+    if not isinstance(table.get("sha256"), str):
+        raise KeyError("sha256")
+    urls = table.get("url", ())
+    npm = table.get("npm")
+    return PublishedFile(
+        table["sha256"],
+        members,
+        urls=(urls,) if isinstance(urls, str) else tuple(map(str, urls)),
+        npm=None if npm is None else (str(npm[0]), str(npm[1])),
+        package=table.get("package"),
+    )
+
+
+def fetch(published: PublishedFile, cache: Path) -> Path:
+    """Return the path of a published file, from the cache or from the first place that has it.
+
+    A local file is that file, wherever else it is published. It goes into the cache too, so that the pack can be built
+    again without it.
 
     Raises
     ------
     SourceError
-        When it cannot be fetched, or its sha256 is not the card's.
+        When no place has a file with its sha256. The message names every place and what was wrong.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    kept = cache / str(source["sha256"])
-    if kept.exists() and sha256(kept) == source["sha256"]:
+    kept = cache / published.sha256
+    if kept.exists() and sha256(kept) == published.sha256:
         return kept
-    with tempfile.TemporaryDirectory(dir=cache) as folder:
-        fetched = _download(source, Path(folder))
-        digest = sha256(fetched)
-        if digest != source["sha256"]:
-            raise SourceError(f"{name(source)} has sha256 {digest}; the card asks for {source['sha256']}")
-        fetched.replace(kept)
-    return kept
+    reasons = []
+    for name, download in _places(published):
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            try:
+                fetched = download(Path(folder))
+                digest = sha256(fetched)
+                if digest == published.sha256:
+                    fetched.replace(kept)
+                    return kept
+                reasons.append(f"{name} has sha256 {digest}; the card asks for {published.sha256}")
+            except SourceError as error:
+                reasons.append(str(error))
+    raise SourceError("; ".join(reasons))
 
 
-def members(source: dict[str, Any], path: Path) -> dict[str, bytes]:
-    """Return the files that the card names inside a fetched package, or the fetched file itself, by their key."""
-    if "package" not in source:
-        return {key: path.read_bytes() for key in source["members"]}
+def _places(published: PublishedFile) -> Iterator[tuple[str, Callable[[Path], Path]]]:
+    """Yield each place of a published file: its name, and what downloads the file into a folder."""
+    if (file := published.file) is not None:
+        yield str(file), lambda folder: Path(shutil.copyfile(file, folder / "copy"))
+        return
+    for url in published.urls:
+        yield url, partial(_download_url, url)
+    if published.npm is not None:
+        from models import npm
+
+        package, member = published.npm
+        yield package, partial(npm.fetch_member, package, member)
+    if published.package is not None:
+        yield published.package, partial(_download_package, published.package, published.sha256)
+
+
+def members(published: PublishedFile, path: Path) -> dict[str, bytes]:
+    """Return what is in a fetched file, by role: files inside a package, or the file itself."""
+    if published.package is None:
+        return {role: path.read_bytes() for role in published.members}
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as wheel:
-            return {key: wheel.read(name) for key, name in source["members"].items()}
+            return {role: wheel.read(name) for role, name in published.members.items()}
     found = {}
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2]: name for name in archive.getnames()}
-        for key, name in source["members"].items():
+        for role, name in published.members.items():
             file = archive.extractfile(names[name])
             assert file is not None
-            found[key] = file.read()
+            found[role] = file.read()
     return found
 
 
@@ -73,17 +160,9 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def name(source: dict[str, Any]) -> str:
-    return str(source.get("file") or source.get("package") or source["url"])
-
-
-def _download(source: dict[str, Any], folder: Path) -> Path:
-    if "file" in source:
-        return Path(shutil.copyfile(source["file"], folder / "copy"))
-    if "url" in source:
-        return _download_url(source["url"], folder / "download")
+def _download_package(package: str, digest: str, folder: Path) -> Path:
     wanted = folder / "requirements.txt"
-    wanted.write_text(f"{source['package']} --hash=sha256:{source['sha256']}\n")
+    wanted.write_text(f"{package} --hash=sha256:{digest}\n")
     into = folder / "packages"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     # The package's own build must not fetch anything unpinned: setuptools is among the pinned requirements.
@@ -91,11 +170,12 @@ def _download(source: dict[str, Any], folder: Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or [done.stderr.strip()]
-        raise SourceError(f"{source['package']} cannot be fetched: {lines[-1].removeprefix('ERROR: ')}")
+        raise SourceError(f"{package} cannot be fetched: {lines[-1].removeprefix('ERROR: ')}")
     return next(into.iterdir())
 
 
-def _download_url(url: str, path: Path) -> Path:
+def _download_url(url: str, folder: Path) -> Path:
+    path = folder / "download"
     try:
         with urllib.request.urlopen(url, timeout=SILENCE_SECONDS) as reply, path.open("wb") as file:  # noqa: S310  # nosec B310  # the card's address, and sha256 decides
             stated = reply.headers.get("Content-Length")

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 
@@ -99,9 +98,10 @@ def card_with(name: str, folder: Path, **files: Path) -> Path:
     return card
 
 
-def _source(part: str) -> dict[str, Any]:
-    source: dict[str, Any] = tomllib.loads((CARDS / "dlib.toml").read_text())["sources"][part]
-    return source
+def _source(part: str) -> sources.PublishedFile:
+    table = tomllib.loads((CARDS / "dlib.toml").read_text())["sources"][part]
+    [file] = sources.read(table, table["members"], CARDS)
+    return file
 
 
 SHARED_FACES = Path(__file__).parents[2] / "shared" / "faces"
@@ -114,3 +114,17 @@ def yunet() -> Detector:
     """YuNet as its pack makes it; the embedder beside it does not matter, and comes from a package index."""
     with TemporaryDirectory() as folder:
         return build_detector(build_with("dlib-yunet", Path(folder), detector=YUNET))
+
+
+_RETAIL = Path(__file__).parents[2] / "shared" / "models" / "face-reidentification-retail-0095"
+RETAIL_FILES = {role: _RETAIL.with_suffix(f".{role}") for role in ("xml", "bin")}
+needs_retail = pytest.mark.skipif(
+    not all(file.exists() for file in RETAIL_FILES.values()),
+    reason="the published files of face-reidentification-retail-0095 beside the project are absent",
+)
+
+
+@cache
+def retail_pack() -> ModelPack:
+    """The default pack, from the published files beside the project."""
+    return ModelPack(build(CARDS / "retail-0095.toml", BUILD, tuple(RETAIL_FILES.values())))

@@ -56,12 +56,21 @@ class EmbedderCard(NamedTuple):
 
 
 class Threshold(NamedTuple):
-    """The distance below which different people pass as one at the rate `fmr`, measured on `data`."""
+    """The distance within which different people pass as one at the rate `fmr`, measured on `data`.
+
+    `false_match_rates` has the rate that each labelled set comes to at this distance, by the set's name.
+    """
 
     fmr: float
     distance: float
     true_match_rate: float
     data: str
+    false_match_rates: dict[str, float] = {}  # noqa: RUF012  # a card's own table; nothing changes it
+
+    @property
+    def worst(self) -> tuple[str, float]:
+        """The set with the highest rate, and the rate; ("", fmr) where no set was measured."""
+        return max(self.false_match_rates.items(), key=lambda item: item[1], default=("", self.fmr))
 
 
 class ModelPack:

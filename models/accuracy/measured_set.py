@@ -15,7 +15,7 @@ from models.accuracy.rates import Rates, rates
 # The contract's reference threshold.
 REFERENCE = 0.65
 FALSE_MATCH_RATES = (1e-2, 1e-3, 1e-4)
-# A false match rate is only stated where it stands for at least as many pairs.
+# A false match rate that stands for fewer pairs is marked in the report, and no card takes its threshold.
 FEWEST_FALSE_MATCHES = 10
 
 
@@ -27,7 +27,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSet:
-    """`at` holds, for each false match rate that the set supports, the threshold and the true match rate there."""
+    """`at` holds, for each false match rate, the threshold and the true match rate there."""
 
     labelled: LabelledSet
     pairs: PairDistances
@@ -35,6 +35,18 @@ class MeasuredSet:
     true_at_reference: Figure
     false_at_reference: Figure
     at: dict[float, tuple[Figure, Figure]]
+
+    def supports(self, fmr: float) -> bool:
+        """Whether the set has enough pairs of different people for a figure at this false match rate."""
+        return fmr * self.pairs.impostors >= FEWEST_FALSE_MATCHES
+
+    def false_match_rate(self, threshold: float) -> float:
+        """Return the share of pairs of different people within a distance."""
+        return rates(self.pairs).false_match_rate(threshold)
+
+    def true_match_rate(self, threshold: float) -> float:
+        """Return the share of pairs of one person within a distance."""
+        return rates(self.pairs).true_match_rate(threshold)
 
     @property
     def missed(self) -> list[str]:
@@ -57,10 +69,9 @@ def measure(labelled: LabelledSet, embeddings: NDArray[np.float32]) -> MeasuredS
             f"{labelled.name} needs two pictures of one person, and faces of two people; it has "
             f"{len(pairs.genuine)} pairs of one and {pairs.impostors} of two"
         )
-    supported = [fmr for fmr in FALSE_MATCH_RATES if fmr * pairs.impostors >= FEWEST_FALSE_MATCHES]
 
     def figures(measured: Rates) -> list[float]:
-        thresholds = [measured.threshold_at(fmr) for fmr in supported]
+        thresholds = [measured.threshold_at(fmr) for fmr in FALSE_MATCH_RATES]
         return [
             measured.equal_error_rate(),
             measured.true_match_rate(REFERENCE),
@@ -71,8 +82,9 @@ def measure(labelled: LabelledSet, embeddings: NDArray[np.float32]) -> MeasuredS
 
     values = map(Figure, figures(rates(pairs)), intervals(pairs, figures))
     equal_error_rate, true_at_reference, false_at_reference, *rest = values
+    half = len(FALSE_MATCH_RATES)
     at = {
         fmr: (threshold, true_matches)
-        for fmr, threshold, true_matches in zip(supported, rest[: len(supported)], rest[len(supported) :], strict=True)
+        for fmr, threshold, true_matches in zip(FALSE_MATCH_RATES, rest[:half], rest[half:], strict=True)
     }
     return MeasuredSet(labelled, pairs, equal_error_rate, true_at_reference, false_at_reference, at)

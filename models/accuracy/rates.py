@@ -40,7 +40,8 @@ class Rates:
     def threshold_at(self, fmr: float) -> float:
         """Return the largest distance of an impostor pair at which the false match rate is at most `fmr`.
 
-        0 where there is none, NaN where it is beyond the pairs that are kept.
+        Where even one pair is too many, the result is just below the nearest pair: nothing passes there. NaN where the
+        distance is beyond the pairs that are kept.
         """
         allowed = fmr * self.impostor_pairs * (1 + 1e-12)
         if self._cut_off and self.impostor_counts[-1] <= allowed:
@@ -48,7 +49,7 @@ class Rates:
         number = int(np.searchsorted(self.impostor_counts, allowed, "right"))
         if 0 < number < len(self.impostor) and self.impostor[number] == self.impostor[number - 1]:
             number = int(np.searchsorted(self.impostor, self.impostor[number], "left"))  # equal ones pass together
-        return float(self.impostor[number - 1]) if number else 0.0
+        return float(self.impostor[number - 1] if number else np.nextafter(self.impostor[0], 0))
 
     def equal_error_rate(self) -> float:
         """Return the mean of the two error rates at the distance of a pair where they are nearest to each other.

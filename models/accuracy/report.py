@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from models.accuracy.lfw_protocol import StandardResult
-from models.accuracy.measured_set import FALSE_MATCH_RATES, REFERENCE, Figure, MeasuredSet
+from models.accuracy.measured_set import FALSE_MATCH_RATES, FEWEST_FALSE_MATCHES, REFERENCE, Figure, MeasuredSet
 
 BEGIN, END = "<!-- begin accuracy -->", "<!-- end accuracy -->"
 MOST_NAMED = 10
@@ -28,6 +28,10 @@ def markdown(
     if standard:
         parts.append(_standard(standard))
     parts.append(
+        "The card takes the thresholds of the set with the most impostor pairs, and the rates that every set "
+        "comes to at these.\n\n" + _at_card_thresholds(sets)
+    )
+    parts.append(
         "For the card, from the set with the most impostor pairs:\n\n```toml\n" + card_thresholds(sets) + "```"
     )
     return "\n\n".join([BEGIN, *parts, END]) + "\n"
@@ -42,15 +46,19 @@ def write_section(document: Path, section: str) -> None:
 
 
 def card_thresholds(sets: Sequence[MeasuredSet]) -> str:
-    """Return a card's [[thresholds]], measured on the set with the most impostor pairs."""
-    measured = max(sets, key=lambda one: one.pairs.impostors)
+    """Return a card's [[thresholds]], measured on the set with the most impostor pairs.
+
+    Each carries the false match rate that every set comes to at its distance.
+    """
+    measured = _largest(sets)
     labelled, pairs = measured.labelled, measured.pairs
     data = (
         f"{labelled.name}, all pairs of {len(labelled.files):,} pictures: "
         f"{len(pairs.genuine):,} genuine, {pairs.impostors:,} impostor"
     )
     entries = []
-    for fmr, (threshold, true_matches) in measured.at.items():
+    for fmr, (threshold, true_matches) in _of_the_card(measured).items():
+        found = ", ".join(f"{one.labelled.name} = {one.false_match_rate(threshold.value):.5f}" for one in sets)
         low, high = threshold.interval
         entries.append(
             "[[thresholds]]\n"
@@ -58,6 +66,7 @@ def card_thresholds(sets: Sequence[MeasuredSet]) -> str:
             f"distance = {threshold.value:.3f}              # 95 % interval {low:.3f} to {high:.3f}\n"
             f'data = "{data}"\n'
             f"true_match_rate = {true_matches.value:.3f}\n"
+            f"false_match_rates = {{ {found} }}\n"
         )
     return "\n".join(entries)
 
@@ -78,11 +87,35 @@ def _table(sets: Sequence[MeasuredSet]) -> str:
         rows.append((f"true matches at FMR {_fmr(fmr)}", partial(_at, fmr=fmr, place=1, form=_percent)))
     header = ["", *(measured.labelled.name for measured in sets)]
     lines = [header, ["---"] * len(header), *([name, *map(cell, sets)] for name, cell in rows)]
+    return _lines(lines) + f"\n\n\\* fewer than {FEWEST_FALSE_MATCHES} pairs of different people: a rough figure."
+
+
+def _at_card_thresholds(sets: Sequence[MeasuredSet]) -> str:
+    header = ["threshold", *(measured.labelled.name for measured in sets)]
+    lines = [header, ["---"] * len(header)]
+    for fmr, (threshold, _) in _of_the_card(_largest(sets)).items():
+        cells = [
+            f"{one.false_match_rate(threshold.value):.3%} false, {one.true_match_rate(threshold.value):.2%} true"
+            for one in sets
+        ]
+        lines.append([f"{threshold.value:.3f}, FMR {_fmr(fmr)}", *(cell.replace("%", " %") for cell in cells)])
+    return _lines(lines)
+
+
+def _largest(sets: Sequence[MeasuredSet]) -> MeasuredSet:
+    return max(sets, key=lambda one: one.pairs.impostors)
+
+
+def _of_the_card(measured: MeasuredSet) -> dict[float, tuple[Figure, Figure]]:
+    return {fmr: figures for fmr, figures in measured.at.items() if measured.supports(fmr)}
+
+
+def _lines(lines: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _at(measured: MeasuredSet, fmr: float, place: int, form: Callable[[Figure], str]) -> str:
-    return form(measured.at[fmr][place]) if fmr in measured.at else "too few pairs"
+    return form(measured.at[fmr][place]) + ("" if measured.supports(fmr) else " *")
 
 
 def _standard(result: StandardResult) -> str:

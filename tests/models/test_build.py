@@ -170,29 +170,32 @@ class TestALocalFile:
 
 
 class TestAuto:
-    """What `make run` and `make test` do: SFace where it can be had, else dlib, saying why."""
+    """What `make run` and `make test` do: the first pack of an order of preference that can be had, saying why."""
 
     @pytest.fixture(autouse=True)
     def _elsewhere(self, server: str, tmp_path: Path, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Cards and packs of its own; what is called dlib is the stand-in too, which is quickly built."""
+        """Cards, packs and an order of its own; what is called dlib is the stand-in too, which is quickly built."""
+        monkeypatch.setattr(build, "PREFERENCE", ("sface", "dlib"))
         monkeypatch.setattr(build, "BUILD", into)
         monkeypatch.setattr(build, "CURRENT", into / "current")
         monkeypatch.setattr(build, "CARDS", tmp_path)
         _card(tmp_path, f"{server}/sface.onnx", DIGEST, name="dlib")
 
-    def test_sface_is_taken_where_it_can_be_had(self, server: str, tmp_path: Path) -> None:
+    def test_the_first_is_taken_where_it_can_be_had(self, server: str, tmp_path: Path) -> None:
         _card(tmp_path, f"{server}/sface.onnx", DIGEST)
 
-        assert build.build_auto() == "Model pack: sface"
+        assert build.build_auto().startswith("Model pack: sface, the recommended one. Published figures only")
         assert build.CURRENT.resolve().name == "sface"
 
-    def test_elsewhere_dlib_is_taken_and_one_line_says_why(self, tmp_path: Path) -> None:
+    def test_elsewhere_the_next_is_taken_and_one_line_says_why(self, tmp_path: Path) -> None:
         _card(tmp_path, "http://127.0.0.1:9/sface.onnx", DIGEST)
 
         line = build.build_auto()
 
-        assert line.startswith("Model pack: dlib, because http://127.0.0.1:9/sface.onnx cannot be fetched: ")
-        assert "not fit" in line
+        assert line.startswith(
+            "Model pack: dlib, because sface could not be had (http://127.0.0.1:9/sface.onnx cannot be fetched: "
+        )
+        assert "). Published figures only" in line
         assert "\n" not in line
         assert build.CURRENT.resolve().name == "dlib"
 
@@ -202,7 +205,7 @@ class TestAuto:
         build.use(build.build(card, into))
         card.unlink()
 
-        assert build.build_auto() == "Model pack: mine"
+        assert build.build_auto() == "Model pack: mine, your own, in use since an earlier start."
 
     def test_a_users_own_pack_cannot_have_the_name_of_ours(self, tmp_path: Path) -> None:
         (tmp_path / "own").mkdir()
@@ -216,7 +219,32 @@ class TestAuto:
         build.build_auto()
         _card(tmp_path, f"{server}/sface.onnx", DIGEST)
 
-        assert build.build_auto() == "Model pack: dlib"
+        line = build.build_auto()
+
+        assert line.startswith("Model pack: dlib, in use since an earlier start; `make re-embed PACK=sface` changes")
+        assert "Published figures only" in line
+
+    def test_the_pack_of_the_files_that_are_given_is_taken(self, tmp_path: Path) -> None:
+        _card(tmp_path, "http://127.0.0.1:9/sface.onnx", DIGEST)
+        file = tmp_path / "downloaded.onnx"
+        file.write_bytes(stand_in_for_sface())
+
+        assert build.build_auto([file]).startswith("Model pack: sface, because its files were given.")
+
+    def test_files_that_no_pack_is_made_from_are_refused(self, tmp_path: Path) -> None:
+        _card(tmp_path, "http://127.0.0.1:9/sface.onnx", DIGEST)
+        file = tmp_path / "other.onnx"
+        file.write_bytes(b"another")
+
+        with pytest.raises(build.BuildError, match=r"no pack is made from .*other\.onnx; PACK= names the pack"):
+            build.build_auto([file])
+
+    def test_where_none_can_be_had_each_is_named(self, tmp_path: Path) -> None:
+        for name in ("sface", "dlib"):
+            _card(tmp_path, f"http://127.0.0.1:9/{name}.onnx", DIGEST, name=name)
+
+        with pytest.raises(sources.SourceError, match=r"sface could not be had .*; dlib could not be had "):
+            build.build_auto()
 
 
 def test_a_named_pack_never_falls_back() -> None:

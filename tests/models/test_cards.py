@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.vision import model_pack
-from models import build
+from models import build, sources
 
 every_card = pytest.mark.parametrize("card", sorted(build.CARDS.glob("*.toml")), ids=lambda card: str(card.stem))
 
@@ -19,7 +19,10 @@ def test_it_is_valid_and_named_after_its_file(card: Path) -> None:
     model_pack.detector_card(content)
     model_pack.embedder_card(content)
     assert content["name"] == card.stem
-    assert all(source["licence"] and len(source["sha256"]) == 64 for source in content["sources"].values())
+    for part, source in content["sources"].items():
+        roles = content[part]["files"] if part == "detector" else ("embedder",)
+        assert source["licence"]
+        assert all(len(file.sha256) == 64 for file in sources.read(source, roles, card.parent))
 
 
 @every_card

@@ -137,7 +137,7 @@ def test_a_network_that_the_runtime_cannot_run_is_refused(card: Path, into: Path
         ("[embedder]", "[embeder]", "embedder is missing"),
         ("mean = [127.5, 127.5, 127.5]", "mean = 127.5", "not iterable"),
         ("[41.5493, 92.3655], ", "", "the template must have five points"),
-        ('file = "network.onnx"', 'address = "network.onnx"', r"sources\.embedder\.sha256 is missing"),
+        ('file = "network.onnx"', 'address = "network.onnx"', r"sources\.embedder names no package, npm, url or file"),
         ('file = "network.onnx"', 'url = "https://host.invalid/x.onnx"', r"sources\.embedder\.sha256 is missing"),
         ('converter = "onnx_embedder"', "", r"sources\.embedder\.converter is missing"),
         ('onet = "mtcnn/assets', 'net = "mtcnn/assets', r"sources\.detector\.members\.onet is missing"),

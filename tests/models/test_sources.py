@@ -48,7 +48,7 @@ def _publisher(answer: bytes, *, then_silent: bool = False) -> Iterator[str]:
 )
 def test_a_publisher_that_hangs_up_is_named_with_the_reason(tmp_path: Path, answer: bytes, reason: str) -> None:
     with _publisher(answer) as url, pytest.raises(sources.SourceError) as raised:
-        sources.fetch({"url": url, "sha256": "0" * 64}, tmp_path)
+        sources.fetch(sources.PublishedFile("0" * 64, {}, urls=(url,)), tmp_path)
 
     assert re.match(f"{url} cannot be fetched: .*{reason}", str(raised.value))
     assert list(tmp_path.iterdir()) == []
@@ -59,7 +59,7 @@ def test_a_publisher_that_falls_silent_is_named(tmp_path: Path, monkeypatch: pyt
     answer = b"HTTP/1.0 200 OK\r\n\r\nhalf"
 
     with _publisher(answer, then_silent=True) as url, pytest.raises(sources.SourceError) as raised:
-        sources.fetch({"url": url, "sha256": "0" * 64}, tmp_path)
+        sources.fetch(sources.PublishedFile("0" * 64, {}, urls=(url,)), tmp_path)
 
     assert str(raised.value) == f"{url} cannot be fetched: no answer for 0.2 seconds"
 
@@ -70,13 +70,63 @@ def test_a_long_one_tells_how_far_it_is(
     monkeypatch.setattr(sources, "PROGRESS_SECONDS", 0.0)
     data = bytes(3 << 20)
     with _publisher(b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n" % len(data) + data) as url:
-        sources.fetch({"url": url, "sha256": hashlib.sha256(data).hexdigest()}, tmp_path)
+        sources.fetch(sources.PublishedFile(hashlib.sha256(data).hexdigest(), {}, urls=(url,)), tmp_path)
 
     assert capsys.readouterr().err.splitlines()[-1] == "network.onnx: 3 of 3 MB"
 
 
 def test_a_package_that_is_not_the_pinned_one_is_refused(tmp_path: Path) -> None:
-    source = {"package": "mtcnn==1.0.0", "sha256": "0" * 64}
+    source = sources.PublishedFile("0" * 64, {}, package="mtcnn==1.0.0")
 
     with pytest.raises(sources.SourceError, match=r"mtcnn==1.0.0 cannot be fetched"):
         sources.fetch(source, tmp_path)
+
+
+class TestSeveralAddresses:
+    """They are tried in turn, and the sha256 decides."""
+
+    DATA = b"network"
+    ANSWER = b"HTTP/1.0 200 OK\r\nContent-Length: 7\r\n\r\n" + DATA
+    DIGEST = hashlib.sha256(DATA).hexdigest()
+
+    def test_the_second_is_taken_where_the_first_cannot_be_reached(self, tmp_path: Path) -> None:
+        with _publisher(self.ANSWER) as url:
+            published = sources.PublishedFile(self.DIGEST, {}, urls=("http://127.0.0.1:9/network.onnx", url))
+
+            assert sources.fetch(published, tmp_path).read_bytes() == self.DATA
+
+    def test_the_second_is_taken_where_the_first_has_another_file(self, tmp_path: Path) -> None:
+        with _publisher(b"HTTP/1.0 200 OK\r\n\r\nanother") as first, _publisher(self.ANSWER) as second:
+            published = sources.PublishedFile(self.DIGEST, {}, urls=(first, second))
+
+            assert sources.fetch(published, tmp_path).read_bytes() == self.DATA
+
+    def test_each_is_named_where_none_has_it(self, tmp_path: Path) -> None:
+        first = "http://127.0.0.1:9/network.onnx"
+        with _publisher(b"HTTP/1.0 200 OK\r\n\r\nanother") as second, pytest.raises(sources.SourceError) as raised:
+            sources.fetch(sources.PublishedFile(self.DIGEST, {}, urls=(first, second)), tmp_path)
+
+        assert f"{first} cannot be fetched" in str(raised.value)
+        assert f"{second} has sha256 " in str(raised.value)
+        assert list(tmp_path.iterdir()) == []
+
+
+class TestACardsTable:
+    def test_one_address_or_a_list(self, tmp_path: Path) -> None:
+        one, several = (sources.read({"url": url, "sha256": "0"}, ["embedder"], tmp_path) for url in ("a", ["a", "b"]))
+
+        assert one == [sources.PublishedFile("0", {"embedder": ""}, urls=("a",))]
+        assert several == [sources.PublishedFile("0", {"embedder": ""}, urls=("a", "b"))]
+
+    def test_a_file_for_each_role(self, tmp_path: Path) -> None:
+        table = {"files": {"xml": {"url": "a", "sha256": "0"}, "bin": {"file": "b"}}}
+
+        assert sources.read(table, ["embedder"], tmp_path) == [
+            sources.PublishedFile("0", {"xml": ""}, urls=("a",)),
+            sources.PublishedFile("", {"bin": ""}, file=tmp_path / "b"),
+        ]
+
+    @pytest.mark.parametrize("table", [{"url": "a"}, {"package": "a==1", "sha256": "0", "members": {}}])
+    def test_what_is_missing_is_named(self, tmp_path: Path, table: dict[str, object]) -> None:
+        with pytest.raises(KeyError, match=r"sha256|members\.embedder"):
+            sources.read(table, ["embedder"], tmp_path)

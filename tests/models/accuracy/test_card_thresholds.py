@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -32,20 +33,34 @@ def test_a_card_takes_the_thresholds_of_the_largest_set_as_they_are() -> None:
     assert [threshold.fmr for threshold in thresholds] == [1e-2, 1e-3]
     for threshold in thresholds:
         distance, true_matches = large.at[threshold.fmr]
+        assert threshold.false_match_rates["large"] == pytest.approx(threshold.fmr, rel=0.1)
+        assert threshold.false_match_rates["small"] == pytest.approx(small.false_match_rate(distance.value), abs=1e-5)
         assert threshold.data == "large, all pairs of 240 pictures: 360 genuine, 28,320 impostor"
         assert abs(threshold.distance - distance.value) <= 0.0005
         assert abs(threshold.true_match_rate - true_matches.value) <= 0.0005
         assert distance.interval[0] <= distance.value <= distance.interval[1]
 
 
-def test_a_rate_is_left_out_where_it_stands_for_fewer_than_ten_pairs() -> None:
+def test_a_rate_is_marked_where_it_stands_for_fewer_than_ten_pairs() -> None:
     """10 people's 40 pictures make 720 impostor pairs: at 1e-2 seven of them."""
     small = _measured("small", 10)
 
     text = markdown("a-pack", "a command", [small], None, None)
 
-    assert small.at == {}
-    assert "| true matches at FMR 1e-2 | too few pairs |" in text
+    assert not small.supports(1e-2)
+    assert re.search(r"\| true matches at FMR 1e-2 \| [0-9.]+ % \([^|]*\) \* \|", text)
+    assert "fewer than 10 pairs of different people" in text
+
+
+def test_below_the_nearest_pair_of_two_people_none_passes() -> None:
+    """720 pairs of different people: at 1e-4 not one of them may pass."""
+    small = _measured("small", 10)
+
+    threshold, true_matches = small.at[1e-4]
+
+    assert small.false_match_rate(threshold.value) == 0
+    assert small.false_match_rate(np.nextafter(threshold.value, 9)) > 0
+    assert true_matches.value > 0
 
 
 def test_a_set_without_pairs_is_refused() -> None:
