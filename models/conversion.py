@@ -10,7 +10,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from chalicelib.vision.model_pack import EmbedderCard
-from models import dlib_resnet, facenet, mtcnn, onnx_embedder, yunet
+from models import dlib_resnet, facenet, mtcnn, onnx_embedder, tflite_network, yunet
 from models.onnx_graph import serialize, store_weights_as_half
 
 # Above this change of an embedding (Euclidean, relative to its length) the weights stay float32.
@@ -25,6 +25,7 @@ _EMBEDDERS: dict[str, Callable[[bytes, EmbedderCard], onnx.ModelProto]] = {
     "dlib_resnet": lambda data, _: dlib_resnet.convert(data),
     "facenet": lambda data, _: facenet.convert(data),
     "onnx_embedder": onnx_embedder.convert,
+    "tflite": lambda data, _: tflite_network.convert(data),
 }
 
 

