@@ -144,7 +144,7 @@ class _Converter:
         outputs, inputs = kernel.shape[:2]
         if following[1:] != (1, 1, outputs) or reader.window is None or reader.window.strides != (1, 1):
             return False
-        return following[0] * inputs < following[0] * outputs + outputs * inputs
+        return bool(following[0] * inputs < following[0] * outputs + outputs * inputs)
 
     def _prelu(self, operator: Operator) -> None:
         now, half = operator.inputs
@@ -235,4 +235,5 @@ def _beside(values: Array, shape: tuple[int, ...], operator: Operator) -> Array:
     values = values.reshape((1,) * (len(shape) + 1 - values.ndim) + values.shape)
     if any(size not in (1, whole) for size, whole in zip(values.shape, (1, *shape), strict=False)):
         raise TFLiteError(f"its {operator.kind} has a constant of the shape {values.shape} beside {shape}")
-    return np.moveaxis(values, -1, 1)[0]
+    channels_first: Array = np.moveaxis(values, -1, 1)[0]
+    return channels_first

