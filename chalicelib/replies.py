@@ -12,12 +12,13 @@ from chalicelib import errors, images, response_headers, uploads
 from chalicelib.comparison import Comparison
 from chalicelib.errors import ServiceError
 from chalicelib.face_directory import Page
-from chalicelib.faces import DetectedFace, Match, Quality, SearchResult
+from chalicelib.faces import DetectedFace, Found, Match, Quality, SearchResult
 from chalicelib.gallery.gallery import Contents
 from chalicelib.service import SavedFace
 from chalicelib.stores.face_listing import ListedFace
 from chalicelib.stores.face_set_names import CountedFaceSet
 from chalicelib.vision import quality
+from chalicelib.vision.detector import MAX_FACES
 from chalicelib.vision.model_pack import ModelPack, Threshold
 
 # Fields that the published contract misspells, and the twin that stands beside each.
@@ -41,8 +42,8 @@ def failure(error: ServiceError) -> Response:
     return Response(_with_twins(body), status_code=error.status, headers=headers)
 
 
-def detected(faces: Sequence[SavedFace]) -> dict[str, Any]:
-    return success(face_num=len(faces), faces=[_face(face) for face in faces])
+def detected(faces: Found[SavedFace]) -> dict[str, Any]:
+    return success(face_num=len(faces), faces=[_face(face) for face in faces], truncated=faces.truncated)
 
 
 def found(token: str, threshold: str, result: SearchResult, thresholds: Sequence[Threshold]) -> dict[str, Any]:
@@ -111,6 +112,7 @@ def info(pack: ModelPack, faces: int, gallery: Contents) -> dict[str, Any]:
             "smallest_face_px": pack.detector.smallest_face,
             "name_characters": uploads.MAX_NAME_CHARACTERS,
             "results": uploads.MAX_RESULTS,
+            "faces": MAX_FACES,
         },
     )
 

@@ -9,6 +9,7 @@ from chalicelib.faces import DEFAULT_SET
 from chalicelib.replies import TWINS
 from chalicelib.specification import failures
 from chalicelib.specification.arguments import EXAMPLE_TOKENS, FACE_TOKEN
+from chalicelib.vision.detector import MAX_FACES
 
 Schema = dict[str, Any]
 
@@ -106,7 +107,8 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Detection": _success(
         face_num=_count("How many faces there are."),
-        faces=_list(reference("DetectedFace"), "The largest first."),
+        faces=_list(reference("DetectedFace"), "The largest first.", maxItems=MAX_FACES),
+        truncated=_flag(f"Whether the picture may show more faces; of many the {MAX_FACES} largest are given."),
     ),
     "Thresholds": {
         "type": "object",
@@ -183,6 +185,7 @@ SCHEMAS: dict[str, Schema] = {
         smallest_face_px=_count("The smallest face that is looked for."),
         name_characters=_count("The longest name."),
         results=_count("The most results of a search."),
+        faces=_count("The most faces of a picture that are given."),
     ),
     "Recall": _object(
         share=_number("The share of the faces within the threshold 0.65 that searches found.", minimum=0, maximum=1),
