@@ -50,7 +50,8 @@ class FaceService:
 
     Every method raises `ServiceError`: 1004 for a picture that cannot be read, 1006 for a token that is not known, 1007
     for a search with a picture that shows no face and for a face too poor to be added, 1003 when a store fails or the
-    request's time is over. Those that need the face set's model raise `ModelChangedError` when it is not this one; nothing has then been changed.
+    request's time is over. Those that need the face set's model raise `ModelChangedError` when it is not this one;
+    nothing has then been changed.
     """
 
     def __init__(

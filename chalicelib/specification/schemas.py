@@ -128,7 +128,7 @@ SCHEMAS: dict[str, Schema] = {
         face_token={**_TOKEN, "description": "The face that was searched for; of a picture, a new token."},
         threshold=_text("As it was given.", "0.65"),
         cmp_result=_list(reference("Match"), "The nearest first, without the face that was searched for."),
-        truncated=_flag("Whether more are within the threshold than were asked for."),
+        truncated=_flag("Whether more are within the threshold than were asked for, or than a reply of 6 MB holds."),
         thresholds=reference("Thresholds"),
     ),
     "ComparedFace": {
@@ -185,7 +185,7 @@ SCHEMAS: dict[str, Schema] = {
         smallest_face_px=_count("The smallest face that is looked for."),
         name_characters=_count("The longest name."),
         results=_count("The most results of a search."),
-        faces=_count("The most faces of a picture that are given."),
+        faces_per_picture=_count("The most faces of a picture that are given, the largest."),
     ),
     "Recall": _object(
         share=_number("The share of the faces within the threshold 0.65 that searches found.", minimum=0, maximum=1),

@@ -173,9 +173,7 @@ def _square(boxes: Boxes) -> Boxes:
     return np.concatenate([centres - half, centres + half], axis=1)
 
 
-def _suppress(
-    boxes: Boxes, log_odds: NDArray[np.float32], overlap: float, most: int
-) -> tuple[NDArray[np.int64], bool]:
+def _suppress(boxes: Boxes, log_odds: NDArray[np.float32], overlap: float, most: int) -> tuple[NDArray[np.int64], bool]:
     """Non-maximum suppression among the `most` likeliest boxes: return the indices of those that are left, the
     likeliest first, and whether there were more boxes.
     """
