@@ -33,6 +33,6 @@ def fitting(items: Sequence[Any]) -> int:
     """Return how many of a list's first items fit into one reply."""
     if payload_bytes(as_text(items)) <= MAX_LIST_BYTES:
         return len(items)
-    # A comma takes the place of one of the string's quotes; the other is counted for nothing.
-    ends = list(accumulate(payload_bytes(as_text(item)) for item in items))
-    return bisect_right(ends, MAX_LIST_BYTES)
+    # Of each item's two quotes one stands for the comma. The list's own are one more, and its brackets two.
+    ends = list(accumulate(payload_bytes(as_text(item)) - 1 for item in items))
+    return bisect_right(ends, MAX_LIST_BYTES - 3)
