@@ -77,7 +77,7 @@ def model_is_missing() -> ServiceError:
 
 
 def index_is_behind() -> ServiceError:
-    return ServiceError("1003", 503, "the vector index lacks too many changes at the moment; try again", retry_after=60)
+    return ServiceError("1003", 503, "the vector index lacks too many changes at the moment; try again", retry_after=2)
 
 
 def file_error(detail: str, *, status: int = 400) -> ServiceError:
