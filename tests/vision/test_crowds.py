@@ -45,7 +45,7 @@ def test_what_a_bound_leaves_out_is_said(monkeypatch: pytest.MonkeyPatch, bound:
 
 @needs_yunet
 def test_yunet_gives_the_largest_too() -> None:
-    faces = yunet().detect(crowd(24, SMALL))
+    faces = yunet().detect(crowd(20, 2 * SMALL))
 
     assert (len(faces), faces.truncated) == (MAX_FACES, True)
 
