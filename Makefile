@@ -71,6 +71,7 @@ bench: $(VENV)/.bench
 	@$(BIN)/python -m models.build auto
 	@$(BIN)/python -m tests.benchmarks.peers.run
 	@$(BIN)/python -m tests.benchmarks.smallest_face
+	@$(BIN)/python -m tests.benchmarks.worst_pictures
 	@$(BIN)/python -m tests.benchmarks.gallery
 	@$(BIN)/python -m tests.benchmarks.vector_index
 	@$(BIN)/python -m tests.benchmarks.cold_start

@@ -8,7 +8,15 @@ from typing import Any
 from chalice.app import CloudWatchEvent, Rate, Response
 
 from chalicelib import cold_start, console, replies, uploads
-from chalicelib.endpoints import Service, complete_headers, document, endpoint, keep_error_shape, preflights
+from chalicelib.endpoints import (
+    Service,
+    complete_headers,
+    document,
+    endpoint,
+    keep_error_shape,
+    preflights,
+    write_json,
+)
 from chalicelib.faces import Terms
 from chalicelib.observability import observe
 from chalicelib.wiring import wiring
@@ -17,6 +25,8 @@ from chalicelib.wiring import wiring
 COMPACTION_MINUTES = 5
 
 app = Service(app_name="face-search", configure_logs=False)
+# The first is the outermost: what the others see of a body is not text yet.
+app.register_middleware(write_json, "http")
 observe(app)
 # API Gateway hands these over as base64, byte for byte.
 app.api.binary_types.append("multipart/form-data")

@@ -1,7 +1,7 @@
-"""Until when the request that is being answered may wait for stores.
+"""Until when a request may be worked on, and may wait for stores.
 
-Each wait has a limit of its own, but a request makes many, and slow answers add up. So a request also has one end for
-all of them. What is no request, such as a scheduled function, has none.
+Each wait has a limit of its own, but a request makes many, and slow answers add up; and a picture may take long to look
+through. So a request also has one end for everything. What is no request, such as a scheduled function, has none.
 """
 
 from __future__ import annotations
@@ -12,27 +12,34 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
-from chalicelib.errors import store_unavailable
+from chalicelib.errors import store_unavailable, took_too_long
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 GATEWAY_SECONDS = 29.0
-# The rest is for the container's start and for what a request does beside waiting.
+# The rest is for the container's start, and for what cannot be stopped once it has begun.
 REQUEST_SECONDS = 24.0
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_end: ContextVar[float | None] = ContextVar("end", default=None)
+
+class _Request:
+    def __init__(self, end: float) -> None:
+        self.end = end
+        self.store_failed = False
+
+
+_request: ContextVar[_Request | None] = ContextVar("request", default=None)
 
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Let what this thread does in the block wait for stores until then, and no longer."""
-    token = _end.set(time.monotonic() + seconds)
+    """Let what this thread does in the block go on until then, and no longer."""
+    token = _request.set(_Request(time.monotonic() + seconds))
     try:
         yield
     finally:
-        _end.reset(token)
+        _request.reset(token)
 
 
 def shortened(seconds: float) -> float:
@@ -41,32 +48,49 @@ def shortened(seconds: float) -> float:
     Raises
     ------
     ServiceError
-        503 when nothing is left.
+        503 when nothing is left; it names a store only when one has failed during the request.
     """
-    end = _end.get()
-    if end is None:
+    request = _request.get()
+    if request is None:
         return seconds
-    left = end - time.monotonic()
+    left = request.end - time.monotonic()
     if left <= 0:
-        raise store_unavailable()
+        raise _over(request)
     return min(seconds, left)
 
 
 def expect(seconds: float) -> None:
     """Raise 503 unless so much is left: for what cannot be stopped once it has begun."""
-    if shortened(seconds) < seconds:
-        raise store_unavailable()
+    request = _request.get()
+    if request is not None and request.end - time.monotonic() < seconds:
+        raise _over(request)
+
+
+def check() -> None:
+    """Raise 503 when nothing is left: for between the parts of long work."""
+    shortened(0)
+
+
+def store_failed() -> None:
+    """Remember that a store has failed, and is asked again: should the time end meanwhile, that is why."""
+    request = _request.get()
+    if request is not None:
+        request.store_failed = True
 
 
 def carried(work: Callable[[T], R]) -> Callable[[T], R]:
     """Return `work` for other threads, which then have this thread's end."""
-    end = _end.get()
+    request = _request.get()
 
     def carrying(item: T) -> R:
-        token = _end.set(end)
+        token = _request.set(request)
         try:
             return work(item)
         finally:
-            _end.reset(token)
+            _request.reset(token)
 
     return carrying
+
+
+def _over(request: _Request) -> Exception:
+    return store_unavailable() if request.store_failed else took_too_long()

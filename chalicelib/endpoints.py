@@ -13,6 +13,7 @@ from chalice.app import Chalice, Request, Response
 from chalicelib import cors, deadline, errors, logs, replies, request_event, response_headers, uploads
 from chalicelib.console import Page
 from chalicelib.errors import ServiceError
+from chalicelib.reply_bytes import as_text
 
 log = logging.getLogger(__name__)
 
@@ -143,6 +144,14 @@ def keep_error_shape(request: Any, get_response: Callable[[Any], Response]) -> R
     if "Allow" in response.headers:
         return _wrong_method(str(response.headers["Allow"]).split(", "))
     return replies.failure(_refusal(response.status_code))
+
+
+def write_json(request: Any, get_response: Callable[[Any], Response]) -> Response:
+    """Chalice middleware: write the body as JSON, of which Chalice would escape all that is not ASCII."""
+    response = get_response(request)
+    if not isinstance(response.body, str | bytes):
+        response.body = as_text(response.body)
+    return response
 
 
 def complete_headers(request: Any, get_response: Callable[[Any], Response]) -> Response:

@@ -55,6 +55,31 @@ def store_unavailable() -> ServiceError:
     return ServiceError("1003", 503, "a store cannot be reached at the moment; try again", retry_after=2)
 
 
+def took_too_long() -> ServiceError:
+    return ServiceError("1003", 503, "this took too long, although no store failed; try again", retry_after=2)
+
+
+def too_busy() -> ServiceError:
+    return ServiceError("1003", 503, "the server has too many requests at the moment; try again", retry_after=2)
+
+
+def migration_under_way() -> ServiceError:
+    return ServiceError("1003", 503, "another migration is under way; try again", retry_after=2)
+
+
+def model_is_changed() -> ServiceError:
+    return ServiceError("1003", 503, "the known faces are put under another model; try again", retry_after=2)
+
+
+def model_is_missing() -> ServiceError:
+    detail = "the known faces are under a model that this server does not have; its log says which"
+    return ServiceError("1003", 503, detail, retry_after=60)
+
+
+def index_is_behind() -> ServiceError:
+    return ServiceError("1003", 503, "the vector index lacks too many changes at the moment; try again", retry_after=2)
+
+
 def file_error(detail: str, *, status: int = 400) -> ServiceError:
     return ServiceError("1004", status, detail)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import secrets
 import string
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ REFERENCE_THRESHOLD = 0.65
 DEFAULT_NAME = "unknown"
 
 TOKEN_LENGTH = 24
+T = TypeVar("T")
+
 _TOKEN_ALPHABET = string.ascii_letters + string.digits
 _TOKEN = re.compile(rf"[A-Za-z0-9]{{{TOKEN_LENGTH}}}", re.ASCII)
 
@@ -60,6 +63,14 @@ class DetectedFace(NamedTuple):
     box: Box
     landmarks: Landmarks
     confidence: float
+
+
+class Found(list[T]):
+    """What an image shows, the largest first; `truncated` when it may show more."""
+
+    def __init__(self, faces: Iterable[T], *, truncated: bool) -> None:
+        super().__init__(faces)
+        self.truncated = truncated
 
 
 class Quality(NamedTuple):

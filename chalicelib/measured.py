@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chalicelib.faces import DEFAULT_SET_ID, DetectedFace, Embedding, Image, SearchResult
+from chalicelib.faces import DEFAULT_SET_ID, DetectedFace, Embedding, Found, Image, SearchResult
 from chalicelib.gallery.gallery import Contents, Gallery
 from chalicelib.measures import Metric, measure
 from chalicelib.vision.detector import Detector
@@ -16,7 +16,7 @@ class MeasuredDetector:
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
 
-    def detect(self, image: Image) -> list[DetectedFace]:
+    def detect(self, image: Image) -> Found[DetectedFace]:
         """See `Detector.detect`."""
         started = time.perf_counter()
         faces = self._detector.detect(image)

@@ -8,16 +8,18 @@ from typing import Any
 
 from chalice.app import Response
 
-from chalicelib import errors, images, response_headers, uploads
+from chalicelib import cursors, errors, images, response_headers, uploads
 from chalicelib.comparison import Comparison
 from chalicelib.errors import ServiceError
 from chalicelib.face_directory import Page
-from chalicelib.faces import DetectedFace, Match, Quality, SearchResult
+from chalicelib.faces import DetectedFace, Found, Match, Quality, SearchResult
 from chalicelib.gallery.gallery import Contents
+from chalicelib.reply_bytes import fitting
 from chalicelib.service import SavedFace
 from chalicelib.stores.face_listing import ListedFace
 from chalicelib.stores.face_set_names import CountedFaceSet
 from chalicelib.vision import quality
+from chalicelib.vision.detector import MAX_FACES
 from chalicelib.vision.model_pack import ModelPack, Threshold
 
 # Fields that the published contract misspells, and the twin that stands beside each.
@@ -41,17 +43,19 @@ def failure(error: ServiceError) -> Response:
     return Response(_with_twins(body), status_code=error.status, headers=headers)
 
 
-def detected(faces: Sequence[SavedFace]) -> dict[str, Any]:
-    return success(face_num=len(faces), faces=[_face(face) for face in faces])
+def detected(faces: Found[SavedFace]) -> dict[str, Any]:
+    return success(face_num=len(faces), faces=[_face(face) for face in faces], truncated=faces.truncated)
 
 
 def found(token: str, threshold: str, result: SearchResult, thresholds: Sequence[Threshold]) -> dict[str, Any]:
     """`thresholds` maps false match rates to distances, as Face++ does: what the threshold of the request means."""
+    matches = _with_twins([_match(match) for match in result.matches])
+    fit = fitting(matches)
     return success(
         face_token=token,
         threshold=threshold,
-        cmp_result=[_match(match) for match in result.matches],
-        truncated=result.truncated,
+        cmp_result=matches[:fit],
+        truncated=result.truncated or fit < len(matches),
         thresholds=_by_rate(thresholds),
     )
 
@@ -71,7 +75,12 @@ def compared(comparison: Comparison, thresholds: Sequence[Threshold]) -> dict[st
 
 
 def listed(page: Page) -> dict[str, Any]:
-    return success(faces=[_listed(face) for face in page.faces], next_cursor=page.next_cursor)
+    faces = [_listed(face) for face in page.faces]
+    fit = fitting(faces)
+    return success(
+        faces=faces[:fit],
+        next_cursor=page.next_cursor if fit == len(faces) else cursors.encode(page.faces[fit - 1].id),
+    )
 
 
 def known(face: ListedFace, crop_url: str) -> dict[str, Any]:
@@ -111,6 +120,7 @@ def info(pack: ModelPack, faces: int, gallery: Contents) -> dict[str, Any]:
             "smallest_face_px": pack.detector.smallest_face,
             "name_characters": uploads.MAX_NAME_CHARACTERS,
             "results": uploads.MAX_RESULTS,
+            "faces_per_picture": MAX_FACES,
         },
     )
 

@@ -16,6 +16,7 @@ from chalicelib.faces import (
     DEFAULT_SET,
     DetectedFace,
     Embedding,
+    Found,
     Image,
     KnownFace,
     Quality,
@@ -48,8 +49,9 @@ class FaceService:
     """The use cases under one model, over collaborators that are given to it. Safe to use from several threads at once.
 
     Every method raises `ServiceError`: 1004 for a picture that cannot be read, 1006 for a token that is not known, 1007
-    for a search with a picture that shows no face and for a face too poor to be added, 1003 when a store fails. Those
-    that need the face set's model raise `ModelChangedError` when it is not this one; nothing has then been changed.
+    for a search with a picture that shows no face and for a face too poor to be added, 1003 when a store fails or the
+    request's time is over. Those that need the face set's model raise `ModelChangedError` when it is not this one;
+    nothing has then been changed.
     """
 
     def __init__(
@@ -70,10 +72,11 @@ class FaceService:
         self._face_set = face_set
         self._gallery = gallery
 
-    def detect(self, file: bytes) -> list[SavedFace]:
-        """Find the faces of a picture, the largest first, and keep each under a token of its own."""
+    def detect(self, file: bytes) -> Found[SavedFace]:
+        """Find the faces of a picture, see `Detector.detect`, and keep each under a token of its own."""
         image = images.decode(file)
-        return self._keep(image, self._model.detector.detect(image))[0]
+        faces = self._model.detector.detect(image)
+        return Found(self._keep(image, faces)[0], truncated=faces.truncated)
 
     def search_picture(self, file: bytes, terms: Terms) -> tuple[str, SearchResult]:
         """Search for the largest face of a picture; return the token it is now kept under, and what was found."""

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from chalicelib.errors import store_unavailable
+from chalicelib.errors import model_is_changed, model_is_missing
 from chalicelib.service import FaceService
 from chalicelib.stores.active_model import ModelChangedError
 from chalicelib.stores.model_change import ModelChange
@@ -76,7 +76,7 @@ class Serving:
                 self._settled = True
                 return answered
         log.error("the face set's model is changed all the time")
-        raise store_unavailable()
+        raise model_is_changed()
 
     def _follow(self, outdated: Served, embedding_id: str) -> None:
         with self._lock:
@@ -95,7 +95,7 @@ class Serving:
                     embedding_id,
                     own.embedding_id,
                 )
-                raise store_unavailable()
+                raise model_is_missing()
             if pack is not own:
                 log.warning(
                     "the face set is under the model %s, so it is served by the pack %s, not by MODEL_DIR's (%s)",

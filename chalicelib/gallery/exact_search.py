@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 import sys
 from abc import ABC, abstractmethod
 from typing import NamedTuple
@@ -18,12 +20,33 @@ from chalicelib.stores.face_set import MAX_IDS_PER_STATEMENT, FaceSet
 
 
 class _Measured(NamedTuple):
-    """What rows say: the faces within the threshold, each with its distance and row id, how many were beyond it, and
+    """What rows say: faces within the threshold, each with its distance and row id, how many faces were beyond it, and
     how many were gone."""
 
     within: list[tuple[float, int, Match]]
     beyond: int
     gone: int
+
+
+class _Nearest:
+    """The nearest matches of those that were offered, at most so many; equally near ones in the order of their ids."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        # The farthest first, so that a nearer one takes its place.
+        self._heap: list[tuple[float, int, Match]] = []
+
+    @property
+    def reach(self) -> float:
+        """The distance from which on no other match is among the nearest; infinite until there are enough."""
+        return -self._heap[0][0] if len(self._heap) == self._most else math.inf
+
+    def offer(self, distance: float, row_id: int, match: Match) -> None:
+        push = heapq.heappushpop if len(self._heap) == self._most else heapq.heappush
+        push(self._heap, (-distance, -row_id, match))
+
+    def ordered(self) -> list[tuple[float, int, Match]]:
+        return [(-distance, -row_id, match) for distance, row_id, match in sorted(self._heap, reverse=True)]
 
 
 class ExactSearch(ABC):
@@ -113,22 +136,24 @@ class ExactSearch(ABC):
     def _decide(
         self, probe: NDArray[np.float64], candidates: Candidates, threshold: float, limit: int, without: str | None
     ) -> _Measured:
-        """Read the candidates' rows, nearest first, until no other can be among the results; these come in order."""
-        results: list[tuple[float, int, Match]] = []
+        """Read the candidates' rows, nearest first, until no other can be among the results; return these in order, and
+        one more where there is one.
+        """
+        nearest = _Nearest(limit + 1)
         beyond = gone = 0
         for start in range(0, len(candidates.ids), MAX_IDS_PER_STATEMENT):
-            if len(results) > limit and candidates.at_least[start] > sorted(r[0] for r in results)[limit]:
+            if candidates.at_least[start] > nearest.reach:
                 break
             chunk = candidates.ids[start : start + MAX_IDS_PER_STATEMENT]
             measured = self._measure(probe, chunk, threshold, without)
-            results += measured.within
+            for found in measured.within:
+                nearest.offer(*found)
             beyond += measured.beyond
             gone += measured.gone
         if gone:
             # Removed, or discarded after the model was changed.
             self._check(self._face_set.state())
-        results.sort(key=lambda result: result[:2])
-        return _Measured(results, beyond, gone)
+        return _Measured(nearest.ordered(), beyond, gone)
 
     def _measure(self, probe: NDArray[np.float64], ids: Ids, threshold: float, without: str | None) -> _Measured:
         rows = self._face_set.fetch(ids, self._embedding_id)

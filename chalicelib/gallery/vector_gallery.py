@@ -9,7 +9,7 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.errors import store_unavailable
+from chalicelib.errors import index_is_behind
 from chalicelib.gallery.codes import Candidates
 from chalicelib.gallery.exact_search import ExactSearch
 from chalicelib.gallery.gallery import Contents
@@ -84,7 +84,7 @@ class VectorGallery(ExactSearch):
             except IndexGoneError:
                 _log.warning("the vector index %s is gone", look.used.name)
         _log.error("there is no vector index that the log leads on from: is it applied, or must it be rebuilt?")
-        raise store_unavailable()
+        raise index_is_behind()
 
     def apply(self) -> int:
         """See `ExactSearch.apply`."""

@@ -27,7 +27,7 @@ _RETRY_AFTER = {
 }
 
 SERVER = (errors.internal_error(),)
-STORES = (*SERVER, errors.store_unavailable())
+STORES = (*SERVER, errors.store_unavailable(), errors.took_too_long(), errors.too_busy())
 # What API Gateway answers by itself, where the service is deployed.
 GATEWAY = (
     ServiceError("1001", HTTPStatus.FORBIDDEN, "an API key is needed as the header x-api-key"),
@@ -60,12 +60,9 @@ def of_arguments(required: Sequence[Argument], optional: Sequence[Argument] = ()
 
 def responses(failures: Sequence[ServiceError]) -> dict[str, Any]:
     """Return the responses that stand for some errors, by status; each error is an example in one of them."""
-    by_status: dict[int, list[ServiceError]] = {}
-    for error in failures:
-        by_status.setdefault(int(error.status), []).append(error)
     return {
-        str(status): {"$ref": f"#/components/responses/{status}"} if str(status) in SHARED else _response(found)
-        for status, found in sorted(by_status.items())
+        status: {"$ref": f"#/components/responses/{status}"} if status in SHARED else _response(found)
+        for status, found in _by_status(failures).items()
     }
 
 
@@ -82,5 +79,12 @@ def _response(failures: Sequence[ServiceError]) -> dict[str, Any]:
     }
 
 
-# What any route may answer, each status for one reason.
-SHARED = {str(int(error.status)): _response([error]) for error in (*STORES, *GATEWAY)}
+def _by_status(failures: Sequence[ServiceError]) -> dict[str, list[ServiceError]]:
+    by_status: dict[str, list[ServiceError]] = {}
+    for error in sorted(failures, key=lambda error: error.status):
+        by_status.setdefault(str(int(error.status)), []).append(error)
+    return by_status
+
+
+# What any route may answer.
+SHARED = {status: _response(found) for status, found in _by_status((*STORES, *GATEWAY)).items()}

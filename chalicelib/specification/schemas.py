@@ -9,6 +9,7 @@ from chalicelib.faces import DEFAULT_SET
 from chalicelib.replies import TWINS
 from chalicelib.specification import failures
 from chalicelib.specification.arguments import EXAMPLE_TOKENS, FACE_TOKEN
+from chalicelib.vision.detector import MAX_FACES
 
 Schema = dict[str, Any]
 
@@ -106,7 +107,8 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Detection": _success(
         face_num=_count("How many faces there are."),
-        faces=_list(reference("DetectedFace"), "The largest first."),
+        faces=_list(reference("DetectedFace"), "The largest first.", maxItems=MAX_FACES),
+        truncated=_flag(f"Whether the picture may show more faces; of many the {MAX_FACES} largest are given."),
     ),
     "Thresholds": {
         "type": "object",
@@ -126,7 +128,7 @@ SCHEMAS: dict[str, Schema] = {
         face_token={**_TOKEN, "description": "The face that was searched for; of a picture, a new token."},
         threshold=_text("As it was given.", "0.65"),
         cmp_result=_list(reference("Match"), "The nearest first, without the face that was searched for."),
-        truncated=_flag("Whether more are within the threshold than were asked for."),
+        truncated=_flag("Whether more are within the threshold than were asked for, or than a reply of 6 MB holds."),
         thresholds=reference("Thresholds"),
     ),
     "ComparedFace": {
@@ -183,6 +185,7 @@ SCHEMAS: dict[str, Schema] = {
         smallest_face_px=_count("The smallest face that is looked for."),
         name_characters=_count("The longest name."),
         results=_count("The most results of a search."),
+        faces_per_picture=_count("The most faces of a picture that are given, the largest."),
     ),
     "Recall": _object(
         share=_number("The share of the faces within the threshold 0.65 that searches found.", minimum=0, maximum=1),

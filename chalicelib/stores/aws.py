@@ -79,7 +79,10 @@ def client(service: str, max_attempts: int = MAX_ATTEMPTS) -> Any:
     return made
 
 
-def _expect_an_attempt(**_: Any) -> None:
+def _expect_an_attempt(request: Any, **_: Any) -> None:
+    attempt = request.headers.get("amz-sdk-request", b"attempt=1")
+    if not attempt.startswith(b"attempt=1"):
+        deadline.store_failed()
     deadline.expect(ATTEMPT_SECONDS)
 
 

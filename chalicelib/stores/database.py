@@ -11,6 +11,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from chalicelib import deadline
 from chalicelib.errors import ServiceError, internal_error, store_unavailable
 from chalicelib.stores import database_url
 from chalicelib.stores.backoff import backoff_seconds
@@ -225,6 +226,7 @@ class Database(ABC):
                     )
                 else:
                     raise _as_service_error(error) from None
+                deadline.store_failed()
 
     def _open(self) -> Connection:
         try:

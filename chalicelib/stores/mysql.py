@@ -11,7 +11,7 @@ import pymysql
 from pymysql.constants import CLIENT
 
 from chalicelib import deadline
-from chalicelib.errors import store_unavailable
+from chalicelib.errors import migration_under_way
 from chalicelib.stores.database import Connection, Database, Fault, Transaction
 from chalicelib.stores.database_url import SYSTEM_CA, MySQLLogin
 from chalicelib.stores.rds_token import RdsTokenSigner
@@ -142,7 +142,7 @@ class MySQLDatabase(Database):
         def locked(transaction: Transaction) -> T:
             wait = (MIGRATION_LOCK_TIMEOUT_SECONDS,)
             if transaction.query(f"SELECT GET_LOCK({_MIGRATION_LOCK}, ?)", wait) != [(1,)]:
-                raise store_unavailable()
+                raise migration_under_way()
             result = work(transaction)
             transaction.query(f"SELECT RELEASE_LOCK({_MIGRATION_LOCK})")
             return result

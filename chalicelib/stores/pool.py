@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Generic, TypeVar
 
 from chalicelib import deadline
-from chalicelib.errors import store_unavailable
+from chalicelib.errors import too_busy
 
 MAX_OPEN_CONNECTIONS = 8
 MAX_WAIT_SECONDS = 10.0
@@ -51,7 +51,7 @@ class Pool(Generic[C]):
             connection = places.get(timeout=deadline.shortened(MAX_WAIT_SECONDS))
         except queue.Empty:
             _log.warning("all %d connections are in use", MAX_OPEN_CONNECTIONS)
-            raise store_unavailable() from None
+            raise too_busy() from None
         try:
             if connection is None:
                 connection = self._open()

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from chalicelib import deadline
 from chalicelib.errors import store_unavailable
 from chalicelib.faces import TemporaryFace
 from chalicelib.stores.aws import faults_translated
@@ -77,6 +78,7 @@ class TokenStore:
             if setbacks > MAX_SETBACKS:
                 _log.warning("DynamoDB left %d of %d items unwritten", len(pending), len(faces))
                 raise store_unavailable()
+            deadline.store_failed()
             self._sleep(backoff_seconds(setbacks, first=FIRST_BACKOFF_SECONDS, longest=LONGEST_BACKOFF_SECONDS))
 
     def get(self, token: str) -> TemporaryFace | None:

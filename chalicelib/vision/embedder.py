@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from chalicelib import deadline
 from chalicelib.faces import Image, Landmarks
 from chalicelib.vision.alignment import align
 from chalicelib.vision.model_pack import EmbedderCard, Network
@@ -33,7 +34,13 @@ class Embedder:
         return align(image, face, self._template, self._card.input_size)
 
     def embed_chips(self, chips: Sequence[Image]) -> NDArray[np.float32]:
-        """Return the calibrated embeddings, n x dimension, of aligned RGB chips of the card's size."""
+        """Return the calibrated embeddings, n x dimension, of aligned RGB chips of the card's size.
+
+        Raises
+        ------
+        ServiceError
+            503 when the request's time is over.
+        """
         if not chips:
             return np.zeros((0, self._card.dimension), np.float32)
         outputs = [self._run(chips[i : i + BATCH]) for i in range(0, len(chips), BATCH)]
@@ -43,6 +50,7 @@ class Embedder:
         return (embeddings * np.float32(self._card.calibration)).astype(np.float32)
 
     def _run(self, chips: Sequence[Image]) -> NDArray[np.float32]:
+        deadline.check()
         pixels = self._prepare(chips)
         if not self._card.mirrored:
             return self._network(pixels)

@@ -8,7 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.faces import Box, DetectedFace, Image
+from chalicelib import deadline
+from chalicelib.faces import Box, DetectedFace, Found, Image
+from chalicelib.vision.detector import largest
 from chalicelib.vision.model_pack import DetectorCard, Network
 from chalicelib.vision.pyramid import Level, Pyramid
 
@@ -27,9 +29,9 @@ BORDER = 2
 TILE = 60
 # Crops a run of R- and O-Net.
 BATCH = 8
-# The best proposals that go on from P-Net, per level and in all, and from R-Net: a bound on the work that one picture
-# can cause, several times what a 4096 x 4096 px crowd needs.
-MAX_LEVEL_PROPOSALS, MAX_PROPOSALS, MAX_CANDIDATES = 20_000, 10_000, 4_000
+# The likeliest proposals that go on from P-Net, per level and in all, and from R-Net: a bound on the work that one
+# picture can cause. A face of a crowd has at most some 20, 24 and 3 of them: 250 faces stay below.
+MAX_LEVEL_PROPOSALS, MAX_PROPOSALS, MAX_CANDIDATES = 8_000, 8_000, 800
 # How much two boxes may overlap (intersection over union) before the less certain one is dropped.
 LEVEL_OVERLAP, PNET_OVERLAP, RNET_OVERLAP = 0.5, 0.6, 0.4
 # The same for final faces, intersection over the smaller box: a face has no second face inside.
@@ -54,35 +56,36 @@ class Mtcnn:
         # The networks give log-odds: comparing them saves the sigmoid.
         self._log_odds = [float(np.log(p / (1 - p))) for p in card.thresholds]
 
-    def detect(self, image: Image) -> list[DetectedFace]:
+    def detect(self, image: Image) -> Found[DetectedFace]:
+        """See `Detector.detect`."""
         first_scale = WINDOW / self._card.smallest_face
         pyramid = Pyramid(image, first_scale, self._card.pyramid_factor, smallest_side=WINDOW - 2 * BORDER)
-        proposals = self._propose(pyramid)
-        candidates, evidence = self._refine(pyramid, proposals)
+        proposals, some_left_out = self._propose(pyramid)
+        candidates, evidence, more_left_out = self._refine(pyramid, proposals)
         boxes, landmarks, log_odds = self._decide(pyramid, candidates, evidence)
         height, width = image.shape[:2]
         boxes = np.clip(boxes, 0, (width, height, width, height))
-        faces = [
+        faces = (
             DetectedFace(Box(*map(float, box)), points, float(1 / (1 + np.exp(-odds))))
             for box, points, odds in zip(boxes, landmarks, log_odds, strict=True)
-        ]
-        return sorted(faces, key=lambda face: (-face.box.area, face.box.left, face.box.top))
+        )
+        return largest(faces, truncated=some_left_out or more_left_out)
 
-    def _propose(self, pyramid: Pyramid) -> Boxes:
-        """Run P-Net over every level; return what may be faces, as squares."""
+    def _propose(self, pyramid: Pyramid) -> tuple[Boxes, bool]:
+        """Run P-Net over every level; return what may be faces, as squares, and whether some were left out."""
         found = [self._propose_on(level) for level in pyramid.levels]
-        boxes, log_odds = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        kept = _suppress(boxes, log_odds, PNET_OVERLAP, MAX_PROPOSALS)
-        return _square(boxes[kept])
+        boxes, log_odds = (np.concatenate([part[i] for part in found]) for i in (0, 1))
+        kept, left_out = _suppress(boxes, log_odds, PNET_OVERLAP, MAX_PROPOSALS)
+        return _square(boxes[kept]), left_out or any(part[2] for part in found)
 
-    def _propose_on(self, level: Level) -> tuple[Boxes, NDArray[np.float32]]:
+    def _propose_on(self, level: Level) -> tuple[Boxes, NDArray[np.float32], bool]:
         cells, values = self._scan(level.image)
         scale = np.tile(level.scale, 2)
         corners = np.concatenate([cells * STRIDE, cells * STRIDE + WINDOW], axis=1)
         windows = (corners / scale).astype(np.float32)
-        kept = _suppress(windows, values[:, 0], LEVEL_OVERLAP, MAX_LEVEL_PROPOSALS)
+        kept, left_out = _suppress(windows, values[:, 0], LEVEL_OVERLAP, MAX_LEVEL_PROPOSALS)
         offsets = values[kept, 1:5] * (WINDOW / scale)
-        return (windows[kept] + offsets).astype(np.float32), values[kept, 0]
+        return (windows[kept] + offsets).astype(np.float32), values[kept, 0], left_out
 
     def _scan(self, level: Image) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the cells that pass, n x 2 [column, row], and the network's values there, n x 5.
@@ -95,6 +98,7 @@ class Mtcnn:
         cells, values = [], []
         for top, bottom in rows:
             for left, right in columns:
+                deadline.check()
                 tile = level[STRIDE * top : STRIDE * bottom + MARGIN, STRIDE * left : STRIDE * right + MARGIN]
                 answer = self._pnet(tile[None])[0]
                 row, column = np.nonzero(answer[0] > self._log_odds[0])
@@ -102,13 +106,17 @@ class Mtcnn:
                 values.append(answer[:, row, column].T)
         return np.concatenate(cells) - BORDER // STRIDE, np.concatenate(values)
 
-    def _refine(self, pyramid: Pyramid, proposals: Boxes) -> tuple[Boxes, NDArray[np.float32]]:
-        """Run R-Net over the proposals; return the ones that pass, moved and squared, and their log-odds."""
+    def _refine(self, pyramid: Pyramid, proposals: Boxes) -> tuple[Boxes, NDArray[np.float32], bool]:
+        """Run R-Net over the proposals; return the ones that pass, moved and squared, their log-odds, and whether some
+        were left out.
+        """
         answers = _in_batches(self._rnet, pyramid.crops(proposals, 24, GREY), 5)
         passed = answers[:, 0] > self._log_odds[1]
         squares, answers = proposals[passed], answers[passed]
-        kept = _suppress(squares, answers[:, 0], RNET_OVERLAP, MAX_CANDIDATES)
-        return _square(_move(squares[kept], answers[kept, 1:5])), answers[kept, 0]
+        kept, left_out = _suppress(squares, answers[:, 0], RNET_OVERLAP, MAX_PROPOSALS)
+        left_out |= len(kept) > MAX_CANDIDATES
+        kept = kept[:MAX_CANDIDATES]
+        return _square(_move(squares[kept], answers[kept, 1:5])), answers[kept, 0], left_out
 
     def _decide(
         self, pyramid: Pyramid, candidates: Boxes, evidence: NDArray[np.float32]
@@ -146,8 +154,11 @@ def _tiles(cells: int) -> list[tuple[int, int]]:
 
 
 def _in_batches(network: Network, crops: NDArray[np.uint8], outputs: int) -> NDArray[np.float32]:
-    answers = [network(crops[i : i + BATCH]) for i in range(0, len(crops), BATCH)]
-    return np.concatenate(answers) if answers else np.zeros((0, outputs), np.float32)
+    answers = [np.zeros((0, outputs), np.float32)]
+    for i in range(0, len(crops), BATCH):
+        deadline.check()
+        answers.append(network(crops[i : i + BATCH]))
+    return np.concatenate(answers)
 
 
 def _move(boxes: Boxes, offsets: NDArray[np.float32]) -> Boxes:
@@ -162,15 +173,17 @@ def _square(boxes: Boxes) -> Boxes:
     return np.concatenate([centres - half, centres + half], axis=1)
 
 
-def _suppress(boxes: Boxes, log_odds: NDArray[np.float32], overlap: float, most: int) -> NDArray[np.int64]:
-    """Non-maximum suppression: return the indices of at most `most` boxes, the likeliest first."""
+def _suppress(boxes: Boxes, log_odds: NDArray[np.float32], overlap: float, most: int) -> tuple[NDArray[np.int64], bool]:
+    """Non-maximum suppression among the `most` likeliest boxes: return the indices of those that are left, the
+    likeliest first, and whether there were more boxes.
+    """
     if len(boxes) == 0:
-        return np.zeros(0, np.int64)
+        return np.zeros(0, np.int64), False
     rectangles = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1).astype(np.float64)
     # OpenCV wants scores of at least 0: log-odds are above the thresholds, which are above 1/2.
     # OpenCV's stubs want lists.
     kept = cv2.dnn.NMSBoxes(rectangles, log_odds, 0.0, overlap, top_k=most)  # type: ignore[arg-type]
-    return np.asarray(kept, np.int64)
+    return np.asarray(kept, np.int64), len(boxes) > most
 
 
 def _suppress_nested(boxes: Boxes, log_odds: NDArray[np.float32], overlap: float) -> list[int]:

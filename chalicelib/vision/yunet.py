@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.faces import Box, DetectedFace, Image
+from chalicelib import deadline
+from chalicelib.faces import Box, DetectedFace, Found, Image
+from chalicelib.vision.detector import largest
 from chalicelib.vision.model_pack import DetectorCard, Network
 from chalicelib.vision.pyramid import Level, Pyramid
 
@@ -33,7 +35,7 @@ OVERLAP = 0.3
 # Boxes scatter, and YuNet draws them tighter than others: a face is kept from this fraction of the smallest side on.
 LEAST_SIDE = 0.8
 # The likeliest boxes that go on to suppression: a bound on the work that one picture can cause; OpenCV's default.
-MAX_FACES = 5_000
+MAX_BOXES = 5_000
 
 
 class Yunet:
@@ -47,21 +49,23 @@ class Yunet:
         self._card = card
         self._network = network
 
-    def detect(self, image: Image) -> list[DetectedFace]:
+    def detect(self, image: Image) -> Found[DetectedFace]:
+        """See `Detector.detect`."""
         height, width = image.shape[:2]
         first_scale = min(SMALLEST / self._card.smallest_face, 1.0)
         smallest_side = min(SMALLEST_SIDE, int(first_scale * min(height, width)))  # so that there is a level
         pyramid = Pyramid(image, first_scale, self._card.pyramid_factor, smallest_side)
         *finer, coarsest = pyramid.levels
         faces = np.concatenate([*(self._look_at(level, LARGEST) for level in finer), self._look_at(coarsest, np.inf)])
+        left_out = len(faces) > MAX_BOXES
         faces = faces[_suppress(faces)]
         faces[:, :4] = np.clip(faces[:, :4], 0, (width, height, width, height))
         sides = (faces[:, 2:4] - faces[:, :2]).min(axis=1)
-        found = [
+        found = (
             DetectedFace(Box(*map(float, face[:4])), face[4:14].reshape(5, 2), float(face[14]))
             for face in faces[sides >= self._card.smallest_face * LEAST_SIDE]
-        ]
-        return sorted(found, key=lambda face: (-face.box.area, face.box.left, face.box.top))
+        )
+        return largest(found, truncated=left_out)
 
     def _look_at(self, level: Level, largest: float) -> Faces:
         """Return a level's faces of at most so many of its pixels a side, in pixels of the image."""
@@ -80,6 +84,7 @@ class Yunet:
 
     def _look_at_tile(self, level: Image, left: int, top: int) -> Faces:
         """Return the faces of a tile, in pixels of the level, but for those that another tile shows more of."""
+        deadline.check()
         tile = level[top : top + TILE, left : left + TILE]
         height, width = tile.shape[:2]
         below, beside = -height % DIVISOR, -width % DIVISOR
@@ -124,5 +129,5 @@ def _suppress(faces: Faces) -> NDArray[np.int64]:
     """Non-maximum suppression: return the indices of the faces that are left, the likeliest first."""
     rectangles = np.concatenate([faces[:, :2], faces[:, 2:4] - faces[:, :2]], axis=1).astype(np.float64)
     # OpenCV's stubs want lists.
-    kept = cv2.dnn.NMSBoxes(rectangles, faces[:, 14], 0.0, OVERLAP, top_k=MAX_FACES)  # type: ignore[arg-type]
+    kept = cv2.dnn.NMSBoxes(rectangles, faces[:, 14], 0.0, OVERLAP, top_k=MAX_BOXES)  # type: ignore[arg-type]
     return np.asarray(kept, np.int64)

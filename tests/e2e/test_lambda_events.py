@@ -154,8 +154,9 @@ class TestReplies:
                     },
                 }
             ],
+            "truncated": "bool",
         }
-        assert (body["sucess"], body["success"]) == (True, True)
+        assert (body["sucess"], body["success"], body["truncated"]) == (True, True, False)
         assert body["face_num"] == len(body["faces"]) == 2
         for face in body["faces"]:
             assert re.fullmatch("[A-Za-z0-9]{24}", face["face_token"])
@@ -170,7 +171,7 @@ class TestReplies:
     def test_detect_without_a_face(self, api: Api) -> None:
         body = api.post("/detect", image_file=pictures.cat()).body
 
-        assert body == {"sucess": True, "success": True, "face_num": 0, "faces": []}
+        assert body == {"sucess": True, "success": True, "face_num": 0, "faces": [], "truncated": False}
 
     def test_search_by_token(self, api: Api) -> None:
         added = api.added(pictures.astronaut(), "Eileen Collins")
@@ -275,6 +276,7 @@ class TestReplies:
                 "smallest_face_px": "int",
                 "name_characters": "int",
                 "results": "int",
+                "faces_per_picture": "int",
             },
         }
         assert body["faces"] == 0
@@ -284,6 +286,7 @@ class TestReplies:
             "smallest_face_px": 30,
             "name_characters": 255,
             "results": 10_000,
+            "faces_per_picture": 250,
         }
 
     @pytest.mark.usefixtures("in_memory")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import cProfile
+import pstats
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from chalicelib.faces import KnownFace, SearchResult
+from chalicelib.faces import DEFAULT_SET_ID, KnownFace, SearchResult
 from chalicelib.gallery import snapshot
+from chalicelib.gallery.codes import Candidates
 from chalicelib.stores import face_set as face_set_module
 from chalicelib.stores.database import Database, Parameters, Row, Transaction
 from chalicelib.stores.face_set import FaceRow, FaceSet
@@ -198,3 +201,40 @@ class TestAddingMany:
         monkeypatch.setattr(Transaction, "query", query_then_lose_the_race)
 
         assert faces.face_set.add_many(known) == 5
+
+
+@pytest.mark.parametrize("limit", [1, 499, 500, 501, 1_200])
+def test_a_limit_meets_the_ends_of_portions(faces: Faces, limit: int) -> None:
+    """Codes do not tell near-duplicates apart, so every portion of rows is read."""
+    known = near_duplicates(1_200)
+    add_all(faces, known)
+
+    assert faces.expect(known[0], 0.65, limit).truncated is (limit < 1_199)
+
+
+def test_near_duplicates_take_no_more_than_their_number(faces: Faces) -> None:
+    """By function calls: as many more of them as there are more rows."""
+    add_all(faces, near_duplicates(12_000))
+    [probe] = near_duplicates(1)
+
+    def calls(faces_in_set: int) -> int:
+        profile = cProfile.Profile()
+        candidates = faces.gallery.propose(probe.embedding.astype(np.float64), 0.65, 2, DEFAULT_SET_ID)
+        cut = Candidates(candidates.ids[:faces_in_set], candidates.at_least[:faces_in_set], candidates.reach)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(faces.gallery, "propose", lambda *_: cut)
+            profile.runcall(faces.gallery.search, probe.embedding, 0.65, 1)
+        return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+
+    assert calls(12_000) < 4.5 * calls(3_000)
+
+
+def add_all(faces: Faces, known: list[KnownFace]) -> None:
+    for start in range(0, len(known), face_set_module.MAX_FACES_PER_ADDITION):
+        faces.add(known[start : start + face_set_module.MAX_FACES_PER_ADDITION])
+
+
+def near_duplicates(count: int) -> list[KnownFace]:
+    """One person so many times, the faces a millionth apart."""
+    noise = np.random.default_rng(7).normal(0, 1e-6, (count, 128))
+    return known_faces((unit_vectors(1) + noise).astype(np.float32))

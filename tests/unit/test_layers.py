@@ -23,6 +23,7 @@ FLOORS = [
         "logs",
         "cors",
         "response_headers",
+        "reply_bytes",
         "request_event",
     ],
     ["images", "jpeg", "png", "exif", "vision", "stores"],

@@ -1,0 +1,71 @@
+"""A picture of more faces than are given, and what bounds the work that it causes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chalicelib.vision import mtcnn
+from chalicelib.vision.detector import MAX_FACES
+from chalicelib.vision.mtcnn import Mtcnn
+from tests.packs import detector, dlib_pack, needs_yunet, yunet
+from tests.pictures import astronaut
+from tests.vision.crowds import crowd, glyphs
+
+SMALL = 40
+
+
+def test_of_many_faces_the_largest_are_given() -> None:
+    picture = crowd(24, SMALL)
+    picture[:512, :512] = astronaut()
+
+    faces = detector().detect(picture)
+
+    areas = [face.box.area for face in faces]
+    assert (len(faces), faces.truncated) == (MAX_FACES, True)
+    assert areas == sorted(areas, reverse=True)
+    assert faces[0].box.right - faces[0].box.left > 2 * SMALL
+
+
+def test_of_a_few_faces_all_are_given() -> None:
+    faces = detector().detect(crowd(8, 2 * SMALL))
+
+    assert (len(faces), faces.truncated) == (64, False)
+
+
+@pytest.mark.parametrize("bound", ["MAX_LEVEL_PROPOSALS", "MAX_PROPOSALS", "MAX_CANDIDATES"])
+def test_what_a_bound_leaves_out_is_said(monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+    monkeypatch.setattr(mtcnn, bound, 10)
+
+    faces = detector().detect(crowd(8, 2 * SMALL))
+
+    assert 0 < len(faces) < 64
+    assert faces.truncated
+
+
+@needs_yunet
+def test_yunet_gives_the_largest_too() -> None:
+    faces = yunet().detect(crowd(20, 2 * SMALL))
+
+    assert (len(faces), faces.truncated) == (MAX_FACES, True)
+
+
+@pytest.mark.parametrize("picture", [crowd(68, 60), glyphs(30, 4096)], ids=["faces", "what looks like faces"])
+def test_no_picture_makes_the_networks_look_at_more_than_their_bounds(picture: mtcnn.Image) -> None:
+    looked_at = {"rnet": 0, "onet": 0}
+    pack = dlib_pack()
+    pnet = pack.network(pack.detector.files["pnet"])
+
+    def counted(role: str, outputs: int) -> mtcnn.Network:
+        network = pack.network(pack.detector.files[role])
+
+        def run(crops: np.ndarray) -> np.ndarray:
+            looked_at[role] += len(crops)
+            return network(crops) if role == "rnet" else np.full((len(crops), outputs), 5, np.float32) * 0.1
+
+        return run
+
+    Mtcnn(pack.detector, pnet, counted("rnet", 5), counted("onet", 15)).detect(picture)
+
+    assert 0 < looked_at["rnet"] <= mtcnn.MAX_PROPOSALS
+    assert looked_at["onet"] <= 2 * mtcnn.MAX_CANDIDATES
