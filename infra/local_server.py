@@ -81,6 +81,7 @@ class Handler(ChaliceRequestHandler):
 
     def handle_one_request(self) -> None:
         self._status: int | None = None
+        self.command = ""  # until it has been read
         self._server.waits_for(self._arriving)
         self._arriving.allow(HEAD_TIMEOUT_SECONDS)
         super().handle_one_request()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,8 @@ def _expire_objects(bucket: FakeBucket, now: float) -> None:
             continue
         prefix = rule.filter.prefix if rule.filter is not None else rule.prefix
         end = datetime.fromtimestamp(now, UTC).replace(tzinfo=None) - timedelta(days=int(rule.expiration_days))
-        for name, versions in list(bucket.keys.items()):
-            if name.startswith(prefix or "") and versions[-1].last_modified <= end:
-                bucket.keys.pop(name)
+        for name in list(dict.keys(bucket.keys)):  # at once: requests go on
+            key = bucket.keys.get(name)
+            if name.startswith(prefix or "") and key is not None and key.last_modified <= end:
+                with suppress(KeyError):  # deleted meanwhile
+                    bucket.keys.pop(name)
