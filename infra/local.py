@@ -113,13 +113,13 @@ def serve(bind: str, port: int, state: Path, settings: Settings, hurry: threadin
     from infra.regular_compaction import compacted_regularly
 
     try:  # loads the models: what is wrong shows now, not at the first request
-        wiring.wiring().serving.answer(lambda served: served.service.count())
+        served, _ = wiring.wiring().serving.answer(lambda served: (served.pack, served.service.count()))
     except ServiceError:
         sys.exit("The face set cannot be served; the line above tells why.")
     sample_face.write(state / "sample.jpg")
     server = make_server(app.app, bind, port).server
     url = f"http://{'localhost' if bind == LOOPBACK else bind}:{port}"
-    print(f"Face set: {without_password(settings.database_url)}")
+    print(f"Face set: {without_password(settings.database_url)}, under the model pack {served.name}")
     if not ipaddress.ip_address(socket.gethostbyname(bind)).is_loopback:
         print(f"No key is asked for: everyone who reaches {bind} can read and change the face set.")
     print(f"Serving on {url} (Ctrl-C stops). Open that in a browser for the console, or try the API:")

@@ -61,16 +61,22 @@ def card_path(pack: str) -> Path:
 
 
 def build_auto() -> str:
-    """Keep the pack in use if there is one; else build SFace, else, saying why, dlib."""
+    """Keep the pack in use if there is one; else build SFace, else dlib. Return a line that says which one and why."""
     if CURRENT.exists():
         card = CARDS / f"{CURRENT.resolve().name}.toml"
         # A user's own pack is kept as it was built: only they know where its card is.
-        return use(build(card, BUILD) if card.is_file() else CURRENT.resolve())
+        folder = build(card, BUILD) if card.is_file() else CURRENT.resolve()
+        return _chosen(folder, "in use since an earlier start; `make models PACK=name` takes another one")
     try:
-        return use(build(card_path("sface"), BUILD))
+        return _chosen(build(card_path("sface"), BUILD), "the first choice")
     except sources.SourceError as error:
-        line = use(build(card_path("dlib"), BUILD))
-        return f"{line}, because {error}. It is not fit for telling East Asian faces apart: see README.md, Limits."
+        return _chosen(build(card_path("dlib"), BUILD), f"because {error}")
+
+
+def _chosen(folder: Path, why: str) -> str:
+    """Make a pack the current one; return a line with the reason and the pack's weaknesses."""
+    weaknesses = model_pack.read_card(folder / "card.toml").get("weaknesses", ())
+    return " ".join([f"{use(folder)}, {why}.", *(str(weakness["text"]) for weakness in weaknesses)])
 
 
 def use(folder: Path) -> str:

@@ -58,6 +58,8 @@ def _card(folder: Path, url: str, digest: str, *, name: str = "sface") -> Path:
     return card
 
 
+[WEAKNESSES] = [weakness["text"] for weakness in tomllib.loads((build.CARDS / "sface.toml").read_text())["weaknesses"]]
+KEPT = "in use since an earlier start; `make models PACK=name` takes another one"
 DIGEST = hashlib.sha256(stand_in_for_sface()).hexdigest()
 
 
@@ -183,7 +185,7 @@ class TestAuto:
     def test_sface_is_taken_where_it_can_be_had(self, server: str, tmp_path: Path) -> None:
         _card(tmp_path, f"{server}/sface.onnx", DIGEST)
 
-        assert build.build_auto() == "Model pack: sface"
+        assert build.build_auto() == f"Model pack: sface, the first choice. {WEAKNESSES}"
         assert build.CURRENT.resolve().name == "sface"
 
     def test_elsewhere_dlib_is_taken_and_one_line_says_why(self, tmp_path: Path) -> None:
@@ -192,7 +194,7 @@ class TestAuto:
         line = build.build_auto()
 
         assert line.startswith("Model pack: dlib, because http://127.0.0.1:9/sface.onnx cannot be fetched: ")
-        assert "not fit" in line
+        assert line.endswith(f". {WEAKNESSES}")
         assert "\n" not in line
         assert build.CURRENT.resolve().name == "dlib"
 
@@ -202,7 +204,7 @@ class TestAuto:
         build.use(build.build(card, into))
         card.unlink()
 
-        assert build.build_auto() == "Model pack: mine"
+        assert build.build_auto() == f"Model pack: mine, {KEPT}. {WEAKNESSES}"
 
     def test_a_users_own_pack_cannot_have_the_name_of_ours(self, tmp_path: Path) -> None:
         (tmp_path / "own").mkdir()
@@ -211,12 +213,12 @@ class TestAuto:
         with pytest.raises(SystemExit, match=r"dlib\.toml has the name of a known pack, dlib"):
             build.card_path(str(card))
 
-    def test_the_pack_in_use_is_kept(self, server: str, tmp_path: Path) -> None:
+    def test_the_pack_in_use_is_kept_and_its_weaknesses_are_said_again(self, server: str, tmp_path: Path) -> None:
         _card(tmp_path, "http://127.0.0.1:9/sface.onnx", DIGEST)
         build.build_auto()
         _card(tmp_path, f"{server}/sface.onnx", DIGEST)
 
-        assert build.build_auto() == "Model pack: dlib"
+        assert build.build_auto() == f"Model pack: dlib, {KEPT}. {WEAKNESSES}"
 
 
 def test_a_named_pack_never_falls_back() -> None:
