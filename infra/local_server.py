@@ -77,7 +77,7 @@ class Handler(ChaliceRequestHandler):
         super().setup()
         self._arriving = ArrivingBytes(self.connection)
         self.rfile = io.BufferedReader(self._arriving)
-        self.local_gateway = InTurn(self.local_gateway, self._server)
+        self.local_gateway = cast(LocalGateway, InTurn(self.local_gateway, self._server))
 
     def handle_one_request(self) -> None:
         self._status: int | None = None

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from moto.dynamodb.models import Table
+    from moto.dynamodb.models.table import Table
     from moto.s3.models import FakeBucket
 
 INTERVAL_SECONDS = 60
@@ -34,12 +34,12 @@ def release_the_deleted() -> None:
     def new(cls: type[BaseModel], *_: Any, **__: Any) -> BaseModel:
         return object.__new__(cls)
 
-    BaseModel.__new__ = new  # type: ignore[method-assign,assignment]
+    BaseModel.__new__ = new  # type: ignore[method-assign]
 
 
 def expire(now: float) -> None:
     """Delete the items after their table's TTL, and the objects after their bucket's rules; in seconds since 1970."""
-    from moto.core import DEFAULT_ACCOUNT_ID
+    from moto.core.models import DEFAULT_ACCOUNT_ID
     from moto.dynamodb.models import dynamodb_backends
     from moto.s3.models import s3_backends
 
@@ -54,10 +54,11 @@ def _expire_items(table: Table, now: float) -> None:
     attribute = table.ttl.get("AttributeName")
     if table.has_range_key or attribute is None:
         return
-    for key, item in list(table.items.items()):
+    items: Any = table.items
+    for key, item in list(items.items()):
         expires_at = item.attrs.get(attribute)
         if expires_at is not None and float(expires_at.value) <= now:
-            table.items.pop(key, None)
+            items.pop(key, None)
 
 
 def _expire_objects(bucket: FakeBucket, now: float) -> None:
