@@ -1,10 +1,13 @@
-"""What moto does for the local stack that DynamoDB and S3 do where deployed: let things expire."""
+"""What moto does for the local stack that DynamoDB and S3 do where deployed: keep crops, and let things expire."""
 
 from __future__ import annotations
 
 import gc
+import os
+import secrets
 import time
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +21,7 @@ from chalicelib.faces import TemporaryFace
 from chalicelib.stores.crops import Crop, CropStore
 from chalicelib.stores.tokens import TokenStore
 from infra import moto_expiry
+from infra.crop_mirror import CropMirror
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -55,3 +59,46 @@ def test_a_token_and_its_crop_leave_memory_when_their_time_is_over(
     assert crops.read(kept) is not None
     gc.collect()
     assert (item(), stored()) == (None, None)
+
+
+class TestCropMirror:
+    """What a kill leaves, and what others may do; for all else see tests/e2e/test_restored_stack.py."""
+
+    @pytest.fixture
+    def bucket(self) -> str:
+        return f"crops-{secrets.token_hex(8)}"
+
+    def test_what_a_kill_left_half_written_is_removed(self, tmp_path: Path, bucket: str) -> None:
+        whole = ("a.jpg", "a.landmarks", "a.detector", "b.jpg")
+        for name in (*whole, "c.landmarks", "d.jpg.partial", "e.detector.partial"):
+            (tmp_path / name).write_text("text")
+        os.utime(tmp_path / "a.jpg", (HOUR, HOUR))
+
+        CropMirror(tmp_path, bucket).restore()
+
+        assert {path.name for path in tmp_path.iterdir()} == set(whole)
+        objects = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets[bucket].keys
+        assert set(objects) == {"faces/a.jpg", "faces/b.jpg"}
+        assert objects["faces/a.jpg"].last_modified.hour == 1
+        assert objects["faces/a.jpg"].metadata["x-amz-meta-landmarks"] == "text"
+
+    @pytest.mark.parametrize(
+        ("key", "kept"),
+        [
+            ("faces/a-1.jpg", True),
+            ("temporary/a.jpg", False),
+            ("faces/../a.jpg", False),
+            ("faces//a.jpg", False),
+            ("faces/a.jpg/b.jpg", False),
+            ("faces/a.txt", False),
+        ],
+    )
+    def test_no_name_leads_elsewhere(self, tmp_path: Path, bucket: str, key: str, kept: bool) -> None:
+        mirror = CropMirror(tmp_path / "crops", bucket)
+        mirror.restore()
+        s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, key, b"jpeg")
+
+        mirror._follow(bucket, key)
+
+        files = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+        assert files == (["a-1.jpg"] if kept else [])
