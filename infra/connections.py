@@ -30,8 +30,8 @@ LINGER_SECONDS = 2
 class Server(ThreadedHTTPServer):
     """The listening socket, with a thread for each connection.
 
-    Whoever has kept it waiting longest for a request is hung up on when there are too many connections, or when the
-    bodies that arrive are too large in all.
+    When there are too many connections, or the bodies that arrive are too large in all, the client that the server has
+    awaited longest has to go.
 
     Attributes
     ----------
