@@ -1,9 +1,10 @@
-# make run     serve the API on http://localhost:8000 (PORT= changes it)
+# make run     serve the API on http://localhost:8000 (PORT= changes it; BIND=0.0.0.0 lets other machines in)
 # make test    run all tests
 # make check   format, lint, types, and what is known of the pinned packages
 
 PYTHON ?= python3
 PORT ?= 8000
+BIND ?= 127.0.0.1
 STAGE ?= dev
 STATE ?= .local
 # Tests wait for processes half of their time: two workers for each core.
@@ -25,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build auto
-	@exec $(BIN)/python -m infra.local run --port $(PORT) --state $(STATE)
+	@exec $(BIN)/python -m infra.local run --bind $(BIND) --port $(PORT) --state $(STATE)
 
 # All but the app: then `.venv/bin/chalice local --stage local` serves it.
 stack: $(VENV)/.run

@@ -88,8 +88,12 @@ def broken_picture() -> ServiceError:
     return file_error("the picture is broken or cut off")
 
 
-def upload_error(detail: str) -> ServiceError:
-    return ServiceError("1005", 400, detail)
+def upload_error(detail: str, *, status: int = 400) -> ServiceError:
+    return ServiceError("1005", status, detail)
+
+
+def slow_upload() -> ServiceError:
+    return upload_error("the body did not arrive in time", status=408)
 
 
 def unknown_token() -> ServiceError:

@@ -1,10 +1,11 @@
-"""What a client sends, for as long as it may take over it: a socket's own timeout begins anew with every byte."""
+"""What a client sends, for as long as it may take over it: a socket's own timeout begins again with every byte."""
 
 from __future__ import annotations
 
 import io
 import socket
 import time
+from contextlib import suppress
 from typing import Any
 
 
@@ -13,24 +14,48 @@ class ArrivingBytes(io.RawIOBase):
 
     Attributes
     ----------
+    begun
+        Whether a byte has arrived since `allow`.
     ended
         Whether the client has said that nothing more comes.
+    late
+        Whether the deadline has passed before what was wanted had arrived.
     """
 
     def __init__(self, connection: socket.socket) -> None:
+        self.begun = False
         self.ended = False
+        self.late = False
         self._connection = connection
         self._deadline = 0.0
+        self._given_up = False
 
     def allow(self, seconds: float) -> None:
+        self.begun = False
         self._deadline = time.monotonic() + seconds
+
+    def give_up(self) -> None:
+        """End the time at once, from another thread."""
+        self._given_up = True
+        with suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RD)  # wakes the thread that waits for more
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        try:
+            received = self._receive(buffer)
+        except TimeoutError:
+            self.late = True
+            raise
+        self.begun = self.begun or received > 0
+        self.ended = received == 0
+        return received
+
+    def _receive(self, buffer: Any) -> int:
         left = self._deadline - time.monotonic()
-        if left <= 0:
+        if left <= 0 or self._given_up:
             raise TimeoutError
         writing = self._connection.gettimeout()
         self._connection.settimeout(left)
@@ -38,5 +63,6 @@ class ArrivingBytes(io.RawIOBase):
             received = self._connection.recv_into(buffer)
         finally:
             self._connection.settimeout(writing)
-        self.ended = received == 0
+        if received == 0 and self._given_up:
+            raise TimeoutError
         return received

@@ -1,78 +1,130 @@
-"""Keeps the permanent crops of the local stack in a folder, for moto forgets everything when it stops."""
+"""Keeps the permanent crops of moto's S3 in a folder, for moto forgets everything when it stops."""
 
 from __future__ import annotations
 
-import logging
+import fcntl
+import functools
+import os
+import re
 import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+    from moto.s3.models import FakeKey, S3Backend
 
 PREFIX = "faces/"
 # What S3 keeps with a crop, beside its bytes.
-NOTES = frozenset({"landmarks", "detector"})
-INTERVAL_SECONDS = 5
+NOTES = ("landmarks", "detector")
 
-log = logging.getLogger(__name__)
+# Any program of this machine may name a key: none must lead out of the folder.
+_NAME = re.compile(r"[0-9A-Za-z-]+\.jpg")
+_META = "x-amz-meta-"
+_LOCKS = 64
 
 
 class CropMirror:
-    """Copies a bucket's permanent crops to a folder every few seconds, and back when the stack starts.
+    """A bucket's permanent crops as files: each is written, or gone, before its request is answered.
 
-    A crop is `<name>.jpg`, its landmarks `<name>.landmarks`, and the id of their detector `<name>.detector`.
+    A crop is `<name>.jpg`, its landmarks `<name>.landmarks`, and the id of their detector `<name>.detector`. Works
+    inside moto's process, for every program that uses the stack changes crops there.
     """
 
-    def __init__(self, s3: S3Client, bucket: str, folder: Path) -> None:
-        self._s3 = s3
-        self._bucket = bucket
+    def __init__(self, folder: Path, bucket: str) -> None:
         self._folder = folder
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._bucket = bucket
+        # Two requests for one crop, such as a repeated one, take turns.
+        self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
-    def start(self) -> None:
-        """Put the folder's crops into the bucket, then keep the folder current."""
+    def restore(self) -> None:
+        """Create the bucket with the folder's crops, each as old as its file; wait while another process has the
+        folder.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
-        for path in self._folder.glob("*.jpg"):
-            notes = {note: path.with_suffix(f".{note}") for note in NOTES}
-            self._s3.put_object(
-                Bucket=self._bucket,
-                Key=PREFIX + path.name,
-                Body=path.read_bytes(),
-                ContentType="image/jpeg",
-                Metadata={note: file.read_text() for note, file in notes.items() if file.exists()},
-            )
-        self._thread.start()
+        self._held = os.open(self._folder, os.O_RDONLY)
+        fcntl.flock(self._held, fcntl.LOCK_EX)
+        backend = _backend()
+        backend.create_bucket(self._bucket, "us-east-1")
+        for path in self._folder.iterdir():
+            if _NAME.fullmatch(path.name):
+                self._load(backend, path)
+            elif not path.with_suffix(".jpg").exists():  # what a kill left of one, which no row names
+                path.unlink()
 
-    def stop(self) -> None:
-        self._stopping.set()
-        self._thread.join()
-        self._copy()
+    def attach(self) -> None:
+        """Follow every change that requests make from now on."""
+        from moto.s3.models import S3Backend
+        from moto.s3.responses import S3Response
 
-    def _run(self) -> None:
-        while not self._stopping.wait(INTERVAL_SECONDS):
-            try:
-                self._copy()
-            except Exception:
-                log.exception("the crops were not copied this time")
+        def of_request(response: Any, *_: Any, **__: Any) -> None:
+            self._follow(response.bucket_name, response.parse_key_name())
 
-    def _copy(self) -> None:
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=PREFIX)
-        there = {item["Key"].removeprefix(PREFIX) for page in pages for item in page.get("Contents", [])}
-        here = {path.name for path in self._folder.glob("*.jpg")}
-        for name in there - here:
-            try:
-                reply = self._s3.get_object(Bucket=self._bucket, Key=PREFIX + name)
-            except self._s3.exceptions.NoSuchKey:  # its face was removed meanwhile
-                continue
-            for note in reply["Metadata"].keys() & NOTES:
-                (self._folder / name).with_suffix(f".{note}").write_text(reply["Metadata"][note])
-            # The picture last, and whole: it is what says that the crop is here.
-            partial = self._folder / f"{name}.partial"
-            partial.write_bytes(reply["Body"].read())
-            partial.rename(self._folder / name)
-        for name in here - there:
-            (self._folder / name).unlink()
-            for note in NOTES:
-                (self._folder / name).with_suffix(f".{note}").unlink(missing_ok=True)
+        def of_deletion(_: Any, bucket_name: str, key_name: str, *__: Any, **___: Any) -> None:
+            self._follow(bucket_name, key_name)
+
+        # An object has its metadata only at the end of its request; many are deleted by one request.
+        _afterwards(S3Response, "put_object", of_request)
+        _afterwards(S3Response, "copy_object", of_request)
+        _afterwards(S3Backend, "delete_object", of_deletion)
+
+    def _load(self, backend: S3Backend, path: Path) -> None:
+        notes = {note: path.with_suffix(f".{note}") for note in NOTES}
+        metadata = {_META + note: file.read_text() for note, file in notes.items() if file.exists()}
+        key = backend.put_object(self._bucket, PREFIX + path.name, path.read_bytes())
+        key.set_metadata({"Content-Type": "image/jpeg", **metadata})
+        key.last_modified = datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
+
+    def _follow(self, bucket_name: str, key_name: str) -> None:
+        """Bring the file of a crop to what the bucket has, whatever the request was."""
+        name = key_name.removeprefix(PREFIX)
+        if bucket_name != self._bucket or name == key_name or not _NAME.fullmatch(name):
+            return
+        path = self._folder / name
+        with self._locks[hash(name) % _LOCKS]:
+            key = _backend().get_bucket(bucket_name).keys.get(key_name)
+            if key is None:
+                for suffix in (".jpg", *(f".{note}" for note in NOTES)):
+                    path.with_suffix(suffix).unlink(missing_ok=True)
+            else:
+                self._save(key, path)
+            os.fsync(self._held)
+
+    @staticmethod
+    def _save(key: FakeKey, path: Path) -> None:
+        for note in NOTES:
+            if (text := key.metadata.get(_META + note)) is not None:
+                _write(path.with_suffix(f".{note}"), text.encode())
+        # The picture last: it is what says that the crop is here.
+        _write(path, key.value)
+
+
+def _afterwards(owner: Any, method: str, then: Callable[..., None]) -> None:
+    """Have a method call `then` with its own arguments at its end, however it ends."""
+    original = getattr(owner, method)
+
+    @functools.wraps(original)
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        try:
+            return original(*arguments, **named)
+        finally:
+            then(*arguments, **named)
+
+    setattr(owner, method, wrapped)
+
+
+def _backend() -> S3Backend:
+    from moto.core.models import DEFAULT_ACCOUNT_ID
+    from moto.s3.models import s3_backends
+
+    return s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+
+
+def _write(path: Path, data: bytes) -> None:
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.rename(path)

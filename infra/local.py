@@ -6,66 +6,63 @@ moto's server stands for DynamoDB, S3 and S3 Vectors; the face set is in SQLite,
 from __future__ import annotations
 
 import argparse
+import errno
+import ipaddress
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from chalicelib.settings import Settings, SettingsError
 from chalicelib.vision.model_pack import ModelPackError
-from infra.crop_mirror import CropMirror
+from infra import ending
 from infra.one_heap import share_one_heap
-from infra.running_stack import RunningStack, announced, find, only_one
+from infra.running_stack import RunningStack, announced, find, make_private, only_one
 
 ROOT = Path(__file__).parent.parent
+LOOPBACK = "127.0.0.1"
+# How long requests under way may take when the server is told to end.
+GRACE_SECONDS = 5
 
 
 def main() -> None:
     arguments = _arguments()
     os.chdir(ROOT)
-    # From here on Ctrl-C, TERM and a closed terminal all unwind the stack below in order.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(0))
+    sys.path.insert(0, str(ROOT))  # of app.py
+    hurry = ending.on_signals()
     try:
         if arguments.what == "run":
-            _check_port(arguments.port, "choose another one with PORT=, as in `make run PORT=8001`")
+            remedy = "choose another one with PORT=, as in `make run PORT=8001`"
+            _check_port(arguments.bind, arguments.port, remedy)
             share_one_heap()
         with stack(arguments.state, arguments.moto_port) as settings:
             if arguments.what == "run":
-                serve(arguments.port, arguments.state, settings)
+                serve(arguments.bind, arguments.port, arguments.state, settings, hurry)
             else:
-                print(
-                    f"The stack is up. In another terminal: {_where(settings)}.venv/bin/chalice local --stage local",
-                    flush=True,
-                )
-                threading.Event().wait()
-    except KeyboardInterrupt:
-        print("\nStopped.", flush=True)
+                _stay(settings)
     except (SettingsError, ModelPackError) as error:
         sys.exit(f"{error}.")
+    except ending.Stopped:
+        ending.leave()
 
 
 @contextmanager
 def stack(state: Path, moto_port: int) -> Iterator[Settings]:
     """Start what the app needs, lead the environment to it, and stop it at the end."""
-    state.mkdir(parents=True, exist_ok=True)
-    with only_one(state), _moto(moto_port) as port:
-        endpoint = f"http://127.0.0.1:{port}"
-        lead_environment(state, endpoint)
-        settings = Settings.from_environment(os.environ)
-        mirror = _create(settings, state)
-        try:
+    make_private(state)
+    with only_one(state):
+        settings = lead_environment(state)
+        with _moto(moto_port, state / "crops", settings.crops_bucket) as port:
+            os.environ["AWS_ENDPOINT_URL"] = endpoint = f"http://{LOOPBACK}:{port}"
+            _create(settings)
             with announced(state, RunningStack(endpoint, without_password(settings.database_url))):
                 yield settings
-        finally:
-            mirror.stop()
 
 
 @contextmanager
@@ -77,14 +74,14 @@ def stack_of(state: Path) -> Iterator[Settings]:
         with stack(state, 0) as settings:
             yield settings
         return
-    lead_environment(state, running.endpoint)
-    settings = Settings.from_environment(os.environ)
+    settings = lead_environment(state)
+    os.environ["AWS_ENDPOINT_URL"] = running.endpoint
     if without_password(settings.database_url) != running.database:
         sys.exit(f"The running stack's face set is {running.database}: run this with the same DATABASE_URL.")
     yield settings
 
 
-def _create(settings: Settings, state: Path) -> CropMirror:
+def _create(settings: Settings) -> None:
     from chalicelib.errors import ServiceError
     from chalicelib.stores import aws, database, schema
     from infra import resources, vector_index
@@ -101,46 +98,61 @@ def _create(settings: Settings, state: Path) -> CropMirror:
         face_set.close()
     if settings.gallery == "s3vectors":
         vector_index.make(settings)
-    mirror = CropMirror(s3, settings.crops_bucket, state / "crops")
-    mirror.start()
-    return mirror
 
 
-def serve(port: int, state: Path, settings: Settings) -> None:
-    """Serve the API until the process is told to end, on a stack to which the environment leads."""
-    from chalicelib import operations, wiring
+def serve(bind: str, port: int, state: Path, settings: Settings, hurry: threading.Event) -> None:
+    """Serve the API until the process is told to end, on a stack to which the environment leads.
+
+    Then requests under way have some seconds to be answered, or until `hurry` is set.
+    """
+    import app
+    from chalicelib import wiring
     from chalicelib.errors import ServiceError
     from infra import sample_face
     from infra.local_server import make_server
-
-    sys.path.insert(0, str(ROOT))
-    import app
+    from infra.regular_compaction import compacted_regularly
 
     try:  # loads the models: what is wrong shows now, not at the first request
-        wiring.wiring().serving.answer(lambda served: served.service.count())
+        served, _ = wiring.wiring().serving.answer(lambda served: (served.pack, served.service.count()))
     except ServiceError:
         sys.exit("The face set cannot be served; the line above tells why.")
-    operations.compact(wiring.wiring())
     sample_face.write(state / "sample.jpg")
-    server = make_server(app.app, "127.0.0.1", port)
-    url = f"http://localhost:{port}"
-    print(f"Face set: {without_password(settings.database_url)}")
+    server = make_server(app.app, bind, port).server
+    url = f"http://{'localhost' if bind == LOOPBACK else bind}:{port}"
+    print(f"Face set: {without_password(settings.database_url)}, under the model pack {served.name}")
+    if not ipaddress.ip_address(socket.gethostbyname(bind)).is_loopback:
+        print(f"No key is asked for: everyone who reaches {bind} can read and change the face set.")
     print(f"Serving on {url} (Ctrl-C stops). Open that in a browser for the console, or try the API:")
     print(f"  curl -F image_file=@{state / 'sample.jpg'} {url}/detect", flush=True)
     try:
-        server.server.serve_forever()
+        with compacted_regularly(wiring.wiring(), app.COMPACTION_MINUTES * 60):
+            server.serve_forever()
     finally:
-        server.server.server_close()
+        server.finish(GRACE_SECONDS, hurry)
         wiring.reset()
 
 
+def _stay(settings: Settings) -> None:
+    """Keep what `chalice local` needs until the process is told to end."""
+    import app
+    from chalicelib.wiring import Wiring
+    from infra.regular_compaction import compacted_regularly
+
+    with closing(Wiring(settings)) as parts, compacted_regularly(parts, app.COMPACTION_MINUTES * 60):
+        print(
+            f"The stack is up. In another terminal: {_where(settings)}.venv/bin/chalice local --stage local",
+            flush=True,
+        )
+        threading.Event().wait()
+
+
 @contextmanager
-def _moto(port: int) -> Iterator[int]:
+def _moto(port: int, crops: Path, bucket: str) -> Iterator[int]:
     if port:
-        _check_port(port, "stop that program, or change AWS_ENDPOINT_URL in .chalice/config.json")
+        _check_port(LOOPBACK, port, "stop that program, or change AWS_ENDPOINT_URL in .chalice/config.json")
     # A session of its own: Ctrl-C reaches only this process, which stops moto when nobody uses it any more.
     with subprocess.Popen(
-        [sys.executable, "-m", "infra.moto_server", str(port)],
+        [sys.executable, "-m", "infra.moto_server", str(port), "--crops", str(crops), bucket],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -156,22 +168,24 @@ def _moto(port: int) -> Iterator[int]:
             process.terminate()
 
 
-def lead_environment(state: Path, endpoint: str) -> None:
-    """Set the local stage of .chalice/config.json, where the environment does not say otherwise, with this moto."""
+def lead_environment(state: Path) -> Settings:
+    """Set the local stage of .chalice/config.json and the state folder's database where the environment names none."""
     config = json.loads((ROOT / ".chalice" / "config.json").read_text())
     stage = dict(config["stages"]["local"]["environment_variables"])
-    # moto is on this machine, where a proxy would not find it.
-    os.environ.update(stage, AWS_ENDPOINT_URL=endpoint)
+    os.environ.update(stage)
     if not os.environ.get("DATABASE_URL"):
         os.environ["DATABASE_URL"] = f"sqlite:///{state / 'face_set.sqlite'}"
+    return Settings.from_environment(os.environ)
 
 
-def _check_port(port: int, remedy: str) -> None:
+def _check_port(bind: str, port: int, remedy: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError):
+            probe.bind((bind, port))
+        except (OSError, OverflowError) as error:
+            if isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
+                sys.exit(f"{bind} is no address of this machine: choose another one with BIND=.")
             sys.exit(f"Port {port} is taken by another program, or not allowed: {remedy}.")
 
 
@@ -193,6 +207,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.local")
     parser.add_argument("what", choices=("run", "stack"))
     parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--bind", default=LOOPBACK, help="IPv4 address or name of this machine to listen on")
     parser.add_argument("--state", type=Path, default=Path(".local"), help="folder of what the stack keeps")
     arguments = parser.parse_args()
     # `chalice local` finds moto where its stage's configuration says; our own server is told.

@@ -1,5 +1,5 @@
 """Chalice's local server with the manners of a real one: no delay on small replies, bounds for bodies, times and
-connections, and the contract's error shape for what never reaches a route.
+connections, no pages of other origins, and the contract's error shape for what never reaches a route.
 """
 
 from __future__ import annotations
@@ -8,11 +8,8 @@ import io
 import json
 import logging
 import re
-import socket
 import sys
-import threading
 import time
-from contextlib import suppress
 from email.errors import (
     FirstHeaderLineIsContinuationDefect,
     MisplacedEnvelopeHeaderDefect,
@@ -30,13 +27,15 @@ from chalice.local import (
     ForbiddenError,
     LocalChalice,
     LocalDevServer,
-    ThreadedHTTPServer,
+    LocalGateway,
 )
 
 from chalicelib import errors, images, replies
 from chalicelib.errors import ServiceError
 from chalicelib.faces import TOKEN_LENGTH
+from infra import same_origin
 from infra.arriving_bytes import ArrivingBytes
+from infra.connections import Server
 
 # What API Gateway takes before it answers by itself.
 MAX_REQUEST_BYTES = 10 * 1024 * 1024
@@ -44,11 +43,6 @@ MAX_REQUEST_BYTES = 10 * 1024 * 1024
 HEAD_TIMEOUT_SECONDS = 30
 BODY_TIMEOUT_SECONDS = 60
 WRITE_TIMEOUT_SECONDS = 30
-# How long the rest of a refused body is received and forgotten.
-LINGER_SECONDS = 2
-BACKLOG = 256
-# Beyond so many, whoever has kept the server waiting longest is hung up on: a process may open some 1,000 files.
-MAX_CONNECTIONS = 256
 # More digits than any body has bytes; int() itself refuses some thousand of them.
 MAX_LENGTH_DIGITS = 18
 
@@ -57,6 +51,18 @@ _NO_HEADER = (MissingHeaderBodySeparatorDefect, FirstHeaderLineIsContinuationDef
 _UNPRINTABLE = re.compile(r"[^ -~]")
 
 log = logging.getLogger(__name__)
+
+
+class InTurn:
+    """Hands on as many requests at once as the server has turns. An answer is sent after its turn."""
+
+    def __init__(self, gateway: LocalGateway, server: Server) -> None:
+        self._gateway = gateway
+        self._server = server
+
+    def handle_request(self, **request: Any) -> Any:
+        with self._server.turn(has_body=request["body"] is not None):
+            return self._gateway.handle_request(**request)
 
 
 class Handler(ChaliceRequestHandler):
@@ -71,11 +77,20 @@ class Handler(ChaliceRequestHandler):
         super().setup()
         self._arriving = ArrivingBytes(self.connection)
         self.rfile = io.BufferedReader(self._arriving)
+        self.local_gateway = cast(LocalGateway, InTurn(self.local_gateway, self._server))
 
     def handle_one_request(self) -> None:
-        self._server.waits_for(self.connection)
+        self._status: int | None = None
+        self.command = ""  # until it has been read
+        self._server.waits_for(self._arriving)
         self._arriving.allow(HEAD_TIMEOUT_SECONDS)
         super().handle_one_request()
+        if self._arriving.late and self._arriving.begun and self._status is None:
+            self.send_error(HTTPStatus.REQUEST_TIMEOUT)
+
+    def finish(self) -> None:
+        self._server.is_done_with(self._arriving)
+        super().finish()
 
     def parse_request(self) -> bool:
         """Refuse what the base class takes, or drops without a word: HTTP/0.9, and empty lines."""
@@ -95,7 +110,9 @@ class Handler(ChaliceRequestHandler):
             self._refuse(error)
         except TimeoutError:
             self.close_connection = True
-            self._refuse(errors.upload_error("the body did not arrive in time"))
+            if not self._arriving.late:  # the answer was not taken in time
+                raise
+            self._refuse(errors.slow_upload())
         except ConnectionError:
             raise
         except Exception:
@@ -129,8 +146,10 @@ class Handler(ChaliceRequestHandler):
         # A head without its end; a line that is no header, after which others would be overlooked; a folded line, which
         # others may read as a header of its own.
         cut_off, folded = self._arriving.ended, any("\n" in value for value in self.headers.values())
-        if cut_off or folded or any(isinstance(defect, _NO_HEADER) for defect in self.headers.defects):
+        twice = len(self.headers.get_all("host", ())) > 1
+        if cut_off or folded or twice or any(isinstance(defect, _NO_HEADER) for defect in self.headers.defects):
             raise errors.bad_argument("the request cannot be read")
+        self._check_sender()
         length = self.headers.get("content-length")
         if "transfer-encoding" in self.headers or (length is None and self._announces_body()):
             raise ServiceError("1005", HTTPStatus.LENGTH_REQUIRED, "the body must come with its Content-Length")
@@ -141,15 +160,23 @@ class Handler(ChaliceRequestHandler):
         if length is not None and (len(length) > MAX_LENGTH_DIGITS or int(length) > MAX_REQUEST_BYTES):
             raise images.too_many_bytes()
 
+    def _check_sender(self) -> None:
+        same_origin.check_host(self.headers.get("host"), self._server.bound)
+        path = self.path.partition("?")[0]
+        if self.command != "OPTIONS" and path not in self._server.open_to_all:
+            same_origin.check_origin(self.headers)
+
     def _announces_body(self) -> bool:
         return self.command in ("POST", "PUT", "PATCH") and "content-type" in self.headers
 
     def _parse_payload(self) -> tuple[dict[str, str], bytes | None]:
+        if length := int(self.headers.get("content-length", "0")):
+            self._server.make_room(self._arriving, length)
         self._arriving.allow(BODY_TIMEOUT_SECONDS)
         headers, body = super()._parse_payload()
-        if body is not None and len(body) < int(self.headers["content-length"]):
+        if body is not None and len(body) < length:
             raise errors.upload_error("the body is cut off")
-        self._server.waits_no_more_for(self.connection)
+        self._server.works_for(self._arriving)
         # Chalice quotes it where there is no such address, and fails at strange bytes; nothing here reads it.
         return {name: value for name, value in headers.items() if name.lower() != "authorization"}, body
 
@@ -165,7 +192,8 @@ class Handler(ChaliceRequestHandler):
         self.close_connection = True
         self.request_version = self.protocol_version  # to HTTP/0.9 it would answer without a head
         status = code if code < HTTPStatus.INTERNAL_SERVER_ERROR else HTTPStatus.BAD_REQUEST
-        self._refuse(errors.bad_argument("the request cannot be read", status=status))
+        detail = "the request did not arrive in time" if self._arriving.late else "the request cannot be read"
+        self._refuse(errors.bad_argument(detail, status=status))
 
     def _refuse(self, error: ServiceError) -> None:
         reply = replies.failure(error)
@@ -201,61 +229,14 @@ class Handler(ChaliceRequestHandler):
         print(f"{request} {self._status} {seconds * 1000:.0f} ms", file=sys.stderr, flush=True)
 
 
-class Server(ThreadedHTTPServer):
-    """The listening socket."""
-
-    request_queue_size = BACKLOG
-    allow_reuse_address = True
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
-        # Those that a request is to come from, the longest awaited first.
-        self._awaited: dict[socket.socket, None] = {}
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            self._open.add(request)
-            if len(self._open) > MAX_CONNECTIONS and self._awaited:
-                longest = next(iter(self._awaited))
-                del self._awaited[longest]
-                with suppress(OSError):
-                    longest.shutdown(socket.SHUT_RD)  # as if the client had ended
-        super().process_request(request, client_address)
-
-    def waits_for(self, request: socket.socket) -> None:
-        with self._lock:
-            self._awaited.pop(request, None)
-            self._awaited[request] = None
-
-    def waits_no_more_for(self, request: socket.socket) -> None:
-        with self._lock:
-            self._awaited.pop(request, None)
-
-    def shutdown_request(self, request: Any) -> None:
-        """Receive what the client still sends: closing at once would reset the connection before it read its answer."""
-        with suppress(OSError):
-            request.shutdown(socket.SHUT_WR)
-            request.settimeout(LINGER_SECONDS)
-            end = time.monotonic() + LINGER_SECONDS
-            while time.monotonic() < end and request.recv(65536):
-                pass
-        with self._lock:
-            self._open.discard(request)
-            self._awaited.pop(request, None)
-        self.close_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no news; anything else is."""
-        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)
-
-
 def make_server(app: Chalice, host: str, port: int) -> LocalDevServer:
     """Bind the app to a port; `serve_forever` serves, each connection on a thread of its own."""
     # As chalice.local.create_local_server does: each thread then has its own current request.
     CustomLocalChalice.__bases__ = (LocalChalice, app.__class__)
     app.__class__ = CustomLocalChalice
     config = Config.create(project_dir=str(Path.cwd()), chalice_stage="local")
-    return LocalDevServer(app, config, host, port, handler_cls=Handler, server_cls=Server)
+    made = LocalDevServer(app, config, host, port, handler_cls=Handler, server_cls=Server)
+    made.server.open_to_all = {
+        path for path, methods in app.routes.items() if "GET" in methods and not methods["GET"].api_key_required
+    }
+    return made

@@ -1,16 +1,19 @@
 """moto's server, with S3 Vectors as infra/s3_vectors has it, as a process of its own; ends when its parent does.
 
-Run by local.py: `python -m infra.moto_server PORT`; prints the port it listens on. 0 takes a free one. With `--rates`
-S3 Vectors refuses what comes faster than the service takes it.
+Run by local.py: `python -m infra.moto_server PORT`; prints the port it listens on. 0 takes a free one.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
-import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from infra import moto_expiry
+from infra.crop_mirror import CropMirror
 
 if TYPE_CHECKING:
     from moto.server import ThreadedMotoServer
@@ -30,8 +33,15 @@ def start(port: int) -> ThreadedMotoServer:
 
 def main() -> None:
     parent = os.getppid()
-    server = start(int(sys.argv[1]))
-    if "--rates" in sys.argv:
+    arguments = _arguments()
+    moto_expiry.start()
+    if arguments.crops:
+        folder, bucket = arguments.crops
+        mirror = CropMirror(Path(folder), bucket)
+        mirror.restore()
+        mirror.attach()
+    server = start(arguments.port)
+    if arguments.rates:
         from infra.s3_vectors.emulation import emulation
         from infra.s3_vectors.rates import WriteRates
 
@@ -48,6 +58,14 @@ def _watch(parent: int, stop: threading.Event) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     stop.set()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m infra.moto_server")
+    parser.add_argument("port", type=int)
+    parser.add_argument("--rates", action="store_true", help="S3 Vectors refuses what comes too fast for the service")
+    parser.add_argument("--crops", nargs=2, metavar=("FOLDER", "BUCKET"), help="keep a bucket's permanent crops")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """`make reconcile` and `make rebuild-index`: what is done to the local stack's face set and what lies beside it.
 
-Works beside a running stack. When a stack starts, its crops are stored anew: they are young then, and stay for an hour.
+Works beside a running stack.
 """
 
 from __future__ import annotations

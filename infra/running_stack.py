@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,17 @@ class RunningStack(NamedTuple):
 
     endpoint: str
     database: str
+
+
+def make_private(state: Path) -> None:
+    """Create the state folder, or take an earlier one, for this user alone: it holds people's faces and names."""
+    state.mkdir(parents=True, exist_ok=True)
+    try:
+        if state.stat().st_mode & stat.S_ISVTX:  # such as /tmp
+            raise PermissionError
+        state.chmod(0o700)
+    except PermissionError:
+        sys.exit(f"{state} is not this user's alone: choose another folder with STATE=.")
 
 
 @contextmanager
@@ -40,7 +52,7 @@ def announced(state: Path, stack: RunningStack) -> Iterator[None]:
 
 def find(state: Path) -> RunningStack | None:
     """Return the stack that runs on a state folder, or None; one that was killed has left its file but no lock."""
-    state.mkdir(parents=True, exist_ok=True)
+    make_private(state)
     with (state / "lock").open("a+") as lock:
         if _taken(lock.fileno()):
             return None

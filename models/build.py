@@ -52,7 +52,7 @@ def main() -> None:
         if pack == "auto":
             print(build_auto(arguments.files))
         else:
-            print(f"{use(build(card_path(pack), BUILD, arguments.files))}, as asked.")
+            print(_chosen(build(card_path(pack), BUILD, arguments.files), "as asked"))
     except sources.SourceError as error:
         hint = "PACK=dlib needs only a package index; FROM= takes files got elsewhere"
         sys.exit(f"The model pack {pack} was not built: {error}. {hint}.")
@@ -77,43 +77,38 @@ def build_auto(files: Sequence[Path] = ()) -> str:
     With local `files` the pack is the first of PREFERENCE that is made from one of them.
     """
     if files:
-        pack = _pack_of(files)
-        return f"{use(build(card_path(pack), BUILD, files))}, because its files were given.{_weakness(pack)}"
+        return _chosen(build(card_path(_pack_of(files)), BUILD, files), "because its files were given")
     if CURRENT.exists():
         pack = CURRENT.resolve().name
         card = CARDS / f"{pack}.toml"
-        if not card.is_file():  # a user's own pack is kept as it was built: only they know where its card is
-            return f"{use(CURRENT.resolve())}, your own, in use since an earlier start."
-        line = f"{use(build(card, BUILD))}, in use since an earlier start"
-        if pack != PREFERENCE[0]:
-            line += f"; `make re-embed PACK={PREFERENCE[0]}` changes to the recommended one"
-        return f"{line}.{_weakness(pack)}"
+        # A user's own pack is kept as it was built: only they know where its card is.
+        folder = build(card, BUILD) if card.is_file() else CURRENT.resolve()
+        better = "" if pack == PREFERENCE[0] else f"; `make re-embed PACK={PREFERENCE[0]}` changes to the best one"
+        return _chosen(folder, f"in use since an earlier start{better}")
     missed: list[str] = []
     for pack in PREFERENCE:
         try:
-            line = use(build(card_path(pack), BUILD))
+            folder = build(card_path(pack), BUILD)
         except sources.SourceError as error:
             missed.append(f"{pack} could not be had ({error})")
-            continue
-        return f"{line}, {'because ' + '; '.join(missed) if missed else 'the recommended one'}.{_weakness(pack)}"
+        else:
+            return _chosen(folder, "because " + "; ".join(missed) if missed else "the best one")
     raise sources.SourceError("; ".join(missed))
 
 
 def _pack_of(files: Sequence[Path]) -> str:
     digests = set(map(_sha256, files))
     for pack in PREFERENCE:
-        tables = model_pack.read_card(CARDS / f"{pack}.toml")["sources"].values()
-        if digests & {
-            file["sha256"] for table in tables for file in (table, *table.get("files", {}).values()) if "sha256" in file
-        }:
-            return pack
+        for table in model_pack.read_card(CARDS / f"{pack}.toml")["sources"].values():
+            if digests & {file.get("sha256") for file in (table, *table.get("files", {}).values())}:
+                return pack
     raise BuildError(f"no pack is made from {' or '.join(map(str, files))}; PACK= names the pack to make")
 
 
-def _weakness(pack: str) -> str:
-    """Return the first weakness that a pack's card names, as the rest of a line."""
-    weaknesses = model_pack.read_card(CARDS / f"{pack}.toml").get("weaknesses", ())
-    return f" {weaknesses[0]['text']}" if weaknesses else ""
+def _chosen(folder: Path, why: str) -> str:
+    """Make a pack the current one; return a line with the reason and the pack's weaknesses."""
+    weaknesses = model_pack.read_card(folder / "card.toml").get("weaknesses", ())
+    return " ".join([f"{use(folder)}, {why}.", *(str(weakness["text"]) for weakness in weaknesses)])
 
 
 def use(folder: Path) -> str:

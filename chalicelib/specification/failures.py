@@ -37,6 +37,7 @@ GATEWAY = (
 )
 FORM = (
     uploads.not_a_form(),
+    errors.slow_upload(),
     ServiceError("1005", HTTPStatus.LENGTH_REQUIRED, "the body must come with its Content-Length"),
     images.too_many_bytes(),
 )

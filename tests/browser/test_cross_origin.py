@@ -6,6 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
+from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import LocalStack, local_stack
 
 CALL = """
@@ -20,7 +21,17 @@ async ([url, method]) => {
 """
 
 
-def test_only_the_configured_origin(browser: Browser, stack: LocalStack, tmp_path: Path) -> None:
+# What a browser sends without asking first: the page cannot read the answer, but the service has the request.
+SEND = """
+async ([url, method, name]) => {
+    const body = new FormData();
+    body.append("face_set", name);
+    await fetch(url, { method, mode: "no-cors", ...(method === "POST" ? { body } : {}) });
+}
+"""
+
+
+def test_only_the_configured_origin(browser: Browser, stack: LocalStack, api: HttpApi, tmp_path: Path) -> None:
     """One service lets the pages of the other in. Their own page has a policy that forbids it, their JSON has none."""
     origin = f"http://127.0.0.1:{stack.port}"
     with local_stack(tmp_path / "state", CORS_ORIGIN=origin) as open_to_it:
@@ -33,6 +44,12 @@ def test_only_the_configured_origin(browser: Browser, stack: LocalStack, tmp_pat
 
         page.goto(f"{there}/health")
         assert page.evaluate(CALL, [f"{origin}/info", "GET"]) == ["TypeError"]
+        page.evaluate(SEND, [f"{origin}/face_sets", "POST", "foreign"])
         page.goto(f"http://localhost:{stack.port}/health")
+        page.evaluate(SEND, [f"{origin}/face_sets", "POST", "foreign"])
+        page.evaluate(SEND, [f"http://localhost:{stack.port}/face_sets", "POST", "own"])
+        page.evaluate(SEND, [f"{origin}/info", "GET", ""])
+        assert stack.logs("GET /info 403")
+        assert [counted["face_set"] for counted in api.get("/face_sets").body["face_sets"]] == ["default", "own"]
         assert page.evaluate(CALL, [f"{there}/info", "GET"]) == ["TypeError"]
         page.close()

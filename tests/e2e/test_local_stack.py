@@ -11,19 +11,23 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import lru_cache
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import pytest
 
 from chalicelib.stores import aws
 from chalicelib.vision.model_pack import ModelPack
 from infra.local import stack
 from tests.e2e import pictures
-from tests.e2e.api import names, tokens
+from tests.e2e.api import form, names, tokens
 from tests.e2e.chalice_local import chalice_local
 from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import ROOT, LocalStack, environment, local_stack
+from tests.e2e.raw_http import Connection, head
 from tests.services import free_port
 
 # Of .chalice/config.json, where `chalice local` looks for DynamoDB and S3.
@@ -49,6 +53,18 @@ def refused(*arguments: str, **settings: str) -> str:
     return ended.stderr
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return how long a process has computed."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@lru_cache
+def large_picture() -> bytes:
+    """Return a picture that takes seconds to look through."""
+    return pictures.png(np.zeros((4096, 4096, 3), np.uint8))
+
+
 class TestRefusals:
     def test_a_port_that_is_taken(self, tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
@@ -60,6 +76,18 @@ class TestRefusals:
             f"Port {port} is taken by another program, or not allowed: "
             "choose another one with PORT=, as in `make run PORT=8001`.\n"
         )
+
+    def test_an_address_of_another_machine(self, tmp_path: Path) -> None:
+        said = refused("run", "--bind", "192.0.2.1", "--port", str(free_port()), "--state", str(tmp_path))
+
+        assert said == "192.0.2.1 is no address of this machine: choose another one with BIND=.\n"
+
+    def test_a_folder_that_all_users_share(self, tmp_path: Path) -> None:
+        tmp_path.chmod(0o1777)
+
+        said = refused("run", "--port", str(free_port()), "--state", str(tmp_path))
+
+        assert said == f"{tmp_path} is not this user's alone: choose another folder with STATE=.\n"
 
     def test_a_port_that_does_not_exist(self, tmp_path: Path) -> None:
         said = refused("run", "--port", "65536", "--state", str(tmp_path))
@@ -116,9 +144,11 @@ class TestRefusals:
 @pytest.fixture
 def interruptible() -> Iterator[None]:
     """Undo that a shell lets what it starts in the background, and whatever that starts, ignore Ctrl-C."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hung_up = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGHUP, hung_up)
 
 
 class TestEnds:
@@ -141,6 +171,28 @@ class TestEnds:
 
             assert running.stop() == 0
 
+            assert running.left_behind() == []
+
+    @pytest.mark.usefixtures("interruptible")
+    @pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGINT], [signal.SIGINT, signal.SIGINT]])
+    def test_requests_under_way_do_not_abort_it(self, tmp_path: Path, numbers: list[signal.Signals]) -> None:
+        """Of different kinds: networks run in C++ threads, a body arrives, a connection idles, one waits its turn."""
+        with local_stack(tmp_path / "state") as running, ExitStack() as opened:
+            before = cpu_seconds(running.process.pid)
+            content_type, body = form(("image_file", large_picture()))
+            large = head("POST", "/detect", f"Content-Type: {content_type}", f"Content-Length: {len(body)}") + body
+            for sent in (large, large, large, large, large[:-100], b"", b"GET /he", head("GET", "/info")):
+                opened.enter_context(Connection(running.port)).send(sent)
+            while cpu_seconds(running.process.pid) < before + 1:  # the first pictures are worked on
+                time.sleep(0.05)
+
+            for number in numbers[:-1]:
+                running.process.send_signal(number)
+                assert running.logs("GET /info")
+            assert running.stop(numbers[-1]) == 0
+
+            assert "terminate" not in running.log
+            assert "Traceback" not in running.log
             assert running.left_behind() == []
 
     def test_moto_does_not_outlive_a_stack_that_was_killed(self, tmp_path: Path) -> None:
@@ -195,9 +247,11 @@ class TestState:
             s3 = aws.client("s3")
             [key] = [item["Key"] for item in s3.list_objects_v2(Bucket=settings.crops_bucket)["Contents"]]
             kept = s3.get_object(Bucket=settings.crops_bucket, Key=key)
+            jpeg = kept["Body"].read()
 
         assert key == f"faces/{crop.name}"
-        assert kept["Body"].read() == crop.read_bytes()
+        assert jpeg == crop.read_bytes()
+        assert kept["LastModified"].timestamp() == pytest.approx(crop.stat().st_mtime, abs=1)
         assert kept["ContentType"] == "image/jpeg"
         assert len(kept["Metadata"]["landmarks"].split(",")) == 10
         assert kept["Metadata"]["detector"] == ModelPack(ROOT / settings.model_dir).detector_id

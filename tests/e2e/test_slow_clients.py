@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from infra.arriving_bytes import ArrivingBytes
-from infra.local_server import MAX_CONNECTIONS
+from infra.connections import MAX_CONNECTIONS
 from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import LocalStack
 from tests.e2e.raw_http import Connection, head
@@ -34,7 +34,7 @@ def test_whoever_waits_longest_is_hung_up_on_when_there_are_too_many(sqlite_stac
 
         assert HttpApi(sqlite_stack.port).get("/health").status == 200
         assert slow[0].is_closed()  # it has sent nothing, so there is nothing to answer
-        assert slow[1].status() == 400
+        assert slow[1].status() == 408
         # Of those that came last, each may still send the rest.
         slow[-2].send(b"\r\n")
         assert slow[-2].status() == 200

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from pathlib import Path
 
-from infra import local
+from infra import ending, local
 from infra.one_heap import share_one_heap
 
 
 def main() -> None:
     port, state = int(sys.argv[1]), Path(sys.argv[2])
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    hurry = ending.on_signals()
     share_one_heap()
-    with local.stack_of(state) as settings:
-        local.serve(port, state, settings)
+    try:
+        with local.stack_of(state) as settings:
+            local.serve(local.LOOPBACK, port, state, settings, hurry)
+    except ending.Stopped:
+        ending.leave()
 
 
 if __name__ == "__main__":

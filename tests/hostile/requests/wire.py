@@ -215,7 +215,7 @@ def headers(random: Random, known: str, picture: bytes) -> Attack:
         (
             "strange",
             [f"{random.choice(NAMES)}: {random.choice(TEXTS)}" for _ in range(random.randrange(20))],
-            frozenset((200, 304, 417)),
+            frozenset((200, 304, 400, 417)),  # 400 for a second Host
         ),
     )
     name, lines, statuses = random.choice(floods)
@@ -227,7 +227,9 @@ def strange_headers_of_a_form(random: Random, known: str, picture: bytes) -> Att
     lines = [f"{random.choice(NAMES)}: {random.choice(TEXTS)}" for _ in range(random.randrange(20))]
     lines = [line for line in lines if not line.startswith(("Content-Type", "Expect"))]
     return Attack(
-        "strange headers", head("POST", "/detect", (FORM, f"Content-Length: {len(body)}", *lines)) + body, BY_ROUTES
+        "strange headers",
+        head("POST", "/detect", (FORM, f"Content-Length: {len(body)}", *lines)) + body,
+        BY_ROUTES | {403},  # for an Origin
     )
 
 
