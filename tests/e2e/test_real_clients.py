@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from unicodedata import normalize
 from urllib.parse import quote, unquote
 
 import pytest
 
 from tests.e2e import pictures
+from tests.e2e.api import form
 from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import LocalStack
 from tests.e2e.raw_http import Connection, head
-from tests.e2e.real_clients import CLIENTS, Answer, Client, Sent
+from tests.e2e.real_clients import CLIENTS, ENVIRONMENT, Answer, Client, Curl, Sent
 from tests.e2e.refusals import bad_argument
 
 NAMES = (
@@ -42,6 +46,16 @@ NOT_UTF_8 = {
     "what a decoder left of them": "%EF%BF%BD",
 }
 UNTOUCHED = "nothing sent"
+# The last byte of the last one is a backslash.
+FILE_NAMES = [
+    "größe.jpg".encode(),
+    *(
+        "größe.jpg".encode("latin-1"),
+        "лицо.jpg".encode("cp1251"),
+        "照片.jpg".encode("gbk"),
+        "顔の表".encode("shift-jis"),
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +147,33 @@ def test_what_is_not_utf_8_changes_nothing(client: Client, sqlite_stack: LocalSt
     for request, (answer, seen) in zip(sent, results, strict=True):
         assert (answer.status, answer.body) == (400, bad_argument("face_name must be UTF-8 text")), request
         assert seen == UNTOUCHED, request
+
+
+@pytest.mark.parametrize("name", FILE_NAMES)
+def test_curl_sends_a_file_name_in_any_charset(sqlite_stack: LocalStack, tmp_path: Path, name: bytes) -> None:
+    """As on Windows, where names are in the system's code page."""
+    Curl()
+    picture = tmp_path / "picture"
+    picture.write_bytes(pictures.drawing())
+    address = f"http://127.0.0.1:{sqlite_stack.port}/detect"
+    file = b"image_file=@" + bytes(picture) + b";filename=" + name + b";type=image/" + name
+    done = subprocess.run(["curl", "-sS", "-F", file, address], env=ENVIRONMENT, capture_output=True, check=True)
+
+    assert json.loads(done.stdout)["face_num"] == 1
+
+
+@pytest.mark.parametrize("name", FILE_NAMES)
+@pytest.mark.parametrize("header", ["Cookie", "User-Agent", "Referer", "X-Unknown"])
+def test_headers_that_nobody_reads_may_be_in_any_charset(sqlite_stack: LocalStack, header: str, name: bytes) -> None:
+    content_type, body = form(("image_file", pictures.drawing()), (header, "value"))
+    # Latin-1 reads the first two as ends of lines.
+    value = (b"a=\x85\x1c" + name).decode("latin-1")
+    headers = (f"{header}: {value}", f"Content-Type: {content_type}", f"Content-Length: {len(body)}")
+    with Connection(sqlite_stack.port) as connection:
+        connection.send(head("POST", "/detect", *headers, "Connection: close") + body)
+
+        assert connection.status() == 200
+        assert connection.body()["face_num"] == 1
 
 
 @pytest.mark.parametrize("kind", NOT_UTF_8)
