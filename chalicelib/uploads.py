@@ -217,7 +217,7 @@ def not_a_form() -> errors.ServiceError:
     return errors.upload_error("the body must be multipart/form-data")
 
 
-class _PartParser(PushMultipartParser):
+class _PartParser(PushMultipartParser):  # type: ignore[misc]  # the library has no types
     """Reads Content-Disposition alone: RFC 7578, 4.8, has the other headers of a part ignored, so none refuses it."""
 
     _reads = False

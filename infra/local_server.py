@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
 
+from chalice.app import Chalice
 from chalice.config import Config
 from chalice.local import (
     ChaliceRequestHandler,
@@ -64,6 +65,7 @@ log = logging.getLogger(__name__)
 class Handler(ChaliceRequestHandler):
     """One connection."""
 
+    raw_requestline: bytes
     timeout = WRITE_TIMEOUT_SECONDS
     wbufsize = 64 * 1024
     disable_nagle_algorithm = True
@@ -256,11 +258,11 @@ class Server(ThreadedHTTPServer):
             super().handle_error(request, client_address)
 
 
-def make_server(app: Service, host: str, port: int) -> LocalDevServer:
+def make_server(app: Chalice, host: str, port: int) -> LocalDevServer:
     """Bind the app to a port; `serve_forever` serves, each connection on a thread of its own."""
     # As chalice.local.create_local_server does: each thread then has its own current request.
     CustomLocalChalice.__bases__ = (LocalChalice, app.__class__)
     app.__class__ = CustomLocalChalice
-    app.keeps_head_bodies = True  # `Handler` leaves them out, with their length in the head
+    cast(Service, app).keeps_head_bodies = True  # `Handler` leaves them out, with their length in the head
     config = Config.create(project_dir=str(Path.cwd()), chalice_stage="local")
     return LocalDevServer(app, config, host, port, handler_cls=Handler, server_cls=Server)

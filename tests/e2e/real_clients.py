@@ -107,7 +107,7 @@ class Requests(Client):
             return [self._answer(session, one) for one in sent]
 
     def _answer(self, session: requests.Session, sent: Sent) -> Answer:
-        form = sent.form and {name: (None, value) for name, value in sent.form.items()}
+        form = {name: (None, value) for name, value in (sent.form or {}).items()}
         reply = session.request(sent.method, sent.url, files=form, timeout=TIMEOUT_SECONDS)
         return Answer(reply.status_code, reply.text)
 
