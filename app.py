@@ -67,7 +67,7 @@ def compare(arguments: uploads.Arguments) -> dict[str, Any]:
 
 
 @endpoint(app, "/addface", "POST")
-@endpoint(app, "/addface", "GET")
+@endpoint(app, "/addface", "GET", changes=True)
 def add_face(arguments: uploads.Arguments) -> dict[str, Any]:
     token, name, refuse_poor = arguments.token(), arguments.name(), arguments.refuse_poor()
     face_set = arguments.face_set()
@@ -77,7 +77,7 @@ def add_face(arguments: uploads.Arguments) -> dict[str, Any]:
 
 @endpoint(app, "/faces/{face_token}", "DELETE")
 @endpoint(app, "/removeface", "POST")
-@endpoint(app, "/removeface", "GET")
+@endpoint(app, "/removeface", "GET", changes=True)
 def remove_face(arguments: uploads.Arguments) -> dict[str, Any]:
     token = arguments.token()
     wiring().removal.remove(token)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 
-ORIGIN = "CORS_ORIGIN"
+from chalicelib.settings import SettingsError, current_settings
+
 ALLOWED_HEADERS = "Content-Type, X-Api-Key"
 # Browsers keep a permission for two hours at most.
 MAX_AGE_SECONDS = 7200
 
 
 def origin() -> str | None:
-    return os.environ.get(ORIGIN) or None
+    """Return the origin that is let in; None also while a setting is wrong, which the log then says."""
+    try:
+        return current_settings().cors_origin
+    except SettingsError:
+        return None
 
 
 def headers() -> dict[str, str]:

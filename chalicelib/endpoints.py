@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 from chalice.app import Chalice, Request, Response
 
@@ -21,7 +22,12 @@ View = Callable[[uploads.Arguments], Any]
 
 
 class Service(Chalice):
-    """The app, which also refuses what is no request's event in the contract's words."""
+    """The app, which also refuses what is no request's event in the contract's words, and answers HEAD without a body.
+
+    `keeps_head_bodies` is for a server that leaves the body of a HEAD out by itself, once it knows its length.
+    """
+
+    keeps_head_bodies = False
 
     def __call__(self, event: Any, context: Any) -> Any:
         try:
@@ -30,13 +36,19 @@ class Service(Chalice):
             logs.begin_invocation(function_request_id=getattr(context, "aws_request_id", None))
             log.warning("an event was refused: %s", error.detail)
             return replies.failure(error).to_dict()
-        return super().__call__(event, context)
+        reply = super().__call__(event, context)
+        if event["requestContext"]["httpMethod"] == "HEAD" and not self.keeps_head_bodies:
+            reply |= {"body": "", "isBase64Encoded": False}
+        return reply
 
 
-def endpoint(app: Chalice, path: str, method: str, *, key: bool = True, pictures: int = 1) -> Callable[[View], View]:
+def endpoint(
+    app: Chalice, path: str, method: str, *, key: bool = True, pictures: int = 1, changes: bool = False
+) -> Callable[[View], View]:
     """Register a view for one path and method; it is given the request's arguments, with up to so many pictures.
 
     With `key`, API Gateway lets only those through who send an API key as x-api-key; no local server asks for one.
+    A GET is registered for HEAD too, unless it `changes` something: HEAD must be safe (RFC 9110, 9.2.1).
     """
 
     def register(view: View) -> View:
@@ -54,7 +66,8 @@ def endpoint(app: Chalice, path: str, method: str, *, key: bool = True, pictures
                 return replies.failure(errors.internal_error())
 
         # Any content type may come in: what is not a form is answered by `uploads`, in the contract's words.
-        app.route(path, methods=[method], content_types=["*/*"], name=view.__name__, api_key_required=key)(answer)
+        methods = ["GET", "HEAD"] if method == "GET" and not changes else [method]
+        app.route(path, methods=methods, content_types=["*/*"], name=view.__name__, api_key_required=key)(answer)
         return view
 
     return register
@@ -72,7 +85,7 @@ def document(app: Chalice, paths: Sequence[str], page: Callable[[], Page]) -> No
         return Response(page().text, headers)
 
     for path in paths:
-        app.route(path, methods=["GET"], name=f"page {path}", content_types=["*/*"])(answer)
+        app.route(path, methods=["GET", "HEAD"], name=f"page {path}", content_types=["*/*"])(answer)
 
 
 def preflights(app: Chalice) -> None:
@@ -107,7 +120,8 @@ def _arguments(request: Request, path_arguments: dict[str, str], pictures: int) 
     given = request.query_params
     query = {} if given is None else {name: given.getlist(name) for name in given}
     for name, value in path_arguments.items():
-        query[name] = [value, *query.get(name, ())]
+        # Escaped or not: no value that is accepted has a percent sign.
+        query[name] = [unquote(value), *query.get(name, ())]
     if request.method not in ("POST", "PUT"):
         return uploads.Arguments(query)
     try:
@@ -115,10 +129,9 @@ def _arguments(request: Request, path_arguments: dict[str, str], pictures: int) 
     except ValueError:  # not the base64, or not the text, that it is said to be
         raise errors.upload_error("the body cannot be read") from None
     assert isinstance(body, bytes)
-    content_type = request.headers.get("content-type", "")
-    if not body and not content_type:
+    if not body:  # whatever type many clients announce for it
         return uploads.Arguments(query)
-    return uploads.Arguments(query, uploads.read_form(body, content_type, pictures))
+    return uploads.Arguments(query, uploads.read_form(body, request.headers.get("content-type", ""), pictures))
 
 
 # What Chalice itself refuses, in the contract's terms, by HTTP status.

@@ -8,7 +8,7 @@ from typing import Any
 
 from chalice.app import Response
 
-from chalicelib import cursors, errors, images, response_headers, uploads
+from chalicelib import cursors, errors, images, names, response_headers, uploads
 from chalicelib.comparison import Comparison
 from chalicelib.errors import ServiceError
 from chalicelib.face_directory import Page
@@ -118,7 +118,7 @@ def info(pack: ModelPack, faces: int, gallery: Contents) -> dict[str, Any]:
             "image_bytes": images.MAX_IMAGE_BYTES,
             "image_side_px": [images.MIN_SIDE_PX, images.MAX_SIDE_PX],
             "smallest_face_px": pack.detector.smallest_face,
-            "name_characters": uploads.MAX_NAME_CHARACTERS,
+            "name_characters": names.MAX_NAME_CHARACTERS,
             "results": uploads.MAX_RESULTS,
             "faces_per_picture": MAX_FACES,
         },

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 
@@ -115,3 +117,15 @@ class Settings:
             log_level=values["LOG_LEVEL"],
             cors_origin=origin or None,
         )
+
+
+@cache
+def current_settings() -> Settings:
+    """Return the settings of this process, read once; `wiring.reset` has them read again.
+
+    Raises
+    ------
+    SettingsError
+        See `Settings.from_environment`.
+    """
+    return Settings.from_environment(os.environ)

@@ -12,12 +12,12 @@ from chalicelib import cursors, errors, images
 from chalicelib.comparison import Picture
 from chalicelib.faces import DEFAULT_NAME, DEFAULT_SET, is_token
 from chalicelib.images import MAX_IMAGE_BYTES
+from chalicelib.names import MAX_NAME_CHARACTERS, MAX_SENT_CHARACTERS, normalized
 
 # Room for the boundaries, the part headers and the other fields of a form.
 MAX_FORM_OVERHEAD_BYTES = 64 * 1024
 MAX_FORM_PARTS = 16
 MAX_BOUNDARY_CHARACTERS = 200
-MAX_NAME_CHARACTERS = 255
 MAX_NUMBER_CHARACTERS = 64
 MAX_RESULTS = 10_000
 MAX_PAGE_FACES, DEFAULT_PAGE_FACES = 1_000, 100
@@ -29,13 +29,15 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 _SET_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 # Clients take these out of an address before they send it, so such a set could not be deleted.
 DOT_SEGMENTS = (".", "..")
+# What decoders put in the place of bytes that are not UTF-8, API Gateway's and the local server's among them.
+_LOST = "\N{REPLACEMENT CHARACTER}"
 
 
 class Arguments:
     """The arguments of one request, from its address and, for a POST or PUT, the form.
 
     Every getter raises `ServiceError` 1002 for a required argument that is absent or empty, and 1001 for one that does
-    not parse, is out of range, or is given more than once.
+    not parse, is not UTF-8, is out of range, or is given more than once.
     """
 
     def __init__(self, query: Mapping[str, Sequence[str]], form: Mapping[str, Sequence[bytes]] | None = None) -> None:
@@ -152,16 +154,11 @@ class Arguments:
         return None if text is None else int(text)
 
     def _text(self, name: str) -> str | None:
-        text = self._optional(name)
-        if text is None:
-            return None
-        if len(text) > MAX_NAME_CHARACTERS:
+        """A name, or its beginning, in NFC; None when it is absent or white space."""
+        text = self._optional(name) or ""
+        if len(text) > MAX_SENT_CHARACTERS or len(text := normalized(text)) > MAX_NAME_CHARACTERS:
             raise errors.bad_argument(f"{name} must have at most {MAX_NAME_CHARACTERS} characters")
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            raise errors.bad_argument(f"{name} must be valid Unicode text") from None
-        return text
+        return text or None
 
     def _required(self, name: str) -> str:
         value = self._optional(name)
@@ -173,15 +170,18 @@ class Arguments:
         try:
             form = self._form or {}
             values = [*self._query.get(name, ()), *(value.decode("utf-8") for value in form.get(name, ()))]
-        except UnicodeDecodeError:
-            raise errors.bad_argument(f"{name} must be UTF-8 text") from None
+            "".join(values).encode("utf-8")  # fails at half of a surrogate pair, which JSON can carry
+        except UnicodeError:
+            raise not_utf_8(name) from None
+        if any(_LOST in value for value in values):
+            raise not_utf_8(name)
         if len(values) > 1:
             raise errors.bad_argument(f"{name} is given more than once")
         return values[0] or None if values else None
 
 
 def read_form(body: bytes, content_type: str, pictures: int = 1) -> dict[str, list[bytes]]:
-    """Return the parts of a multipart/form-data body by name; file names and types of parts are ignored.
+    """Return the parts of a multipart/form-data body by name; file names and headers of parts are ignored.
 
     Parameters
     ----------
@@ -209,15 +209,37 @@ def read_form(body: bytes, content_type: str, pictures: int = 1) -> dict[str, li
         raise errors.upload_error("the multipart body is malformed or cut off") from None
 
 
+def not_utf_8(name: str) -> errors.ServiceError:
+    return errors.bad_argument(f"{name} must be UTF-8 text")
+
+
 def not_a_form() -> errors.ServiceError:
     return errors.upload_error("the body must be multipart/form-data")
+
+
+class _PartParser(PushMultipartParser):  # type: ignore[misc]  # the library has no types
+    """Reads Content-Disposition alone: RFC 7578, 4.8, has the other headers of a part ignored, so none refuses it."""
+
+    _reads = False
+
+    def _on_segment_headerline(self, line: bytes) -> None:
+        if line[:1] not in b" \t":  # otherwise it continues the line before
+            self._reads = line.partition(b":")[0].strip().lower() == b"content-disposition"
+        if self._reads:
+            super()._on_segment_headerline(line)
 
 
 def _parts(body: bytes, boundary: str) -> dict[str, list[bytes]]:
     parts: dict[str, list[bytes]] = {}
     chunks: list[bytes] = []
-    with PushMultipartParser(
-        boundary, max_segment_count=MAX_FORM_PARTS, max_header_count=8, max_header_size=4096, strict=False
+    with _PartParser(
+        boundary,
+        max_segment_count=MAX_FORM_PARTS,
+        max_header_count=8,
+        max_header_size=4096,
+        # File names come in any charset. The names of the arguments are ASCII, which Latin-1 reads rightly.
+        header_charset="latin-1",
+        strict=False,
     ) as parser:
         for event in (*parser.parse(body), *parser.parse(b"")):
             if isinstance(event, MultipartSegment):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ from chalicelib.measured import MeasuredDetector, MeasuredGallery
 from chalicelib.removal import Removal
 from chalicelib.service import FaceService
 from chalicelib.serving import Serving
-from chalicelib.settings import Settings
+from chalicelib.settings import Settings, current_settings
 from chalicelib.stores import aws, database
 from chalicelib.stores.crops import CropStore
 from chalicelib.stores.face_listing import FaceListing
@@ -155,7 +154,7 @@ def wiring() -> Wiring:
     global _wiring  # noqa: PLW0603  # the one piece of global state
     with _lock:
         if _wiring is None:
-            _wiring = Wiring(Settings.from_environment(os.environ))
+            _wiring = Wiring(current_settings())
         return _wiring
 
 
@@ -166,3 +165,4 @@ def reset() -> None:
         if _wiring is not None:
             _wiring.close()
         _wiring = None
+        current_settings.cache_clear()

@@ -18,6 +18,7 @@ from email.errors import (
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import unquote
 
 from chalice.app import Chalice
 from chalice.config import Config
@@ -31,6 +32,7 @@ from chalice.local import (
 )
 
 from chalicelib import errors, images, replies
+from chalicelib.endpoints import Service
 from chalicelib.errors import ServiceError
 from chalicelib.faces import TOKEN_LENGTH
 from infra import same_origin
@@ -48,6 +50,7 @@ MAX_LENGTH_DIGITS = 18
 
 _TOKEN = re.compile(rf"/[A-Za-z0-9]{{{TOKEN_LENGTH}}}(?=/|$)")
 _NO_HEADER = (MissingHeaderBodySeparatorDefect, FirstHeaderLineIsContinuationDefect, MisplacedEnvelopeHeaderDefect)
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _UNPRINTABLE = re.compile(r"[^ -~]")
 
 log = logging.getLogger(__name__)
@@ -68,6 +71,7 @@ class InTurn:
 class Handler(ChaliceRequestHandler):
     """One connection."""
 
+    raw_requestline: bytes
     timeout = WRITE_TIMEOUT_SECONDS
     wbufsize = 64 * 1024
     disable_nagle_algorithm = True
@@ -93,8 +97,13 @@ class Handler(ChaliceRequestHandler):
         super().finish()
 
     def parse_request(self) -> bool:
-        """Refuse what the base class takes, or drops without a word: HTTP/0.9, and empty lines."""
+        """Escape the bytes of an address that are not ASCII, which clients send as UTF-8.
+
+        Refuse what the base class takes, or drops without a word: HTTP/0.9, and empty lines.
+        """
         if len(self.raw_requestline.split()) == 3:
+            # The base class would read them as Latin-1, of which some are white space.
+            self.raw_requestline = _NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], self.raw_requestline)
             return bool(super().parse_request())
         self.command = ""
         self.send_error(HTTPStatus.BAD_REQUEST)
@@ -151,7 +160,7 @@ class Handler(ChaliceRequestHandler):
             raise errors.bad_argument("the request cannot be read")
         self._check_sender()
         length = self.headers.get("content-length")
-        if "transfer-encoding" in self.headers or (length is None and self._announces_body()):
+        if "transfer-encoding" in self.headers:
             raise ServiceError("1005", HTTPStatus.LENGTH_REQUIRED, "the body must come with its Content-Length")
         if len(self.headers.get_all("content-length", ())) > 1:
             raise errors.upload_error("Content-Length is given more than once")
@@ -165,9 +174,6 @@ class Handler(ChaliceRequestHandler):
         path = self.path.partition("?")[0]
         if self.command != "OPTIONS" and path not in self._server.open_to_all:
             same_origin.check_origin(self.headers)
-
-    def _announces_body(self) -> bool:
-        return self.command in ("POST", "PUT", "PATCH") and "content-type" in self.headers
 
     def _parse_payload(self) -> tuple[dict[str, str], bytes | None]:
         if length := int(self.headers.get("content-length", "0")):
@@ -224,7 +230,7 @@ class Handler(ChaliceRequestHandler):
         return cast(Server, self.server)
 
     def _log(self, seconds: float) -> None:
-        path = _TOKEN.sub("/{face_token}", self.path.partition("?")[0])
+        path = _TOKEN.sub("/{face_token}", unquote(self.path.partition("?")[0]))
         request = _UNPRINTABLE.sub("?", f"{self.command} {path}")  # a terminal would obey
         print(f"{request} {self._status} {seconds * 1000:.0f} ms", file=sys.stderr, flush=True)
 
@@ -234,6 +240,7 @@ def make_server(app: Chalice, host: str, port: int) -> LocalDevServer:
     # As chalice.local.create_local_server does: each thread then has its own current request.
     CustomLocalChalice.__bases__ = (LocalChalice, app.__class__)
     app.__class__ = CustomLocalChalice
+    cast(Service, app).keeps_head_bodies = True  # `Handler` leaves them out, with their length in the head
     config = Config.create(project_dir=str(Path.cwd()), chalice_stage="local")
     made = LocalDevServer(app, config, host, port, handler_cls=Handler, server_cls=Server)
     made.server.open_to_all = {

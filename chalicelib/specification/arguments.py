@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib import uploads
+from chalicelib import names, uploads
 from chalicelib.faces import DEFAULT_NAME, DEFAULT_SET, TOKEN_LENGTH
 from chalicelib.images import MAX_IMAGE_BYTES, MAX_SIDE_PX, MIN_SIDE_PX
 
@@ -31,7 +31,12 @@ _PICTURE_TEXT = (
 )
 # Clients take `.` and `..` out of an address.
 _SET_NAME = r"^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$"
-_NAME = {"type": "string", "maxLength": uploads.MAX_NAME_CHARACTERS}
+# U+FFFD stands for bytes that were not UTF-8; a name needs more than white space.
+_NAME = {"type": "string", "maxLength": names.MAX_NAME_CHARACTERS, "pattern": "^[^\N{REPLACEMENT CHARACTER}]*$"}
+_GIVEN_NAME = {
+    **_NAME,
+    "pattern": "^[^\N{REPLACEMENT CHARACTER}]*[^\\s\N{REPLACEMENT CHARACTER}][^\N{REPLACEMENT CHARACTER}]*$",
+}
 
 IMAGE_FILE = Argument("image_file", f"The picture: {_PICTURE_TEXT}", _PICTURE)
 IMAGE_FILE1 = Argument("image_file1", f"One picture, unless face_token1 is given: {_PICTURE_TEXT}", _PICTURE)
@@ -88,7 +93,7 @@ OTHER_FACE_SET = Argument(
     "staff",
 )
 FACE_NAME = Argument("face_name", "Whose face it is.", {**_NAME, "default": DEFAULT_NAME}, "Ada Lovelace")
-NEW_NAME = Argument("face_name", "Whose face it is.", {**_NAME, "minLength": 1}, "Ada King")
+NEW_NAME = Argument("face_name", "Whose face it is.", {**_GIVEN_NAME, "minLength": 1}, "Ada King")
 BEGINNING = Argument("name", "Only faces whose names begin so, without regard to case.", _NAME, "Ada")
 CURSOR = Argument(
     "cursor", "The `next_cursor` of the page before.", {"type": "string", "format": "cursor"}, "AAAAAAAAAGQ"

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from chalicelib.specification import failures
+from chalicelib.specification.head import with_heads
 from chalicelib.specification.operations import KEY, PATHS
 from chalicelib.specification.schemas import SCHEMAS
 
@@ -17,8 +18,10 @@ Finds faces in photographs and tells whose they are.
 The contract is older than this service, and some of its fields are misspelt: `sucess`, `face_neme`, `distant`. They
 stay, and beside each stands a correctly spelt twin with the same value.
 
-The text fields of a form may be in the query instead, each once. An empty argument is as if it were not there, and an
-unknown one is ignored. Fields and routes may be added; none goes away, and none changes its meaning.
+The text fields of a form may be in the query instead, each once, and a POST or PUT without any form needs no body. All
+text is UTF-8, in an address with or without escapes. An empty argument is as if it were not there, and an unknown one
+is ignored. Names are kept in Unicode's form NFC, and one of white space is as if it were empty. Fields and routes may
+be added; none goes away, and none changes its meaning.
 
 An address that is not in this document is refused with error 1001 and status 404, a method that is not with 405, and
 what is no HTTP with 400, 414 or 431, all in the form of `Error`.
@@ -43,7 +46,7 @@ def openapi() -> dict[str, Any]:
             {"name": "face sets", "description": "Known faces are kept in sets, and searched for in one."},
             {"name": "service", "description": "The service itself."},
         ],
-        "paths": PATHS,
+        "paths": with_heads(PATHS),
         "components": {
             "schemas": SCHEMAS,
             "responses": failures.SHARED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib import uploads
+from chalicelib import names
 from chalicelib.faces import DEFAULT_SET
 from chalicelib.replies import TWINS
 from chalicelib.specification import failures
@@ -66,7 +66,7 @@ _TOKEN = {
     "description": "24 letters and digits that stand for a face.",
     "examples": [EXAMPLE_TOKENS[0]],
 }
-_NAME = {**_text("Whose face it is.", "Ada Lovelace"), "maxLength": uploads.MAX_NAME_CHARACTERS}
+_NAME = {**_text("Whose face it is.", "Ada Lovelace"), "maxLength": names.MAX_NAME_CHARACTERS}
 _FACE_SET = _text("The face set that holds it.", DEFAULT_SET)
 _DISTANCE = _number("How unlike two faces are; 0 is the same picture.", minimum=0)
 _FOUND: dict[str, Any] = {

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 
 def fold(name: str) -> bytes:
-    """Return what two names have in common that differ in case only: Unicode's full case folding, as UTF-8."""
-    return name.casefold().encode("utf-8")
+    """Return what two names, in NFC, have in common that differ in case only: full case folding, as UTF-8.
+
+    Folding splits some characters that it would otherwise leave whole (U+0390), so the result is composed again.
+    """
+    return normalize("NFC", name.casefold()).encode("utf-8")
 
 
 def beginning_with(prefix: str) -> tuple[bytes, bytes]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 
+from chalicelib.names import kept
 from chalicelib.stores.database import Database, DatabaseFault, Fault, Transaction
 from chalicelib.stores.folded_name import fold
 
 # Rows that one statement copies: more would outlast the connection's read timeout.
 ROWS_PER_COPY = 20_000
 NAMES_PER_STATEMENT = 500
+
+_SET = "UPDATE face_set SET {column} = CASE id {cases} END WHERE id IN ({marks})"
 
 _log = logging.getLogger(__name__)
 
@@ -93,12 +97,31 @@ def _fold_names(transaction: Transaction) -> None:
     for ids in _ranges(transaction):
         rows = transaction.query("SELECT id, face_name FROM face_set WHERE id >= ? AND id < ? FOR UPDATE", ids)
         for start in range(0, len(rows), NAMES_PER_STATEMENT):
-            chunk = rows[start : start + NAMES_PER_STATEMENT]
-            cases, marks = " ".join(["WHEN ? THEN ?"] * len(chunk)), ", ".join("?" * len(chunk))
-            parameters = [value for face_id, name in chunk for value in (face_id, fold(name))]
-            update = "UPDATE face_set SET folded_name = CASE id {cases} END WHERE id IN ({marks})"
-            parameters += [face_id for face_id, _ in chunk]
-            transaction.execute(update.format(cases=cases, marks=marks), parameters)
+            folded = [(face_id, fold(name)) for face_id, name in rows[start : start + NAMES_PER_STATEMENT]]
+            _set_column(transaction, "folded_name", folded)
+
+
+def _normalize_names(transaction: Transaction) -> None:
+    """Bring every name, and the form that it is looked for by, to what is stored since `names.normalized`."""
+    select = "SELECT id, face_name, folded_name FROM face_set WHERE id >= ? AND id < ? FOR UPDATE"
+    for ids in _ranges(transaction):
+        rows = [(row, kept(row[1])) for row in transaction.query(select, ids) if not _is_plain(row[1])]
+        names = [(face_id, name) for (face_id, before, _), name in rows if name != before]
+        folded = [(face_id, fold(name)) for (face_id, _, before), name in rows if fold(name) != bytes(before)]
+        for column, values in (("face_name", names), ("folded_name", folded)):
+            for start in range(0, len(values), NAMES_PER_STATEMENT):
+                _set_column(transaction, column, values[start : start + NAMES_PER_STATEMENT])
+
+
+def _is_plain(name: str) -> bool:
+    return name.isascii() and not name.isspace()
+
+
+def _set_column(transaction: Transaction, column: str, values: Sequence[tuple[int, str | bytes]]) -> None:
+    """Give one column of some faces, by their ids, a value each."""
+    cases, marks = " ".join(["WHEN ? THEN ?"] * len(values)), ", ".join("?" * len(values))
+    parameters = [*chain.from_iterable(values), *(face_id for face_id, _ in values)]
+    transaction.execute(_SET.format(column=column, cases=cases, marks=marks), parameters)
 
 
 def _ranges(transaction: Transaction) -> list[tuple[int, int]]:
@@ -212,6 +235,7 @@ MIGRATIONS: tuple[tuple[Step, ...], ...] = (
             measured_at {integer}
         ) {end}""",
     ),
+    (_normalize_names,),
 )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from chalicelib import faces, images
 from chalicelib.faces import Embedding, Landmarks
+from chalicelib.names import kept
 from chalicelib.stores.crops import Crop
 from chalicelib.stores.embedding_bytes import from_bytes, to_bytes
 
@@ -73,7 +74,7 @@ def from_line(line: bytes, dimension: int) -> ArchivedFace:
     _expect(faces.is_token(token), "face_token must be 24 letters and digits")
     _expect(0 < len(name) <= MAX_NAME_CHARACTERS and _is_unicode(name), "face_name must have 1 to 255 characters")
     _expect(_FACE_SET.fullmatch(face_set) is not None, "face_set must have 1 to 64 letters, digits, _, . and -")
-    return ArchivedFace(token, name, face_set, _added_at(record), _embedding(record, dimension), _crop(record))
+    return ArchivedFace(token, kept(name), face_set, _added_at(record), _embedding(record, dimension), _crop(record))
 
 
 def as_text(seconds: int) -> str:

@@ -1,5 +1,7 @@
 // The pictures of a folder, and the names that they are given.
 
+import { asName } from "./names.js";
+
 const PICTURE = /\.(jpe?g|png|webp|avif|heic|heif|gif|bmp)$/i;
 
 /** The files of a drop, folders opened, as `{file, path}`. Must be called while the drop is handled. */
@@ -48,7 +50,7 @@ export function fileName(path) {
 function tidied(name) {
   const spaced = name.replace(/[_\s]+/g, " ").trim();
   const lower = spaced === spaced.toLowerCase();
-  return (lower ? spaced.replace(/(^|[\s-])\p{Ll}/gu, (first) => first.toUpperCase()) : spaced).slice(0, 255) || "unknown";
+  return asName(lower ? spaced.replace(/(^|[\s-])\p{Ll}/gu, (first) => first.toUpperCase()) : spaced) || "unknown";
 }
 
 /** Rows of texts as a CSV file. */

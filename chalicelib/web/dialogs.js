@@ -1,6 +1,7 @@
 // Questions in a dialog.
 
 import { byId } from "./dom.js";
+import { asName } from "./names.js";
 
 /** Resolves to whether the answer was yes; `yes` is what that button says. */
 export async function confirmed(question, yes) {
@@ -16,7 +17,7 @@ export async function named(title, name) {
   field.value = name;
   const answer = closed(byId("name-dialog"));
   field.select();
-  return (await answer) === "yes" ? field.value.trim() || null : null;
+  return (await answer) === "yes" ? asName(field.value) || null : null;
 }
 
 function closed(dialog) {

@@ -4,6 +4,7 @@ import { call } from "./api.js";
 import { byId, element, plural } from "./dom.js";
 import { faceSet, facesChanged, whenFaceSetChanges } from "./face_sets.js";
 import { Matches } from "./matches.js";
+import { asName } from "./names.js";
 import { attempt, notify, say } from "./notices.js";
 import { cutOut, prepared } from "./picture.js";
 import { acceptDrops, acceptPictures } from "./sources.js";
@@ -142,7 +143,7 @@ async function add(event) {
   event.preventDefault();
   const face = faces[chosen];
   const index = chosen;
-  const name = byId("add-name").value.trim();
+  const name = asName(byId("add-name").value);
   const button = byId("add-button");
   button.disabled = true;
   await attempt(byId("add-alert"), async () => {

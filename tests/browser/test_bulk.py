@@ -75,6 +75,7 @@ class TestBulk:
             ("jean-luc picard 1.JPG", "Jean-Luc Picard"),
             ("Leonardo da Vinci.jpg", "Leonardo da Vinci"),
             ("李小龍.jpg", "李小龍"),
+            ("jose\N{COMBINING ACUTE ACCENT} 2.jpg", "Jos\N{LATIN SMALL LETTER E WITH ACUTE}"),
             ("2024.jpg", "2024"),
             ("dr. who.jpg", "Dr. Who"),
         ],

@@ -164,9 +164,9 @@ class OneFace:
     @pytest.mark.parametrize(
         ("method", "path", "allowed"),
         [
-            ("POST", "/faces", "GET"),
-            ("PATCH", f"/faces/{TOKEN}", "GET, PUT, DELETE"),
-            ("DELETE", f"/faces/{TOKEN}/crop", "GET"),
+            ("POST", "/faces", "GET, HEAD"),
+            ("PATCH", f"/faces/{TOKEN}", "GET, HEAD, PUT, DELETE"),
+            ("DELETE", f"/faces/{TOKEN}/crop", "GET, HEAD"),
         ],
     )
     def test_a_wrong_method(self, api: Api, method: str, path: str, allowed: str) -> None:

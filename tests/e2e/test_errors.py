@@ -14,9 +14,9 @@ from tests.e2e import pictures
 from tests.e2e.api import form, names, tokens
 from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import LocalStack
+from tests.e2e.plain_requests import PlainRequests
 from tests.e2e.raw_http import Connection, head
 from tests.e2e.refusals import (
-    CUT_OFF_FORM,
     NOT_A_FORM,
     TOKEN,
     TOO_MANY_BYTES,
@@ -42,6 +42,12 @@ class TestRefusals(Refusals):
         return sqlite_api
 
 
+class TestPlainRequests(PlainRequests):
+    @pytest.fixture
+    def api(self, sqlite_api: HttpApi) -> HttpApi:
+        return sqlite_api
+
+
 class TestAddresses:
     @pytest.mark.parametrize("path", ["/nothing", "/detect/1", "/SEARCH", "/search/%2e%2e", "/api/search"])
     @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -56,12 +62,16 @@ class TestAddresses:
             assert connection.headers["allow"] == "POST"
             assert connection.body() == bad_argument("this address does not take that method")
 
-    def test_no_body_after_a_head_request(self, sqlite_stack: LocalStack) -> None:
+    @pytest.mark.parametrize(("path", "status"), [("/health", 200), ("/detect", 405), ("/nothing", 404)])
+    def test_no_body_after_a_head_request(self, sqlite_stack: LocalStack, path: str, status: int) -> None:
+        """The next answer on the connection begins where a body would."""
         with Connection(sqlite_stack.port) as connection:
-            connection.send(head("HEAD", "/health", "Connection: close"))
+            connection.send(head("HEAD", path) + head("GET", "/health", "Connection: close"))
 
-            assert connection.status() == 405
-            assert connection.is_closed()
+            assert connection.status() == status
+            assert int(connection.headers["content-length"]) > 0
+            assert connection.status() == 200
+            assert connection.body() == {"status": "ok"}
 
     @pytest.mark.parametrize(
         ("sent", "status"),
@@ -125,12 +135,29 @@ class TestBodies:
             assert connection.status() == 400
             assert connection.body() == upload_error("Content-Length is not a number")
 
-    def test_a_body_without_a_length(self, sqlite_stack: LocalStack) -> None:
+    @pytest.mark.parametrize("length", [(), ("Content-Length: 0",)])
+    @pytest.mark.parametrize("content_type", [(), ("Content-Type: application/x-www-form-urlencoded",), (FORM,)])
+    def test_a_request_without_a_length_has_no_body(
+        self, sqlite_api: HttpApi, sqlite_stack: LocalStack, length: tuple[str, ...], content_type: tuple[str, ...]
+    ) -> None:
+        """RFC 9112, 6.3; the connection goes on."""
+        token = sqlite_api.added(pictures.drawing(), "Ada")
+        requests = [
+            ("POST", f"/addface?face_token={token}&face_name=Augusta"),
+            ("PUT", f"/faces/{token}?face_name=King"),
+            ("POST", "/face_sets?face_set=staff"),
+            ("POST", f"/removeface?face_token={token}"),
+        ]
         with Connection(sqlite_stack.port) as connection:
-            connection.send(head("POST", "/detect", FORM))
+            for method, path in requests:
+                connection.send(head(method, path, *length, *content_type))
 
-            assert connection.status() == 411
-            assert connection.body() == NO_LENGTH
+                assert connection.status() == 200
+                assert connection.body()["success"] is True
+            connection.send(head("POST", "/detect", *length, *content_type))
+
+            assert connection.status() == 400
+            assert connection.body() == NOT_A_FORM
 
     def test_a_chunked_body(self, sqlite_api: HttpApi) -> None:
         content_type, body = form(("image_file", pictures.drawing()))
@@ -144,10 +171,8 @@ class TestBodies:
         assert sqlite_api.get("/health").status == 200
 
     def test_an_empty_body(self, sqlite_api: HttpApi) -> None:
-        reply = sqlite_api.send("POST", "/detect", content_type="multipart/form-data; boundary=b", body=b"")
-        assert_refused(reply, 400, CUT_OFF_FORM)
-
-        assert_refused(sqlite_api.send("POST", "/detect", body=b""), 400, NOT_A_FORM)
+        for content_type in ("multipart/form-data; boundary=b", None):
+            assert_refused(sqlite_api.send("POST", "/detect", content_type=content_type, body=b""), 400, NOT_A_FORM)
 
     @pytest.mark.parametrize("sent", [0, 1, 1000])
     def test_a_body_that_is_cut_off(self, sqlite_stack: LocalStack, sent: int) -> None:

@@ -28,6 +28,9 @@ def test_the_local_server_hands_crops_out(sqlite_api: HttpApi, headers: dict[str
     assert reply.status_code == 200
     assert reply.headers["content-type"] == "image/jpeg"
     assert reply.headers["cache-control"] == "private, no-store"
+    asked = sqlite_api.session.head(sqlite_api.url + path, headers=headers, timeout=60)
+    assert (asked.status_code, asked.content) == (200, b"")
+    assert {**asked.headers, "Date": ""} == {**reply.headers, "Date": ""}
     crop = images.decode_crop(reply.content)
     assert crop is not None
     assert max(crop.shape[:2]) <= images.MAX_CROP_SIDE_PX
@@ -59,6 +62,9 @@ def test_where_deployed_s3_hands_crops_out(deployed: LambdaApi, crops_bucket: st
         reply = requests.get(address, timeout=60)
         assert (reply.status_code, reply.headers["content-type"]) == (200, "image/jpeg")
         assert images.decode_crop(reply.content) is not None
+
+    asked = deployed.send("HEAD", f"/faces/{token}/crop")
+    assert (asked.status, asked.text, asked.headers.keys()) == (302, "", redirected.headers.keys())
 
     deployed.remove(token)
     assert requests.get(url, timeout=60).status_code == 404

@@ -19,6 +19,7 @@ from tests.e2e.face_management import Listing, OneFace
 from tests.e2e.face_sets import FaceSets, Grouping
 from tests.e2e.gallery_setting import on_s3_vectors
 from tests.e2e.lambda_api import LambdaApi, context, handler, lasting_handler
+from tests.e2e.plain_requests import PlainRequests
 from tests.e2e.refusals import INTERNAL, UNREACHABLE, Refusals, assert_refused
 from tests.e2e.shape import shape
 from tests.e2e.walk import Walk
@@ -77,6 +78,20 @@ class TestWalkOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, Comparing):
 
 
 class TestWalkOnMysql(Walk, Listing, OneFace, FaceSets, Grouping, Comparing):
+    @pytest.fixture
+    def api(self, mysql_handler: LambdaApi) -> Iterator[LambdaApi]:
+        with mysql_handler.on_an_empty_face_set():
+            yield mysql_handler
+
+
+class TestPlainRequestsOnSqlite(PlainRequests):
+    @pytest.fixture
+    def api(self, sqlite_handler: LambdaApi) -> Iterator[LambdaApi]:
+        with sqlite_handler.on_an_empty_face_set():
+            yield sqlite_handler
+
+
+class TestPlainRequestsOnMysql(PlainRequests):
     @pytest.fixture
     def api(self, mysql_handler: LambdaApi) -> Iterator[LambdaApi]:
         with mysql_handler.on_an_empty_face_set():

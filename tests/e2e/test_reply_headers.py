@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from chalicelib.cors import ORIGIN
+from chalicelib import wiring
 from chalicelib.response_headers import ALWAYS, HTTPS_ONLY
 from tests.e2e.api import Api, Reply
 from tests.e2e.http_api import HttpApi
@@ -15,6 +17,7 @@ from tests.e2e.refusals import assert_refused, bad_argument
 ELSEWHERE = "https://example.com"
 # Of routes and of none, none of which asks a store.
 ADDRESSES = [
+    ("HEAD", "/health"),
     *(("GET", path) for path in ("/health", "/openapi.json", "/", "/search", "/faces/no")),
     *(("POST", "/detect"), ("DELETE", "/detect"), ("OPTIONS", "/detect")),
 ]
@@ -55,17 +58,24 @@ def test_every_reply_of_the_function(monkeypatch: pytest.MonkeyPatch, method: st
 
 class TestCors:
     @pytest.fixture
-    def api(self, monkeypatch: pytest.MonkeyPatch) -> Api:
-        monkeypatch.setenv(ORIGIN, ELSEWHERE)
-        return LambdaApi()
+    def api(self, origin: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
+        monkeypatch.setenv("CORS_ORIGIN", origin)
+        wiring.reset()
+        yield LambdaApi()
+        monkeypatch.undo()
+        wiring.reset()
+
+    @pytest.fixture
+    def origin(self) -> str:
+        return ELSEWHERE
 
     @pytest.mark.parametrize(
         ("path", "methods"),
         [
             ("/detect", "POST, OPTIONS"),
-            ("/search", "GET, POST, OPTIONS"),
-            ("/faces/AAAA", "DELETE, GET, PUT, OPTIONS"),
-            ("/health", "GET, OPTIONS"),
+            ("/search", "GET, HEAD, POST, OPTIONS"),
+            ("/faces/AAAA", "DELETE, GET, HEAD, PUT, OPTIONS"),
+            ("/health", "GET, HEAD, OPTIONS"),
         ],
     )
     def test_a_preflight(self, api: Api, path: str, methods: str) -> None:
@@ -87,7 +97,15 @@ class TestCors:
         assert reply.headers["access-control-allow-origin"] == ELSEWHERE
 
     def test_what_a_wrong_method_is_told(self, api: Api) -> None:
-        assert api.send("PUT", "/search").headers["allow"] == "GET, POST, OPTIONS"
+        assert api.send("PUT", "/search").headers["allow"] == "GET, HEAD, POST, OPTIONS"
+
+    @pytest.mark.usefixtures("origin")
+    @pytest.mark.parametrize(
+        "origin", ["https://a.example, https://b.example", "https://a.example/", "null", "a.example", "*\nX: y"]
+    )
+    def test_an_origin_that_the_settings_refuse_goes_out_in_no_header(self, api: Api) -> None:
+        for method, path in ADDRESSES:
+            assert cors_headers(api.send(method, path)) == {}
 
     @pytest.mark.parametrize("path", ["/detect", "/faces/AAAA"])
     def test_without_it_there_is_no_such_method(self, path: str) -> None:

@@ -11,6 +11,7 @@ from chalicelib.errors import ServiceError
 from chalicelib.faces import KnownFace, new_token
 from chalicelib.stores import mysql, schema
 from chalicelib.stores.database import connect
+from chalicelib.stores.face_listing import FaceListing
 from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.face_set_names import FaceSetNames
 from chalicelib.stores.folded_name import fold
@@ -167,6 +168,49 @@ class TestVersionFour:
         assert sorted(rows) == sorted((name, fold(name), 1) for name in self.NAMES)
         assert FaceSetNames(database).all() == [("default", len(self.NAMES))]
         assert next(SegmentStore(database).read("m")).sets == b""
+
+
+class TestVersionSix:
+    """Names become what is stored from then on: NFC, and `unknown` for white space."""
+
+    BEFORE = (
+        "Ada",
+        "José",
+        "Jose\u0301",
+        "JOSE\u0301",
+        "\u0958" * 100,
+        "\u0958" * 200,
+        " ",
+        "\u3000",
+        "\u0399\u0308\u0301",
+    )
+    AFTER = ("Ada", "José", "José", "JOSÉ", "\u0915\u093c" * 100, "\u0958" * 200, "unknown", "unknown", "\u03aa\u0301")
+
+    @pytest.mark.parametrize("done", range(len(MIGRATIONS[5]) + 1))
+    def test_every_name_is_in_one_form_wherever_it_broke_off(
+        self, database_url: str, done: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        database = connect(database_url)
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "MIGRATIONS", MIGRATIONS[:5])
+            migrate(database)
+        insert = """INSERT INTO face_set (face_token, face_name, folded_name, crop, created_at, set_id)
+            VALUES (?, ?, ?, 'c.jpg', 0, 1)"""
+        rows = [(new_token(), name, name.casefold().encode()) for name in self.BEFORE]
+        database.write(lambda transaction: transaction.execute_many(insert, rows))
+        monkeypatch.setattr(schema, "ROWS_PER_COPY", 4)
+        monkeypatch.setattr(schema, "NAMES_PER_STATEMENT", 2)
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "MIGRATIONS", (*MIGRATIONS[:5], (*MIGRATIONS[5][:done], "THIS FAILS")))
+            with pytest.raises(ServiceError):
+                migrate(database)
+
+        assert migrate(database) == len(MIGRATIONS)
+
+        stored = database.read("SELECT face_name, folded_name FROM face_set ORDER BY id")
+        assert stored == [(name, fold(name)) for name in self.AFTER]
+        spellings = [face.name for face in FaceListing(database).page(1, 0, 10, "josé")]
+        assert spellings == ["José", "José", "JOSÉ"]
 
 
 def test_a_database_newer_than_the_code_is_left_alone(database_url: str) -> None:

@@ -17,10 +17,11 @@ from infra.package.gallery import references
 from tests.template.resolved import Resolved, Template
 
 # What anybody may ask for: whether the API is there, and how to use it.
-NEED_NO_KEY = {("/health", "get"), ("/", "get"), ("/upload", "get"), ("/openapi.json", "get")}
+NEED_NO_KEY = {(path, method) for path in ("/health", "/", "/upload", "/openapi.json") for method in ("get", "head")}
 NEED_A_KEY = {
     ("/detect", "post"),
     ("/search", "get"),
+    ("/search", "head"),
     ("/search", "post"),
     ("/addface", "get"),
     ("/removeface", "get"),

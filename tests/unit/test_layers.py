@@ -18,6 +18,7 @@ FLOORS = [
         "deadline",
         "settings",
         "faces",
+        "names",
         "cursors",
         "measures",
         "logs",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from chalicelib.settings import SETTINGS, Settings, SettingsError
+from chalicelib.settings import SETTINGS, Settings, SettingsError, current_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,3 +60,40 @@ def test_every_setting_is_documented() -> None:
 
 def test_every_setting_has_a_field() -> None:
     assert [setting.name.lower() for setting in SETTINGS] == list(Settings.__slots__)
+
+
+@pytest.fixture
+def unread() -> Iterator[None]:
+    current_settings.cache_clear()
+    yield
+    current_settings.cache_clear()
+
+
+@pytest.mark.usefixtures("unread")
+def test_a_process_reads_its_settings_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROPS_BUCKET", "first")
+    assert current_settings().crops_bucket == "first"
+
+    monkeypatch.setenv("CROPS_BUCKET", "second")
+
+    assert current_settings().crops_bucket == "first"
+
+
+@pytest.mark.usefixtures("unread")
+def test_settings_that_cannot_work_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CORS_ORIGIN", "https://a.example, https://b.example")
+    with pytest.raises(SettingsError):
+        current_settings()
+
+    monkeypatch.setenv("CORS_ORIGIN", "https://a.example")
+
+    assert current_settings().cors_origin == "https://a.example"
+
+
+@pytest.mark.parametrize("file", [ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py"))], ids=str)
+def test_no_other_module_names_a_setting(file: Path) -> None:
+    """A setting that is read from the environment itself goes around its check."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+
+    assert file.name == "settings.py" or not texts & {setting.name for setting in SETTINGS}

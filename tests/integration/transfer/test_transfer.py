@@ -59,6 +59,19 @@ class TestRoundTrip:
         # The same faces give the same files, byte for byte.
         assert parts_of(again) == parts_of(folder)
 
+    def test_names_of_an_earlier_version_arrive_as_they_are_kept_now(self, site: Sites, folder: Folder) -> None:
+        first, second = site("first"), site("second")
+        before = ("Jose\N{COMBINING ACUTE ACCENT}", "\N{IDEOGRAPHIC SPACE}", "\N{DEVANAGARI LETTER QA}" * 200)
+        faces = first.add(range(len(before)))
+        for face, name in zip(faces, before, strict=True):
+            first.parts.face_set.rename(face.token, name)
+        transfers.export_to(first.parts, folder)
+
+        assert transfers.import_from(second.parts, folder).added == len(before)
+
+        names = {token: name for token, name, *_ in everything(second)}
+        assert [names[face.token] for face in faces] == ["José", "unknown", before[2]]
+
     def test_what_is_there_already_stays_as_it_is(self, site: Sites, folder: Folder) -> None:
         process = site("first")
         [one, two, three] = process.add(range(3))
