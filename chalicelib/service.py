@@ -34,6 +34,7 @@ from chalicelib.stores.tokens import TokenStore
 from chalicelib.token_embeddings import TokenEmbeddings
 from chalicelib.vision import quality
 from chalicelib.vision.model import Model
+from chalicelib.vision.turned import upright
 
 
 class SavedFace(NamedTuple):
@@ -161,7 +162,11 @@ class FaceService:
 
 
 def as_crop(image: Image, name: str, face: DetectedFace, detector_id: str) -> Crop:
-    """Cut a face out of its image, with its landmarks in the crop's pixels and the id of their detector."""
+    """Cut a face out of its image, with its landmarks in the crop's pixels and the id of their detector.
+
+    A face that lies on its side stands upright in its crop.
+    """
+    image, face = upright(image, face)
     jpeg, part, scale = images.crop(image, face.box)
     # Pixel centres: x covers [x - 0.5, x + 0.5) in the image and in the crop.
     corner = np.array([part.left, part.top], np.float32)

@@ -116,6 +116,7 @@ def _source(part: str) -> sources.PublishedFile:
 
 
 SHARED_FACES = Path(__file__).parents[2] / "shared" / "faces"
+SHARED_CASES = SHARED_FACES.with_name("cases")
 YUNET = Path(__file__).parents[2] / "shared" / "models" / "face_detection_yunet_2023mar.onnx"
 needs_yunet = pytest.mark.skipif(not YUNET.exists(), reason="YuNet's published file beside the project is absent")
 
