@@ -6,7 +6,8 @@ import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from chalicelib.transfer.errors import ArchiveError, too_large
@@ -17,22 +18,26 @@ NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 class Folder:
-    """A Container whose files are whole even when the machine stops while one is written."""
+    """A Container whose files are whole even when the machine stops while one is written.
+
+    Every method raises OSError, naming the file, when it cannot be read or written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self, name: str, limit: int) -> bytes | None:
+        path = self.path / name
         try:
-            with (self.path / name).open("rb") as file:
+            with _naming(path), path.open("rb") as file:
                 return _limited(file.read(limit + 1), name, limit)
         except FileNotFoundError:
             return None
 
     def write(self, name: str, data: bytes) -> None:
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else's: it holds pictures and names
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # only its owner's: it holds pictures and names
         partial = self.path / f"{name}.partial"
-        with partial.open("wb") as file:
+        with _naming(partial), partial.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -78,17 +83,38 @@ def open_archive(path: Path) -> Folder | Zip:
 
 
 def pack(folder: Path, names: Iterable[str], into: Path) -> None:
-    """Make one zip file of some of a folder's files, as they are; replace what is there at the end."""
+    """Make one zip file of some of a folder's files, as they are; replace what is there at the end.
+
+    Raises
+    ------
+    OSError
+        Naming the file that cannot be read or written.
+    """
     partial = into.with_name(f"{into.name}.partial")
-    partial.touch(0o600)
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as packed:
-        for name in names:
-            path = folder / name
-            entry = zipfile.ZipInfo(name, NO_TIME)
-            entry.file_size, entry.external_attr = path.stat().st_size, 0o600 << 16
-            with path.open("rb") as source, packed.open(entry, "w") as target:
-                shutil.copyfileobj(source, target, COPY_BYTES)
-    partial.rename(into)
+    try:
+        with _naming(partial):
+            partial.touch(0o600)
+            with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as packed:
+                for name in names:
+                    path = folder / name
+                    entry = zipfile.ZipInfo(name, NO_TIME)
+                    entry.file_size, entry.external_attr = path.stat().st_size, 0o600 << 16
+                    with path.open("rb") as source, packed.open(entry, "w") as target:
+                        shutil.copyfileobj(source, target, COPY_BYTES)
+            partial.rename(into)
+    finally:
+        partial.unlink(missing_ok=True)  # half a zip on a full disk
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Give the name of a file to faults that have none, such as a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def _limited(data: bytes, name: str, limit: int) -> bytes:

@@ -5,7 +5,6 @@ May be killed at any point and run again: a face whose token is there already is
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -118,12 +117,7 @@ class Import:
             raise _other_model(manifest.embedding_id, active)
 
     def _read(self, part: Part, dimension: int) -> list[ArchivedFace]:
-        data = self._source.read(part.file, part.bytes)
-        if data is None:
-            raise ArchiveError(f"{part.file} is missing")
-        if hashlib.sha256(data).hexdigest() != part.sha256:
-            raise ArchiveError(f"{part.file} is damaged: its sha256 is not the manifest's")
-        faces = unpack(part.file, data, dimension)
+        faces = unpack(part.file, manifests.read_part(self._source, part), dimension)
         if len(faces) != part.faces:
             raise ArchiveError(f"{part.file} has {len(faces)} faces, and the manifest says {part.faces}")
         if len({face.token for face in faces}) != len(faces):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,8 +16,8 @@ from chalicelib.transfer.part import MAX_FACES, MAX_PART_BYTES
 MANIFEST = "manifest.json"
 FORMAT = "face-search-archive"
 VERSION = 1
-# A part takes some 170 bytes: room for 50 million faces.
-MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+# A part takes some 600 bytes, with its entry in the account: room for 25 million faces.
+MAX_MANIFEST_BYTES = 32 * 1024 * 1024
 # What a row of the face set has room for.
 MAX_DIMENSION = 2048
 
@@ -54,8 +56,9 @@ class Manifest:
     def faces(self) -> int:
         return sum(part.faces for part in self.parts)
 
-    def to_json(self) -> bytes:
-        fields = {"format": FORMAT, "version": VERSION, "faces": self.faces, **asdict(self)}
+    def to_json(self, account: Mapping[str, Any]) -> bytes:
+        """Return the file. `account` is what the export needs to go on from here, and no reader does."""
+        fields = {"format": FORMAT, "version": VERSION, "faces": self.faces, **asdict(self), "account": account}
         return json.dumps(fields, indent=1).encode() + b"\n"
 
 
@@ -97,6 +100,22 @@ def read(source: Source) -> Manifest | None:
     if not valid:
         raise ArchiveError(f"{MANIFEST} is damaged or not valid")
     return manifest
+
+
+def read_part(source: Source, part: Part) -> bytes:
+    """Return a part's file.
+
+    Raises
+    ------
+    ArchiveError
+        When it is missing, or is not the one of the manifest.
+    """
+    data = source.read(part.file, part.bytes)
+    if data is None:
+        raise ArchiveError(f"{part.file} is missing")
+    if hashlib.sha256(data).hexdigest() != part.sha256:
+        raise ArchiveError(f"{part.file} is damaged: its sha256 is not the manifest's")
+    return data
 
 
 def _is_valid(manifest: Manifest) -> bool:
