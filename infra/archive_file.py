@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,14 @@ from chalicelib.transfer.errors import ArchiveError, too_large
 COPY_BYTES = 1024 * 1024
 # The same archive gives the same zip, byte for byte; zip knows no earlier time.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
+
+# Those of which zipfile can read a part: a few bytes of bzip2 or LZMA fill the memory.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# Parts are compressed already, and half of a manifest is sums.
+MAX_EXPANSION = 20
+# What zipfile raises for damaged files: RuntimeError for what is encrypted or of a later version of the format,
+# ValueError for names in no encoding, OverflowError for places that no file has.
+_FAULTS = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, RuntimeError, ValueError, OverflowError)
 
 
 class Folder:
@@ -55,13 +64,22 @@ class Zip:
 
     def read(self, name: str, limit: int) -> bytes | None:
         try:
-            with self._file.open(name) as member:
-                return _limited(member.read(limit + 1), name, limit)
+            entry = self._file.getinfo(name)
         except KeyError:
             return None
-        # What zipfile raises: RuntimeError for what is encrypted, NotImplementedError for other compressions.
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError):
-            raise ArchiveError(f"{name} cannot be read: the zip is damaged, encrypted or not of this format") from None
+        if entry.compress_type not in METHODS:
+            raise ArchiveError(
+                f"{name} is compressed in a way that is not read here: only stored and deflated files are"
+            )
+        if entry.file_size > limit:
+            raise too_large(name, limit)
+        if entry.file_size > MAX_EXPANSION * entry.compress_size:
+            raise ArchiveError(f"{name} is more than {MAX_EXPANSION} times larger than what the zip holds of it")
+        try:
+            with self._file.open(entry) as member:
+                return member.read()
+        except _FAULTS:
+            raise ArchiveError(f"{name} cannot be read: the zip is damaged or encrypted") from None
 
 
 def open_archive(path: Path) -> Folder | Zip:
@@ -75,10 +93,13 @@ def open_archive(path: Path) -> Folder | Zip:
     if path.is_dir():
         return Folder(path)
     try:
-        return Zip(zipfile.ZipFile(path))
+        file = path.open("rb")
     except OSError as error:
         raise ArchiveError(f"{path} cannot be read: {error.strerror}") from None
-    except zipfile.BadZipFile:
+    try:
+        return Zip(zipfile.ZipFile(file))
+    except _FAULTS:
+        file.close()
         raise ArchiveError(f"{path} is neither a folder nor a zip file, or it is cut off") from None
 
 

@@ -40,7 +40,9 @@ def main() -> None:
             parts.close()
     except KeyboardInterrupt:
         sys.exit(f"\nInterrupted: the same `make {arguments.what}` goes on from here.")
-    except ServiceError:
+    except ServiceError as error:
+        if error.status < 500:
+            sys.exit(f"{error.detail}.")
         sys.exit(f"A store failed, see the line above: the same `make {arguments.what}` goes on from here.")
     except OSError as error:
         file = error.filename2 or error.filename
@@ -73,7 +75,7 @@ def _export(parts: Wiring, file: Path) -> None:
 def _tell_left_out(report: exporting.Report) -> None:
     if not report.left_out:
         return
-    print(f"{len(report.left_out):,} faces are not, for their crops are missing or they have no embedding:")
+    print(f"{len(report.left_out):,} faces are not, for their crops are missing or broken, or they have no embedding:")
     print(*report.left_out[:MAX_NAMED], sep="\n")
     if len(report.left_out) > MAX_NAMED:
         print("...")
@@ -82,7 +84,7 @@ def _tell_left_out(report: exporting.Report) -> None:
 
 def _import(parts: Wiring, file: Path) -> None:
     archive, started = archive_file.open_archive(file), time.monotonic()
-    with _progress("imported") as progress:
+    with _progress("checked, then imported") as progress:
         report = transfers.import_from(parts, archive, progress=progress)
     seconds = time.monotonic() - started
     print(

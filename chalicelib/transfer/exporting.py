@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass, field, replace
 from chalicelib.stores.crops import Crop, CropStore
 from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.whole_faces import LARGEST_ID, Label, WholeFace, WholeFaces
-from chalicelib.transfer.archived_face import ArchivedFace, as_text
+from chalicelib.times import as_text
+from chalicelib.transfer.archived_face import ArchivedFace, check
 from chalicelib.transfer.container import Container
 from chalicelib.transfer.errors import ArchiveError
 from chalicelib.transfer.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, Part, part_file
@@ -33,7 +34,7 @@ class Written:
     """A part that is there: the faces with ids from above `after` up to `upto`.
 
     `labels` is a digest of their tokens and names; `left_out` are the tokens of those that cannot be taken along, for
-    their crops are missing, or they could not be embedded.
+    their crops are missing or broken, or they have no embedding.
     """
 
     part: Part
@@ -55,7 +56,7 @@ class Account:
 
 @dataclass
 class Report:
-    """`left_out` names faces by their tokens: their crops are missing, or they have no vector."""
+    """`left_out` names faces by their tokens: their crops are missing or broken, or they have no vector."""
 
     faces: int = 0
     left_out: list[str] = field(default_factory=list)
@@ -226,9 +227,15 @@ class Export:
 
 
 def _archived(face: WholeFace, crop: Crop | None) -> ArchivedFace | None:
+    """Return what the archive holds of a face; None when an import would refuse it."""
     if crop is None or face.embedding is None:
         return None
-    return ArchivedFace(face.token, face.name, face.face_set, face.added_at, face.embedding, crop)
+    archived = ArchivedFace(face.token, face.name, face.face_set, face.added_at, face.embedding, crop)
+    try:
+        check(archived, len(face.embedding))
+    except ValueError:
+        return None
+    return archived
 
 
 def _digest(labels: Sequence[Label]) -> str:
