@@ -73,7 +73,7 @@ def _lines(data: bytes) -> Iterator[bytes]:
             if len(line) > MAX_LINE_BYTES:
                 yield line
             piece = inflate.decompress(inflate.unconsumed_tail, CHUNK_BYTES)
-    if line:
-        yield line
     if not inflate.eof or inflate.unused_data or end < len(data):
         raise EOFError
+    if line:
+        yield line
