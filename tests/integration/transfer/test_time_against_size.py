@@ -13,45 +13,51 @@ from chalicelib.transfer.errors import ArchiveError
 from chalicelib.wiring import Wiring
 from infra.archive_file import Folder, open_archive
 from tests.integration.transfer.conftest import Sites
-from tests.integration.transfer.damage import Files
+from tests.integration.transfer.damage import PART, Files
 from tests.integration.transfer.hostile import HOSTILE, MEGABYTE, Archive, size_of
 
-# An honest archive takes some 0.03 s a megabyte to check. What was seen here took minutes.
-MAX_SECONDS, MAX_SECONDS_A_MEGABYTE = 1.0, 2.0
-# JSON of empty lists takes 22 times its size. One part is held as it is, and so are its faces.
-MAX_BYTES, MAX_BYTES_A_BYTE = 16 * MEGABYTE, 30
+# An honest archive takes some 0.05 s a megabyte to check; empty members of gzip in a deflated zip took GzipFile minutes.
+MAX_SECONDS, MAX_SECONDS_A_MEGABYTE = 1.0, 4.0
+# A manifest is read into a buffer of 32 MB, and JSON of empty lists takes 22 times its size.
+MAX_BYTES, MAX_BYTES_A_BYTE = 40 * MEGABYTE, 30
 
 
 @pytest.fixture
-def files(site: Sites, folder: Folder, small_parts: None) -> Files:
+def files(site: Sites, folder: Folder) -> Files:
     process = site("source")
     process.add(range(3))
     transfers.export_to(process.parts, folder)
     return {path.name: path.read_bytes() for path in folder.path.iterdir()}
 
 
-@pytest.mark.parametrize("name", sorted(HOSTILE))
-def test_a_hostile_archive_is_refused_in_time(site: Sites, files: Files, tmp_path: Path, name: str) -> None:
+def test_every_hostile_archive_is_refused_in_time(site: Sites, files: Files, tmp_path: Path) -> None:
     target = site("target").parts
-    archive = HOSTILE[name](files)
-    megabytes = size_of(archive) / MEGABYTE
-    with pytest.raises(ArchiveError):  # what is loaded by the first import is not the archive's
-        take(target, files | {"faces-00002.jsonl.gz": b""}, tmp_path)
+    refused(target, files | {PART: b""}, tmp_path)  # loads what any import loads
+    largest = {}
 
-    started = time.process_time()
-    with pytest.raises(ArchiveError):
-        take(target, archive, tmp_path)
-    seconds = time.process_time() - started
-    tracemalloc.start()
-    with pytest.raises(ArchiveError):
-        take(target, archive, tmp_path)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    for name, make in HOSTILE.items():
+        archive = make(files)
+        megabytes = size_of(archive) / MEGABYTE
+        started = time.process_time()
+        refused(target, archive, tmp_path)
+        seconds = time.process_time() - started
+        tracemalloc.start()
+        refused(target, archive, tmp_path)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        if seconds > MAX_SECONDS + MAX_SECONDS_A_MEGABYTE * megabytes:
+            largest[name] = f"{seconds:.1f} s for {megabytes:.2f} MB"
+        if peak > MAX_BYTES + MAX_BYTES_A_BYTE * megabytes * MEGABYTE:
+            largest[f"{name}, memory"] = f"{peak / MEGABYTE:.0f} MB for {megabytes:.2f} MB"
+        print(f"{name}: {megabytes:.2f} MB, {seconds:.2f} s, {peak / MEGABYTE:.0f} MB of memory")  # noqa: T201
 
-    print(f"{name}: {megabytes:.2f} MB, {seconds:.2f} s, {peak / MEGABYTE:.0f} MB of memory")  # noqa: T201
-    assert seconds < MAX_SECONDS + MAX_SECONDS_A_MEGABYTE * megabytes
-    assert peak < MAX_BYTES + MAX_BYTES_A_BYTE * megabytes * MEGABYTE
+    assert largest == {}
     assert target.face_set.count() == 0
+
+
+def refused(parts: Wiring, archive: Archive, folder: Path) -> None:
+    with pytest.raises(ArchiveError):
+        take(parts, archive, folder)
 
 
 def take(parts: Wiring, archive: Archive, folder: Path) -> None:
