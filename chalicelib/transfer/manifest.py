@@ -145,7 +145,7 @@ def _is_part(part: dict[str, Any]) -> bool:
     return (
         _matches(_PART_FILE, part.get("file"))
         and _is_count(faces, MAX_FACES)
-        and faces > 0
+        and faces != 0
         and _is_count(part.get("bytes"), MAX_PART_BYTES)
         and _matches(_SHA256, part.get("sha256"))
     )

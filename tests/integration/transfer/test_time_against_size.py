@@ -16,7 +16,7 @@ from tests.integration.transfer.conftest import Sites
 from tests.integration.transfer.damage import PART, Files
 from tests.integration.transfer.hostile import HOSTILE, MEGABYTE, Archive, size_of
 
-# An honest archive takes some 0.05 s a megabyte to check; empty members of gzip in a deflated zip took GzipFile minutes.
+# An honest archive takes some 0.05 s a megabyte to check. What no limit held took minutes.
 MAX_SECONDS, MAX_SECONDS_A_MEGABYTE = 1.0, 4.0
 # A manifest is read into a buffer of 32 MB, and JSON of empty lists takes 22 times its size.
 MAX_BYTES, MAX_BYTES_A_BYTE = 40 * MEGABYTE, 30
