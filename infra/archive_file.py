@@ -77,7 +77,7 @@ class Zip:
             raise ArchiveError(f"{name} is more than {MAX_EXPANSION} times larger than what the zip holds of it")
         try:
             with self._file.open(entry) as member:
-                return member.read()
+                return member.read(entry.file_size)  # read() decompresses all that there is, whatever the size says
         except _FAULTS:
             raise ArchiveError(f"{name} cannot be read: the zip is damaged or encrypted") from None
 
