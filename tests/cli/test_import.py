@@ -165,8 +165,8 @@ NOT_TAKEN = {
 class TestNothingIsLeftOutWithoutAWord:
     def test_pictures_that_are_not_taken_are_refused_with_the_reason(self, run: Run, folder: Path) -> None:
         (folder / "people" / "Ada").mkdir(parents=True)
-        for name, file in NOT_TAKEN.items():
-            (folder / "people" / "Ada" / name).write_bytes(file)
+        for name, content in NOT_TAKEN.items():
+            (folder / "people" / "Ada" / name).write_bytes(content)
 
         said = run("import", "people", "--report", "report.csv", code=1).stdout
 

@@ -92,7 +92,7 @@ class TestStale:
     ) -> None:
         process = site("first")
         faces = process.add(range(5))
-        folders = []
+        folders: list[Folder] = []
         while not folders or not self.was_whole(folders[-1]):
             folders.append(Folder(tmp_path / str(len(folders))))
             try:
