@@ -81,9 +81,12 @@ def decode_crop(data: bytes) -> Image | None:
 
 
 def is_crop(data: bytes) -> bool:
-    """Tell whether a file can be one that `crop` has made: a whole JPEG, no side too long. No pixel is decoded."""
+    """Return whether a file can be one that `crop` has made: a JPEG with all its pixels, no side too long."""
     try:
         file = jpeg.parse(data)
+        if not (1 <= file.width <= MAX_CROP_SIDE_PX and 1 <= file.height <= MAX_CROP_SIDE_PX):
+            return False
+        file.pixels()
     except ServiceError:
         return False
-    return 1 <= file.width <= MAX_CROP_SIDE_PX and 1 <= file.height <= MAX_CROP_SIDE_PX
+    return True

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from chalice.app import Response
 
-from chalicelib import cursors, errors, images, names, response_headers, uploads
+from chalicelib import cursors, errors, images, names, response_headers, times, uploads
 from chalicelib.comparison import Comparison
 from chalicelib.errors import ServiceError
 from chalicelib.face_directory import Page
@@ -138,7 +137,7 @@ def _gallery(gallery: Contents) -> dict[str, Any]:
         described["recall"] = recall and {
             "share": recall.share,
             "searches": recall.probes,
-            "measured_at": _instant(recall.measured_at),
+            "measured_at": times.as_text(recall.measured_at),
         }
     return described
 
@@ -148,7 +147,7 @@ def _listed(face: ListedFace) -> dict[str, str]:
         "face_token": face.token,
         "face_name": face.name,
         "face_set": face.face_set,
-        "added_at": _instant(face.added_at),
+        "added_at": times.as_text(face.added_at),
     }
 
 
@@ -192,8 +191,3 @@ def _with_twins(value: Any) -> Any:
         if key in TWINS:
             twinned[TWINS[key]] = twinned[key]
     return twinned
-
-
-def _instant(seconds: int) -> str:
-    """Return seconds since 1970 as a time in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

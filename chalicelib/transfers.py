@@ -35,6 +35,7 @@ def import_from(
     source: Source,
     *,
     first_part: int = 1,
+    checked: bool = False,
     may_go_on: Callable[[], bool] = lambda: True,
     progress: Progress = lambda *_: None,
 ) -> importing.Report:
@@ -47,6 +48,7 @@ def import_from(
         parts.crops,
         source,
         first_part=first_part,
+        checked=checked,
         may_go_on=may_go_on,
         progress=progress,
     ).run()
@@ -76,7 +78,8 @@ def import_in_time(parts: Wiring, event: dict[str, Any], remaining_milliseconds:
     ----------
     event
         `name`: the archive is under `exports/<name>/`. `first_part`: the `next_part` of the invocation before, which
-        saves looking through the parts that it has done.
+        saves looking through the parts that it has done. `checked`: leave out the check of all parts that the first
+        invocation makes; for an archive that is too large to be checked by one.
 
     Returns
     -------
@@ -86,8 +89,12 @@ def import_in_time(parts: Wiring, event: dict[str, Any], remaining_milliseconds:
     first_part = event.get("first_part", 1)
     if type(first_part) is not int or first_part < 1:
         raise ArchiveError("first_part must be a whole number from 1")
-    folder = _folder(parts, event)
-    return asdict(import_from(parts, folder, first_part=first_part, may_go_on=_in_time(remaining_milliseconds)))
+    checked = event.get("checked", False)
+    if type(checked) is not bool:
+        raise ArchiveError("checked must be true or false")
+    in_time = _in_time(remaining_milliseconds)
+    report = import_from(parts, _folder(parts, event), first_part=first_part, checked=checked, may_go_on=in_time)
+    return asdict(report)
 
 
 def _folder(parts: Wiring, event: dict[str, Any]) -> ExportFolder:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from chalicelib.transfer.errors import ArchiveError, too_large
@@ -15,24 +17,36 @@ COPY_BYTES = 1024 * 1024
 # The same archive gives the same zip, byte for byte; zip knows no earlier time.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 
+# Those of which zipfile can read a part: a few bytes of bzip2 or LZMA fill the memory.
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+# Parts are compressed already, and half of a manifest is sums.
+MAX_EXPANSION = 20
+# What zipfile raises for damaged files: RuntimeError for what is encrypted or of a later version of the format,
+# ValueError for names in no encoding, OverflowError for places that no file has.
+_FAULTS = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, RuntimeError, ValueError, OverflowError)
+
 
 class Folder:
-    """A Container whose files are whole even when the machine stops while one is written."""
+    """A Container whose files are whole even when the machine stops while one is written.
+
+    Every method raises OSError, naming the file, when it cannot be read or written.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self, name: str, limit: int) -> bytes | None:
+        path = self.path / name
         try:
-            with (self.path / name).open("rb") as file:
+            with _naming(path), path.open("rb") as file:
                 return _limited(file.read(limit + 1), name, limit)
         except FileNotFoundError:
             return None
 
     def write(self, name: str, data: bytes) -> None:
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # nobody else's: it holds pictures and names
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # only its owner's: it holds pictures and names
         partial = self.path / f"{name}.partial"
-        with partial.open("wb") as file:
+        with _naming(partial), partial.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -50,13 +64,22 @@ class Zip:
 
     def read(self, name: str, limit: int) -> bytes | None:
         try:
-            with self._file.open(name) as member:
-                return _limited(member.read(limit + 1), name, limit)
+            entry = self._file.getinfo(name)
         except KeyError:
             return None
-        # What zipfile raises: RuntimeError for what is encrypted, NotImplementedError for other compressions.
-        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError):
-            raise ArchiveError(f"{name} cannot be read: the zip is damaged, encrypted or not of this format") from None
+        if entry.compress_type not in METHODS:
+            raise ArchiveError(
+                f"{name} is compressed in a way that is not read here: only stored and deflated files are"
+            )
+        if entry.file_size > limit:
+            raise too_large(name, limit)
+        if entry.file_size > MAX_EXPANSION * entry.compress_size:
+            raise ArchiveError(f"{name} is more than {MAX_EXPANSION} times larger than what the zip holds of it")
+        try:
+            with self._file.open(entry) as member:
+                return member.read(entry.file_size)  # read() decompresses all that there is, whatever the size says
+        except _FAULTS:
+            raise ArchiveError(f"{name} cannot be read: the zip is damaged or encrypted") from None
 
 
 def open_archive(path: Path) -> Folder | Zip:
@@ -70,25 +93,49 @@ def open_archive(path: Path) -> Folder | Zip:
     if path.is_dir():
         return Folder(path)
     try:
-        return Zip(zipfile.ZipFile(path))
+        file = path.open("rb")
     except OSError as error:
         raise ArchiveError(f"{path} cannot be read: {error.strerror}") from None
-    except zipfile.BadZipFile:
+    try:
+        return Zip(zipfile.ZipFile(file))
+    except _FAULTS:
+        file.close()
         raise ArchiveError(f"{path} is neither a folder nor a zip file, or it is cut off") from None
 
 
 def pack(folder: Path, names: Iterable[str], into: Path) -> None:
-    """Make one zip file of some of a folder's files, as they are; replace what is there at the end."""
+    """Make one zip file of some of a folder's files, as they are; replace what is there at the end.
+
+    Raises
+    ------
+    OSError
+        Naming the file that cannot be read or written.
+    """
     partial = into.with_name(f"{into.name}.partial")
-    partial.touch(0o600)
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as packed:
-        for name in names:
-            path = folder / name
-            entry = zipfile.ZipInfo(name, NO_TIME)
-            entry.file_size, entry.external_attr = path.stat().st_size, 0o600 << 16
-            with path.open("rb") as source, packed.open(entry, "w") as target:
-                shutil.copyfileobj(source, target, COPY_BYTES)
-    partial.rename(into)
+    try:
+        with _naming(partial):
+            partial.touch(0o600)
+            with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as packed:
+                for name in names:
+                    path = folder / name
+                    entry = zipfile.ZipInfo(name, NO_TIME)
+                    entry.file_size, entry.external_attr = path.stat().st_size, 0o600 << 16
+                    with path.open("rb") as source, packed.open(entry, "w") as target:
+                        shutil.copyfileobj(source, target, COPY_BYTES)
+            partial.rename(into)
+    finally:
+        partial.unlink(missing_ok=True)  # half a zip on a full disk
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Give the name of a file to faults that have none, such as a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def _limited(data: bytes, name: str, limit: int) -> bytes:

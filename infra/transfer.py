@@ -40,21 +40,31 @@ def main() -> None:
             parts.close()
     except KeyboardInterrupt:
         sys.exit(f"\nInterrupted: the same `make {arguments.what}` goes on from here.")
-    except ServiceError:
-        sys.exit(f"A store failed, as the line above tells: the same `make {arguments.what}` goes on from here.")
+    except ServiceError as error:
+        if error.status < 500:
+            sys.exit(f"{error.detail}.")
+        sys.exit(f"A store failed, see the line above: the same `make {arguments.what}` goes on from here.")
     except OSError as error:
-        sys.exit(f"{error.filename} cannot be written or read: {error.strerror}.")
+        file = error.filename2 or error.filename
+        sys.exit(f"{file} cannot be written or read: {error.strerror}." if file else f"The system refuses: {error}.")
     except (ArchiveError, SettingsError, ModelPackError) as error:
         sys.exit(f"{error}.")
 
 
 def _export(parts: Wiring, file: Path) -> None:
+    if file.is_dir():
+        raise ArchiveError(f"{file} is a folder: name the file to write")
     folder = archive_file.Folder(file.with_name(f"{file.name}.parts"))
     started = time.monotonic()
-    with _progress("exported") as progress:
-        report = transfers.export_to(parts, folder, progress=progress)
-    whole = manifest.read(folder)
-    assert whole is not None
+    try:
+        with _progress("exported") as progress:
+            report = transfers.export_to(parts, folder, progress=progress)
+        whole = manifest.read(folder)
+        assert whole is not None
+        for part in whole.parts:  # an earlier run may have written it, and anything may have happened since
+            manifest.read_part(folder, part)
+    except ArchiveError as error:
+        raise ArchiveError(f"{error}. Delete {folder.path} and export again") from None
     archive_file.pack(folder.path, [manifest.MANIFEST, *(part.file for part in whole.parts)], file)
     shutil.rmtree(folder.path)
     size, seconds = file.stat().st_size / 1e6, time.monotonic() - started
@@ -65,7 +75,7 @@ def _export(parts: Wiring, file: Path) -> None:
 def _tell_left_out(report: exporting.Report) -> None:
     if not report.left_out:
         return
-    print(f"{len(report.left_out):,} faces are not, for their crops are missing or they have no embedding:")
+    print(f"{len(report.left_out):,} faces are not, for their crops are missing or broken, or they have no embedding:")
     print(*report.left_out[:MAX_NAMED], sep="\n")
     if len(report.left_out) > MAX_NAMED:
         print("...")
@@ -74,7 +84,7 @@ def _tell_left_out(report: exporting.Report) -> None:
 
 def _import(parts: Wiring, file: Path) -> None:
     archive, started = archive_file.open_archive(file), time.monotonic()
-    with _progress("imported") as progress:
+    with _progress("checked, then imported") as progress:
         report = transfers.import_from(parts, archive, progress=progress)
     seconds = time.monotonic() - started
     print(

@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chalicelib import faces, images
+from chalicelib import faces, images, times
 from chalicelib.faces import Embedding, Landmarks
 from chalicelib.names import kept
 from chalicelib.stores.crops import Crop
@@ -30,6 +29,8 @@ MAX_NAME_CHARACTERS = 255
 _FACE_SET = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _DETECTOR_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
+# The first and the last second of the years 1 to 9999, in seconds since 1970.
+EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def to_line(face: ArchivedFace) -> bytes:
         "face_token": face.token,
         "face_name": face.name,
         "face_set": face.face_set,
-        "added_at": as_text(face.added_at),
+        "added_at": times.as_text(face.added_at),
         "embedding": base64.b64encode(to_bytes(face.embedding)).decode(),
         "crop": base64.b64encode(face.crop.jpeg).decode(),
         # As the crop's metadata have them: to a hundredth of a pixel.
@@ -71,15 +72,36 @@ def from_line(line: bytes, dimension: int) -> ArchivedFace:
     """
     record = _record(line)
     token, name, face_set = (_text(record, field) for field in ("face_token", "face_name", "face_set"))
-    _expect(faces.is_token(token), "face_token must be 24 letters and digits")
+    face = ArchivedFace(token, name, face_set, _added_at(record), _embedding(record, dimension), _crop(record))
+    check(face, dimension)
+    return face._replace(name=kept(name))
+
+
+def check(face: ArchivedFace, dimension: int) -> None:
+    """See that a face is one that an import takes: the export takes no other along.
+
+    Raises
+    ------
+    ValueError
+        Saying in one sentence which field is wrong, without its value.
+    """
+    name, crop = face.name, face.crop
+    _expect(faces.is_token(face.token), "face_token must be 24 letters and digits")
     _expect(0 < len(name) <= MAX_NAME_CHARACTERS and _is_unicode(name), "face_name must have 1 to 255 characters")
-    _expect(_FACE_SET.fullmatch(face_set) is not None, "face_set must have 1 to 64 letters, digits, _, . and -")
-    return ArchivedFace(token, kept(name), face_set, _added_at(record), _embedding(record, dimension), _crop(record))
-
-
-def as_text(seconds: int) -> str:
-    """Return a time in seconds since 1970 as ISO 8601 has it, in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime(_TIME)
+    _expect(_FACE_SET.fullmatch(face.face_set) is not None, "face_set must have 1 to 64 letters, digits, _, . and -")
+    _expect(EARLIEST <= face.added_at <= LATEST, "added_at must be in the years 1 to 9999")
+    _expect(len(face.embedding) == dimension, f"embedding must be {dimension} numbers of 4 bytes")
+    _expect(bool(np.isfinite(face.embedding).all()), "embedding must be finite")
+    _expect(len(crop.jpeg) <= MAX_CROP_BYTES, f"crop must have at most {MAX_CROP_BYTES} bytes")
+    _expect(images.is_crop(crop.jpeg), f"crop must be a whole JPEG of at most {images.MAX_CROP_SIDE_PX} px a side")
+    _expect(
+        crop.landmarks is None or bool((np.abs(crop.landmarks) <= FARTHEST_LANDMARK_PX).all()),  # which NaN is not
+        "landmarks must be null or five points of the crop",
+    )
+    _expect(
+        crop.detector_id is None or _DETECTOR_ID.fullmatch(crop.detector_id) is not None,
+        "detector_id must be null or 1 to 64 letters, digits, _, . and -",
+    )
 
 
 def _record(line: bytes) -> dict[str, Any]:
@@ -95,35 +117,29 @@ def _record(line: bytes) -> dict[str, Any]:
 def _embedding(record: dict[str, Any], dimension: int) -> Embedding:
     data = _bytes(record, "embedding")
     _expect(len(data) == dimension * 4, f"embedding must be {dimension} numbers of 4 bytes")
-    embedding = from_bytes(data)
-    _expect(bool(np.isfinite(embedding).all()), "embedding must be finite")
-    return embedding
+    return from_bytes(data)
 
 
 def _crop(record: dict[str, Any]) -> Crop:
-    jpeg = _bytes(record, "crop")
-    _expect(len(jpeg) <= MAX_CROP_BYTES, f"crop must have at most {MAX_CROP_BYTES} bytes")
-    _expect(images.is_crop(jpeg), f"crop must be a whole JPEG of at most {images.MAX_CROP_SIDE_PX} px a side")
     detector_id = record.get("detector_id")
-    _expect(
-        detector_id is None or (isinstance(detector_id, str) and _DETECTOR_ID.fullmatch(detector_id) is not None),
-        "detector_id must be null or 1 to 64 letters, digits, _, . and -",
-    )
-    return Crop("", jpeg, _landmarks(record.get("landmarks")), detector_id)
+    _expect(detector_id is None or isinstance(detector_id, str), "detector_id must be null or a text")
+    return Crop("", _bytes(record, "crop"), _landmarks(record.get("landmarks")), detector_id)
 
 
 def _landmarks(value: Any) -> Landmarks | None:
     if value is None:
         return None
-    try:
-        points: NDArray[np.float32] = np.array(value, np.float32)
-    except (TypeError, ValueError, OverflowError):
-        points = np.empty(0, np.float32)
     _expect(
-        points.shape == (5, 2) and bool((np.abs(points) <= FARTHEST_LANDMARK_PX).all()),  # which NaN is not
+        isinstance(value, list)
+        and len(value) == 5
+        and all(isinstance(point, list) and len(point) == 2 for point in value)
+        # Before they are made 32-bit numbers, not all of them can be.
+        and all(
+            type(number) in (int, float) and abs(number) <= FARTHEST_LANDMARK_PX for point in value for number in point
+        ),
         "landmarks must be null or five points of the crop",
     )
-    return points
+    return np.array(value, np.float32)
 
 
 def _added_at(record: dict[str, Any]) -> int:

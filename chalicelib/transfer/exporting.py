@@ -1,6 +1,7 @@
 """Takes the face set out into an archive, while it is searched and changed.
 
-May be killed at any point: what is done is the parts, of which a file beside them keeps account.
+May be killed at any point. A file beside the parts keeps account of them, and at the end the manifest does: every run
+compares all parts with the face set, whichever run wrote them.
 """
 
 from __future__ import annotations
@@ -9,19 +10,23 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from chalicelib.stores.crops import Crop, CropStore
 from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.whole_faces import LARGEST_ID, Label, WholeFace, WholeFaces
-from chalicelib.transfer.archived_face import ArchivedFace, as_text
+from chalicelib.times import as_text
+from chalicelib.transfer.archived_face import ArchivedFace, check
 from chalicelib.transfer.container import Container
 from chalicelib.transfer.errors import ArchiveError
-from chalicelib.transfer.manifest import MANIFEST, Manifest, Part, part_file, read
+from chalicelib.transfer.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, Part, part_file
 from chalicelib.transfer.part import MAX_FACES, pack
 
 ACCOUNT = "unfinished.json"
 MAX_ACCOUNT_BYTES = 64 * 1024 * 1024
+
+# In the place of a digest: the part's file is not what the account says, and has to be written again.
+_NOT_WRITTEN = ""
 
 
 @dataclass
@@ -29,7 +34,7 @@ class Written:
     """A part that is there: the faces with ids from above `after` up to `upto`.
 
     `labels` is a digest of their tokens and names; `left_out` are the tokens of those that cannot be taken along, for
-    their crops are missing, or they could not be embedded.
+    their crops are missing or broken, or they have no embedding.
     """
 
     part: Part
@@ -41,7 +46,7 @@ class Written:
 
 @dataclass
 class Account:
-    """What an export that is under way has done, and under which model."""
+    """What the runs of an export have done so far, and under which model."""
 
     embedding_id: str
     switches: int
@@ -51,7 +56,7 @@ class Account:
 
 @dataclass
 class Report:
-    """`left_out` names faces by their tokens: their crops are missing, or they have no vector."""
+    """`left_out` names faces by their tokens: their crops are missing or broken, or they have no vector."""
 
     faces: int = 0
     left_out: list[str] = field(default_factory=list)
@@ -92,10 +97,10 @@ class Export:
         self._account = Account("", 0)
 
     def run(self) -> Report:
-        """Write what is missing; an archive that is whole already is left as it is.
+        """Write what is missing, and again what the face set no longer has in this way.
 
-        In it is every face that was there when the run that ends it began and is not removed, and none whose removal
-        was answered by then.
+        The archive holds every face that was there when the last run began and is not removed. It holds no face whose
+        removal was answered by then.
 
         Raises
         ------
@@ -104,9 +109,7 @@ class Export:
         ArchiveError
             When what lies in the container is not an export.
         """
-        finished = read(self._container)
-        if finished is not None:
-            return Report(finished.faces, list(finished.left_out), done=True)
+        self._take_up()
         while True:
             if not self._write_parts():
                 return self._report()
@@ -121,7 +124,6 @@ class Export:
 
     def _write_parts(self) -> bool:
         """Write the faces behind the last part; return False when time is up."""
-        self._take_up()
         total, done = self._face_set.count(), sum(written.part.faces for written in self._account.written)
         while True:
             self._progress(done, max(done, total))
@@ -137,27 +139,34 @@ class Export:
             done += written.part.faces
 
     def _look_again(self) -> bool:
-        """Write those parts anew in which a face was removed, added or renamed; return False when time is up."""
-        for written in list(self._account.written):
+        """Write those parts again in which a face was removed, added or renamed; return False when time is up."""
+        at = 0
+        while at < len(self._account.written):
             if not self._may_go_on():
                 return False
+            written = self._account.written[at]
             if _digest(self._whole_faces.labels(written.after, written.upto)) != written.labels:
-                at = self._account.written.index(written)
-                self._account.written[at : at + 1] = self._write_again(written)
-                self._keep_account()
+                self._write_again(at)
+            at += 1
         return True
 
-    def _write_again(self, written: Written) -> list[Written]:
-        """Ids become visible out of order, so a range may by now hold more than one part's faces."""
-        pieces: list[Written] = []
-        after, file = written.after, written.part.file
-        while True:
-            faces = self._page(after, written.upto)
-            upto = faces[-1].id if len(faces) == MAX_FACES else written.upto
-            pieces.append(self._write(file, after, upto, faces))
-            if upto == written.upto:
-                return pieces
-            after, file = upto, part_file(len(self._account.written) + len(pieces))
+    def _write_again(self, at: int) -> None:
+        """Write a part's first faces to its file; what is left of its range becomes a part of its own, not written yet.
+
+        Something is left where ids became visible out of order: then a range holds more faces than one part.
+        """
+        written = self._account.written
+        old = written[at]
+        faces = self._page(old.after, old.upto)
+        upto = faces[-1].id if len(faces) == MAX_FACES else old.upto
+        pieces = [replace(old, upto=upto, labels=_NOT_WRITTEN)]
+        if upto < old.upto:
+            rest = Part(part_file(len(written) + 1), 0, 0, "")
+            pieces.append(Written(rest, upto, old.upto, _NOT_WRITTEN, []))
+        written[at : at + 1] = pieces
+        self._keep_account()  # first, so that a kill leaves no file that the account describes otherwise
+        written[at] = self._write(old.part.file, old.after, upto, faces)
+        self._keep_account()
 
     def _page(self, after: int, upto: int) -> list[WholeFace]:
         return self._whole_faces.page(self._account.embedding_id, after, upto, MAX_FACES)
@@ -183,10 +192,14 @@ class Export:
         state = self._face_set.state()
         account = _read_account(self._container)
         if account is not None and (account.embedding_id, account.switches) != (state.embedding_id, state.switches):
-            for written in account.written:
-                self._container.delete(written.part.file)
+            for file in (*(written.part.file for written in account.written), _file_without_account(account)):
+                self._container.delete(file)
             account = None
         self._account = account or Account(state.embedding_id, state.switches)
+        if account is not None:
+            self._keep_account()
+        # Until this run has looked at all parts the archive is not whole.
+        self._container.delete(MANIFEST)
 
     def _keep_account(self) -> None:
         self._container.write(ACCOUNT, json.dumps(asdict(self._account)).encode())
@@ -201,9 +214,10 @@ class Export:
             tuple(written.part for written in self._account.written if written.part.faces),
             tuple(self._report().left_out),
         )
-        self._container.write(MANIFEST, manifest.to_json())
-        for file in (*empty, ACCOUNT):
+        for file in (*empty, _file_without_account(self._account)):
             self._container.delete(file)
+        self._container.write(MANIFEST, manifest.to_json(account=asdict(self._account)))
+        self._container.delete(ACCOUNT)
 
     def _report(self, *, done: bool = False) -> Report:
         written = self._account.written
@@ -213,22 +227,36 @@ class Export:
 
 
 def _archived(face: WholeFace, crop: Crop | None) -> ArchivedFace | None:
+    """Return what the archive holds of a face; None when an import would refuse it."""
     if crop is None or face.embedding is None:
         return None
-    return ArchivedFace(face.token, face.name, face.face_set, face.added_at, face.embedding, crop)
+    archived = ArchivedFace(face.token, face.name, face.face_set, face.added_at, face.embedding, crop)
+    try:
+        check(archived, len(face.embedding))
+    except ValueError:
+        return None
+    return archived
 
 
 def _digest(labels: Sequence[Label]) -> str:
     return hashlib.sha256(repr([tuple(label) for label in labels]).encode()).hexdigest()
 
 
+def _file_without_account(account: Account) -> str:
+    """Return the one file that a run may have written just before it was killed, without noting it."""
+    return part_file(len(account.written) + 1)
+
+
 def _read_account(container: Container) -> Account | None:
+    """Return the account of the runs so far: in its own file, or in the manifest when the last run ended."""
     data = container.read(ACCOUNT, MAX_ACCOUNT_BYTES)
-    if data is None:
+    finished = container.read(MANIFEST, MAX_MANIFEST_BYTES) if data is None else None
+    if data is None and finished is None:
         return None
     try:
-        fields = json.loads(data)
+        fields = json.loads(data) if data is not None else json.loads(finished or b"")["account"]
         written = [Written(**{**one, "part": Part(**one["part"])}) for one in fields.pop("written")]
         return Account(**fields, written=written)
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise ArchiveError(f"{ACCOUNT} is damaged: delete what was exported so far, and begin anew") from None
+        file = ACCOUNT if finished is None else MANIFEST
+        raise ArchiveError(f"{file} is not that of an export to go on with") from None

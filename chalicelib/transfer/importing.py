@@ -5,7 +5,6 @@ May be killed at any point and run again: a face whose token is there already is
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from chalicelib.faces import DEFAULT_SET, KnownFace
 from chalicelib.stores.active_model import ModelChangedError
 from chalicelib.stores.crops import CropStore
 from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.face_set_names import FaceSetNames
+from chalicelib.stores.face_set_names import MAX_FACE_SETS, FaceSetNames
 from chalicelib.stores.model_change import ModelChange
 from chalicelib.stores.whole_faces import WholeFaces
 from chalicelib.transfer import manifest as manifests
@@ -41,11 +40,13 @@ class Import:
     Parameters
     ----------
     first_part
-        The number of the first part that is looked at, from 1; those before it were done by an earlier run.
+        The number of the first part to add, from 1; those before it were done by an earlier run, which has checked all.
+    checked
+        Leave out the check of all parts before the first one is added: for an archive that is too large for one run.
     may_go_on
         Asked before every part; when it answers no, the run ends.
     progress
-        Told, after every part, how many faces are done and how many the archive has.
+        Told, after every part, how many faces are done and how many the archive has: first checked, then added.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Import:
         source: Source,
         *,
         first_part: int = 1,
+        checked: bool = False,
         may_go_on: Callable[[], bool] = lambda: True,
         progress: Callable[[int, int], None] = lambda *_: None,
     ) -> None:
@@ -69,19 +71,20 @@ class Import:
         self._packs = packs
         self._crops = crops
         self._source = source
+        self._checked = checked or first_part > 1
         self._may_go_on = may_go_on
         self._progress = progress
         self._report = Report(next_part=first_part)
 
     def run(self) -> Report:
-        """Add what is not there yet, part by part; nothing of a part is added before all of it is found to be valid.
+        """Check the whole archive, then add who is not there yet, part by part.
 
         Raises
         ------
         ServiceError
             When a store fails; what was done until then stays done.
         ArchiveError
-            When the archive is missing, not whole, damaged, or of another model than the face set.
+            When the archive is missing, not whole, damaged, or of another model than the face set; nothing has changed.
         """
         manifest = manifests.read(self._source)
         if manifest is None:
@@ -89,6 +92,9 @@ class Import:
         report = self._report
         if manifest.parts:
             self._check_model(manifest)
+            if not self._checked:
+                self._check_parts(manifest)
+            self._adopt_model(manifest)
         done = sum(part.faces for part in manifest.parts[: report.next_part - 1])
         for part in manifest.parts[report.next_part - 1 :]:
             self._progress(done, manifest.faces)
@@ -102,7 +108,7 @@ class Import:
         return report
 
     def _check_model(self, manifest: Manifest) -> None:
-        """See that the face set is under the archive's model; one in which nobody is yet is put under it."""
+        """See that the face set is under the archive's model, or can be put under it."""
         pack = self._packs.with_id(manifest.embedding_id)
         if pack is None:
             raise ArchiveError(
@@ -112,18 +118,30 @@ class Import:
         if pack.embedder.dimension != manifest.dimension:
             raise ArchiveError(f"{manifests.MANIFEST} is not valid: the model has {pack.embedder.dimension} dimensions")
         active = self._face_set.state().embedding_id
+        if active != manifest.embedding_id and self._face_set.count():
+            raise _other_model(manifest.embedding_id, active)
+
+    def _adopt_model(self, manifest: Manifest) -> None:
+        """Put a face set in which nobody is under the archive's model."""
+        active = self._face_set.state().embedding_id
         if active != manifest.embedding_id:
             active = self._model_change.adopt(manifest.embedding_id)
         if active != manifest.embedding_id:
             raise _other_model(manifest.embedding_id, active)
 
+    def _check_parts(self, manifest: Manifest) -> None:
+        """Read all parts, so that a fault in the last one is found before anything of the first one is added."""
+        sets = {DEFAULT_SET}
+        done = 0
+        for part in manifest.parts:
+            self._progress(done, manifest.faces)
+            sets.update(face.face_set for face in self._read(part, manifest.dimension))
+            if len(sets) > MAX_FACE_SETS:
+                raise ArchiveError(f"the archive has more than {MAX_FACE_SETS} face sets")
+            done += part.faces
+
     def _read(self, part: Part, dimension: int) -> list[ArchivedFace]:
-        data = self._source.read(part.file, part.bytes)
-        if data is None:
-            raise ArchiveError(f"{part.file} is missing")
-        if hashlib.sha256(data).hexdigest() != part.sha256:
-            raise ArchiveError(f"{part.file} is damaged: its sha256 is not the manifest's")
-        faces = unpack(part.file, data, dimension)
+        faces = unpack(part.file, manifests.read_part(self._source, part), dimension)
         if len(faces) != part.faces:
             raise ArchiveError(f"{part.file} has {len(faces)} faces, and the manifest says {part.faces}")
         if len({face.token for face in faces}) != len(faces):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from chalicelib.faces import is_token
 from chalicelib.transfer.container import Source
 from chalicelib.transfer.errors import ArchiveError
 from chalicelib.transfer.part import MAX_FACES, MAX_PART_BYTES
@@ -14,10 +17,13 @@ from chalicelib.transfer.part import MAX_FACES, MAX_PART_BYTES
 MANIFEST = "manifest.json"
 FORMAT = "face-search-archive"
 VERSION = 1
-# A part takes some 170 bytes: room for 50 million faces.
-MAX_MANIFEST_BYTES = 16 * 1024 * 1024
+# A part takes some 600 bytes, with its entry in the account: room for 25 million faces.
+MAX_MANIFEST_BYTES = 32 * 1024 * 1024
 # What a row of the face set has room for.
 MAX_DIMENSION = 2048
+LARGEST_VERSION = 2**63 - 1
+# Of the format: a number that can be said in a sentence.
+MAX_VERSION = 1_000_000
 
 _PART_FILE = re.compile(r"faces-[0-9]{5,9}\.jsonl\.gz", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -54,8 +60,9 @@ class Manifest:
     def faces(self) -> int:
         return sum(part.faces for part in self.parts)
 
-    def to_json(self) -> bytes:
-        fields = {"format": FORMAT, "version": VERSION, "faces": self.faces, **asdict(self)}
+    def to_json(self, account: Mapping[str, Any]) -> bytes:
+        """Return the file. `account` is what the export needs to go on from here, and no reader does."""
+        fields = {"format": FORMAT, "version": VERSION, "faces": self.faces, **asdict(self), "account": account}
         return json.dumps(fields, indent=1).encode() + b"\n"
 
 
@@ -76,43 +83,76 @@ def read(source: Source) -> Manifest | None:
         return None
     try:
         fields = json.loads(data)
-        if fields["format"] != FORMAT:
-            raise ArchiveError(f"{MANIFEST} is not that of a face search archive")
-        if fields["version"] != VERSION:
-            raise ArchiveError(
-                f"the archive has version {int(fields['version'])} of the format, and this program reads {VERSION}: "
-                "use the program that wrote it, or a newer one"
-            )
-        manifest = Manifest(
-            embedding_id=fields["embedding_id"],
-            dimension=fields["dimension"],
-            created_at=fields["created_at"],
-            face_set_version=fields["face_set_version"],
-            parts=tuple(Part(part["file"], part["faces"], part["bytes"], part["sha256"]) for part in fields["parts"]),
-            left_out=tuple(fields["left_out"]),
-        )
-        valid = _is_valid(manifest)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        valid = False
-    if not valid:
+    except (ValueError, RecursionError):
+        fields = None
+    if not isinstance(fields, dict):
         raise ArchiveError(f"{MANIFEST} is damaged or not valid")
-    return manifest
-
-
-def _is_valid(manifest: Manifest) -> bool:
-    files = [part.file for part in manifest.parts]
-    return (
-        (not files or _EMBEDDING_ID.fullmatch(manifest.embedding_id) is not None)
-        and _is_count(manifest.dimension, MAX_DIMENSION)
-        and len(set(files)) == len(files)
-        and all(
-            _PART_FILE.fullmatch(part.file) is not None
-            and _is_count(part.faces, MAX_FACES)
-            and _is_count(part.bytes, MAX_PART_BYTES)
-            and _SHA256.fullmatch(part.sha256) is not None
-            for part in manifest.parts
+    if fields.get("format") != FORMAT:
+        raise ArchiveError(f"{MANIFEST} is not that of a face search archive")
+    version = fields.get("version")
+    if _is_count(version, MAX_VERSION) and version != VERSION:
+        raise ArchiveError(
+            f"the archive has version {version} of the format, and this program reads {VERSION}: "
+            "use the program that wrote it, or a newer one"
         )
+    if not _is_valid(fields):
+        raise ArchiveError(f"{MANIFEST} is damaged or not valid")
+    return Manifest(
+        embedding_id=fields["embedding_id"],
+        dimension=fields["dimension"],
+        created_at=fields["created_at"],
+        face_set_version=fields["face_set_version"],
+        parts=tuple(Part(part["file"], part["faces"], part["bytes"], part["sha256"]) for part in fields["parts"]),
+        left_out=tuple(fields["left_out"]),
     )
+
+
+def read_part(source: Source, part: Part) -> bytes:
+    """Return a part's file.
+
+    Raises
+    ------
+    ArchiveError
+        When it is missing, or is not the one of the manifest.
+    """
+    data = source.read(part.file, part.bytes)
+    if data is None:
+        raise ArchiveError(f"{part.file} is missing")
+    if hashlib.sha256(data).hexdigest() != part.sha256:
+        raise ArchiveError(f"{part.file} is damaged: its sha256 is not the manifest's")
+    return data
+
+
+def _is_valid(fields: dict[str, Any]) -> bool:
+    parts, left_out = fields.get("parts"), fields.get("left_out")
+    return (
+        isinstance(parts, list)
+        and all(isinstance(part, dict) and _is_part(part) for part in parts)
+        and len({part["file"] for part in parts}) == len(parts)
+        and _is_count(fields.get("version"), MAX_VERSION)
+        and _is_count(fields.get("dimension"), MAX_DIMENSION)
+        and _is_count(fields.get("face_set_version"), LARGEST_VERSION)
+        and isinstance(fields.get("created_at"), str)
+        and isinstance(left_out, list)
+        and all(isinstance(token, str) and is_token(token) for token in left_out)
+        # An archive without a face may have been made before the face set had a model.
+        and (_matches(_EMBEDDING_ID, fields.get("embedding_id")) or (fields.get("embedding_id") == "" and not parts))
+    )
+
+
+def _is_part(part: dict[str, Any]) -> bool:
+    faces = part.get("faces")
+    return (
+        _matches(_PART_FILE, part.get("file"))
+        and _is_count(faces, MAX_FACES)
+        and faces != 0
+        and _is_count(part.get("bytes"), MAX_PART_BYTES)
+        and _matches(_SHA256, part.get("sha256"))
+    )
+
+
+def _matches(pattern: re.Pattern[str], value: Any) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def _is_count(value: Any, most: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from chalicelib.transfer.archived_face import MAX_LINE_BYTES, ArchivedFace, from_line, to_line
 from chalicelib.transfer.errors import ArchiveError
@@ -15,6 +15,9 @@ MAX_FACES = 500
 MAX_PART_BYTES = 192 * 1024 * 1024
 # Pictures and vectors can hardly be compressed: more only undoes what base64 has added.
 COMPRESSION_LEVEL = 1
+CHUNK_BYTES = 64 * 1024
+
+_GZIP = 16 + zlib.MAX_WBITS  # zlib's way to say that there is a header of gzip's
 
 
 def pack(faces: Iterable[ArchivedFace]) -> bytes:
@@ -27,7 +30,7 @@ def pack(faces: Iterable[ArchivedFace]) -> bytes:
 
 
 def unpack(file: str, data: bytes, dimension: int) -> list[ArchivedFace]:
-    """Return the faces of a part. What it takes in memory is bounded, whatever the bytes say.
+    """Return the faces of a part. Time and memory are bounded by its size and MAX_FACES, whatever the bytes say.
 
     Raises
     ------
@@ -35,15 +38,8 @@ def unpack(file: str, data: bytes, dimension: int) -> list[ArchivedFace]:
         Naming the file, and the line that is wrong.
     """
     faces: list[ArchivedFace] = []
-    with gzip.GzipFile(fileobj=io.BytesIO(data)) as lines:
-        while True:
-            number = len(faces) + 1
-            try:
-                line = lines.readline(MAX_LINE_BYTES + 1)
-            except (OSError, EOFError, zlib.error):
-                raise ArchiveError(f"{file} is damaged behind its line {number - 1}") from None
-            if not line:
-                return faces
+    try:
+        for number, line in enumerate(_lines(data), start=1):
             if len(line) > MAX_LINE_BYTES:
                 raise ArchiveError(f"line {number} of {file} is longer than {MAX_LINE_BYTES} bytes")
             if number > MAX_FACES:
@@ -52,3 +48,32 @@ def unpack(file: str, data: bytes, dimension: int) -> list[ArchivedFace]:
                 faces.append(from_line(line, dimension))
             except ValueError as error:
                 raise ArchiveError(f"line {number} of {file} is not valid: {error}") from None
+    except (EOFError, zlib.error):
+        raise ArchiveError(f"{file} is damaged behind its line {len(faces)}") from None
+    return faces
+
+
+def _lines(data: bytes) -> Iterator[bytes]:
+    """Yield the lines of one gzip member; what follows the first one that is longer than MAX_LINE_BYTES means nothing.
+
+    Not by GzipFile: it reads members without contents and the names in their headers byte by byte in Python.
+
+    Raises
+    ------
+    EOFError, zlib.error
+    """
+    inflate = zlib.decompressobj(wbits=_GZIP)
+    line, end = b"", 0
+    while end < len(data) and not inflate.eof:
+        piece = inflate.decompress(data[end : end + CHUNK_BYTES], CHUNK_BYTES)
+        end += CHUNK_BYTES
+        while piece:
+            *lines, line = (line + piece).split(b"\n")
+            yield from lines
+            if len(line) > MAX_LINE_BYTES:
+                yield line
+            piece = inflate.decompress(inflate.unconsumed_tail, CHUNK_BYTES)
+    if not inflate.eof or inflate.unused_data or end < len(data):
+        raise EOFError
+    if line:
+        yield line

@@ -59,6 +59,8 @@ class Api:
     ------
     InsecureError
         When the key would be sent otherwise.
+    ValueError
+        When the URL is none, or the key has letters that no header takes.
     """
 
     def __init__(self, url: str, key: str | None = None, connections: int = 1) -> None:
@@ -67,6 +69,10 @@ class Api:
         local = parts.hostname in LOCAL_HOSTS
         if key and parts.scheme != "https" and not local:
             raise InsecureError("a key is sent over https only, or to this machine")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("the URL must begin with http:// or https:// and a host")
+        if key and not (key.isascii() and key.isprintable()):
+            raise ValueError("a key has letters, digits and signs of ASCII only")
         retry = Retry(
             connect=2,
             read=0,
@@ -127,9 +133,10 @@ class Api:
             return Reply(response.text, body)
         if not isinstance(body, dict) or response.status_code < 400:
             raise UnavailableError(f"{self.url} answers with status {response.status_code}, and not as this service")
-        code, detail = str(body.get("error_code", response.status_code)), body.get("detail", body.get("message", ""))
+        code = str(body.get("error_code", response.status_code))
+        detail = str(body.get("detail") or body.get("message") or "it gives no reason")
         if response.status_code == 403:  # API Gateway's own
             raise RefusedError(code, f"{detail}: is the key right?")
         if response.status_code >= 500 or response.status_code == 429:
             raise UnavailableError(f"{code}: {detail}")
-        raise RefusedError(code, str(detail))
+        raise RefusedError(code, detail)

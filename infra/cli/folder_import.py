@@ -15,16 +15,18 @@ from .journal import ADDED, DETECTED, Entry, Journal
 from .pictures import prepare
 
 # What became of a picture.
-NEW, ALREADY, OTHER_NAME, NO_FACE, REFUSED, UNREADABLE = (
+NEW, ALREADY, OTHER_NAME, REMOVED, NO_FACE, REFUSED, UNREADABLE = (
     "added",
     "already there",
     "already there under another name",
+    "removed since",
     "no face",
     "refused",
     "unreadable",
 )
 SUCCESSES = (NEW, ALREADY)
 
+_ADD_AGAIN = "import with --again to add it again"
 _UNKNOWN_TOKEN = "1006"  # noqa: S105  # an error code
 
 
@@ -46,16 +48,26 @@ class FolderImport:
     ----------
     refuse_poor
         Leave out faces that are hard to recognise.
+    again
+        Add those again who were imported before and are no longer in the face set.
     jobs
         How many pictures are under way at once.
     """
 
     def __init__(
-        self, api: Api, journal: Journal, *, face_set: str | None = None, refuse_poor: bool = False, jobs: int = 1
+        self,
+        api: Api,
+        journal: Journal,
+        *,
+        face_set: str | None = None,
+        refuse_poor: bool = False,
+        again: bool = False,
+        jobs: int = 1,
     ) -> None:
         self._api = api
         self._journal = journal
         self._arguments = {"face_set": face_set, "quality_filter": "auto" if refuse_poor else None}
+        self._again = again
         self._jobs = jobs
         # Contents that are under way: two files with the same must not both find that it is new.
         self._under_way: dict[str, Lock] = {}
@@ -84,6 +96,8 @@ class FolderImport:
                 pool.shutdown(cancel_futures=True)
 
     def _one(self, picture: NamedPicture) -> Outcome:
+        if picture.fault:
+            return Outcome(picture, REFUSED, detail=picture.fault)
         try:
             file = picture.path.read_bytes()
         except OSError as error:
@@ -96,25 +110,44 @@ class FolderImport:
 
     def _import(self, picture: NamedPicture, file: bytes, sha256: str) -> Outcome:
         before = self._journal.get(sha256)
-        if before is not None and before.step == ADDED:
-            if before.face_name == picture.name:
-                return Outcome(picture, ALREADY, before.face_token)
-            return Outcome(picture, OTHER_NAME, before.face_token, detail=f"as {before.face_name}")
         try:
             if before is not None:
-                try:
-                    return self._add(picture, sha256, before.face_token, None)
-                except RefusedError as error:
-                    if error.code != _UNKNOWN_TOKEN:  # its day is over: begin anew
-                        raise
+                known = self._known(picture, before)
+                if known is not None:
+                    return known
             faces = self._api.call("POST", "/detect", pictures={"image_file": prepare(file)}).body["faces"]
             if not faces:
-                return Outcome(picture, NO_FACE, faces=0)
+                return Outcome(picture, NO_FACE, faces=0, detail="the picture shows no face")
             token = faces[0]["face_token"]
             self._journal.note(Entry(sha256, DETECTED, token, picture.name))
             return self._add(picture, sha256, token, len(faces))
         except RefusedError as error:
             return Outcome(picture, REFUSED, detail=str(error))
+
+    def _known(self, picture: NamedPicture, before: Entry) -> Outcome | None:
+        """Return what is to be said of a picture in the journal; None when its face has to be detected again."""
+        if before.step == DETECTED:
+            try:
+                return self._add(picture, before.sha256, before.face_token, None)
+            except RefusedError as error:
+                if error.code != _UNKNOWN_TOKEN:  # its day is over
+                    raise
+            return None
+        name = self._present_name(before.face_token)
+        if name is None:
+            return None if self._again else Outcome(picture, REMOVED, before.face_token, detail=_ADD_AGAIN)
+        if name == picture.name:
+            return Outcome(picture, ALREADY, before.face_token)
+        return Outcome(picture, OTHER_NAME, before.face_token, detail=f"as {name}")
+
+    def _present_name(self, token: str) -> str | None:
+        """Return the name of a known face, or None when it is in no face set any more."""
+        try:
+            return str(self._api.call("GET", f"/faces/{token}").body["face_name"])
+        except RefusedError as error:
+            if error.code != _UNKNOWN_TOKEN:
+                raise
+            return None
 
     def _add(self, picture: NamedPicture, sha256: str, token: str, faces: int | None) -> Outcome:
         self._api.call("POST", "/addface", {"face_token": token, "face_name": picture.name, **self._arguments})

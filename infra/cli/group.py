@@ -42,7 +42,7 @@ def main(context: click.Context, url: str, key: str | None) -> None:
     try:
         context.obj = functools.partial(Api, url, key)
         context.obj()
-    except InsecureError as error:
+    except (InsecureError, ValueError) as error:
         raise click.UsageError(f"{error}: the URL is {url}") from None
 
 
@@ -60,11 +60,15 @@ def command(group: click.Group, name: str) -> Callable[[Callable[..., None]], cl
             except UnavailableError as error:
                 end(UNAVAILABLE, str(error))
             except OSError as error:
-                end(USAGE, f"{error.filename}: {error.strerror}")
+                end(USAGE, _fault(error))
 
         return group.command(name)(run)
 
     return register
+
+
+def _fault(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
 
 
 def end(code: int, message: str) -> NoReturn:
@@ -78,20 +82,24 @@ class Face(click.ParamType[bytes | str]):
     name = "face"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes | str:
-        if Path(value).is_file():
+        if _TOKEN.fullmatch(value) and not Path(value).is_file():
+            return str(value)
+        return self._read(value, f"{value} is neither a file nor a token", param, ctx)
+
+    def _read(self, value: Any, otherwise: str, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        try:
+            if not Path(value).is_file():
+                self.fail(otherwise, param, ctx)
             return pictures.prepare(Path(value).read_bytes())
-        if not _TOKEN.fullmatch(value):
-            self.fail(f"{value} is neither a file nor a token", param, ctx)
-        return str(value)
+        except OSError as error:  # also for what is too long to be a file's name
+            self.fail(_fault(error), param, ctx)
 
 
 class Picture(Face):
     name = "picture"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
-        if not Path(value).is_file():
-            self.fail(f"there is no file {value}", param, ctx)
-        return pictures.prepare(Path(value).read_bytes())
+        return self._read(value, f"there is no file {value}", param, ctx)
 
 
 class Token(click.ParamType[str]):

@@ -16,18 +16,24 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from . import tables
 from .api import Api
+from .faults import naming
 from .folder import pictures_in
 from .folder_import import SUCCESSES, FolderImport, Outcome
 from .group import NO, USAGE, command, end, in_face_set, main
 from .journal import Journal, JournalError
 
 INTERRUPTED = 130
+# Files that are listed with the reason; the report has all.
+MAX_LISTED = 20
+# What a spreadsheet takes for the beginning of a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @command(main, "import")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--jobs", type=click.IntRange(1, 64), default=os.cpu_count() or 1, show_default="one for each core")
 @click.option("--refuse-poor", is_flag=True, help="Leave out faces that are hard to recognise.")
+@click.option("--again", is_flag=True, help="Add those again who were imported before and are removed since.")
 @click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write what became of each file as CSV."
 )
@@ -38,19 +44,24 @@ def import_folder(
     folder: Path,
     jobs: int,
     refuse_poor: bool,
+    again: bool,
     report: Path | None,
     journal: Path | None,
     face_set: str | None,
 ) -> None:
     """Add the largest face of every picture in FOLDER: NAME/*.jpg, and NAME.jpg directly in it.
 
-    May be interrupted: run again, it goes on. A picture that was imported is known by its content, from the journal.
+    May be interrupted: run again, it goes on. A picture that was imported is known by its content, from the journal;
+    the service says whether its face is still there.
     """
     folder = folder.absolute()
     journal = journal or folder.with_name(f"{folder.name}.import.jsonl")
     pictures = pictures_in(folder)
     api = connect(connections=jobs)
+    # A wrong key and a face set that is not there are said once, before any picture is sent.
+    api.call("GET", "/faces", {"face_set": face_set, "limit": 1})
     counts: Counter[str] = Counter()
+    not_added: list[Outcome] = []
     started = time.monotonic()
     try:
         with (
@@ -59,10 +70,12 @@ def import_folder(
             _progress(len(pictures)) as advance,
             ExitStack() as stack,
         ):
-            importing = FolderImport(api, kept, face_set=face_set, refuse_poor=refuse_poor, jobs=jobs)
+            importing = FolderImport(api, kept, face_set=face_set, refuse_poor=refuse_poor, again=again, jobs=jobs)
             # Closed before the journal is: what is under way is still noted.
             for outcome in stack.enter_context(closing(importing.run(pictures))):
                 counts[outcome.what] += 1
+                if outcome.what not in SUCCESSES:
+                    not_added.append(outcome)
                 write(outcome)
                 advance()
     except JournalError as error:
@@ -71,8 +84,19 @@ def import_folder(
         end(INTERRUPTED, "interrupted: the same command goes on from here")
     seconds = time.monotonic() - started
     tables.show(("files", "what became of them"), [(count, what) for what, count in counts.most_common()])
+    _show_not_added(not_added)
     click.echo(f"{len(pictures)} files in {seconds:.1f} s, {len(pictures) / max(seconds, 1e-3):.0f} a second")
-    sys.exit(0 if all(what in SUCCESSES for what in counts) else NO)
+    sys.exit(NO if not_added else 0)
+
+
+def _show_not_added(outcomes: list[Outcome]) -> None:
+    if not outcomes:
+        return
+    shown = sorted(outcomes, key=lambda outcome: outcome.picture.path)[:MAX_LISTED]
+    rows = [(outcome.picture.file, outcome.what, outcome.detail) for outcome in shown]
+    tables.show(("file", "what became of it", "reason"), rows)
+    if len(outcomes) > MAX_LISTED:
+        click.echo(f"and {len(outcomes) - MAX_LISTED} more; --report writes all to a file")
 
 
 @contextmanager
@@ -82,15 +106,21 @@ def _writing(report: Path | None) -> Iterator[Callable[[Outcome], None]]:
         yield lambda _: None
         return
     # A file's name may be in no encoding.
-    with report.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+    with naming(report), report.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(("file", "outcome", "face_name", "face_token", "faces", "detail"))
 
         def write(outcome: Outcome) -> None:
-            named = outcome.picture.file, outcome.what, outcome.picture.name
-            writer.writerow((*named, outcome.face_token, outcome.faces, outcome.detail))
+            picture = outcome.picture
+            row = (picture.file, outcome.what, picture.name, outcome.face_token, outcome.faces, outcome.detail)
+            writer.writerow([_no_formula(cell) for cell in row])
 
         yield write
+
+
+def _no_formula(cell: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula: with a quotation mark in front, as OWASP recommends."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from threading import Lock
 from types import TracebackType
 from typing import Self
 
+from .faults import naming
+
 DETECTED, ADDED = "detected", "added"
 
 
@@ -47,6 +49,7 @@ class Journal:
         self._place = place
         self._lock = Lock()
         self._entries = _read(path, place) if path.exists() else {}
+        self._path = path
         self._file = path.open("a+b")
         if self._file.tell():
             self._file.seek(-1, 2)
@@ -67,7 +70,7 @@ class Journal:
 
     def note(self, entry: Entry) -> None:
         line = json.dumps({"place": self._place, **asdict(entry)}).encode() + b"\n"
-        with self._lock:
+        with self._lock, naming(self._path):
             self._file.write(line)
             self._file.flush()
             self._entries[entry.sha256] = entry

@@ -35,6 +35,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def people(folder: Path) -> Path:
+    """Two people, one with two pictures, and a file without a face."""
+    people = folder / "people"
+    for name, file in {
+        "Eileen/1.jpg": pictures.astronaut(),
+        "Eileen/deep/2.JPEG": pictures.changed_astronauts()["mirrored"],
+        "Ada.png": pictures.png(pictures.astronaut_pixels()[:, ::-1]),
+        "Cat/1.jpg": pictures.cat(),
+        "Cat/notes.txt": b"not a picture",
+        "Broken/1.jpg": b"\xff\xd8\xff no picture",
+        ".hidden/1.jpg": pictures.astronaut(),
+        "Eileen/._1.jpg": b"what macOS leaves",
+    }.items():
+        (people / name).parent.mkdir(parents=True, exist_ok=True)
+        (people / name).write_bytes(file)
+    return people
+
+
+@pytest.fixture
 def run(stack: LocalStack, folder: Path) -> Iterator[Run]:
     """Return what runs a command line; the face set is empty before, and again afterwards."""
     runner = CliRunner(env={"FACE_SEARCH_URL": f"http://localhost:{stack.port}"})

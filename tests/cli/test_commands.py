@@ -126,6 +126,11 @@ def test_what_is_within_the_limits_is_sent_as_it_is() -> None:
         (("detect", "nothing.jpg"), "there is no file nothing.jpg"),
         (("rename", "eileen.jpg", "Ada"), "is no token"),
         (("--url", "http://example.com", "--key", "s3cret", "info"), "a key is sent over https only"),
+        (("--url", "https://example.com", "--key", "s3cret\nКлюч", "info"), "signs of ASCII only"),
+        (("--url", "http://[::1", "info"), "Invalid IPv6 URL"),
+        (("--url", "example.com", "info"), "the URL must begin with http"),
+        (("search", "x" * 5000), "File name too long"),
+        (("detect", "x" * 5000), "File name too long"),
     ],
 )
 def test_a_wrong_command_line(run: Run, arguments: tuple[str, ...], said: str) -> None:
@@ -159,6 +164,12 @@ class TestAnotherServer:
     def test_a_wrong_key(self, run: Run) -> None:
         with scripted_server((403, {}, {"message": "Forbidden"})) as server:
             assert "is the key right?" in run("--url", server.url, "info", code=3).stderr
+
+    @pytest.mark.parametrize(("status", "code"), [(400, 3), (404, 3), (500, 4)])
+    @pytest.mark.parametrize("body", [{}, {"detail": None}, {"message": ""}])
+    def test_a_refusal_without_a_reason_says_so(self, run: Run, status: int, code: int, body: object) -> None:
+        with scripted_server((status, {}, body)) as server:
+            assert f"{status}: it gives no reason" in run("--url", server.url, "info", code=code).stderr
 
     def test_the_key_does_not_follow_to_another_address(self, run: Run) -> None:
         with scripted_server() as other, scripted_server((302, {"Location": other.url}, {})) as server:

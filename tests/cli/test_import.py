@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import shutil
@@ -20,38 +19,11 @@ from infra.cli.folder import pictures_in
 from infra.cli.folder_import import FolderImport
 from infra.cli.journal import Journal, JournalError
 from tests.cli.conftest import Run
+from tests.cli.imported import listed, report
 from tests.e2e import pictures
 from tests.e2e.local_stack import ROOT, LocalStack, environment
 
 MAX_SECONDS = 60
-
-
-@pytest.fixture
-def people(folder: Path) -> Path:
-    """Two people, one with two pictures, and a file without a face."""
-    people = folder / "people"
-    for name, file in {
-        "Eileen/1.jpg": pictures.astronaut(),
-        "Eileen/deep/2.JPEG": pictures.changed_astronauts()["mirrored"],
-        "Ada.png": pictures.png(pictures.astronaut_pixels()[:, ::-1]),
-        "Cat/1.jpg": pictures.cat(),
-        "Cat/notes.txt": b"not a picture",
-        "Broken/1.jpg": b"\xff\xd8\xff no picture",
-        ".hidden/1.jpg": pictures.astronaut(),
-        "Eileen/._1.jpg": b"what macOS leaves",
-    }.items():
-        (people / name).parent.mkdir(parents=True, exist_ok=True)
-        (people / name).write_bytes(file)
-    return people
-
-
-def report(folder: Path) -> dict[str, dict[str, str]]:
-    with (folder / "report.csv").open(newline="") as file:
-        return {row["file"]: row for row in csv.DictReader(file)}
-
-
-def listed(run: Run) -> list[str]:
-    return sorted(face["face_name"] for face in json.loads(run("list", "--limit", "1000", "--json").stdout)["faces"])
 
 
 def test_everyone_is_added_under_their_folders_name(run: Run, people: Path, folder: Path) -> None:

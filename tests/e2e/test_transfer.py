@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import signal
 import stat
 import subprocess
@@ -98,6 +100,57 @@ def test_an_export_that_was_stopped_goes_on(tmp_path: Path, number: signal.Signa
     with zipfile.ZipFile(archive) as packed:
         # The first part is the stopped run's, the second one holds what was left.
         assert packed.namelist() == ["manifest.json", "faces-00001.jsonl.gz", "faces-00002.jsonl.gz"]
+
+
+def names_in(archive: Path) -> list[str]:
+    with zipfile.ZipFile(archive) as packed:
+        parts = [part["file"] for part in json.loads(packed.read("manifest.json"))["parts"]]
+        return [
+            json.loads(line)["face_name"] for part in parts for line in gzip.decompress(packed.read(part)).splitlines()
+        ]
+
+
+def test_an_export_that_could_not_be_packed_is_not_packed_as_it_is_by_the_next(tmp_path: Path) -> None:
+    state, whole, archive = tmp_path / "state", tmp_path / "whole.zip", tmp_path / "faces.zip"
+    one_each = "from chalicelib.transfer import exporting; exporting.MAX_FACES = 1\n"
+    with local_stack(state) as running:
+        api = HttpApi(running.port)
+        first = api.added(pictures.drawing(), "removed before the second run")
+        api.added(pictures.drawing(), "there all the time")
+        start("export", whole, state, one_each).communicate(timeout=MAX_SECONDS)
+        # As on a full disk: there is room for each part, and none for the zip.
+        room = whole.stat().st_size - 1
+        limit = f"{one_each}import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))"
+
+        stopped = start("export", archive, state, limit)
+        said, _ = stopped.communicate(timeout=MAX_SECONDS)
+
+        assert stopped.returncode == 1
+        assert said == f"{archive}.partial cannot be written or read: File too large.\n"
+        assert {path.name for path in tmp_path.glob("*faces*")} == {"faces.zip.parts"}
+
+        api.remove(first)
+        api.added(pictures.drawing(), "new since")
+        assert "2 faces are in" in transfer("export", archive, state)
+
+    assert names_in(archive) == ["there all the time", "new since"]
+
+
+@pytest.mark.parametrize("what", ["a folder in the way", "a file in the way", "a part that is damaged"])
+def test_what_cannot_be_exported_is_said_in_words(tmp_path: Path, what: str) -> None:
+    archive, parts, state = tmp_path / "faces.zip", tmp_path / "faces.zip.parts", tmp_path / "state"
+    if what == "a folder in the way":
+        archive.mkdir()
+        reason = f"{archive} is a folder: name the file to write.\n"
+    elif what == "a file in the way":
+        parts.touch()
+        reason = f"{parts / 'unfinished.json'} cannot be written or read: Not a directory.\n"
+    else:
+        parts.mkdir()
+        (parts / "unfinished.json").write_bytes(b"{")
+        reason = f"unfinished.json is not that of an export to go on with. Delete {parts} and export again.\n"
+
+    assert transfer("export", archive, state, code=1).endswith(reason)
 
 
 def test_what_cannot_be_imported_is_said_in_words(tmp_path: Path) -> None:

@@ -171,16 +171,6 @@ class TestInterrupted:
         assert (rest.added, rest.there, rest.done) == (3, 0, True)
         assert everything(second) == everything(first)
 
-    def test_a_finished_export_is_left_as_it_is(self, site: Sites, folder: Folder) -> None:
-        process = site("first")
-        process.add(range(1))
-        transfers.export_to(process.parts, folder)
-        before = parts_of(folder)
-        process.add(range(1, 2))
-
-        assert transfers.export_to(process.parts, folder).faces == 1
-        assert parts_of(folder) == before
-
 
 @pytest.mark.usefixtures("small_parts")
 class TestChangedMeanwhile:

@@ -1,0 +1,180 @@
+"""An import says what became of each picture, and why it was not added."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from infra.cli.folder import pictures_in
+from tests.cli.conftest import Run
+from tests.cli.imported import listed, only, remove_all, report
+from tests.cli.scripted_server import scripted_server
+from tests.e2e import pictures
+from tests.e2e.local_stack import ROOT
+
+CASES = ROOT.parent / "shared" / "cases"
+
+
+class TestRemovedSince:
+    """The journal says what was imported, and the service what is there."""
+
+    def test_a_person_who_was_removed_is_not_already_there(self, run: Run, people: Path, folder: Path) -> None:
+        only(people, "Ada.png")
+        run("import", "people")
+        remove_all(run)
+
+        said = run("import", "people", "--report", "report.csv", code=1).stdout
+
+        assert "removed since" in said
+        assert "--again" in said
+        assert report(folder)["Ada.png"]["outcome"] == "removed since"
+        assert listed(run) == []
+
+    @pytest.mark.usefixtures("people")
+    def test_who_was_removed_is_added_again_when_that_is_asked_for(self, run: Run) -> None:
+        run("import", "people", code=1)
+        removed, *_ = json.loads(run("list", "--json").stdout)["faces"]
+        run("remove", removed["face_token"])
+
+        run("import", "people", "--again", code=1)
+        run("import", "people", "--again", code=1)
+
+        assert listed(run) == ["Ada", "Eileen", "Eileen"]
+
+    def test_after_a_face_set_was_deleted_nobody_is_already_there(self, run: Run, people: Path) -> None:
+        only(people, "Ada.png")
+        run("face-sets", "create", "staff")
+        run("import", "people", "--face-set", "staff")
+        run("face-sets", "delete", "staff", "--yes")
+
+        assert "1001" in run("import", "people", "--face-set", "staff", code=3).stderr
+        run("face-sets", "create", "staff")
+        assert "removed since" in run("import", "people", "--face-set", "staff", code=1).stdout
+        run("import", "people", "--face-set", "staff", "--again")
+
+    def test_who_was_renamed_is_there_under_that_name(self, run: Run, people: Path) -> None:
+        only(people, "Ada.png")
+        run("import", "people")
+        [face] = json.loads(run("list", "--json").stdout)["faces"]
+        run("rename", face["face_token"], "Ada King")
+
+        assert "as Ada King" in run("import", "people", code=1).stdout
+
+
+NOT_TAKEN = {
+    "photo.HEIC": b"\0\0\0\x18ftypheic\0\0\0\0",
+    "photo.avif": b"\0\0\0\x18ftypavif\0\0\0\0",
+    "photo.webp": b"RIFF\x24\0\0\0WEBPVP8 ",
+    "photo.gif": b"GIF89a\1\0\1\0",
+    "photo.tiff": b"II*\0\x08\0\0\0",
+    "named like a photo.jpg": b"<html>",
+    "empty.png": b"",
+    "no suffix at all": b"\xff\x0a\xfa\x1f",
+    "photo.svg": b"<svg/>",
+}
+
+
+class TestNothingIsLeftOutWithoutAWord:
+    def test_pictures_that_are_not_taken_are_refused_with_the_reason(self, run: Run, folder: Path) -> None:
+        (folder / "people" / "Ada").mkdir(parents=True)
+        for name, content in NOT_TAKEN.items():
+            (folder / "people" / "Ada" / name).write_bytes(content)
+
+        said = run("import", "people", "--report", "report.csv", code=1).stdout
+
+        rows = report(folder)
+        assert rows.keys() == {f"Ada/{name}" for name in NOT_TAKEN}
+        for file, row in rows.items():
+            assert row["outcome"] == "refused"
+            assert "neither JPEG nor PNG" in row["detail"]
+            assert any(file in line and row["detail"] in line for line in said.splitlines())
+
+    @pytest.mark.parametrize("suffix", [".jfif", ".MPO", ".jpe", ".txt", ""])
+    def test_a_jpeg_is_taken_whatever_its_name(self, run: Run, folder: Path, suffix: str) -> None:
+        (folder / "people").mkdir()
+        (folder / "people" / f"Eileen{suffix}").write_bytes(pictures.astronaut())
+
+        run("import", "people")
+
+        assert listed(run) == ["Eileen"]
+
+    def test_files_of_other_programs_are_no_pictures(self, folder: Path) -> None:
+        (folder / "people").mkdir()
+        for name, file in {"notes.txt": b"Ada", "film.mp4": b"\0\0\0\x18ftypisom", ".DS_Store": b"\0"}.items():
+            (folder / "people" / name).write_bytes(file)
+
+        assert pictures_in(folder / "people") == []
+
+    def test_links_are_followed_to_files_and_said_to_be_left_out_for_folders(self, run: Run, folder: Path) -> None:
+        (folder / "people").mkdir()
+        (folder / "elsewhere").mkdir()
+        (folder / "people" / "Eileen.jpg").symlink_to(folder / "eileen.jpg")
+        (folder / "people" / "Ada").symlink_to(folder / "elsewhere")
+        (folder / "people" / "Nobody.jpg").symlink_to(folder / "not there")
+
+        said = run("import", "people", code=1).stdout
+
+        assert listed(run) == ["Eileen"]
+        assert "a link to a folder" in said
+        assert "No such file" in said
+
+    def test_files_with_faults_are_listed_up_to_a_number(self, run: Run, folder: Path) -> None:
+        (folder / "people").mkdir()
+        for number in range(23):
+            (folder / "people" / f"{number:02}.gif").write_bytes(b"GIF89a")
+
+        said = run("import", "people", code=1).stdout
+
+        assert said.count("neither JPEG nor PNG (GIF)") == 20
+        assert "and 3 more; --report writes all to a file" in said
+
+    @pytest.mark.skipif(not CASES.is_dir(), reason="the shared pictures are not on this machine")
+    def test_the_pictures_that_were_left_out(self, run: Run, folder: Path) -> None:
+        (folder / "people").mkdir()
+        for name in ("photo.jfif", "photo.HEIC"):
+            shutil.copy(CASES / name, folder / "people" / name)
+
+        said = run("import", "people", code=1).stdout
+
+        assert listed(run) == ["photo"]
+        assert "neither JPEG nor PNG (HEIC)" in said
+
+
+@pytest.mark.usefixtures("people")
+class TestBeforeAnyPictureIsSent:
+    def test_a_face_set_that_is_not_there_is_said_once(self, run: Run, folder: Path) -> None:
+        result = run("import", "people", "--face-set", "missing", "--report", "report.csv", code=3)
+
+        assert result.stderr.startswith("face-search: the service refuses, 1001: there is no such face_set")
+        assert result.stderr.count("\n") == 1
+        assert result.stdout == ""
+        assert not (folder / "report.csv").exists()
+
+    def test_a_wrong_key_is_said_once(self, run: Run) -> None:
+        with scripted_server((403, {}, {"message": "Forbidden"})) as server:
+            assert "is the key right?" in run("--url", server.url, "import", "people", code=3).stderr
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\tEileen", "\rEileen"])
+def test_no_cell_of_the_report_is_a_formula(run: Run, folder: Path, name: str) -> None:
+    (folder / "people" / name).mkdir(parents=True)
+    (folder / "people" / name / "1.jpg").write_bytes(pictures.astronaut())
+
+    run("import", "people", "--report", "report.csv")
+
+    [row] = report(folder).values()
+    assert (row["file"], row["face_name"]) == (f"'{name}/1.jpg", f"'{name}")
+    assert row["outcome"] == "added"
+    assert listed(run) == [name]
+
+
+@pytest.mark.usefixtures("people")
+def test_a_full_disk_is_said_with_the_file(run: Run, folder: Path) -> None:
+    (folder / "report.csv").symlink_to("/dev/full")
+
+    said = run("import", "people", "--report", "report.csv", code=2).stderr
+
+    assert said == "face-search: report.csv: No space left on device\n"
