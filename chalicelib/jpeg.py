@@ -45,7 +45,7 @@ _JFIF, _JFIF_MAJOR = b"JFIF\0", b"\1"
 _ADOBE, _ADOBE_TRANSFORM, _ADOBE_TRANSFORMS = b"Adobe", 11, {3: b"\1", 4: b"\2"}
 # Table B.3: the last parameters of a scan in a sequential picture.
 _WHOLE_SPECTRUM = bytes((0, 63, 0))
-_ALL_COEFFICIENTS = (1 << 64) - 1
+_COEFFICIENTS, _NOTHING_SENT = 64, -1
 _END_OF_IMAGE = bytes((0xFF, _END))
 
 # Webcams and cameras pad the data before markers. The warning says nothing about what libjpeg finds behind that.
@@ -186,25 +186,26 @@ class _Frame:
             raise errors.file_error(f"a JPEG with {bits} bits a sample is not accepted; {_SAMPLE_BITS} bits are")
         if self.components not in (1, 3, 4):
             raise errors.broken_picture()
-        self._sent = dict.fromkeys(parameters[6::3], 0)
+        self._bits_left = {component: [_NOTHING_SENT] * _COEFFICIENTS for component in parameters[6::3]}
         for segment in segments:
             if segment.kind == _SCAN:
                 self._add_scan(segment.parameters)
-        if any(sent & _ALL_COEFFICIENTS != _ALL_COEFFICIENTS for sent in self._sent.values()):
+        if any(any(bits_left) for bits_left in self._bits_left.values()):
             raise errors.broken_picture()
 
     def _add_scan(self, parameters: bytes) -> None:
         if not parameters or len(parameters) != 4 + 2 * parameters[0]:
             raise errors.broken_picture()
-        first, last, bits = parameters[-3:]
-        sent = _ALL_COEFFICIENTS
-        if self.kind in _PROGRESSIVE:
-            # The lower half of `bits` is how many bits later scans must still bring.
-            sent = 0 if bits & 0x0F else (2 << last) - (1 << first)
+        first, last, bits = _WHOLE_SPECTRUM if self.kind in _SEQUENTIAL else parameters[-3:]
+        before, after = bits >> 4, bits & 0x0F
         for component in parameters[1:-3:2]:
-            if component not in self._sent:
+            if component not in self._bits_left or not first <= last < _COEFFICIENTS:
                 raise errors.broken_picture()
-            self._sent[component] |= sent
+            bits_left = self._bits_left[component]
+            # As libjpeg demands. Without this, a file could have more passes than its coefficients have bits.
+            if any(max(left, 0) != before for left in bits_left[first : last + 1]):
+                raise errors.broken_picture()
+            bits_left[first : last + 1] = [after] * (last + 1 - first)
 
 
 def _segments(data: bytes) -> Iterator[_Segment]:
