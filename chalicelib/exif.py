@@ -48,7 +48,7 @@ def orientation(tiff: bytes) -> int:
 def _first_number(tiff: bytes, order: str, entry: int) -> int:
     """Return the first number of an entry when it is an orientation, else 1.
 
-    Numbers of more than four bytes are elsewhere. Where type or count is wrong, the entry itself may hold a SHORT.
+    Numbers of more than four bytes are elsewhere. Where type or count is wrong, the entry itself holds the number.
     """
     kind, count = struct.unpack_from(order + "HI", tiff, entry + 2)
     number = _WHOLE_NUMBERS.get(kind)
@@ -57,7 +57,7 @@ def _first_number(tiff: bytes, order: str, entry: int) -> int:
     inline = entry + _ENTRY_BYTES - _INLINE_BYTES
     fits = count * struct.calcsize(number) <= _INLINE_BYTES
     place = inline if fits else struct.unpack_from(order + "I", tiff, inline)[0]
-    for form, start in ((number, place), (_SHORT, inline)):
+    for form, start in ((number, place), (number, inline), (_SHORT, inline)):
         found = tiff[start : start + struct.calcsize(form)]
         if len(found) == struct.calcsize(form) and 1 <= (value := struct.unpack(order + form, found)[0]) <= 8:
             return int(value)
