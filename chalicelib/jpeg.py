@@ -125,7 +125,8 @@ class JpegFile(NamedTuple):
         return found == (_RESTARTS * (len(found) // len(_RESTARTS) + 1))[: len(found)]
 
     def _with(self, more: _More) -> bytes:
-        parts, position = [], 0
+        parts: list[bytes] = []
+        position = 0
         for start, end in self.scans:
             data = _RESTART.sub(lambda marker: more.restart + marker[0], self.data[start:end])
             parts += self.data[position:start], data, more.end
@@ -256,9 +257,10 @@ def _without_flaws(kind: int, parameters: bytes, frame: _Frame) -> bytes:
 
 def _decode_with_libjpeg(data: bytes) -> Image | None:
     try:
-        return simplejpeg.decode_jpeg(data, "RGB", strict=False)
+        image: Image = simplejpeg.decode_jpeg(data, "RGB", strict=False)
     except ValueError:
         return None
+    return image
 
 
 def _decode_with_opencv(data: bytes) -> Image | None:

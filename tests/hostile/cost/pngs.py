@@ -50,7 +50,7 @@ def compressed_data() -> Iterator[Costly]:
         yield Costly(f"in pieces of a byte, {interlaced}", largest + pieces + END, LARGEST_PIXELS)
         yield Costly(f"more data behind, {interlaced}", filled(largest + whole, whole, END), LARGEST_PIXELS)
         yield Costly(f"more data than pixels, {interlaced}", largest + bomb + END, LARGEST_PIXELS)
-        nothing = rows[:2] + EMPTY_BLOCK * 400_000
+        nothing = rows[:2] + EMPTY_BLOCK * 380_000
         yield Costly(
             f"blocks of nothing, {interlaced}", largest + chunk(b"IDAT", nothing + rows[2:]) + END, LARGEST_PIXELS
         )
