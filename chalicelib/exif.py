@@ -9,8 +9,12 @@ import cv2
 
 from chalicelib.faces import Image
 
-# CIPA DC-008: the tag Orientation, a SHORT, in the first directory of a TIFF structure.
-_ORIENTATION, _SHORT = 0x0112, 3
+# CIPA DC-008: the tag Orientation, in the first directory of a TIFF structure. It is one SHORT; some programs write
+# another type of whole number, or another count, and viewers take the first number.
+_ORIENTATION, _SHORT = 0x0112, "H"
+# TIFF 6.0, section 2.
+_WHOLE_NUMBERS = {1: "B", 3: _SHORT, 4: "I", 6: "b", 8: "h", 9: "i"}
+_INLINE_BYTES = 4
 _BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 _ENTRY_BYTES = 12
 
@@ -26,7 +30,7 @@ _TURNS: Mapping[int, Callable[[Image], object]] = {
 
 
 def orientation(tiff: bytes) -> int:
-    """Return the orientation that EXIF data, a TIFF structure, tell: 1 to 8; 1 when they tell none or are broken."""
+    """Return the orientation in EXIF data, a TIFF structure: 1 to 8; 1 when there is none or the data are broken."""
     order = _BYTE_ORDERS.get(tiff[:4])
     if order is None or len(tiff) < 8:
         return 1
@@ -36,9 +40,27 @@ def orientation(tiff: bytes) -> int:
     (entries,) = struct.unpack_from(order + "H", tiff, directory)
     end = min(directory + 2 + entries * _ENTRY_BYTES, len(tiff))
     for position in range(directory + 2, end - _ENTRY_BYTES + 1, _ENTRY_BYTES):
-        tag, kind, count, value = struct.unpack_from(order + "HHIH", tiff, position)
-        if tag == _ORIENTATION:
-            return value if kind == _SHORT and count == 1 and 1 <= value <= 8 else 1
+        if struct.unpack_from(order + "H", tiff, position)[0] == _ORIENTATION:
+            return _first_number(tiff, order, position)
+    return 1
+
+
+def _first_number(tiff: bytes, order: str, entry: int) -> int:
+    """Return the first number of an entry when it is an orientation, else 1.
+
+    Numbers of more than four bytes are elsewhere. Where type or count is wrong, the entry itself holds the number.
+    """
+    kind, count = struct.unpack_from(order + "HI", tiff, entry + 2)
+    number = _WHOLE_NUMBERS.get(kind)
+    if number is None:
+        return 1
+    inline = entry + _ENTRY_BYTES - _INLINE_BYTES
+    fits = count * struct.calcsize(number) <= _INLINE_BYTES
+    place = inline if fits else struct.unpack_from(order + "I", tiff, inline)[0]
+    for form, start in ((number, place), (number, inline), (_SHORT, inline)):
+        found = tiff[start : start + struct.calcsize(form)]
+        if len(found) == struct.calcsize(form) and 1 <= (value := struct.unpack(order + form, found)[0]) <= 8:
+            return int(value)
     return 1
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import cv2
 import numpy as np
 
@@ -13,6 +15,7 @@ from chalicelib.png import PngFile
 
 MAX_IMAGE_BYTES = 2 * 1024 * 1024
 MIN_SIDE_PX, MAX_SIDE_PX = 48, 4096
+_MUST_BE = f"must be {MIN_SIDE_PX} to {MAX_SIDE_PX} px"
 
 CROP_MARGIN = 0.3
 MAX_CROP_SIDE_PX = 320
@@ -31,23 +34,33 @@ def decode(data: bytes) -> Image:
         1004, with 413 for too many bytes, 415 for another type, 400 for a broken file or sides out of range.
     """
     if len(data) > MAX_IMAGE_BYTES:
-        raise too_many_bytes()
-    if data.startswith(png.SIGNATURE):
-        file: PngFile | JpegFile = png.parse(data)
-    elif data.startswith(jpeg.SIGNATURE):
-        file = jpeg.parse(data)
-    else:
-        raise errors.file_error("the file is neither a JPEG nor a PNG", status=415)
-    width, height = file.width, file.height
-    if not (MIN_SIDE_PX <= width <= MAX_SIDE_PX and MIN_SIDE_PX <= height <= MAX_SIDE_PX):
-        raise errors.file_error(
-            f"the picture's sides must be {MIN_SIDE_PX} to {MAX_SIDE_PX} px; it is {width} x {height}"
-        )
+        raise too_many_bytes(data)
+    file = _parse(data)
+    if not _are_within_limits(file):
+        raise errors.file_error(f"the picture's sides {_MUST_BE}; it is {file.width} x {file.height}")
     return file.pixels()
 
 
-def too_many_bytes() -> errors.ServiceError:
-    return errors.file_error(f"the picture may have at most {MAX_IMAGE_BYTES} bytes", status=413)
+def too_many_bytes(data: bytes = b"") -> errors.ServiceError:
+    """Return the refusal of a file; it names the sides, too, when those can be read and are out of range."""
+    detail = f"the picture may have at most {MAX_IMAGE_BYTES} bytes"
+    with suppress(ServiceError):
+        file = _parse(data)
+        if not _are_within_limits(file):
+            detail += f", and its sides {_MUST_BE}; it has {len(data)} bytes and is {file.width} x {file.height}"
+    return errors.file_error(detail, status=413)
+
+
+def _parse(data: bytes) -> PngFile | JpegFile:
+    if data.startswith(png.SIGNATURE):
+        return png.parse(data)
+    if data.startswith(jpeg.SIGNATURE):
+        return jpeg.parse(data)
+    raise errors.file_error("the file is neither a JPEG nor a PNG", status=415)
+
+
+def _are_within_limits(file: PngFile | JpegFile) -> bool:
+    return all(MIN_SIDE_PX <= side <= MAX_SIDE_PX for side in (file.width, file.height))
 
 
 def crop(image: Image, box: Box) -> tuple[bytes, Box, float]:

@@ -58,7 +58,7 @@ def parse(data: bytes) -> PngFile:
     if not data.startswith(SIGNATURE):
         raise errors.broken_picture()
     size: tuple[int, int] | None = None
-    orientation, critical = 1, [SIGNATURE]
+    orientation, critical = None, [SIGNATURE]
     for kind, chunk in _chunks(data):
         if (size is None) != (kind == b"IHDR"):
             raise errors.broken_picture()
@@ -67,13 +67,13 @@ def parse(data: bytes) -> PngFile:
             if len(content) != 13:
                 raise errors.broken_picture()
             size = struct.unpack_from(">II", content)
-        elif kind == b"eXIf":
+        elif kind == b"eXIf" and orientation is None:
             orientation = exif.orientation(content)
         if not kind[0] & _ANCILLARY:
             critical.append(chunk)
     if size is None:
         raise errors.broken_picture()
-    return PngFile(*size, orientation, b"".join(critical))
+    return PngFile(*size, orientation or 1, b"".join(critical))
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

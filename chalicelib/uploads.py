@@ -199,14 +199,18 @@ def read_form(body: bytes, content_type: str, pictures: int = 1) -> dict[str, li
     boundary = options.get("boundary", "")
     if not 0 < len(boundary) <= MAX_BOUNDARY_CHARACTERS or not boundary.isascii():
         raise errors.upload_error("the multipart boundary is missing or not valid")
-    if len(body) > pictures * MAX_IMAGE_BYTES + MAX_FORM_OVERHEAD_BYTES:
-        raise images.too_many_bytes()
+    too_large = len(body) > pictures * MAX_IMAGE_BYTES + MAX_FORM_OVERHEAD_BYTES
     try:
-        return _parts(body, boundary)
-    except ParserLimitReached:
-        raise errors.upload_error(f"the form has more than {MAX_FORM_PARTS} parts, or headers too long") from None
-    except (MultipartError, ValueError, LookupError):
+        parts = _parts(body, boundary)
+    except (MultipartError, ValueError, LookupError) as error:
+        if too_large:
+            raise images.too_many_bytes() from None
+        if isinstance(error, ParserLimitReached):
+            raise errors.upload_error(f"the form has more than {MAX_FORM_PARTS} parts, or headers too long") from None
         raise errors.upload_error("the multipart body is malformed or cut off") from None
+    if too_large:
+        raise images.too_many_bytes(max((part for values in parts.values() for part in values), key=len, default=b""))
+    return parts
 
 
 def not_utf_8(name: str) -> errors.ServiceError:

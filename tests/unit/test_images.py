@@ -147,6 +147,25 @@ def test_more_bytes_than_the_limit_are_refused() -> None:
     assert error.status == 413
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_refusal_names_each_limit_that_a_picture_breaks(kind: str) -> None:
+    file = _file(Pillow.new("RGB", (8_000, 6_000)), kind)
+    many = file + bytes(images.MAX_IMAGE_BYTES)
+
+    assert _rejected(file).detail == "the picture's sides must be 48 to 4096 px; it is 8000 x 6000"
+    assert _rejected(many).status == 413
+    assert _rejected(many).detail == (
+        "the picture may have at most 2097152 bytes, and its sides must be 48 to 4096 px; "
+        f"it has {len(many)} bytes and is 8000 x 6000"
+    )
+
+
+@pytest.mark.parametrize("file", [jpeg(astronaut()), jpeg(astronaut())[:-9], png(astronaut())[:-9], b"GIF89a", b""])
+def test_what_cannot_be_known_or_is_right_is_not_named(file: bytes) -> None:
+    # The zeros are padding behind the end, or damage.
+    assert _rejected(file + bytes(images.MAX_IMAGE_BYTES + 1)).detail == "the picture may have at most 2097152 bytes"
+
+
 @pytest.mark.parametrize("data", [b"GIF89a", b"BM", b"RIFF0000WEBP", b"%PDF-1.7", b"PK\x03\x04", b"\xff\xd8", b"x"])
 def test_another_type_is_refused_whatever_its_name(data: bytes) -> None:
     assert _rejected(data + bytes(100)).status == 415

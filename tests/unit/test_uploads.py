@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import secrets
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image as Pillow
 
 from chalicelib.errors import ServiceError
 from chalicelib.images import MAX_IMAGE_BYTES
@@ -133,10 +135,24 @@ class TestForms:
     def test_headers_without_end_are_refused(self) -> None:
         assert _refused(_form((f'name="{"x" * 10_000}"', b"1"))).code == "1005"
 
-    def test_a_body_larger_than_a_picture_may_be_is_refused_unread(self) -> None:
+    def test_a_body_larger_than_a_picture_may_be_is_refused(self) -> None:
         error = _refused(bytes(MAX_IMAGE_BYTES + MAX_FORM_OVERHEAD_BYTES + 1))
 
         assert (error.code, error.status) == ("1004", 413)
+        assert error.detail == "the picture may have at most 2097152 bytes"
+
+    def test_the_refusal_of_a_large_form_names_the_sides_of_its_picture(self) -> None:
+        buffer = io.BytesIO()
+        Pillow.new("RGB", (8_000, 6_000)).save(buffer, "JPEG")
+        file = buffer.getvalue() + bytes(2 * MAX_IMAGE_BYTES)
+
+        error = _refused(_form(('name="threshold"', b"0.65"), ('name="image_file"; filename="a.jpg"', file)))
+
+        assert (error.code, error.status) == ("1004", 413)
+        assert error.detail == (
+            "the picture may have at most 2097152 bytes, and its sides must be 48 to 4096 px; "
+            f"it has {len(file)} bytes and is 8000 x 6000"
+        )
 
     @given(body=st.binary(max_size=500), content_type=st.text(max_size=60))
     def test_whatever_comes_is_read_or_refused(self, body: bytes, content_type: str) -> None:

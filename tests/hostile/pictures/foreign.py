@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
 import zipfile
 
@@ -91,10 +92,16 @@ def picture_behind_something(rng: Rng) -> Case:
 
 
 def padded(rng: Rng) -> Case:
-    """A JPEG with bytes between its data and its end, as some cameras write it, and fill bytes before markers."""
+    """A JPEG with bytes before its end and its restart markers, and zeros or fill between segments."""
     original = originals.jpeg(rng)
+    data = original.file.index(b"\xff\xda")
+    data += 2 + int.from_bytes(original.file[data + 2 : data + 4])
+    second = 4 + int.from_bytes(original.file[4:6])
+    between = (b"\0" if rng.integers(2) else b"\xff") * int(rng.integers(5))
+    before = bytes(rng.integers(255, size=int(rng.integers(20)), dtype=np.uint8))
+    coded = re.sub(b"(?=\xff[\xd0-\xd7])", lambda _: before if rng.integers(2) else b"", original.file[data:-2])
     padding = bytes(int(rng.integers(1, 3_000)))
-    file = original.file[:2] + b"\xff" * int(rng.integers(5)) + original.file[2:-2] + padding + original.file[-2:]
+    file = original.file[:second] + between + original.file[second:data] + coded + padding + original.file[-2:]
     assert original.shows is not None
     return whole("padded", file, original.shows, original.tolerance)
 
