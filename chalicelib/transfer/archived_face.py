@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,7 +74,7 @@ def from_line(line: bytes, dimension: int) -> ArchivedFace:
     token, name, face_set = (_text(record, field) for field in ("face_token", "face_name", "face_set"))
     face = ArchivedFace(token, name, face_set, _added_at(record), _embedding(record, dimension), _crop(record))
     check(face, dimension)
-    return face._replace(name=kept(name))
+    return replace(face, name=kept(name))
 
 
 def check(face: ArchivedFace, dimension: int) -> None:

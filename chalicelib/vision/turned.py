@@ -18,8 +18,8 @@ DIAGONALS = (45, 135, 225, 315)
 # A face that is found as it stands with less confidence may be one that lies on its side, with its landmarks astray: of
 # 53 people 5 % are found so when they lie, and 2 % when they stand. It is looked at turned too.
 DOUBTFUL = 0.97
-# What a turn finds with this confidence takes the place of a doubtful face. A quarter turn may find a face that leans by
-# 45 degrees with less, and its landmarks astray: then the diagonals are tried.
+# What a turn finds with this confidence takes the place of a doubtful face. A quarter turn may find a face that leans
+# by 45 degrees with less, and its landmarks astray: then the diagonals are tried.
 CERTAIN = 0.99
 # The longer side that a picture is reduced to before it is looked at turned. It bounds what a picture without a face
 # costs; a face that lies on its side is found when it is at least this many times smaller than the picture's side:
