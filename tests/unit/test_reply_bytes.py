@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import simplejson
-from awslambdaric.lambda_runtime_marshaller import Encoder
+import simplejson  # type: ignore[import-untyped]
+from awslambdaric.lambda_runtime_marshaller import Encoder  # type: ignore[import-untyped]
 from chalice.app import Response
 from hypothesis import given
 from hypothesis import strategies as st

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from chalicelib.faces import Image
 from chalicelib.vision import mtcnn
 from chalicelib.vision.detector import MAX_FACES
+from chalicelib.vision.model_pack import Network
 from chalicelib.vision.mtcnn import Mtcnn
 from tests.packs import detector, dlib_pack, needs_yunet, yunet
 from tests.pictures import astronaut
@@ -51,12 +53,12 @@ def test_yunet_gives_the_largest_too() -> None:
 
 
 @pytest.mark.parametrize("picture", [crowd(68, 60), glyphs(30, 4096)], ids=["faces", "what looks like faces"])
-def test_no_picture_makes_the_networks_look_at_more_than_their_bounds(picture: mtcnn.Image) -> None:
+def test_no_picture_makes_the_networks_look_at_more_than_their_bounds(picture: Image) -> None:
     looked_at = {"rnet": 0, "onet": 0}
     pack = dlib_pack()
     pnet = pack.network(pack.detector.files["pnet"])
 
-    def counted(role: str, outputs: int) -> mtcnn.Network:
+    def counted(role: str, outputs: int) -> Network:
         network = pack.network(pack.detector.files[role])
 
         def run(crops: np.ndarray) -> np.ndarray:
