@@ -250,7 +250,7 @@ def re_embed_in_time(parts: Wiring, event: dict[str, Any], remaining_millisecond
     Returns
     -------
     dict
-        The fields of `re_embedding.Report`; done when `switched`. Long lists of tokens are cut off.
+        The fields of `re_embedding.Report`; done when `switched`. Long lists of tokens are cut off; the log says so.
     """
     report = re_embed(
         parts,
@@ -258,7 +258,14 @@ def re_embed_in_time(parts: Wiring, event: dict[str, Any], remaining_millisecond
         leave_behind=event.get("leave_behind") is True,
         may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS,
     )
-    return asdict(report) | {"not_found_again": report.not_found_again[:MAX_LISTED], "lost": report.lost[:MAX_LISTED]}
+    return asdict(report) | {"not_found_again": listed(report.not_found_again), "lost": listed(report.lost)}
+
+
+def listed(tokens: list[str]) -> list[str]:
+    """Return as many tokens as a function's answer holds; log how many there are when that is not all."""
+    if len(tokens) > MAX_LISTED:
+        log.warning("the answer lists the first %d of %d tokens", MAX_LISTED, len(tokens))
+    return tokens[:MAX_LISTED]
 
 
 OPERATIONS: dict[str, Callable[[Wiring], str]] = {
