@@ -107,7 +107,11 @@ def compact(parts: Wiring, *, may_go_on: Callable[[], bool] = lambda: True) -> s
         applied = f"; {_apply(parts, parts.vectors, may_go_on)}"
         needed_from = parts.vectors.indexes.oldest_version()
     version = snapshot.compact(parts.face_set, parts.segments, needed_from)
-    return ("another compaction is at work" if version is None else f"the segments show version {version}") + applied
+    if version is None:
+        measure(Metric.SKIPPED, 1)
+        log.warning("nothing was compacted: another compaction is at work")
+        return f"another compaction is at work{applied}"
+    return f"the segments show version {version}{applied}"
 
 
 def _apply(parts: Wiring, vectors: VectorWiring, may_go_on: Callable[[], bool]) -> str:
@@ -116,6 +120,8 @@ def _apply(parts: Wiring, vectors: VectorWiring, may_go_on: Callable[[], bool]) 
         vectors.changes.delete_retired()
     except ServiceError:
         log.warning("the vector index could not be brought up to the face set; the next run goes on")
+    except Exception:  # whatever it is: removed faces' codes must leave the segments all the same
+        log.exception("the vector index could not be brought up to the face set; the next run goes on")
     behind = vectors.changes.behind()
     measure(Metric.INDEX_BEHIND, behind)
     if vectors.indexes.used(_active(parts).embedding_id) is None:
@@ -179,6 +185,8 @@ def _reconcile_crops(parts: Wiring, *, however_many: bool, may_go_on: Callable[[
         log.error("the crops of %d faces are missing: they are found, but `re_embed` will lose them", report.missing)
     if not report.complete:
         log.warning("time was up before all crops were looked at")
+    if not (report.complete and report.credible):
+        measure(Metric.SKIPPED, 1)
     missing = "unknown" if report.missing is None else report.missing
     return (
         f"{report.crops} crops: {report.deleted} of {report.orphans} without a face deleted, "

@@ -158,11 +158,13 @@ class CropStore:
         return len(failures)
 
     def delete_orphan(self, permanent_name: str) -> None:
-        """Delete a crop that no row names any more; should that fail, `reconcile` finds it."""
+        """Delete a crop that no row names any more; should that fail, `reconcile` finds it. Never raises."""
         try:
             self.delete(permanent_name)
         except ServiceError:
             _log.warning("a crop without a row could not be deleted; reconcile will")
+        except Exception:  # whatever it is: what the crop was deleted for is done, and is answered
+            _log.exception("a crop without a row could not be deleted; reconcile will")
 
     def delete_temporary(self, name: str) -> None:
         self._delete(_TEMPORARY + name)

@@ -94,11 +94,13 @@ class SQLiteDatabase(Database):
         Nobody is made to wait for it: where others are at work, the next deletion does it, or else the compaction's.
         """
         cursor = connection.cursor()
-        with suppress(sqlite3.Error):
+        try:
             cursor.execute("PRAGMA busy_timeout = 0", ())
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)", ())
-            cursor.fetchall()
-        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}", ())
+            with suppress(sqlite3.Error):
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)", ())
+                cursor.fetchall()
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}", ())
 
     def alone(self, work: Callable[[Transaction], T]) -> T:
         return self.write(work)

@@ -11,16 +11,19 @@ from uuid import uuid4
 
 import pytest
 
-from chalicelib import reconciliation
+from chalicelib import measures, operations, reconciliation
 from chalicelib.errors import ServiceError
+from chalicelib.measures import Metric
 from chalicelib.reconciliation import SAFE_AGE_SECONDS, Reconciliation, Report
+from chalicelib.settings import Settings
 from chalicelib.stores import crops as crops_module
 from chalicelib.stores import named_crops
 from chalicelib.stores.crops import Crop, CropStore
 from chalicelib.stores.database import Database
 from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.named_crops import NamedCrops
-from tests.examples import known_face
+from chalicelib.wiring import Wiring
+from tests.examples import EMBEDDING_ID, known_face
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -316,3 +319,26 @@ def test_additions_and_removals_go_on_meanwhile(
     assert kept <= names(crops)
     reconcile(database, crops)
     assert names(crops) == kept
+
+
+def test_a_run_that_refuses_or_does_not_end_is_measured(
+    database: Database, crops: CropStore, face_set: FaceSet
+) -> None:
+    parts = Wiring(Settings.from_environment({"DATABASE_URL": "sqlite:///unused", "GALLERY": "memory"}))
+    parts.database, parts._crops = database, crops
+    taken: list[measures.Measures] = []
+
+    def run(*, in_time: bool = True) -> None:
+        with measures.collecting() as measured:
+            operations.reconcile(parts, may_go_on=lambda: in_time)
+        taken.append(measured)
+
+    added(crops, face_set, 1)
+    run()
+    run(in_time=False)
+    face_set.remove_many([row.token for row in face_set.fetch([1], EMBEDDING_ID)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reconciliation, "SAFE_AGE_SECONDS", -60)
+        run()
+
+    assert taken == [[], [(Metric.SKIPPED, 1)], [(Metric.SKIPPED, 1)]]
