@@ -163,7 +163,7 @@ class CropStore:
             self.delete(permanent_name)
         except ServiceError:
             _log.warning("a crop without a row could not be deleted; reconcile will")
-        except Exception:  # whatever it is: what the crop was deleted for is done, and is answered
+        except Exception:  # noqa: BLE001  # whatever it is: what the crop was deleted for is done, and is answered
             _log.exception("a crop without a row could not be deleted; reconcile will")
 
     def delete_temporary(self, name: str) -> None:
