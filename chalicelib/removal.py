@@ -98,6 +98,7 @@ class Removal:
     def _forget(self, token: str) -> None:
         """Erase what was kept under a token when its face was detected, whether or not the token has expired."""
         # Faces of before the names followed from the tokens have theirs from the token, while DynamoDB has it.
-        for crop in {temporary_name(token), self._tokens.crop_of(token)} - {None}:
+        name = temporary_name(token)
+        for crop in {name, self._tokens.crop_of(token) or name}:
             self._crops.delete_temporary(crop)
         self._tokens.delete(token)

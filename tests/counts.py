@@ -6,6 +6,6 @@ from chalicelib.stores.database import Database
 
 
 def assert_counts_are_right(database: Database) -> None:
-    counted = dict(database.read("SELECT set_id, faces FROM face_set_count WHERE faces <> 0"))
-    rows = dict(database.read("SELECT set_id, COUNT(*) FROM face_set GROUP BY set_id"))
+    counted = sorted(database.read("SELECT set_id, faces FROM face_set_count WHERE faces <> 0"))
+    rows = sorted(database.read("SELECT set_id, COUNT(*) FROM face_set GROUP BY set_id"))
     assert counted == rows

@@ -101,8 +101,8 @@ def _of_rows(database: Database) -> list[str]:
         "SELECT face.id FROM face_set AS face LEFT JOIN face_set_name AS named ON named.id = face.set_id "
         "WHERE named.id IS NULL"
     )
-    counted = dict(database.read("SELECT set_id, faces FROM face_set_count WHERE faces <> 0"))
-    rows = dict(database.read("SELECT set_id, COUNT(*) FROM face_set GROUP BY set_id"))
+    counted = sorted(database.read("SELECT set_id, faces FROM face_set_count WHERE faces <> 0"))
+    rows = sorted(database.read("SELECT set_id, COUNT(*) FROM face_set GROUP BY set_id"))
     return [
         *([] if counted == rows else [f"the face sets have {rows} faces, and {counted} are counted"]),
         *(f"a row without a vector: {face_id}" for (face_id,) in lonely),
