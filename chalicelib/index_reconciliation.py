@@ -63,10 +63,10 @@ class IndexReport:
 
 @dataclass
 class _Neighbours:
-    """The faces that are near a probe, by their ids, as the rows say."""
+    """The faces that are near a probe, by their ids, with their distances as the rows say."""
 
     probe: VectorRow
-    ids: set[int] = field(default_factory=set)
+    distances: dict[int, float] = field(default_factory=dict)
 
 
 class IndexReconciliation:
@@ -117,12 +117,14 @@ class IndexReconciliation:
         report = IndexReport()
         self._changes.apply(self._may_go_on)
         ids, digests = self._read_rows(report)
-        suspects = self._differing(used.name, ids, digests, report)
         report.faces = len(ids)
+        suspects = self._differing(used.name, ids, digests, report) if report.complete else []
+        if not report.complete:  # some of the rows or vectors were not read, so they only seem to be missing
+            return report
         if len(suspects) > MAX_MENDED:
             report.beyond = len(suspects)
             _log.error("the vector index differs from the face set in %d vectors: rebuild it", len(suspects))
-        elif report.complete and suspects:
+        elif suspects:
             self._mend(used.name, suspects, report)
         return report
 
@@ -130,8 +132,8 @@ class IndexReconciliation:
         """Compare what searches find with what rows say, for faces chosen at random, and keep the result.
 
         Neighbours are looked for in all rows, or in as many ranges of ids, at random: which of those are found is the
-        same question. A probe is its own neighbour. None when there is nothing to
-        measure, or time was up.
+        same question. Of a probe with more neighbours than an index returns, the nearest count. A probe is its own
+        neighbour. None when there is nothing to measure, or time was up.
         """
         used = self._indexes.used(self._embedding_id)
         ranges = self._some_ranges()
@@ -146,22 +148,27 @@ class IndexReconciliation:
                 -1, len(neighbours[0].probe.embedding)
             )
             for near in neighbours:
-                if len(near.ids) >= MAX_NEIGHBOURS:
+                if len(near.distances) >= MAX_NEIGHBOURS:
                     continue
                 distances = np.sqrt(np.sum((vectors - near.probe.embedding.astype(np.float64)) ** 2, axis=1))
-                within = np.flatnonzero(distances <= self._threshold)
-                near.ids |= {rows[i].id for i in within.tolist() if rows[i].set_id == near.probe.set_id}
+                within = np.flatnonzero(distances <= self._threshold).tolist()
+                near.distances |= {
+                    rows[i].id: float(distances[i]) for i in within if rows[i].set_id == near.probe.set_id
+                }
         expected = found = 0
         for near in neighbours:
             if not self._may_go_on():
                 return None
             probe = near.probe.embedding.astype(np.float64)
             proposed = self._gallery.propose(probe, self._threshold, MAX_RESULTS, near.probe.set_id)
-            missed = near.ids - set(proposed.ids.tolist())
+            # An exact index would not propose what lies beyond the reach of so many results either.
+            whole = proposed.reach >= self._threshold
+            reachable = {i for i, distance in near.distances.items() if whole or distance < proposed.reach}
+            missed = reachable - set(proposed.ids.tolist())
             # Who was removed meanwhile is rightly not proposed.
             missed = {row.id for row in self._face_set.fetch(sorted(missed), self._embedding_id)}
-            expected += len(near.ids)
-            found += len(near.ids) - len(missed)
+            expected += len(reachable)
+            found += len(reachable) - len(missed)
         if not expected:
             return None
         recall = Recall(found / expected, len(neighbours), int(self._clock()))

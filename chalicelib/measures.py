@@ -29,6 +29,9 @@ class Metric(Enum):
     INDEX_BEHIND = ("IndexBehind", "Count")
     """Changes of the face set that the vector index lacks after the scheduled function has applied what it could."""
 
+    SKIPPED = ("SkippedRuns", "Count")
+    """1 for a run of a scheduled function that has left its work undone, though nothing has failed."""
+
 
 Measures = list[tuple[Metric, float]]
 

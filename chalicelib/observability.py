@@ -89,8 +89,15 @@ def _starts_cold() -> bool:
 
 
 def _write(taken: measures.Measures, properties: dict[str, Any]) -> None:
-    if not taken:
-        return
+    """Write what was measured. Never raises: what it was measured for is done, and is answered."""
+    try:
+        if taken:
+            _write_metrics(taken, properties)
+    except Exception:
+        log.exception("the metrics could not be written")
+
+
+def _write_metrics(taken: measures.Measures, properties: dict[str, Any]) -> None:
     function = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
     metrics = EphemeralMetrics(namespace=NAMESPACE, service=logs.SERVICE, default_dimensions={"function": function})
     for metric, value in taken:

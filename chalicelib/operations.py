@@ -107,7 +107,11 @@ def compact(parts: Wiring, *, may_go_on: Callable[[], bool] = lambda: True) -> s
         applied = f"; {_apply(parts, parts.vectors, may_go_on)}"
         needed_from = parts.vectors.indexes.oldest_version()
     version = snapshot.compact(parts.face_set, parts.segments, needed_from)
-    return ("another compaction is at work" if version is None else f"the segments show version {version}") + applied
+    if version is None:
+        measure(Metric.SKIPPED, 1)
+        log.warning("nothing was compacted: another compaction is at work")
+        return f"another compaction is at work{applied}"
+    return f"the segments show version {version}{applied}"
 
 
 def _apply(parts: Wiring, vectors: VectorWiring, may_go_on: Callable[[], bool]) -> str:
@@ -116,6 +120,8 @@ def _apply(parts: Wiring, vectors: VectorWiring, may_go_on: Callable[[], bool]) 
         vectors.changes.delete_retired()
     except ServiceError:
         log.warning("the vector index could not be brought up to the face set; the next run goes on")
+    except Exception:  # whatever it is: removed faces' codes must leave the segments all the same
+        log.exception("the vector index could not be brought up to the face set; the next run goes on")
     behind = vectors.changes.behind()
     measure(Metric.INDEX_BEHIND, behind)
     if vectors.indexes.used(_active(parts).embedding_id) is None:
@@ -179,6 +185,8 @@ def _reconcile_crops(parts: Wiring, *, however_many: bool, may_go_on: Callable[[
         log.error("the crops of %d faces are missing: they are found, but `re_embed` will lose them", report.missing)
     if not report.complete:
         log.warning("time was up before all crops were looked at")
+    if not (report.complete and report.credible):
+        measure(Metric.SKIPPED, 1)
     missing = "unknown" if report.missing is None else report.missing
     return (
         f"{report.crops} crops: {report.deleted} of {report.orphans} without a face deleted, "
@@ -250,7 +258,7 @@ def re_embed_in_time(parts: Wiring, event: dict[str, Any], remaining_millisecond
     Returns
     -------
     dict
-        The fields of `re_embedding.Report`; done when `switched`. Long lists of tokens are cut off.
+        The fields of `re_embedding.Report`; done when `switched`. Long lists of tokens are cut off; the log says so.
     """
     report = re_embed(
         parts,
@@ -258,7 +266,14 @@ def re_embed_in_time(parts: Wiring, event: dict[str, Any], remaining_millisecond
         leave_behind=event.get("leave_behind") is True,
         may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS,
     )
-    return asdict(report) | {"not_found_again": report.not_found_again[:MAX_LISTED], "lost": report.lost[:MAX_LISTED]}
+    return asdict(report) | {"not_found_again": listed(report.not_found_again), "lost": listed(report.lost)}
+
+
+def listed(tokens: list[str]) -> list[str]:
+    """Return as many tokens as a function's answer holds; log how many there are when that is not all."""
+    if len(tokens) > MAX_LISTED:
+        log.warning("the answer lists the first %d of %d tokens", MAX_LISTED, len(tokens))
+    return tokens[:MAX_LISTED]
 
 
 OPERATIONS: dict[str, Callable[[Wiring], str]] = {

@@ -20,10 +20,11 @@ from chalicelib.stores.named_crops import NamedCrops
 
 # An addition copies its crop and then adds its row, within a minute. A younger crop may be waiting for its row.
 SAFE_AGE_SECONDS = 3_600
-# Beyond both, something else is wrong: another face set's bucket, or a database that was restored or is empty.
+# More orphans than both, or no crop that a row names, mean another fault: another face set's bucket, or a database that
+# was restored or is empty.
 CREDIBLE_NUMBER = 1_000
 CREDIBLE_SHARE = 0.1
-# Names that are kept in memory; the next run goes on.
+# Crops that one run deletes, for their names are kept in memory; the next run goes on. All orphans are counted.
 MAX_DELETIONS = 100_000
 
 # The names are random UUIDs, so their first digits part them evenly: ten thousand pages are listed in parallel.
@@ -36,9 +37,10 @@ _log = logging.getLogger(__name__)
 class Report:
     """What one run has found and done, in crops.
 
-    `young` are named by no row, but may yet be. `orphans` are to be deleted; `failed` could not be, or not in time.
-    `missing` counts the rows whose crop is not there; None when that is not known. `complete` is False when time was up
-    before the end. `credible` is False when nothing was deleted, for there were too many orphans.
+    `young` are named by no row, but may yet be. `orphans` are all others that no row names; `failed` could not be
+    deleted. What is neither deleted nor failed is left to the next run. `missing` counts the rows whose crop is not
+    there; None when that is not known. `complete` is False when time was up before the end. `credible` is False when
+    nothing was deleted, because the rows cannot be those of this bucket.
     """
 
     crops: int = 0
@@ -69,7 +71,8 @@ class _Part:
 
     crops: int = 0
     young: int = 0
-    orphans: list[str] = field(default_factory=list)
+    orphans: int = 0
+    to_delete: list[str] = field(default_factory=list)
     complete: bool = True
 
 
@@ -83,7 +86,8 @@ class Reconciliation:
     may_go_on
         Asked before every page, range of ids and batch; when it answers no, the run ends, and the next one begins anew.
     clock
-        Returns the seconds since 1970.
+        Returns the seconds since 1970. S3 accepts no request of a clock that differs from its own by more than 15
+        minutes, which SAFE_AGE_SECONDS allows for.
     """
 
     def __init__(
@@ -121,12 +125,13 @@ class Reconciliation:
         report = Report(
             crops=sum(part.crops for part in parts),
             young=sum(part.young for part in parts),
-            orphans=sum(len(part.orphans) for part in parts),
+            orphans=sum(part.orphans for part in parts),
             complete=all(part.complete for part in parts),
         )
         if report.complete:
             report.missing = self._named.count(rows.ids[~rows.seen].tolist())
-        self._delete([name for part in parts for name in part.orphans], report)
+            report.credible = self._however_many or _is_credible(report, int(np.count_nonzero(rows.seen)))
+            self._delete([name for part in parts for name in part.to_delete], report)
         return report
 
     def _read_rows(self) -> _Rows | None:
@@ -152,7 +157,8 @@ class Reconciliation:
             unnamed = self._unnamed(page, rows)
             orphans = [crop.name for crop in unnamed if crop.modified_at <= old]
             part.young += len(unnamed) - len(orphans)
-            part.orphans += orphans[: max(0, MAX_DELETIONS // len(_PARTS) - len(part.orphans))]
+            part.orphans += len(orphans)
+            part.to_delete += orphans[: MAX_DELETIONS // len(_PARTS) - len(part.to_delete)]
         part.complete = False
         return part
 
@@ -166,7 +172,6 @@ class Reconciliation:
         return [crop for crop, is_named in zip(page, named, strict=True) if not is_named]
 
     def _delete(self, orphans: list[str], report: Report) -> None:
-        report.credible = report.orphans <= max(CREDIBLE_NUMBER, CREDIBLE_SHARE * report.crops) or self._however_many
         if not report.credible:
             _log.error(
                 "%d of %d crops are named by no face, so none was deleted: is this the face set's bucket? If they are "
@@ -178,7 +183,15 @@ class Reconciliation:
         for start in range(0, len(orphans), MAX_DELETIONS_PER_REQUEST):
             if not self._may_go_on():
                 report.complete = False
-                break
+                return
             batch = orphans[start : start + MAX_DELETIONS_PER_REQUEST]
-            report.deleted += len(batch) - self._crops.delete_many(batch)
-        report.failed = report.orphans - report.deleted
+            failed = self._crops.delete_many(batch)
+            report.failed += failed
+            report.deleted += len(batch) - failed
+
+
+def _is_credible(report: Report, named: int) -> bool:
+    """Decide from a whole run's counts; a part of the orphans says nothing about all crops."""
+    if not report.orphans:
+        return True
+    return named > 0 and report.orphans <= max(CREDIBLE_NUMBER, CREDIBLE_SHARE * report.crops)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from chalicelib import deadline, errors
 from chalicelib.faces import DEFAULT_SET
 from chalicelib.stores.aws import MAX_CONNECTIONS
-from chalicelib.stores.crops import CropStore
+from chalicelib.stores.crops import CropStore, temporary_name
 from chalicelib.stores.face_listing import FaceListing
 from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.face_set_names import FaceSetNames
@@ -96,8 +96,9 @@ class Removal:
                     return Removed(removed, done=False)
 
     def _forget(self, token: str) -> None:
-        """Erase what is kept under a token until it expires."""
-        temporary = self._tokens.get(token)
-        if temporary is not None:
-            self._crops.delete_temporary(temporary.crop)
+        """Erase what was kept under a token when its face was detected, whether or not the token has expired."""
+        # Faces of before the names followed from the tokens have theirs from the token, while DynamoDB has it.
+        name = temporary_name(token)
+        for crop in {name, self._tokens.crop_of(token) or name}:
+            self._crops.delete_temporary(crop)
         self._tokens.delete(token)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -27,7 +26,7 @@ from chalicelib.faces import (
 )
 from chalicelib.gallery.gallery import Contents, Gallery
 from chalicelib.stores.active_model import ModelChangedError, check_model
-from chalicelib.stores.crops import Crop, CropStore
+from chalicelib.stores.crops import Crop, CropStore, temporary_name
 from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.face_set_names import FaceSetNames
 from chalicelib.stores.tokens import TokenStore
@@ -140,7 +139,11 @@ class FaceService:
     def _keep(self, image: Image, faces: Sequence[DetectedFace]) -> tuple[list[SavedFace], NDArray[np.float32]]:
         """Save crops, then tokens: a token that exists can always be added."""
         embeddings = self._model.embedder.embed(image, [face.landmarks for face in faces])
-        saved = [SavedFace(new_token(), f"{uuid.uuid4()}.jpg", face, quality.judge(image, face)) for face in faces]
+        tokens = [new_token() for _ in faces]
+        saved = [
+            SavedFace(token, temporary_name(token), face, quality.judge(image, face))
+            for token, face in zip(tokens, faces, strict=True)
+        ]
         if saved:
             detector_id = self._model.detector_id
             self._crops.save_temporary([as_crop(image, face.crop, face.detected, detector_id) for face in saved])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from chalicelib.operations import MAX_LISTED, RESERVED_MILLISECONDS
+from chalicelib.operations import RESERVED_MILLISECONDS, listed
 from chalicelib.stores.whole_faces import WholeFaces
 from chalicelib.transfer import exporting, importing
 from chalicelib.transfer.container import Container, Source
@@ -65,10 +65,10 @@ def export_in_time(parts: Wiring, event: dict[str, Any], remaining_milliseconds:
     Returns
     -------
     dict
-        The fields of `exporting.Report`. A long list of tokens is cut off.
+        The fields of `exporting.Report`. A long list of tokens is cut off; the log says so.
     """
     report = export_to(parts, _folder(parts, event), may_go_on=_in_time(remaining_milliseconds))
-    return asdict(report) | {"left_out": report.left_out[:MAX_LISTED]}
+    return asdict(report) | {"left_out": listed(report.left_out)}
 
 
 def import_in_time(parts: Wiring, event: dict[str, Any], remaining_milliseconds: Callable[[], int]) -> dict[str, Any]:

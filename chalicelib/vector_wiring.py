@@ -97,10 +97,12 @@ class VectorWiring:
         )
 
     def try_at_once(self) -> None:
-        """Apply a change that was just made, unless another one does, or it takes long, or fails."""
+        """Apply a change that was just made, unless another one does, or it takes long, or fails. Never raises."""
         end = time.monotonic() + MAX_SECONDS_AT_ONCE
         try:
             changes = IndexChanges(FaceSet(self._database), self.indexes, self.store(0.0))
             changes.apply(lambda: time.monotonic() < end)
         except ServiceError:
             log.warning("a change is left for the scheduled function to apply to the vector index")
+        except Exception:  # whatever it is: the change itself is committed, and is answered
+            log.exception("a change is left for the scheduled function to apply to the vector index")

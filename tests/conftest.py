@@ -20,6 +20,7 @@ from chalicelib.vision.model_pack import ModelPack
 from infra import moto_server, resources
 from infra.s3_vectors.emulation import emulation
 from models.build import BUILD
+from tests.counts import assert_counts_are_right
 from tests.models import facenet_weights, torch_files
 from tests.packs import build_with, dlib_pack
 from tests.services import mysql_database, mysql_port
@@ -121,10 +122,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """A database with the newest schema and no faces, once for each dialect."""
+    """A database with the newest schema and no faces, once for each dialect; at the end its faces must be counted."""
     database = connect(database_url)
     migrate(database)
     yield database
+    assert_counts_are_right(database)
     database.close()
 
 

@@ -16,18 +16,18 @@ from chalicelib.stores.active_model import NO_MODEL, check_model, only_row
 from chalicelib.stores.database import Transaction
 
 _RAISE_VERSION = "UPDATE face_set_version SET version = version + ? WHERE id = 1"
-_LOG_CHANGE = (
-    "INSERT INTO face_set_change (version, op, face_id) SELECT version, ?, ? FROM face_set_version WHERE id = 1"
-)
+# Whoever logs a change says that they count faces too: see the schema.
+_LOG_CHANGE = """INSERT INTO face_set_change (version, op, face_id, counted)
+    SELECT version, ?, ?, 1 FROM face_set_version WHERE id = 1"""
 # Logs nothing when the face set is under another model than the one that is given, if one is.
-_LOG_ADDITIONS = """INSERT INTO face_set_change (version, op, face_id)
-    SELECT counter.version - ? + ROW_NUMBER() OVER (ORDER BY face.id), ?, face.id
+_LOG_ADDITIONS = """INSERT INTO face_set_change (version, op, face_id, counted)
+    SELECT counter.version - ? + ROW_NUMBER() OVER (ORDER BY face.id), ?, face.id, 1
     FROM face_set AS face
     JOIN face_set_version AS counter ON counter.id = 1
     JOIN face_set_model AS model ON model.id = 1 AND model.embedding_id = COALESCE(?, model.embedding_id)
     WHERE face.id IN ({marks})"""
 _VERSION = "SELECT version FROM face_set_version WHERE id = 1 FOR UPDATE"
-_INSERT = "INSERT INTO face_set_change (version, op, face_id) VALUES (?, ?, ?)"
+_INSERT = "INSERT INTO face_set_change (version, op, face_id, counted) VALUES (?, ?, ?, 1)"
 _CLAIM = "UPDATE face_set_model SET embedding_id = ? WHERE id = 1 AND embedding_id = ?"
 _MODEL = "SELECT embedding_id FROM face_set_model WHERE id = 1"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import uuid4
+from uuid import UUID, uuid4, uuid5
 
 import numpy as np
 
@@ -23,6 +23,8 @@ URL_SECONDS = 300
 
 _TEMPORARY = "temporary/"  # infra/resources.yaml lets what is under it expire
 _PERMANENT = "faces/"
+# Any UUID will do, as long as it stays the same.
+_TOKENS = UUID("5a0e4c1c-6c0b-4f0e-9a35-5b0f4d3c2a17")
 
 # S3's own limits.
 CROPS_PER_PAGE = 1_000
@@ -49,6 +51,11 @@ class StoredCrop(NamedTuple):
 
     name: str
     modified_at: float
+
+
+def temporary_name(token: str) -> str:
+    """Return the name of a token's temporary crop: known whatever has become of the token, which it does not reveal."""
+    return f"{uuid5(_TOKENS, token)}.jpg"
 
 
 class CropStore:
@@ -151,11 +158,13 @@ class CropStore:
         return len(failures)
 
     def delete_orphan(self, permanent_name: str) -> None:
-        """Delete a crop that no row names any more; should that fail, `reconcile` finds it."""
+        """Delete a crop that no row names any more; should that fail, `reconcile` finds it. Never raises."""
         try:
             self.delete(permanent_name)
         except ServiceError:
             _log.warning("a crop without a row could not be deleted; reconcile will")
+        except Exception:  # noqa: BLE001  # whatever it is: what the crop was deleted for is done, and is answered
+            _log.exception("a crop without a row could not be deleted; reconcile will")
 
     def delete_temporary(self, name: str) -> None:
         self._delete(_TEMPORARY + name)

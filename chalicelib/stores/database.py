@@ -142,7 +142,10 @@ class Database(ABC):
     def in_dialect(self, sql: str) -> str: ...
 
     def forget_deleted(self, connection: Connection) -> None:  # noqa: B027  # nothing to do for a server
-        """Erase what the database's own files still hold of deleted rows, where the service has those files."""
+        """Erase what the database's own files still hold of deleted rows, where the service has those files.
+
+        Called after a commit, so what it raises is logged and not raised further.
+        """
 
     @abstractmethod
     def alone(self, work: Callable[[Transaction], T]) -> T:
@@ -203,7 +206,10 @@ class Database(ABC):
             _log.warning("the connection was lost during COMMIT: %s", error.description)
             raise store_unavailable() from None
         if transaction.has_deleted:
-            self.forget_deleted(connection)
+            try:
+                self.forget_deleted(connection)
+            except self.driver_errors as error:
+                _log.warning("deleted rows may still be in the database's log: %s", self.code(error))
         return result
 
     def _repeat(self, use: Callable[[Connection], T]) -> T:

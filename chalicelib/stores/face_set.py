@@ -20,6 +20,7 @@ from chalicelib.stores.active_model import READ_STATE, State, check_model, only_
 from chalicelib.stores.change_log import Operation, log_additions, log_removals
 from chalicelib.stores.database import Database, Row, Transaction
 from chalicelib.stores.embedding_bytes import from_bytes, to_bytes
+from chalicelib.stores.face_counts import TOTAL, count_added, count_removed
 from chalicelib.stores.face_set_names import must_stay
 from chalicelib.stores.folded_name import fold
 
@@ -44,7 +45,6 @@ _GET = """SELECT model.embedding_id, face.face_token, face.face_name, vector.emb
     LEFT JOIN face_set AS face ON face.face_token = ?
     LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id AND vector.embedding_id = model.embedding_id
     WHERE model.id = 1"""
-_COUNT = "SELECT COUNT(*) FROM face_set"
 _FETCH = """SELECT face.id, face.face_token, face.face_name, vector.embedding
     FROM face_set AS face
     JOIN face_set_embedding AS vector ON vector.face_id = face.id AND vector.embedding_id = ?
@@ -142,6 +142,7 @@ class FaceSet:
                 return False
             transaction.execute(_INSERT_VECTOR, (face_id, face.embedding_id, to_bytes(face.embedding)))
             log_additions(transaction, [face_id], face.embedding_id)
+            count_added(transaction, [face.set_id])
             return True
 
         added = self._database.write(work)
@@ -185,6 +186,7 @@ class FaceSet:
                 _INSERT_VECTOR, [(placed[face.token].id, embedding_id, to_bytes(face.embedding)) for face in new]
             )
             log_additions(transaction, [face.id for face in placed.values()], embedding_id)
+            count_added(transaction, [face.set_id for face in new])
             return len(new)
 
         added = self._database.write(work)
@@ -212,6 +214,7 @@ class FaceSet:
                 transaction.execute(_DELETE.format(marks=marks), ids)
                 transaction.execute(_DELETE_VECTORS.format(marks=marks), ids)
                 log_removals(transaction, ids)
+                count_removed(transaction, [face.set_id for face in found.values()])
             return [face.crop for face in found.values()]
 
         crops = self._database.write(work)
@@ -234,7 +237,8 @@ class FaceSet:
         return KnownFace(token, name, from_bytes(embedding), embedding_id, crop, set_id)
 
     def count(self) -> int:
-        return int(self._database.read(_COUNT)[0][0])
+        """Return how many faces there are in all face sets; no row of a face is read for it."""
+        return int(self._database.read(TOTAL)[0][0])
 
     def state(self) -> State:
         """Return what the face set is at, by one statement that reads one row."""

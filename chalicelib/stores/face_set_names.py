@@ -7,13 +7,13 @@ from typing import NamedTuple
 from chalicelib import errors
 from chalicelib.faces import DEFAULT_SET, DEFAULT_SET_ID
 from chalicelib.stores.database import Database, Transaction
+from chalicelib.stores.face_counts import forget_set
 
 # So that the list of all fits one reply of Lambda's.
 MAX_FACE_SETS = 10_000
 
-_LIST = """SELECT named.name, COUNT(face.id)
-    FROM face_set_name AS named LEFT JOIN face_set AS face ON face.set_id = named.id
-    GROUP BY named.id, named.name"""
+_LIST = """SELECT named.name, COALESCE(counted.faces, 0)
+    FROM face_set_name AS named LEFT JOIN face_set_count AS counted ON counted.set_id = named.id"""
 _ID = "SELECT id FROM face_set_name WHERE name = ?"
 _COUNT = "SELECT COUNT(*) FROM face_set_name"
 _INSERT = "INSERT INTO face_set_name (name) VALUES (?)"
@@ -86,6 +86,7 @@ class FaceSetNames:
             if transaction.query(_ANYBODY, (set_id,)):
                 return False
             transaction.execute(_DELETE, (set_id,))
+            forget_set(transaction, set_id)
             return True
 
         return self._database.write(work)

@@ -14,6 +14,7 @@ from chalicelib import deadline
 from chalicelib.errors import migration_under_way
 from chalicelib.stores.database import Connection, Database, Fault, Transaction
 from chalicelib.stores.database_url import SYSTEM_CA, MySQLLogin
+from chalicelib.stores.mysql_faults import FAULT_OF_CODE
 from chalicelib.stores.rds_token import RdsTokenSigner
 
 CONNECT_TIMEOUT_SECONDS = 5
@@ -31,45 +32,6 @@ _IAM_HINT = "may the role rds-db:connect as this user, and has the migrate funct
 
 # The plugins under which a client sends the password as it is.
 _READABLE = ("mysql_clear_password", "dialog")
-
-# https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html and client-error-reference.html,
-# https://mariadb.com/kb/en/mariadb-error-codes
-_FAULT_OF_CODE = {
-    0: Fault.LOST,  # PyMySQL's own: the socket is closed already
-    1053: Fault.LOST,  # the server shuts down
-    1080: Fault.LOST,  # the server forces a close
-    1290: Fault.LOST,  # read-only: after a failover only a new connection leads to the new primary
-    1792: Fault.LOST,  # the session is read-only
-    1836: Fault.LOST,  # the server is in read-only mode
-    1927: Fault.LOST,  # MariaDB: the connection was killed
-    2006: Fault.LOST,  # the server has gone away
-    2013: Fault.LOST,  # lost during a statement, or a timeout
-    3169: Fault.LOST,  # the session was killed
-    4031: Fault.LOST,  # disconnected because of inactivity
-    1020: Fault.CONFLICT,  # MariaDB: the row has changed since it was read
-    1205: Fault.CONFLICT,  # lock wait timeout
-    1213: Fault.CONFLICT,  # deadlock
-    1062: Fault.DUPLICATE,
-    1040: Fault.UNAVAILABLE,  # too many connections
-    1041: Fault.UNAVAILABLE,  # out of memory
-    1047: Fault.UNAVAILABLE,  # Galera: the node is not ready
-    1129: Fault.UNAVAILABLE,  # the host is blocked after many errors
-    1135: Fault.UNAVAILABLE,  # no new thread
-    1203: Fault.UNAVAILABLE,  # too many connections of this user
-    1226: Fault.UNAVAILABLE,  # the user's limit is reached
-    1317: Fault.UNAVAILABLE,  # the statement was interrupted
-    1969: Fault.UNAVAILABLE,  # MariaDB: statement timeout
-    2002: Fault.UNAVAILABLE,  # no connection
-    2003: Fault.UNAVAILABLE,  # no connection to the host
-    2005: Fault.UNAVAILABLE,  # unknown host
-    3024: Fault.UNAVAILABLE,  # statement timeout
-    9501: Fault.UNAVAILABLE,  # RDS Proxy: no connection became free in time
-    1054: Fault.SCHEMA,  # unknown column
-    1091: Fault.SCHEMA,  # no such column to drop
-    1146: Fault.SCHEMA,  # no such table
-    1060: Fault.SCHEMA,  # the column is there already
-    1061: Fault.SCHEMA,  # the index is there already
-}
 
 T = TypeVar("T")
 
@@ -129,7 +91,7 @@ class MySQLDatabase(Database):
     def fault(self, error: Exception) -> Fault:
         if isinstance(error, OSError):
             return Fault.UNAVAILABLE
-        return _FAULT_OF_CODE.get(_number(error), Fault.UNEXPECTED)
+        return FAULT_OF_CODE.get(_number(error), Fault.UNEXPECTED)
 
     def code(self, error: Exception) -> str:
         number = _number(error)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from chalicelib.stores import lease
 from chalicelib.stores.database import Database, Transaction
 
 # Ids a segment: at 128 dimensions 1.1 MB, at 512 4.3 MB, which stays below 16 MiB when a driver escapes it.
@@ -15,8 +16,9 @@ SEGMENTS_PER_READ = 4
 # How long a run may be silent before another takes its place.
 LEASE_SECONDS = 120
 
-_STATE = "SELECT version, run, leased_until FROM face_set_compaction WHERE id = 1"
-_CLAIM = "UPDATE face_set_compaction SET run = run + 1, leased_until = ? WHERE id = 1"
+_STATE = "SELECT version, run FROM face_set_compaction WHERE id = 1"
+_CLAIM = """UPDATE face_set_compaction SET run = run + 1, leased_until = ?
+    WHERE id = 1 AND (leased_until <= ? OR leased_until > ?)"""
 _RENEW = "UPDATE face_set_compaction SET leased_until = ? WHERE id = 1 AND run = ?"
 _ADVANCE = "UPDATE face_set_compaction SET version = ?, leased_until = ? WHERE id = 1 AND run = ?"
 _DELETE = "DELETE FROM face_set_segment WHERE number = ?"
@@ -74,11 +76,10 @@ class SegmentStore:
         """Become the one who writes, or return None while another one is at work."""
 
         def work(transaction: Transaction) -> Run | None:
-            [(version, run, leased_until)] = transaction.query(f"{_STATE} FOR UPDATE")
-            if leased_until > self._clock():
+            if not transaction.execute(_CLAIM, (self._lease(), *lease.bounds(self._clock(), LEASE_SECONDS))):
                 return None
-            transaction.execute(_CLAIM, (self._lease(),))
-            return Run(run + 1, version)
+            [(version, run)] = transaction.query(_STATE)
+            return Run(run, version)
 
         return self._database.write(work)
 

@@ -20,6 +20,8 @@ _FAULT_OF_CODE = {
     sqlite3.SQLITE_READONLY: Fault.UNAVAILABLE,
     sqlite3.SQLITE_IOERR: Fault.UNAVAILABLE,
     sqlite3.SQLITE_FULL: Fault.UNAVAILABLE,
+    sqlite3.SQLITE_INTERRUPT: Fault.UNAVAILABLE,
+    sqlite3.SQLITE_PROTOCOL: Fault.UNAVAILABLE,  # the log's locks were contended for too long
 }
 _DUPLICATE = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
 _SCHEMA_MESSAGES = (
@@ -94,11 +96,13 @@ class SQLiteDatabase(Database):
         Nobody is made to wait for it: where others are at work, the next deletion does it, or else the compaction's.
         """
         cursor = connection.cursor()
-        with suppress(sqlite3.Error):
+        try:
             cursor.execute("PRAGMA busy_timeout = 0", ())
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)", ())
-            cursor.fetchall()
-        cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}", ())
+            with suppress(sqlite3.Error):
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)", ())
+                cursor.fetchall()
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_SECONDS * 1000)}", ())
 
     def alone(self, work: Callable[[Transaction], T]) -> T:
         return self.write(work)

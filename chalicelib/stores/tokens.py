@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib import deadline
@@ -16,7 +16,7 @@ from chalicelib.stores.embedding_bytes import from_bytes, to_bytes
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import WriteRequestOutputTypeDef, WriteRequestTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, WriteRequestOutputTypeDef, WriteRequestTypeDef
 
 MAX_ITEMS_PER_WRITE = 25  # DynamoDB's own limit
 MAX_SETBACKS = 6
@@ -83,18 +83,7 @@ class TokenStore:
 
     def get(self, token: str) -> TemporaryFace | None:
         """Return the face, or None when there is none or it has expired: DynamoDB may delete it up to days late."""
-        with faults_translated():
-            reply = self._client.get_item(
-                TableName=self._table,
-                Key={"face_token": {"S": token}},
-                ConsistentRead=True,
-                ReturnConsumedCapacity="TOTAL",
-            )
-        # Every whole reply tells it. The SDK takes one that was cut off for an empty one: for no such face.
-        if "ConsumedCapacity" not in reply:
-            _log.warning("DynamoDB's reply was cut off")
-            raise store_unavailable()
-        item = reply.get("Item")
+        item = self._item(token)
         if item is None:
             return None
         expires_at = int(item["expires_at"]["N"])
@@ -109,9 +98,28 @@ class TokenStore:
             poor_because=tuple(reason["S"] for reason in item.get("poor_because", {}).get("L", ())),
         )
 
+    def crop_of(self, token: str) -> str | None:
+        """Return the name of a face's temporary crop, even of one that has expired and is not deleted yet."""
+        item = self._item(token)
+        return None if item is None else item["crop"]["S"]
+
     def delete(self, token: str) -> None:
         with faults_translated():
             self._client.delete_item(TableName=self._table, Key={"face_token": {"S": token}})
+
+    def _item(self, token: str) -> Mapping[str, AttributeValueTypeDef] | None:
+        with faults_translated():
+            reply = self._client.get_item(
+                TableName=self._table,
+                Key={"face_token": {"S": token}},
+                ConsistentRead=True,
+                ReturnConsumedCapacity="TOTAL",
+            )
+        # Every whole reply tells it. The SDK takes one that was cut off for an empty one: for no such face.
+        if "ConsumedCapacity" not in reply:
+            _log.warning("DynamoDB's reply was cut off")
+            raise store_unavailable()
+        return reply.get("Item")
 
 
 def _put_request(face: TemporaryFace) -> WriteRequestTypeDef:

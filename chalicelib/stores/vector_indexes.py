@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import uuid4
 
+from chalicelib.stores import lease
 from chalicelib.stores.active_model import State, only_row
 from chalicelib.stores.database import Database, Transaction
 
@@ -25,7 +26,8 @@ _FILLING = "SELECT name FROM face_set_index WHERE embedding_id = ? AND state = '
 _BEGIN = """INSERT INTO face_set_index
         (name, embedding_id, dimension, state, version, next_id, run, leased_until, recall, probes, measured_at)
     SELECT ?, ?, ?, 'filling', version, 0, 0, 0, 0, 0, 0 FROM face_set_version WHERE id = 1"""
-_CLAIM = "UPDATE face_set_index SET run = run + 1, leased_until = ? WHERE name = ? AND leased_until <= ?"
+_CLAIM = """UPDATE face_set_index SET run = run + 1, leased_until = ?
+    WHERE name = ? AND (leased_until <= ? OR leased_until > ?)"""
 _ADVANCE = "UPDATE face_set_index SET version = ?, next_id = ?, leased_until = ? WHERE name = ? AND run = ?"
 _NEWER_USED = "SELECT name FROM face_set_index WHERE embedding_id = ? AND state = 'used' AND version > ? FOR UPDATE"
 _RETIRE_OLDER = "UPDATE face_set_index SET state = 'retired' WHERE embedding_id = ? AND state = 'used' AND name <> ?"
@@ -128,7 +130,7 @@ class VectorIndexes:
 
         def work(transaction: Transaction) -> VectorIndexRow | None:
             now = int(self._clock())
-            if not transaction.execute(_CLAIM, (now + LEASE_SECONDS, name, now)):
+            if not transaction.execute(_CLAIM, (now + LEASE_SECONDS, name, *lease.bounds(now, LEASE_SECONDS))):
                 return None
             return _row(*only_row(transaction.query(_ONE, (name,))))
 

@@ -161,7 +161,7 @@ class Import:
             added = self._face_set.add_many(known, [face.added_at for face in new])
         except ModelChangedError as changed:
             for crop in crops:
-                self._crops.delete(crop)
+                self._crops.delete_orphan(crop)
             raise _other_model(manifest.embedding_id, changed.embedding_id) from None
         self._report.added += added
         self._report.there += len(faces) - added
@@ -177,7 +177,7 @@ class Import:
         for face in known:
             stored = self._face_set.get(face.token, face.embedding_id)
             if stored is None or stored.crop != face.crop:
-                self._crops.delete(face.crop)
+                self._crops.delete_orphan(face.crop)
 
 
 def _other_model(archive: str, active: str) -> ArchiveError:

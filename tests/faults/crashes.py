@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from chalicelib.stores.crops import temporary_name
 from tests.e2e import pictures
 from tests.faults.faulty_aws import FaultyAws
 from tests.faults.frail_service import ENVIRONMENT
@@ -122,6 +123,8 @@ class Ward:
             found.resurrected += 1
         if gone and token in self.stores.tokens():
             found.wrong.append(f"{operation}, {step}: the token is still there")
+        if gone and temporary_name(token) in self.stores.temporary_crops():
+            found.wrong.append(f"{operation}, {step}: the temporary crop is still there")
         if operation in ("addface", "rename") and not there:
             found.lost += 1
 

@@ -39,6 +39,10 @@ class Stores:
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.name)
         return {item["face_token"]["S"] for page in pages for item in page["Items"]}
 
+    def temporary_crops(self) -> set[str]:
+        """Return the names of the crops under the temporary prefix."""
+        return self._crops("temporary/")
+
     def violations(self) -> list[str]:
         """Return what is wrong: of the rows, of the log, of the crops."""
         database = connect(self.url)
@@ -60,7 +64,9 @@ class Stores:
         database = connect(self.url)
         try:
             later = time.time() + SAFE_AGE_SECONDS + 2
-            report = Reconciliation(NamedCrops(database), CropStore(self.s3, self.name), clock=lambda: later).run()
+            report = Reconciliation(
+                NamedCrops(database), CropStore(self.s3, self.name), however_many=True, clock=lambda: later
+            ).run()
         finally:
             database.close()
         return report.deleted
@@ -72,7 +78,7 @@ class Stores:
     def _of_crops(self, database: Database) -> list[str]:
         named = {row[0] for row in database.read("SELECT crop FROM face_set")}
         wrong = [f"a row without its crop: {name}" for name in named - self._crops("faces/")]
-        kept = self._crops("temporary/")
+        kept = self.temporary_crops()
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.name)
         for item in (item for page in pages for item in page["Items"]):
             token = item["face_token"]["S"]
@@ -95,7 +101,10 @@ def _of_rows(database: Database) -> list[str]:
         "SELECT face.id FROM face_set AS face LEFT JOIN face_set_name AS named ON named.id = face.set_id "
         "WHERE named.id IS NULL"
     )
+    counted = sorted(database.read("SELECT set_id, faces FROM face_set_count WHERE faces <> 0"))
+    rows = sorted(database.read("SELECT set_id, COUNT(*) FROM face_set GROUP BY set_id"))
     return [
+        *([] if counted == rows else [f"the face sets have {rows} faces, and {counted} are counted"]),
         *(f"a row without a vector: {face_id}" for (face_id,) in lonely),
         *(f"a vector without a row: {face_id}" for (face_id,) in left),
         *(f"a row without a face set: {face_id}" for (face_id,) in homeless),

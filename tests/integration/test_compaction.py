@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from chalicelib import measures, operations
 from chalicelib.gallery import snapshot
+from chalicelib.measures import Metric
+from chalicelib.settings import Settings
 from chalicelib.stores.database import Database
 from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.segments import LEASE_SECONDS, SEGMENT_IDS, Segment, SegmentStore
+from chalicelib.wiring import Wiring
 from tests.embeddings import MODEL
 from tests.integration.gallery_faces import Faces, clustered
 
@@ -110,6 +116,38 @@ class TestCompaction:
         assert faces.segments.claim() is not None
 
         assert faces.compact() is None
+
+    @pytest.mark.parametrize("ahead", [5 * 365 * 86_400, 3 * LEASE_SECONDS])
+    def test_a_lease_that_no_right_clock_can_have_set_is_ignored(
+        self, faces: Faces, database: Database, ahead: int
+    ) -> None:
+        faces.add(clustered(10))
+        wrong = SegmentStore(database, clock=lambda: time.time() + ahead)
+        killed = wrong.claim()
+        assert killed is not None
+
+        assert faces.compact() == 10
+
+        assert not wrong.state(killed, 10)
+
+    @pytest.mark.parametrize("ahead", [-LEASE_SECONDS // 2, 0, LEASE_SECONDS // 2])
+    def test_clocks_that_differ_a_little_keep_the_lease(self, faces: Faces, database: Database, ahead: int) -> None:
+        assert SegmentStore(database, clock=lambda: time.time() + ahead).claim() is not None
+
+        assert faces.segments.claim() is None
+
+    def test_a_skipped_run_is_measured(self, faces: Faces, database: Database) -> None:
+        parts = Wiring(Settings.from_environment({"DATABASE_URL": "sqlite:///unused", "GALLERY": "memory"}))
+        parts.segments, parts.face_set = faces.segments, faces.face_set
+        with measures.collecting() as taken:
+            operations.compact(parts)
+        assert taken == []
+        assert SegmentStore(database).claim() is not None
+
+        with measures.collecting() as taken:
+            assert operations.compact(parts) == "another compaction is at work"
+
+        assert taken == [(Metric.SKIPPED, 1)]
 
     def test_one_that_is_overtaken_writes_nothing_more(self, faces: Faces, database: Database) -> None:
         known = faces.add(clustered(100))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import pytest
 
 from chalicelib import index_reconciliation
 from chalicelib.faces import Embedding
+from chalicelib.gallery import vector_gallery
 from chalicelib.stores.database import Database
 from chalicelib.stores.vector_store import StoredVector, VectorStore
 from tests.embeddings import unit_vectors
@@ -137,6 +139,39 @@ class TestReconciliation:
 
         assert recall is not None
         assert recall.share == 1.0
+
+    @on_sqlite
+    def test_neighbours_beyond_what_an_index_returns_are_not_missed(
+        self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An exact index that returns 25 vectors, where hundreds are within the threshold."""
+        monkeypatch.setattr(index_reconciliation, "MAX_RESULTS", 25)
+        monkeypatch.setattr(vector_gallery, "MAX_RESULTS", 25)
+        monkeypatch.setattr(index_reconciliation, "PROBES", 10)
+        faces.add(clustered(500))
+        faces.changes.apply()
+
+        recall = faces.reconciliation().measure()
+
+        assert recall is not None
+        assert recall.share == 1.0
+
+    @pytest.mark.parametrize("allowed", range(8))
+    def test_what_was_not_read_in_time_does_not_differ(
+        self, faces: VectorFaces, allowed: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Time is up among the rows, or among the pages of the index; the two are equal."""
+        monkeypatch.setattr("chalicelib.stores.model_change.IDS_PER_RANGE", 40)
+        monkeypatch.setattr(index_reconciliation, "MAX_MENDED", 5)
+        faces.add(clustered(150))
+        faces.changes.apply()
+        left = itertools.count()
+
+        report = faces.reconciliation(may_go_on=lambda: next(left) < allowed).run()
+
+        assert report is not None
+        assert (report.complete, report.beyond, report.missing, report.surplus) == (False, 0, 0, 0)
+        assert "rebuild it" not in caplog.text
 
     def test_without_an_index_there_is_nothing_to_compare(
         self, database: Database, s3_vectors: S3VectorsClient

@@ -360,3 +360,14 @@ def hidden_face(process: Process) -> KnownFace:
 
 def vectors(process: Process, embedding_id: str) -> list[Any]:
     return [row for row in process.parts.face_set.vectors(0, 2**62) if row.embedding_id == embedding_id]
+
+
+def test_an_answer_that_lists_too_many_tokens_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(operations, "MAX_LISTED", 2)
+
+    assert operations.listed(["a", "b"]) == ["a", "b"]
+    assert caplog.text == ""
+    assert operations.listed(["a", "b", "c"]) == ["a", "b"]
+    assert "the first 2 of 3 tokens" in caplog.text

@@ -11,16 +11,19 @@ from uuid import uuid4
 
 import pytest
 
-from chalicelib import reconciliation
+from chalicelib import measures, operations, reconciliation
 from chalicelib.errors import ServiceError
+from chalicelib.measures import Metric
 from chalicelib.reconciliation import SAFE_AGE_SECONDS, Reconciliation, Report
+from chalicelib.settings import Settings
 from chalicelib.stores import crops as crops_module
 from chalicelib.stores import named_crops
 from chalicelib.stores.crops import Crop, CropStore
 from chalicelib.stores.database import Database
 from chalicelib.stores.face_set import FaceSet
 from chalicelib.stores.named_crops import NamedCrops
-from tests.examples import known_face
+from chalicelib.wiring import Wiring
+from tests.examples import EMBEDDING_ID, known_face
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -139,10 +142,17 @@ def test_temporary_crops_are_left_to_their_expiry(database: Database, crops: Cro
 
 @pytest.mark.usefixtures("small_portions")
 def test_another_face_sets_bucket_is_not_emptied(
-    database: Database, crops: CropStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    database: Database,
+    crops: CropStore,
+    face_set: FaceSet,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(reconciliation, "CREDIBLE_NUMBER", 3)
-    before = {stored(crops) for _ in range(4)}
+    added(crops, face_set, 1)
+    for _ in range(4):
+        stored(crops)
+    before = names(crops)
 
     report = reconcile(database, crops)
 
@@ -175,27 +185,76 @@ def test_stopped_anywhere_it_loses_nothing(
 
 
 def test_more_orphans_than_one_run_deletes_are_left_to_the_next(
-    database: Database, crops: CropStore, monkeypatch: pytest.MonkeyPatch
+    database: Database, crops: CropStore, face_set: FaceSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciliation, "MAX_DELETIONS", 16)  # one for each digit
+    kept = set(added(crops, face_set, 1).values())
     for _ in range(40):
         stored(crops)
 
-    runs = 0
-    while names(crops):
-        assert 0 < reconcile(database, crops).deleted <= 16
+    left, runs = 40, 0
+    while left:
+        report = reconcile(database, crops)
+        assert (report.orphans, report.failed) == (left, 0)
+        assert 0 < report.deleted <= 16
+        left -= report.deleted
         runs += 1
     assert runs > 2
+    assert names(crops) == kept
+
+
+@pytest.mark.usefixtures("small_portions")
+def test_more_orphans_than_a_run_deletes_are_judged_as_all_that_they_are(
+    database: Database, crops: CropStore, face_set: FaceSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit of one run must not hide how many there are: it is smaller than the number that is credible."""
+    monkeypatch.setattr(reconciliation, "MAX_DELETIONS", 16)
+    monkeypatch.setattr(reconciliation, "CREDIBLE_NUMBER", 20)
+    added(crops, face_set, 5)
+    for _ in range(40):
+        stored(crops)
+    before = names(crops)
+
+    report = reconcile(database, crops)
+
+    assert (report.orphans, report.credible, report.deleted, names(crops)) == (40, False, 0, before)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_without_a_row_nothing_is_deleted(
+    database: Database, crops: CropStore, count: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An empty database says nothing about a crop, however few there are."""
+    before = {stored(crops) for _ in range(count)}
+
+    report = reconcile(database, crops)
+
+    assert (report.orphans, report.credible, report.deleted, names(crops)) == (count, False, 0, before)
+    assert "is this the face set's bucket?" in caplog.text
+
+
+def test_in_another_face_sets_bucket_nothing_is_deleted(
+    database: Database, crops: CropStore, face_set: FaceSet
+) -> None:
+    """Rows whose crops are elsewhere say nothing about a crop either."""
+    face_set.add_many([known_face()._replace(crop=f"{uuid4()}.jpg") for _ in range(3)])
+    before = {stored(crops)}
+
+    report = reconcile(database, crops)
+
+    assert (report.credible, report.missing, names(crops)) == (False, 3, before)
 
 
 def test_a_crop_that_s3_does_not_delete_is_counted(
     database: Database,
     crops: CropStore,
+    face_set: FaceSet,
     s3: S3Client,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The reply is made up: moto refuses nothing of a request's many keys."""
+    added(crops, face_set, 1)
     name = stored(crops)
     error = {"Key": f"faces/{name}", "Code": "AccessDenied", "Message": "Access Denied"}
     monkeypatch.setattr(s3, "delete_objects", lambda **_: {"Errors": [error]})
@@ -260,3 +319,26 @@ def test_additions_and_removals_go_on_meanwhile(
     assert kept <= names(crops)
     reconcile(database, crops)
     assert names(crops) == kept
+
+
+def test_a_run_that_refuses_or_does_not_end_is_measured(
+    database: Database, crops: CropStore, face_set: FaceSet
+) -> None:
+    parts = Wiring(Settings.from_environment({"DATABASE_URL": "sqlite:///unused", "GALLERY": "memory"}))
+    parts.database, parts._crops = database, crops
+    taken: list[measures.Measures] = []
+
+    def run(*, in_time: bool = True) -> None:
+        with measures.collecting() as measured:
+            operations.reconcile(parts, may_go_on=lambda: in_time)
+        taken.append(measured)
+
+    added(crops, face_set, 1)
+    run()
+    run(in_time=False)
+    face_set.remove_many([row.token for row in face_set.fetch([1], EMBEDDING_ID)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reconciliation, "SAFE_AGE_SECONDS", -60)
+        run()
+
+    assert taken == [[], [(Metric.SKIPPED, 1)], [(Metric.SKIPPED, 1)]]

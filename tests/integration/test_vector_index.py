@@ -146,6 +146,25 @@ class TestApplying:
         assert indexes.claim(faces.used.name) is None
         assert faces.used.version == version
 
+    @pytest.mark.parametrize("ahead", [5 * 365 * 86_400, 3 * LEASE_SECONDS])
+    def test_a_lease_that_no_right_clock_can_have_set_is_ignored(self, faces: VectorFaces, ahead: int) -> None:
+        faces.add(clustered(10))
+        wrong = VectorIndexes(faces.database, clock=lambda: time.time() + ahead)
+        killed = wrong.claim(faces.used.name)
+        assert killed is not None
+
+        faces.changes.apply()
+
+        faces.expect_equal()
+        assert wrong.advance(killed, version=1) is None
+
+    @pytest.mark.parametrize("ahead", [-LEASE_SECONDS // 2, 0, LEASE_SECONDS // 2])
+    def test_clocks_that_differ_a_little_keep_the_lease(self, faces: VectorFaces, ahead: int) -> None:
+        other = VectorIndexes(faces.database, clock=lambda: time.time() + ahead)
+        assert other.claim(faces.used.name) is not None
+
+        assert faces.indexes.claim(faces.used.name) is None
+
     def test_an_old_lease_is_renewed_before_anything_is_sent(self, faces: VectorFaces) -> None:
         faces.add(clustered(10))
         clock = [0.0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -97,7 +97,9 @@ class VectorFaces:
         assert report is not None
         return report
 
-    def reconciliation(self, store: VectorStore | None = None) -> IndexReconciliation:
+    def reconciliation(
+        self, store: VectorStore | None = None, may_go_on: Callable[[], bool] = lambda: True
+    ) -> IndexReconciliation:
         return IndexReconciliation(
             self.face_set,
             self.ranges,
@@ -108,6 +110,7 @@ class VectorFaces:
             MODEL,
             0.65,
             seed=1,
+            may_go_on=may_go_on,
         )
 
 

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.logs import SERVICE
+from chalicelib.measures import Metric
+from chalicelib.observability import NAMESPACE
 from tests.template.resolved import Resolved, Template
 
 ROOT = Path(__file__).parents[2]
@@ -53,15 +56,40 @@ def test_alarms_tell_of_5xx_latency_throttles_and_connections(stack: Resolved) -
     assert (connections["Namespace"], connections["Statistic"]) == ("AWS/RDS", "Maximum")
 
 
-def test_alarms_tell_of_scheduled_functions_that_fail_or_do_not_run(stack: Resolved) -> None:
+def _metrics(alarm: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the metrics that an alarm's expression is made of, by their ids."""
+    return {metric["Id"]: metric["MetricStat"]["Metric"] for metric in alarm["Metrics"] if "MetricStat" in metric}
+
+
+@pytest.mark.parametrize(
+    ("alarm", "function", "expression"),
+    [
+        ("CompactionAlarmed", "Compact", "FILL(invoked, 0) - FILL(failed, 0) - FILL(skipped, 0)"),
+        ("ReconciliationAlarmed", "Reconcile", "FILL(failed, 0) + FILL(skipped, 0)"),
+    ],
+)
+def test_alarms_tell_of_scheduled_functions_that_fail_or_leave_their_work_undone(
+    stack: Resolved, alarm: str, function: str, expression: str
+) -> None:
+    properties = stack.properties(alarm)
+    metrics = _metrics(properties)
+
+    assert [m["Expression"] for m in properties["Metrics"] if "Expression" in m] == [expression]
+    assert set(re.findall(r"FILL\((\w+), 0\)", expression)) == metrics.keys()
+    assert metrics["failed"]["MetricName"] == "Errors"
+    assert metrics["failed"]["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": function}}]
+    assert (metrics["skipped"]["Namespace"], metrics["skipped"]["MetricName"]) == (NAMESPACE, Metric.SKIPPED.value[0])
+    assert metrics["skipped"]["Dimensions"] == [
+        {"Name": "function", "Value": {"Ref": function}},
+        {"Name": "service", "Value": SERVICE},
+    ]
+
+
+def test_an_alarm_tells_of_compactions_that_do_not_run(stack: Resolved) -> None:
     compaction = stack.properties("CompactionAlarmed")
 
-    assert {m["MetricStat"]["Metric"]["MetricName"] for m in compaction["Metrics"] if "MetricStat" in m} == {
-        "Invocations",
-        "Errors",
-    }
+    assert _metrics(compaction)["invoked"]["MetricName"] == "Invocations"
     assert (compaction["ComparisonOperator"], compaction["TreatMissingData"]) == ("LessThanThreshold", "breaching")
-    assert _alarm(stack, "Errors")["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "Reconcile"}}]
 
 
 def test_every_alarm_reaches_the_topic_both_ways(stack: Resolved) -> None:

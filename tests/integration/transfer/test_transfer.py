@@ -15,6 +15,7 @@ from chalicelib.stores.active_model import NO_MODEL
 from chalicelib.transfer import exporting, manifest
 from chalicelib.transfer.errors import ArchiveError
 from infra.archive_file import Folder, open_archive, pack
+from tests.counts import assert_counts_are_right
 from tests.integration.transfer.archives import everything, parts_of, records
 from tests.integration.transfer.conftest import Sites
 from tests.integration.two_packs import UNIT
@@ -54,6 +55,8 @@ class TestRoundTrip:
 
         assert (imported.added, imported.there, imported.done) == (7, 0, True)
         assert everything(second) == everything(third) == before
+        assert_counts_are_right(second.parts.database)
+        assert_counts_are_right(third.parts.database)
         assert [second.search(face.token).matches for face in faces] == searches
         assert [third.search(face.token).matches for face in faces] == searches
         # The same faces give the same files, byte for byte.

@@ -1,0 +1,106 @@
+"""Removing a face erases what was kept when it was detected, whatever has become of its token since."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from chalicelib.faces import DEFAULT_SET_ID, KnownFace, TemporaryFace, new_token
+from chalicelib.removal import Removal
+from chalicelib.stores.crops import Crop, CropStore, temporary_name
+from chalicelib.stores.database import Database
+from chalicelib.stores.face_listing import FaceListing
+from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.face_set_names import FaceSetNames
+from chalicelib.stores.tokens import TokenStore
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+STATES = ("live", "expired", "deleted by DynamoDB")
+
+
+class Stores:
+    """A face set with what lies beside it."""
+
+    def __init__(self, database: Database, dynamodb: DynamoDBClient, s3: S3Client, name: str) -> None:
+        self.now = time.time()
+        self.dynamodb, self.s3, self.name = dynamodb, s3, name
+        self.face_set, self.names = FaceSet(database), FaceSetNames(database)
+        self.tokens = TokenStore(dynamodb, name, 100, lambda: self.now)
+        self.crops = CropStore(s3, name)
+        self.removal = Removal(FaceListing(database), self.names, self.face_set, self.tokens, self.crops)
+
+    def added(self, crop_of: Callable[[str], str] = temporary_name, set_id: int = DEFAULT_SET_ID) -> str:
+        """Detect a face and add it; return its token."""
+        token, embedding = new_token(), np.ones(4, np.float32)
+        name = crop_of(token)
+        self.crops.save_temporary([Crop(name, b"jpeg", None)])
+        self.tokens.save([TemporaryFace(token, embedding, "m", name, self.tokens.expiry())])
+        kept = self.crops.keep(name)
+        assert kept is not None
+        self.face_set.add(KnownFace(token, "Ada", embedding, "m", kept, set_id))
+        return token
+
+    def bring(self, token: str, state: str) -> None:
+        if state == "expired":
+            self.now += 101
+        if state == "deleted by DynamoDB":
+            self.dynamodb.delete_item(TableName=self.name, Key={"face_token": {"S": token}})
+
+    def kept(self) -> list[str]:
+        """Return the keys of all crops and items."""
+        items = self.dynamodb.scan(TableName=self.name)["Items"]
+        listed = self.s3.list_objects_v2(Bucket=self.name).get("Contents", [])
+        return [*(item["face_token"]["S"] for item in items), *(crop["Key"] for crop in listed)]
+
+
+@pytest.fixture
+def stores(database: Database, dynamodb: DynamoDBClient, s3: S3Client, crops_bucket: str) -> Stores:
+    return Stores(database, dynamodb, s3, crops_bucket)
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_nothing_is_kept_of_a_removed_face(stores: Stores, state: str) -> None:
+    token = stores.added()
+    stores.bring(token, state)
+
+    stores.removal.remove(token)
+
+    assert stores.kept() == []
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_nothing_is_kept_of_a_removed_face_set(stores: Stores, state: str) -> None:
+    stores.names.create("staff")
+    for token in [stores.added(set_id=stores.names.id_of("staff")) for _ in range(3)]:
+        stores.bring(token, state)
+
+    assert stores.removal.remove_set("staff") == (3, True)
+
+    assert stores.kept() == []
+
+
+@pytest.mark.parametrize("state", STATES[:2])
+def test_a_face_of_before_names_followed_from_tokens_is_erased_too(stores: Stores, state: str) -> None:
+    """Once DynamoDB has deleted its token, its temporary crop is left to S3's expiry: three days at most."""
+    token = stores.added(crop_of=lambda _: f"{uuid4()}.jpg")
+    stores.bring(token, state)
+
+    stores.removal.remove(token)
+
+    assert stores.kept() == []
+
+
+def test_a_crops_name_is_like_no_other_and_does_not_reveal_its_token() -> None:
+    token = new_token()
+
+    assert temporary_name(token) == temporary_name(token)
+    assert temporary_name(token) != temporary_name(new_token())
+    assert token not in temporary_name(token)
