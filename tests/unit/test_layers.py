@@ -25,6 +25,7 @@ FLOORS = [
         "cors",
         "response_headers",
         "reply_bytes",
+        "times",
         "request_event",
     ],
     ["images", "jpeg", "png", "exif", "vision", "stores"],
