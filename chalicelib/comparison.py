@@ -68,5 +68,6 @@ class Comparer:
         faces = self._model.detector.detect(image)
         if not faces:
             raise errors.no_face(self._model.smallest_face, given.name)
-        [embedding] = self._model.embedder.embed(image, [faces[0].landmarks])
-        return JudgedFace(faces[0], quality.judge(image, faces[0])), embedding
+        embedded = self._model.embedder.measure(image, [faces[0].landmarks])
+        judged = quality.judge(image, faces[0], embedded.recognisability[0])
+        return JudgedFace(faces[0], judged), embedded.embeddings[0]

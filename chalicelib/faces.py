@@ -78,6 +78,8 @@ class Quality(NamedTuple):
 
     `size` is the box's shorter side in pixels of the image; `sharpness` and `brightness` are from 0 to 1; `yaw`,
     `pitch` and `roll` are in degrees: 0 looks at the camera, positive to the right of the picture, up and clockwise.
+    `recognisability` is the share of LFW's faces that the model recognises less well, in percent; None where the model
+    has no such measure.
     """
 
     size: float
@@ -86,6 +88,7 @@ class Quality(NamedTuple):
     yaw: float
     pitch: float
     roll: float
+    recognisability: float | None = None
 
 
 class TemporaryFace(NamedTuple):

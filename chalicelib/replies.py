@@ -21,6 +21,9 @@ from chalicelib.vision import quality
 from chalicelib.vision.detector import MAX_FACES
 from chalicelib.vision.model_pack import ModelPack, Threshold
 
+# What /info says of a pack without a table of recognisability.
+COVERED_UNNOTICED = "It does not notice covered faces: they are taken for recognisable ones."
+
 # Fields that the published contract misspells, and the twin that stands beside each.
 TWINS = {"sucess": "success", "face_neme": "face_name", "distant": "distance"}
 
@@ -56,6 +59,7 @@ def found(token: str, threshold: str, result: SearchResult, thresholds: Sequence
         cmp_result=matches[:fit],
         truncated=result.truncated or fit < len(matches),
         thresholds=_by_rate(thresholds),
+        worst_false_match_rates=_worst_by_rate(thresholds),
     )
 
 
@@ -67,6 +71,7 @@ def compared(comparison: Comparison, thresholds: Sequence[Threshold]) -> dict[st
     return success(
         distant=comparison.distance,
         thresholds=by_rate,
+        worst_false_match_rates=_worst_by_rate(thresholds),
         same_person={rate: comparison.distance <= distance for rate, distance in by_rate.items()},
         face1=face1,
         face2=face2,
@@ -106,10 +111,17 @@ def info(pack: ModelPack, faces: int, gallery: Contents) -> dict[str, Any]:
             "title": pack.title,
             "embedding_id": pack.embedding_id,
             "thresholds": [
-                {"fmr": t.fmr, "distance": t.distance, "true_match_rate": t.true_match_rate, "data": t.data}
+                {
+                    "fmr": t.fmr,
+                    "distance": t.distance,
+                    "true_match_rate": t.true_match_rate,
+                    "data": t.data,
+                    "false_match_rates": t.false_match_rates,
+                    "worst_false_match_rate": t.worst,
+                }
                 for t in pack.thresholds
             ],
-            "weaknesses": list(pack.weaknesses),
+            "weaknesses": [*pack.weaknesses, *([] if pack.embedder.recognisability else [COVERED_UNNOTICED])],
         },
         faces=faces,
         gallery=_gallery(gallery),
@@ -157,7 +169,16 @@ def _match(match: Match) -> dict[str, Any]:
 
 
 def _by_rate(thresholds: Sequence[Threshold]) -> dict[str, float]:
-    return {f"{t.fmr:.0e}".replace("e-0", "e-"): t.distance for t in thresholds}
+    return {_rate(t): t.distance for t in thresholds}
+
+
+def _worst_by_rate(thresholds: Sequence[Threshold]) -> dict[str, float]:
+    """Map each false match rate to the rate that the worst labelled set comes to at its threshold."""
+    return {_rate(t): t.worst for t in thresholds}
+
+
+def _rate(threshold: Threshold) -> str:
+    return f"{threshold.fmr:.0e}".replace("e-0", "e-")
 
 
 def _face(face: SavedFace) -> dict[str, Any]:
@@ -175,6 +196,7 @@ def _found(face: DetectedFace, judged: Quality) -> dict[str, Any]:
             "sharpness": judged.sharpness,
             "brightness": judged.brightness,
             "pose": {"yaw": judged.yaw, "pitch": judged.pitch, "roll": judged.roll},
+            **({} if judged.recognisability is None else {"recognisability": judged.recognisability}),
             "reasons": quality.reasons(judged),
         },
     }

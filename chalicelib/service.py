@@ -138,11 +138,11 @@ class FaceService:
 
     def _keep(self, image: Image, faces: Sequence[DetectedFace]) -> tuple[list[SavedFace], NDArray[np.float32]]:
         """Save crops, then tokens: a token that exists can always be added."""
-        embeddings = self._model.embedder.embed(image, [face.landmarks for face in faces])
+        embeddings, _, recognisability = self._model.embedder.measure(image, [face.landmarks for face in faces])
         tokens = [new_token() for _ in faces]
         saved = [
-            SavedFace(token, temporary_name(token), face, quality.judge(image, face))
-            for token, face in zip(tokens, faces, strict=True)
+            SavedFace(token, temporary_name(token), face, quality.judge(image, face, share))
+            for token, face, share in zip(tokens, faces, recognisability, strict=True)
         ]
         if saved:
             detector_id = self._model.detector_id

@@ -96,10 +96,17 @@ SCHEMAS: dict[str, Schema] = {
         roll=_number("Degrees by which it leans."),
     ),
     "Quality": _object(
+        optional=("recognisability",),
         size=_number("The shorter side of the box, px.", minimum=0),
         sharpness=_number("1 is all edges, 0 is what blurring leaves as it is.", maximum=1),
         brightness=_number("0 is black, 1 is white.", minimum=0, maximum=1),
         pose=reference("Pose"),
+        recognisability=_number(
+            "The share of LFW's faces that the model recognises less well, in percent: below 1 the face is covered or "
+            "unclear. Only of models that measure it.",
+            minimum=0,
+            maximum=100,
+        ),
         reasons=_list({"type": "string"}, "Why the face is poor for recognition; empty when it is not."),
     ),
     "DetectedFace": _object(
@@ -117,6 +124,13 @@ SCHEMAS: dict[str, Schema] = {
         "additionalProperties": {"type": "number"},
         "examples": [{"1e-2": 0.67, "1e-3": 0.589, "1e-4": 0.515}],
     },
+    "WorstFalseMatchRates": {
+        "type": "object",
+        "description": "For each of these thresholds the share of pairs of different people within it, of the labelled "
+        "set for which it is largest: how far off the rate can be for some people.",
+        "additionalProperties": {"type": "number"},
+        "examples": [{"1e-2": 0.11, "1e-3": 0.04, "1e-4": 0.005}],
+    },
     "Match": _object(
         optional=("faces",),
         face_token=_TOKEN,
@@ -130,6 +144,7 @@ SCHEMAS: dict[str, Schema] = {
         cmp_result=_list(reference("Match"), "The nearest first, without the face that was searched for."),
         truncated=_flag("Whether more are within the threshold than were asked for, or than a reply of 6 MB holds."),
         thresholds=reference("Thresholds"),
+        worst_false_match_rates=reference("WorstFalseMatchRates"),
     ),
     "ComparedFace": {
         **_object(optional=("face_token", *_FOUND), face_token=_TOKEN, **_FOUND),
@@ -138,6 +153,7 @@ SCHEMAS: dict[str, Schema] = {
     "Comparison": _success(
         distant=_DISTANCE,
         thresholds=reference("Thresholds"),
+        worst_false_match_rates=reference("WorstFalseMatchRates"),
         same_person={
             "type": "object",
             "description": "Whether the distance is within each of the thresholds.",
@@ -171,6 +187,12 @@ SCHEMAS: dict[str, Schema] = {
         distance=_number("The threshold.", minimum=0),
         true_match_rate=_number("The share of pairs of one person within it.", minimum=0, maximum=1),
         data=_text("What it was measured on."),
+        false_match_rates={
+            "type": "object",
+            "description": "The share of pairs of different people within it, for each labelled set that was measured.",
+            "additionalProperties": {"type": "number"},
+        },
+        worst_false_match_rate=_number("The largest of these shares.", minimum=0, maximum=1),
     ),
     "Model": _object(
         name=_text("The model pack's name.", "dlib"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,23 @@ from chalicelib.vision.model_pack import EmbedderCard, Network
 BATCH = 8
 
 
+class Embedded(NamedTuple):
+    """The embeddings of n faces.
+
+    Attributes
+    ----------
+    embeddings : calibrated, n x dimension.
+    lengths : of the network's outputs, n, before these were brought to length 1.
+    recognisability : for each face the share of LFW's faces that are harder to recognise, in percent; None where the
+        model has no such measure. Meng et al., "MagFace: A Universal Representation for Face Recognition and Quality
+        Assessment", 2021, describe the length as a measure of quality.
+    """
+
+    embeddings: NDArray[np.float32]
+    lengths: NDArray[np.float32]
+    recognisability: list[float | None]
+
+
 class Embedder:
     """Aligns faces as the card says and runs the network over them in batches."""
 
@@ -27,7 +45,13 @@ class Embedder:
 
     def embed(self, image: Image, faces: Sequence[Landmarks]) -> NDArray[np.float32]:
         """Return the calibrated embeddings, n x dimension, of the faces with these landmarks in an RGB image."""
-        return self.embed_chips([self.chip(image, face) for face in faces])
+        return self.measure(image, faces).embeddings
+
+    def measure(self, image: Image, faces: Sequence[Landmarks]) -> Embedded:
+        """Embed the faces with these landmarks in an RGB image, and say how recognisable each is."""
+        outputs = self._outputs([self.chip(image, face) for face in faces])
+        lengths = np.linalg.norm(outputs, axis=1)
+        return Embedded(self._calibrated(outputs), lengths, [self._recognisability(length) for length in lengths])
 
     def chip(self, image: Image, face: Landmarks) -> Image:
         """Return the face with these landmarks in an RGB image as an aligned RGB chip of the card's size."""
@@ -41,13 +65,24 @@ class Embedder:
         ServiceError
             503 when the request's time is over.
         """
+        return self._calibrated(self._outputs(chips))
+
+    def _outputs(self, chips: Sequence[Image]) -> NDArray[np.float32]:
         if not chips:
             return np.zeros((0, self._card.dimension), np.float32)
-        outputs = [self._run(chips[i : i + BATCH]) for i in range(0, len(chips), BATCH)]
-        embeddings = np.concatenate(outputs)
+        return np.concatenate([self._run(chips[i : i + BATCH]) for i in range(0, len(chips), BATCH)])
+
+    def _calibrated(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         if self._card.unit_length:
-            embeddings = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
-        return (embeddings * np.float32(self._card.calibration)).astype(np.float32)
+            outputs = outputs / np.linalg.norm(outputs, axis=1, keepdims=True)
+        return (outputs * np.float32(self._card.calibration)).astype(np.float32)
+
+    def _recognisability(self, length: float) -> float | None:
+        """Return the share of LFW's faces with a shorter output, in percent; None where the card has no such table."""
+        if not self._card.recognisability:
+            return None
+        lengths, shares = zip(*self._card.recognisability, strict=True)
+        return float(np.interp(length, lengths, shares))
 
     def _run(self, chips: Sequence[Image]) -> NDArray[np.float32]:
         deadline.check()

@@ -30,10 +30,12 @@ SMALLEST_PX = 32.0
 LEAST_SHARPNESS = 0.36
 DARKEST, BRIGHTEST = 0.1, 0.8
 MOST_YAW, MOST_PITCH = 40.0, 30.0  # degrees
+# A share of LFW's faces, in percent: below are faces behind masks and dark glasses.
+LEAST_RECOGNISABILITY = 1.0
 
 
-def judge(image: Image, face: DetectedFace) -> Quality:
-    """Measure one face of an upright RGB image."""
+def judge(image: Image, face: DetectedFace, recognisability: float | None = None) -> Quality:
+    """Measure one face of an upright RGB image; `recognisability` is what the embedder said of it."""
     chip = align(image, face.landmarks, TEMPLATE, CHIP_SIDE)
     luma = cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY)[FACE] / np.float32(255)
     yaw, pitch, roll = pose(face.landmarks)
@@ -44,6 +46,7 @@ def judge(image: Image, face: DetectedFace) -> Quality:
         yaw=yaw,
         pitch=pitch,
         roll=roll,
+        recognisability=recognisability,
     )
 
 
@@ -60,6 +63,8 @@ def reasons(quality: Quality) -> list[str]:
         found.append("the face is too bright")
     if abs(quality.yaw) > MOST_YAW:
         found.append("the face is turned to the side")
+    if quality.recognisability is not None and quality.recognisability < LEAST_RECOGNISABILITY:
+        found.append("the face is unrecognisable: covered or unclear")
     if abs(quality.pitch) > MOST_PITCH:
         found.append(f"the face looks {'up' if quality.pitch > 0 else 'down'}")
     return found

@@ -66,16 +66,16 @@ async function compare() {
 }
 
 function show({ distance }, known) {
-  const { level, words } = verdict(distance, known);
+  const { level, words, caution } = verdict(distance, known);
   const reached = known.find((threshold) => distance <= threshold.distance);
   byId("compare-verdict").className = `verdict large ${level}`;
   byId("compare-verdict").textContent = words;
   byId("compare-distance").textContent = `Distance ${distance.toFixed(3)}`;
   byId("compare-words").textContent = reached
-    ? `Fewer than ${oneIn(reached.fmr)} pairs of different people are this near.`
+    ? `Fewer than ${oneIn(reached.fmr)} pairs of different people are this near. ${caution}`.trim()
     : known.length
       ? `More than ${oneIn(known.at(-1).fmr)} pairs of different people are this near.`
       : "How often strangers are this near was not measured for this model.";
   byId("compare-result").hidden = false;
-  say(`${words}. ${byId("compare-distance").textContent}`);
+  say(`${words}. ${byId("compare-distance").textContent}. ${caution}`);
 }

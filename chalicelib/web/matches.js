@@ -92,7 +92,7 @@ export class Matches {
   }
 
   row(match) {
-    const { level, words } = verdict(match.distance, this.thresholds);
+    const { level, words, caution } = verdict(match.distance, this.thresholds);
     const row = element(
       "li",
       {},
@@ -107,6 +107,7 @@ export class Matches {
           element("span", { className: "number quiet", title: "Distance: 0 is the same picture" }, match.distance.toFixed(3)),
         ),
         element("span", { className: `verdict ${level}` }, words),
+        element("span", { className: "quiet caution", hidden: !caution }, caution),
       ),
     );
     row.dataset.token = match.face_token;

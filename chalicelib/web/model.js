@@ -15,11 +15,15 @@ export function info() {
   return asked;
 }
 
-/** The model's `{fmr, distance}`, nearest first, of `/info` or, where it is at hand, of a search's reply. */
+/** The model's `{fmr, distance, worst}`, nearest first, of `/info` or, where it is at hand, of a search's reply. */
 export async function thresholds(reply = undefined) {
   const known = reply?.thresholds
-    ? Object.entries(reply.thresholds).map(([fmr, distance]) => ({ fmr: Number(fmr), distance }))
-    : (await info()).model.thresholds;
+    ? Object.entries(reply.thresholds).map(([fmr, distance]) => ({
+        fmr: Number(fmr),
+        distance,
+        worst: reply.worst_false_match_rates[fmr],
+      }))
+    : (await info()).model.thresholds.map((known) => ({ ...known, worst: known.worst_false_match_rate }));
   return [...known].sort((a, b) => a.distance - b.distance);
 }
 
@@ -40,10 +44,11 @@ export async function about() {
           {},
           element("th", { scope: "row" }, threshold.distance.toFixed(3)),
           element("td", {}, oneIn(threshold.fmr)),
+          element("td", {}, oneIn(threshold.worst_false_match_rate)),
           element("td", {}, `${(threshold.true_match_rate * 100).toFixed(1)} %`),
         ),
       );
-    const head = ["Distance up to", "Strangers taken for one person", "Pairs of one person found"];
+    const head = ["Distance up to", "Strangers taken for one person", "The same among the people it knows least", "Pairs of one person found"];
     place.replaceChildren(
       element("p", {}, element("strong", {}, model.title), `. Faces of at least ${limits.smallest_face_px} px are found.`),
       element(

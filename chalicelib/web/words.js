@@ -61,15 +61,28 @@ const NO_VERDICT = { level: "unlikely", words: "Probably someone else" };
 /** The API's reference: for every model what its authors advise. All there is where rates were not measured. */
 export const REFERENCE = 0.65;
 
-/** `thresholds`: `{fmr, distance}` of the model, nearest first. */
+/** `thresholds`: `{fmr, distance, worst}` of the model, nearest first. `caution` is empty where none is needed. */
 export function verdict(distance, thresholds) {
+  const reached = thresholds.find((threshold) => distance <= threshold.distance);
+  return { ...sureness(distance, thresholds, reached), caution: distance === 0 ? "" : caution(reached) };
+}
+
+// From how many times its nominal rate on a rate is said to be wrong for some people.
+const FAR_OFF = 10;
+
+/** A warning where strangers of some group are far more often as near as this. */
+function caution(reached) {
+  if (!reached?.worst || reached.worst <= FAR_OFF * reached.fmr) return "";
+  return `Among some groups of people ${oneIn(reached.worst)} strangers are this near.`;
+}
+
+function sureness(distance, thresholds, reached) {
   if (distance === 0) return { level: "sure", words: "The same picture" };
   if (!thresholds.length) {
     return distance <= REFERENCE
       ? { level: "likely", words: "Near enough, say the model's authors" }
       : { level: "unlikely", words: "Too far apart, say the model's authors" };
   }
-  const reached = thresholds.find((threshold) => distance <= threshold.distance);
   return VERDICTS.find(({ fmr }) => reached && reached.fmr <= fmr * 1.001) ?? NO_VERDICT;
 }
 
@@ -85,7 +98,8 @@ export function meaning(distance, thresholds, faces) {
   const exact = Math.abs(distance - reached.distance) < 0.002;
   const share = `${exact ? "About" : "Fewer than"} ${oneIn(reached.fmr)} strangers are this near`;
   const expected = Math.round(faces * reached.fmr);
-  return expected ? `${share}: ${exact ? "about" : "up to"} ${expected.toLocaleString("en")} in this face set.` : `${share}.`;
+  const count = expected ? `: ${exact ? "about" : "up to"} ${expected.toLocaleString("en")} in this face set` : "";
+  return `${share}${count}. ${caution(reached)}`.trim();
 }
 
 /** A face's quality in a few words. */

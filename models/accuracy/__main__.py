@@ -51,8 +51,8 @@ def run(csv: list[str], lfw: Path | None, pack_folder: Path, into: Path, scratch
     standard = None
     for labelled in labelled_sets:
         print(f"{labelled.name}: {len(labelled.files)} pictures ...", flush=True)
-        embeddings = embedder.embed(labelled)
-        sets.append(measure(labelled, embeddings))
+        embeddings, lengths = embedder.measure(labelled)
+        sets.append(measure(labelled, embeddings, lengths))
         worst_pairs.draw(sets[-1], scratch / f"worst-pairs-{labelled.name}.png")
         if protocol and labelled.central:
             standard = lfw_protocol.run(protocol, labelled, embeddings)

@@ -27,7 +27,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSet:
-    """`at` holds, for each false match rate, the threshold and the true match rate there."""
+    """`at` holds, for each false match rate, the threshold and the true match rate there.
+
+    `embeddings` (n x dimension) and `lengths` (n, before they were brought to length 1) are NaN where there is no face.
+    """
 
     labelled: LabelledSet
     pairs: PairDistances
@@ -35,6 +38,8 @@ class MeasuredSet:
     true_at_reference: Figure
     false_at_reference: Figure
     at: dict[float, tuple[Figure, Figure]]
+    embeddings: NDArray[np.float32]
+    lengths: NDArray[np.float32]
 
     def supports(self, fmr: float) -> bool:
         """Whether the set has enough pairs of different people for a figure at this false match rate."""
@@ -48,6 +53,11 @@ class MeasuredSet:
         """Return the share of pairs of one person within a distance."""
         return rates(self.pairs).true_match_rate(threshold)
 
+    def without_unrecognisable(self, least: float) -> Rates:
+        """Return the rates when pairs with a face of a shorter length match at no threshold."""
+        embeddings = np.where((self.lengths >= least)[:, None], self.embeddings, np.nan)
+        return rates(all_pairs(embeddings, self.labelled.people))
+
     @property
     def missed(self) -> list[str]:
         """The pictures in which no face was found, from the folder they lie in on."""
@@ -55,8 +65,10 @@ class MeasuredSet:
         return ["/".join(self.labelled.files[index].parts[-2:]) for index in missed]
 
 
-def measure(labelled: LabelledSet, embeddings: NDArray[np.float32]) -> MeasuredSet:
-    """Take all figures of a set.
+def measure(
+    labelled: LabelledSet, embeddings: NDArray[np.float32], lengths: NDArray[np.float32] | None = None
+) -> MeasuredSet:
+    """Take all figures of a set; `lengths` are those that the network gave the embeddings, by default their own.
 
     Raises
     ------
@@ -87,4 +99,7 @@ def measure(labelled: LabelledSet, embeddings: NDArray[np.float32]) -> MeasuredS
         fmr: (threshold, true_matches)
         for fmr, threshold, true_matches in zip(FALSE_MATCH_RATES, rest[:half], rest[half:], strict=True)
     }
-    return MeasuredSet(labelled, pairs, equal_error_rate, true_at_reference, false_at_reference, at)
+    lengths = np.linalg.norm(embeddings, axis=1) if lengths is None else lengths
+    return MeasuredSet(
+        labelled, pairs, equal_error_rate, true_at_reference, false_at_reference, at, embeddings, lengths
+    )

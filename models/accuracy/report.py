@@ -6,11 +6,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+from chalicelib.vision.quality import LEAST_RECOGNISABILITY
 from models.accuracy.lfw_protocol import StandardResult
 from models.accuracy.measured_set import FALSE_MATCH_RATES, FEWEST_FALSE_MATCHES, REFERENCE, Figure, MeasuredSet
 
 BEGIN, END = "<!-- begin accuracy -->", "<!-- end accuracy -->"
 MOST_NAMED = 10
+# Percentiles of the lengths in a card's table.
+SHARES = (0, 0.1, 0.5, 1, 2, 5, 10, 25, 50, 75, 90, 99, 100)
 
 
 def markdown(
@@ -34,6 +39,7 @@ def markdown(
     parts.append(
         "For the card, from the set with the most impostor pairs:\n\n```toml\n" + card_thresholds(sets) + "```"
     )
+    parts.append(_recognisability(sets))
     return "\n\n".join([BEGIN, *parts, END]) + "\n"
 
 
@@ -69,6 +75,36 @@ def card_thresholds(sets: Sequence[MeasuredSet]) -> str:
             f"false_match_rates = {{ {found} }}\n"
         )
     return "\n".join(entries)
+
+
+def card_recognisability(sets: Sequence[MeasuredSet]) -> str:
+    """Return a card's `recognisability`: the lengths of the largest set's outputs at some shares of its faces."""
+    lengths = _largest(sets).lengths
+    pairs = [(float(np.nanpercentile(lengths, share)), share) for share in SHARES]
+    return "recognisability = [" + ", ".join(f"[{length:.2f}, {share:g}]" for length, share in pairs) + "]\n"
+
+
+def _recognisability(sets: Sequence[MeasuredSet]) -> str:
+    """What the limit on the length of the network's output takes away, where that tells anything."""
+    name, limit = _largest(sets).labelled.name, float(np.nanpercentile(_largest(sets).lengths, LEAST_RECOGNISABILITY))
+    header = ["", *(measured.labelled.name for measured in sets)]
+    lines = [header, ["---"] * len(header)]
+    shares = [float((one.lengths[one.pairs.found] < limit).mean()) for one in sets]
+    lines.append(["faces below the limit", *(f"{share:.1%}".replace("%", " %") for share in shares)])
+    left = [one.without_unrecognisable(limit) for one in sets]
+    for fmr, (threshold, _) in _of_the_card(_largest(sets)).items():
+        at = threshold.value
+        cells = [
+            f"{one.true_match_rate(at):.2%} -> {rest.true_match_rate(at):.2%} true, "
+            f"{one.false_match_rate(at):.3%} -> {rest.false_match_rate(at):.3%} false"
+            for one, rest in zip(sets, left, strict=True)
+        ]
+        lines.append([f"at {at:.3f}, FMR {_fmr(fmr)}", *(cell.replace("%", " %") for cell in cells)])
+    return (
+        f"Recognisability: {LEAST_RECOGNISABILITY:g} % of {name}'s faces have an output shorter than {limit:.2f}. "
+        "Without these faces the rates change, where a pair that lacks one counts as no match:\n\n"
+        f"{_lines(lines)}\n\n```toml\n{card_recognisability(sets)}```"
+    )
 
 
 def _table(sets: Sequence[MeasuredSet]) -> str:

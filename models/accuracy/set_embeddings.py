@@ -26,11 +26,17 @@ class SetEmbedder:
     def __init__(self, pack: ModelPack, cache: Path) -> None:
         self._detector: Detector = build_detector(pack)
         self._embedder = Embedder(pack.embedder, pack.network(pack.embedder.file))
-        self._cache = _Cache(cache / f"{pack.embedding_id}-{_digest_of_code()}.bin", pack.embedder.dimension)
+        self._dimension = pack.embedder.dimension
+        self._cache = _Cache(cache / f"{pack.embedding_id}-{_digest_of_code()}.bin", self._dimension + 1)
 
     def embed(self, labelled: LabelledSet) -> NDArray[np.float32]:
         """Return the calibrated embeddings, n x dimension; a row of NaN stands for a picture without a face."""
-        return np.stack([self._embed_one(labelled, index) for index in range(len(labelled.files))])
+        return self.measure(labelled)[0]
+
+    def measure(self, labelled: LabelledSet) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the embeddings as `embed` does, and the lengths, n, that the network gave them."""
+        rows = np.stack([self._embed_one(labelled, index) for index in range(len(labelled.files))])
+        return rows[:, :-1], rows[:, -1]
 
     def _embed_one(self, labelled: LabelledSet, index: int) -> NDArray[np.float32]:
         options = f"{labelled.pad} {labelled.central} ".encode()
@@ -39,10 +45,11 @@ class SetEmbedder:
         if kept is None:
             image = labelled.read(index)
             faces = self._detector.detect(image)
-            kept = np.full(self._cache.dimension, np.nan, np.float32)
+            kept = np.full(self._dimension + 1, np.nan, np.float32)
             if faces:
                 face = central_face(image, faces) if labelled.central else faces[0]
-                kept = self._embedder.embed(image, [face.landmarks])[0]
+                embedded = self._embedder.measure(image, [face.landmarks])
+                kept = np.append(embedded.embeddings[0], embedded.lengths[0])
             self._cache.add(key, kept)
         return kept
 
@@ -59,12 +66,11 @@ def central_face(image: Image, faces: list[DetectedFace]) -> DetectedFace:
 
 
 class _Cache:
-    """A file of records: the sha256 of what was embedded, and the embedding, float32. It is only ever appended to."""
+    """A file of records: the sha256 of what was embedded, the embedding and its length. It is only ever appended to."""
 
-    def __init__(self, file: Path, dimension: int) -> None:
+    def __init__(self, file: Path, numbers: int) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        self.dimension = dimension
-        self._record = np.dtype([("key", "V32"), ("embedding", "<f4", (dimension,))])
+        self._record = np.dtype([("key", "V32"), ("embedding", "<f4", (numbers,))])
         self._file = file
         whole = file.stat().st_size // self._record.itemsize if file.exists() else 0
         if whole:
