@@ -9,7 +9,7 @@ from chalicelib.faces import DetectedFace, Found, Image
 
 # The largest faces of an image, which go on to be embedded: a bound on the work and the memory that one picture can
 # cause. docs/benchmarks.md has the time that the worst pictures take.
-MAX_FACES = 250
+MAX_FACES = 200
 
 
 class Detector(Protocol):

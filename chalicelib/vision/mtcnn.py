@@ -30,8 +30,8 @@ TILE = 60
 # Crops a run of R- and O-Net.
 BATCH = 8
 # The likeliest proposals that go on from P-Net, per level and in all, and from R-Net: a bound on the work that one
-# picture can cause. A face of a crowd has at most some 27, 27 and 3 of them: 250 faces stay below.
-MAX_LEVEL_PROPOSALS, MAX_PROPOSALS, MAX_CANDIDATES = 8_000, 8_000, 800
+# picture can cause. A face of a crowd has at most some 27, 27 and 3 of them: 200 faces stay within.
+MAX_LEVEL_PROPOSALS, MAX_PROPOSALS, MAX_CANDIDATES = 6_000, 6_000, 600
 # How much two boxes may overlap (intersection over union) before the less certain one is dropped.
 LEVEL_OVERLAP, PNET_OVERLAP, RNET_OVERLAP = 0.5, 0.6, 0.4
 # The same for final faces, intersection over the smaller box: a face has no second face inside.

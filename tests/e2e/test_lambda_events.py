@@ -301,7 +301,7 @@ class TestReplies:
             "smallest_face_px": 30,
             "name_characters": 255,
             "results": 10_000,
-            "faces_per_picture": 250,
+            "faces_per_picture": 200,
         }
 
     @pytest.mark.usefixtures("in_memory")
