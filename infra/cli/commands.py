@@ -13,7 +13,6 @@ from . import pictures, tables
 from .api import Api
 from .group import NO, Face, Picture, Token, answer, as_json, command, end, in_face_set, main
 
-
 # The service's reference threshold, for models whose error rates were not measured.
 REFERENCE_THRESHOLD = 0.65
 # From how many times its nominal rate on a rate is said to be wrong for some people.
