@@ -23,7 +23,7 @@ from models.onnx_graph import MIN_HALF_ELEMENTS, Graph
 
 Numbers = NDArray[np.float64]
 
-_DTYPES = {"f16": np.dtype("<f2"), "f32": np.dtype("<f4")}
+_DTYPES: dict[str, np.dtype[Any]] = {"f16": np.dtype("<f2"), "f32": np.dtype("<f4")}
 # float16 numbers are multiples of 2^-24, and so are a projection's.
 _UNITS = 2.0**24
 _LARGEST = 2**63 - 1

