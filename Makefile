@@ -9,7 +9,9 @@ STAGE ?= dev
 STATE ?= .local
 # Tests wait for processes half of their time: two workers for each core.
 WORKERS ?= $(shell expr 2 '*' `getconf _NPROCESSORS_ONLN`)
-PACK ?= sface
+PACK ?= retail-0095
+# `make run`, `make stack` and `make test` take the first pack that can be had, unless PACK= is given.
+CHOSEN := $(if $(filter file,$(origin PACK)),auto,$(PACK))
 ARCH ?= arm64
 RUNTIME ?= python3.13
 EXAMPLES ?= 200
@@ -25,16 +27,16 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: run stack re-embed export import migrate compact reconcile rebuild-index discard test test-arm64 fuzz hostile check format bench screenshot accuracy models layers package deploy destroy lock clean
 
 run: $(VENV)/.run
-	@$(BIN)/python -m models.build auto
+	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
 	@exec $(BIN)/python -m infra.local run --bind $(BIND) --port $(PORT) --state $(STATE)
 
 # All but the app: then `.venv/bin/chalice local --stage local` serves it.
 stack: $(VENV)/.run
-	@$(BIN)/python -m models.build auto
+	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
 	@exec $(BIN)/python -m infra.local stack --state $(STATE)
 
 test: $(VENV)/.test
-	@$(BIN)/python -m models.build auto
+	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
 	@$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
 
 # Run Lambda's layers for arm64 on another machine: needs qemu-user 9 or newer (QEMU= names its qemu-aarch64), and

@@ -140,3 +140,8 @@ needs_retail = pytest.mark.skipif(
 def retail_pack() -> ModelPack:
     """The default pack, from the published files beside the project."""
     return ModelPack(build(CARDS / "retail-0095.toml", BUILD, tuple(RETAIL_FILES.values())))
+
+
+def deployed_pack() -> ModelPack:
+    """The pack that is deployed by default, or dlib's where the files of the former are not at hand."""
+    return retail_pack() if all(file.exists() for file in RETAIL_FILES.values()) else dlib_pack()

@@ -22,7 +22,7 @@ from tests.lambda_runtime.container import Container
 from tests.lambda_runtime.container_api import SCHEDULED, ContainerApi
 from tests.lambda_runtime.deployment import Deployment, deployed
 from tests.lambda_runtime.stores import stores
-from tests.packs import dlib_pack
+from tests.packs import deployed_pack
 from tests.services import mysql_port
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def test_all_endpoints(deployment: Deployment, environment: dict[str, str]) -> N
         assert api.search(found["face_token"])["cmp_result"] == found["cmp_result"]
         assert api.search_picture(pictures.drawing())["cmp_result"] == []
         info = api.get("/info").body
-        assert (info["faces"], info["model"]["embedding_id"]) == (1, dlib_pack().embedding_id)
+        assert (info["faces"], info["model"]["embedding_id"]) == (1, deployed_pack().embedding_id)
         api.remove(token)
         assert api.search(found["face_token"])["cmp_result"] == []
         assert api.get("/health").body == {"status": "ok"}

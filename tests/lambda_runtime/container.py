@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 
 from tests.lambda_runtime.deployment import Deployment
 from tests.lambda_runtime.runtime_api import RuntimeApi
+from tests.packs import deployed_pack
 
 T = TypeVar("T")
 
@@ -69,7 +70,7 @@ class Container:
     handler
         Of the function, such as app.app.
     environment
-        The function's own variables. MODEL_DIR is the dlib pack's.
+        The function's own variables. MODEL_DIR is the deployed pack's.
     memory_mb
         Of the function. As RLIMIT_DATA it bounds what the process allocates, by address space, which is never less
         than what it takes of the memory: file-backed pages, which are not in it, can be dropped at any time.
@@ -115,7 +116,7 @@ class Container:
             "LAMBDA_RUNTIME_DIR": runtime,
             "LAMBDA_TASK_ROOT": task,
             "LANG": "en_US.UTF-8",
-            "MODEL_DIR": f"{opt}/models/dlib",
+            "MODEL_DIR": f"{opt}/models/{deployed_pack().name}",
             "PATH": "/usr/local/bin:/usr/bin:/bin",
             # As "Search path for dependencies" of AWS's developer guide orders them, behind the function's own folder.
             "PYTHONPATH": f"{opt}/python/lib/python{deployed.version}/site-packages:{opt}/python:{runtime}",

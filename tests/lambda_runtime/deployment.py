@@ -19,7 +19,7 @@ from infra.layers import __main__ as layers
 from infra.layers import byte_code, installation
 from infra.layers.target import AMAZON_LINUX_2023, ARCHITECTURES, Target
 from infra.package import function
-from tests.packs import dlib_pack
+from tests.packs import deployed_pack
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "lambda"
@@ -98,7 +98,7 @@ def _kept(goal: Target) -> Path:
             with TemporaryDirectory(dir=BUILD) as work:
                 made = Path(work) / "made"
                 layers.install_dependencies(goal, made / "opt" / "python")
-                layers.copy_packs([dlib_pack().folder], made / "opt" / "models")
+                layers.copy_packs([deployed_pack().folder], made / "opt" / "models")
                 _install_runtime(goal, made / "runtime", Path(work) / "runtime.txt")
                 made.rename(folder)
     return folder
@@ -106,7 +106,7 @@ def _kept(goal: Target) -> Path:
 
 def _digest(goal: Target) -> str:
     """Return a name of all that the layers and the runtime are made of."""
-    inputs = [layers.REQUIREMENTS, PINNED, dlib_pack().folder / "card.toml", Path(__file__)]
+    inputs = [layers.REQUIREMENTS, PINNED, deployed_pack().folder / "card.toml", Path(__file__)]
     inputs += sorted(Path(layers.__file__).parent.glob("*.py"))
     parts = [f"{goal} {byte_code.interpreter(goal.python)}".encode(), *(path.read_bytes() for path in inputs)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]

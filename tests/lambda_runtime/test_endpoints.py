@@ -17,6 +17,7 @@ from tests.e2e.walk import EVERYTHING, Walk
 from tests.lambda_runtime.container import Container
 from tests.lambda_runtime.container_api import SCHEDULED, ContainerApi
 from tests.lambda_runtime.deployment import Deployment
+from tests.packs import deployed_pack
 
 LEAST_MB, MOST_MB = 512, 1769
 
@@ -99,7 +100,7 @@ class TestOtherFunctions:
         self, deployment: Deployment, environment: dict[str, str]
     ) -> None:
         with Container(deployment, "app.re_embed", environment) as container:
-            report = container.invoke({"pack": "dlib"})
+            report = container.invoke({"pack": deployed_pack().name})
 
         assert report == {"done": 0, "left": 0, "not_found_again": [], "lost": [], "switched": True}
 

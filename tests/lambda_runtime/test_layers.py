@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from tests.lambda_runtime.deployment import ROOT, Deployment
+from tests.packs import deployed_pack
 from tests.pictures import astronaut, png
 
 # Imports what the function imports, and recognises the face of a picture, with the layers and the project on the path.
@@ -34,11 +35,11 @@ def test_they_recognise_a_face_in_a_python_that_has_nothing_else(deployment: Dep
 
     # Isolated, without site-packages, and writing no byte code of its own.
     command = [*deployment.python, "-I", "-S", "-B", "-c", RECOGNISE]
-    arguments = [deps, ROOT, deployment.opt / "models" / "dlib", tmp_path / "face.png"]
+    arguments = [deps, ROOT, deployment.opt / "models" / deployed_pack().name, tmp_path / "face.png"]
     done = subprocess.run([*command, *arguments], capture_output=True, check=False)
 
     assert done.returncode == 0, done.stderr.decode()
     embeddings, places, cached = json.loads(done.stdout)
-    assert [len(embedding) for embedding in embeddings] == [128]
+    assert [len(embedding) for embedding in embeddings] == [deployed_pack().embedder.dimension]
     assert all(Path(place).is_relative_to(deps) for place in places)
     assert all(Path(path).is_file() for path in cached)

@@ -20,7 +20,7 @@ from infra.layers.errors import IndexUnreachableError, LayerError
 from infra.layers.target import target
 from models.build import CARDS
 from tests.conftest import absent
-from tests.packs import dlib_pack
+from tests.packs import deployed_pack, dlib_pack
 
 ROOT = Path(__file__).parents[2]
 ARM64 = target("arm64", "python3.13")
@@ -37,10 +37,10 @@ def package_index() -> Iterator[None]:
 
 
 def test_the_arm64_layers_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    dlib_pack()
+    pack = deployed_pack().name
 
     with package_index():
-        layers.build_layers(["dlib"], ARM64, tmp_path)
+        layers.build_layers([pack], ARM64, tmp_path)
 
     zips = {path.name: path for path in tmp_path.iterdir()}
     assert zips.keys() == {"deps.zip", "models.zip"}
@@ -54,7 +54,7 @@ def test_the_arm64_layers_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert all(name.startswith("python/") for name in deps)
     assert ("python/__pycache__/multipart.cpython-313.pyc" in deps) == (byte_code.interpreter("3.13") is not None)
     assert zipfile.ZipFile(zips["models.zip"]).namelist() == [
-        f"models/dlib/{name}" for name in ("card.toml", "embedder.onnx", "onet.onnx", "pnet.onnx", "rnet.onnx")
+        f"models/{pack}/{name}" for name in ("card.toml", "embedder.onnx", "onet.onnx", "pnet.onnx", "rnet.onnx")
     ]
 
 
