@@ -173,8 +173,8 @@ def _by_rate(thresholds: Sequence[Threshold]) -> dict[str, float]:
 
 
 def _worst_by_rate(thresholds: Sequence[Threshold]) -> dict[str, float]:
-    """Map each false match rate to the rate that the worst labelled set comes to at its threshold."""
-    return {_rate(t): t.worst for t in thresholds}
+    """Map each false match rate to the rate that the worst labelled set comes to at its threshold, where measured."""
+    return {_rate(t): t.worst for t in thresholds if t.worst is not None}
 
 
 def _rate(threshold: Threshold) -> str:

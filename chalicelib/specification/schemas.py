@@ -192,7 +192,12 @@ SCHEMAS: dict[str, Schema] = {
             "description": "The share of pairs of different people within it, for each labelled set that was measured.",
             "additionalProperties": {"type": "number"},
         },
-        worst_false_match_rate=_number("The largest of these shares.", minimum=0, maximum=1),
+        worst_false_match_rate={
+            "type": ["number", "null"],
+            "description": "The largest of these shares; null where they were not measured.",
+            "minimum": 0,
+            "maximum": 1,
+        },
     ),
     "Model": _object(
         name=_text("The model pack's name.", "dlib"),

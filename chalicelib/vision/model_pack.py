@@ -72,9 +72,9 @@ class Threshold(NamedTuple):
     false_match_rates: dict[str, float] = {}  # noqa: RUF012  # a card's own table; nothing changes it
 
     @property
-    def worst(self) -> float:
-        """The highest rate of any set; `fmr` where none was measured."""
-        return max([self.fmr, *self.false_match_rates.values()])
+    def worst(self) -> float | None:
+        """The highest rate of any set; None where they were not measured."""
+        return max(self.false_match_rates.values(), default=None)
 
 
 class ModelPack:

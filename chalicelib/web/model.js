@@ -21,7 +21,7 @@ export async function thresholds(reply = undefined) {
     ? Object.entries(reply.thresholds).map(([fmr, distance]) => ({
         fmr: Number(fmr),
         distance,
-        worst: reply.worst_false_match_rates[fmr],
+        worst: reply.worst_false_match_rates?.[fmr],
       }))
     : (await info()).model.thresholds.map((known) => ({ ...known, worst: known.worst_false_match_rate }));
   return [...known].sort((a, b) => a.distance - b.distance);
@@ -44,7 +44,7 @@ export async function about() {
           {},
           element("th", { scope: "row" }, threshold.distance.toFixed(3)),
           element("td", {}, oneIn(threshold.fmr)),
-          element("td", {}, oneIn(threshold.worst_false_match_rate)),
+          element("td", {}, threshold.worst_false_match_rate ? oneIn(threshold.worst_false_match_rate) : "not measured"),
           element("td", {}, `${(threshold.true_match_rate * 100).toFixed(1)} %`),
         ),
       );

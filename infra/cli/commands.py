@@ -141,7 +141,7 @@ def compare(
 
     def show() -> None:
         click.echo(f"{verdict}: the distance is {distance:.3f}, the threshold {limit:g}")
-        if distance <= limit and (warning := caution(limit, thresholds, reply.body["worst_false_match_rates"])):
+        if distance <= limit and (warning := caution(limit, thresholds, reply.body.get("worst_false_match_rates", {}))):
             click.echo(warning)
 
     answer(reply, raw, show)
@@ -151,7 +151,7 @@ def compare(
 def caution(limit: float, thresholds: dict[str, float], worst: dict[str, float]) -> str | None:
     """Return a warning where strangers of some group pass far more often at a threshold than its rate says."""
     rate = min((rate for rate, distance in thresholds.items() if limit <= distance), key=float, default=None)
-    if rate is None or worst[rate] <= FAR_OFF * float(rate):
+    if rate is None or worst.get(rate, 0) <= FAR_OFF * float(rate):
         return None
     return (
         f"Among some groups of people 1 in {1 / worst[rate]:,.0f} pairs of strangers are within {thresholds[rate]:g}."
@@ -168,7 +168,7 @@ def info(connect: Callable[..., Api], raw: bool) -> None:
     def show() -> None:
         tables.show(("model", "faces"), [(model["title"], reply.body["faces"])])
         fields = ("fmr", "worst_false_match_rate", "distance", "true_match_rate", "data")
-        tables.show(fields, ([threshold[field] for field in fields] for threshold in model["thresholds"]))
+        tables.show(fields, ([threshold.get(field) for field in fields] for threshold in model["thresholds"]))
         for weakness in model["weaknesses"]:
             click.echo(tables.printable(weakness))
 

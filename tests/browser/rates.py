@@ -27,21 +27,35 @@ def words(distance: float, thresholds: Mapping[str, float]) -> str:
     return WORDS[min(within, key=float)] if within else "Probably someone else"
 
 
-def answer_with(page: Page, thresholds: Mapping[str, float]) -> None:
-    """Let the service's searches and what it tells of its model carry these thresholds, whatever pack it runs."""
+def answer_with(page: Page, thresholds: Mapping[str, float], worst: Mapping[str, float] | None = None) -> None:
+    """Let the service's searches, comparisons and what it says of its model carry these, whatever pack it runs.
+
+    `worst` are the rates that the worst labelled set comes to; by default the nominal ones.
+    """
+    of_the_worst = {rate: float(rate) for rate in thresholds} if worst is None else dict(worst)
 
     def search(route: Route) -> None:
         reply = route.fetch()
-        route.fulfill(response=reply, json=reply.json() | {"thresholds": dict(thresholds)})
+        route.fulfill(
+            response=reply,
+            json=reply.json() | {"thresholds": dict(thresholds), "worst_false_match_rates": of_the_worst},
+        )
 
     def info(route: Route) -> None:
         reply = route.fetch()
         body = reply.json()
         body["model"]["thresholds"] = [
-            {"fmr": float(rate), "distance": distance, "true_match_rate": 0.9, "data": "a test"}
+            {
+                "fmr": float(rate),
+                "distance": distance,
+                "true_match_rate": 0.9,
+                "data": "a test",
+                "false_match_rates": {},
+                "worst_false_match_rate": of_the_worst[rate],
+            }
             for rate, distance in thresholds.items()
         ]
         route.fulfill(response=reply, json=body)
 
-    page.route(re.compile(r"/search\?"), search)
+    page.route(re.compile(r"/search\?|/compare$"), search)
     page.route(re.compile(r"/info$"), info)

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests import pictures
 from tests.browser.console import Console
-from tests.browser.rates import words
+from tests.browser.rates import answer_with, words
 from tests.e2e.http_api import HttpApi
 from tests.e2e.pictures import drawing
 
@@ -39,6 +39,27 @@ class TestCompare:
         console.choose(ASTRONAUT, into="second")
 
         expect(console.page.locator("#compare-verdict")).to_have_text("The same picture")
+
+    def test_a_verdict_that_is_far_off_for_some_people_carries_a_warning(self, desktop: Console) -> None:
+        answer_with(desktop.page, {"1e-3": 9, "1e-4": 8}, {"1e-3": 0.002, "1e-4": 0.002})
+        desktop.open("compare")
+        desktop.choose(ASTRONAUT, into="first")
+        desktop.choose(drawing(), into="second")
+
+        expect(desktop.page.locator("#compare-words")).to_have_text(
+            "Fewer than 1 in 10,000 pairs of different people are this near. "
+            "Among some groups of people 1 in 500 strangers are this near."
+        )
+
+    def test_one_that_is_not_carries_none(self, desktop: Console) -> None:
+        answer_with(desktop.page, {"1e-3": 9, "1e-4": 8}, {"1e-3": 0.01, "1e-4": 0.001})
+        desktop.open("compare")
+        desktop.choose(ASTRONAUT, into="first")
+        desktop.choose(drawing(), into="second")
+
+        expect(desktop.page.locator("#compare-words")).to_have_text(
+            "Fewer than 1 in 10,000 pairs of different people are this near."
+        )
 
     def test_a_picture_without_a_face(self, desktop: Console) -> None:
         desktop.open("compare")

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from infra.cli import api, pictures
+from infra.cli import api, commands, pictures
 from tests.cli.conftest import Run
 from tests.cli.scripted_server import scripted_server
 from tests.e2e import pictures as shown
@@ -52,6 +52,21 @@ def test_a_picture_without_a_face_is_a_no(run: Run) -> None:
     assert json.loads(run("detect", "cat.jpg", "--json", code=1).stdout)["faces"] == []
     assert "no face in the picture" in run("add", "cat.jpg", code=1).stderr
     assert "1007" in run("search", "cat.jpg", code=3).stderr
+
+
+@pytest.mark.parametrize(
+    ("limit", "warning"),
+    [
+        (0.5, "Among some groups of people 1 in 200 pairs of strangers are within 0.5."),
+        (0.4, "Among some groups of people 1 in 200 pairs of strangers are within 0.5."),
+        (0.6, None),
+        (0.7, None),
+    ],
+)
+def test_a_verdict_that_is_far_off_for_some_people_carries_a_warning(limit: float, warning: str | None) -> None:
+    thresholds, worst = {"1e-3": 0.6, "1e-4": 0.5}, {"1e-3": 0.009, "1e-4": 0.005}
+
+    assert commands.caution(limit, thresholds, worst) == warning
 
 
 def test_two_faces_are_compared_whatever_they_are(run: Run) -> None:

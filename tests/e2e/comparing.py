@@ -22,7 +22,10 @@ class Comparing:
 
         body = api.post("/compare", image_file1=pictures.astronaut(), face_token2=token).body
 
-        by_rate = {"1e-2": 0.670, "1e-3": 0.589, "1e-4": 0.515}
+        known = api.get("/info").body["model"]["thresholds"]
+        by_rate = {f"{t['fmr']:.0e}".replace("e-0", "e-"): t["distance"] for t in known}
+        worst = {rate: t["worst_false_match_rate"] for rate, t in zip(by_rate, known, strict=True)}
+        assert set(by_rate) == {"1e-2", "1e-3", "1e-4"}
         face = {name: value for name, value in detected.items() if name not in ("face_token", "face_name")}
         assert body == {
             "sucess": True,
@@ -30,6 +33,7 @@ class Comparing:
             "distant": body["distant"],
             "distance": body["distant"],
             "thresholds": by_rate,
+            "worst_false_match_rates": worst,
             "same_person": {rate: body["distant"] <= threshold for rate, threshold in by_rate.items()},
             "face1": face,
             "face2": {"face_token": token},

@@ -23,6 +23,7 @@ from tests.e2e.plain_requests import PlainRequests
 from tests.e2e.refusals import INTERNAL, UNREACHABLE, Refusals, assert_refused
 from tests.e2e.shape import shape
 from tests.e2e.walk import Walk
+from tests.packs import dlib_pack
 from tests.services import free_port, mysql_database
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ class TestWalkOnS3Vectors(Walk, FaceSets, Grouping):
 
 # What the dlib pack's card says, in the form of Face++.
 THRESHOLDS = {"1e-2": 0.670, "1e-3": 0.589, "1e-4": 0.515}
+WORST = {f"{t.fmr:.0e}".replace("e-0", "e-"): t.worst for t in dlib_pack().thresholds}
 
 
 class TestRefusals(Refusals):
@@ -204,6 +206,7 @@ class TestReplies:
             ],
             "truncated": False,
             "thresholds": THRESHOLDS,
+            "worst_false_match_rates": WORST,
         }
         assert shape(body["cmp_result"][0]["distant"]) == "float"
 
@@ -229,6 +232,7 @@ class TestReplies:
             ],
             "truncated": False,
             "thresholds": THRESHOLDS,
+            "worst_false_match_rates": WORST,
         }
         assert re.fullmatch("[A-Za-z0-9]{24}", body["face_token"])
         assert body["face_token"] != added
@@ -244,6 +248,7 @@ class TestReplies:
             "cmp_result": [],
             "truncated": False,
             "thresholds": THRESHOLDS,
+            "worst_false_match_rates": WORST,
         }
 
     def test_addface(self, api: Api) -> None:
@@ -275,7 +280,16 @@ class TestReplies:
                 "name": "str",
                 "title": "str",
                 "embedding_id": "str",
-                "thresholds": [{"fmr": "float", "distance": "float", "true_match_rate": "float", "data": "str"}],
+                "thresholds": [
+                    {
+                        "fmr": "float",
+                        "distance": "float",
+                        "true_match_rate": "float",
+                        "data": "str",
+                        "false_match_rates": dict.fromkeys(("LFW", "people", "celebrities_112", "east_asia"), "float"),
+                        "worst_false_match_rate": "float",
+                    }
+                ],
                 "weaknesses": ["str"],
             },
             "faces": "int",
