@@ -28,9 +28,10 @@ from tests.e2e.api import tokens
 from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import ROOT, LocalStack, environment, local_stack
 from tests.integration.two_packs import Place
-from tests.packs import UNIT_LENGTH, changed_card, folder_with_sources, variant
+from tests.packs import RETAIL_FILES, UNIT_LENGTH, changed_card, folder_with_sources, variant
 
 MAX_SECONDS = 120
+RETAIL = all(file.exists() for file in RETAIL_FILES.values())
 EVERYTHING = "100"
 # Of a client between two rounds: it need not take the processor from what it waits for.
 PAUSE_SECONDS = 0.2
@@ -46,8 +47,12 @@ class Site:
         self.packs = folder_with_sources(folder / "packs")
         self.current = self.packs / "current"
         self.current.symlink_to(variant(self.packs).name)
-        self.card = folder / "unit.toml"
-        self.card.write_text(changed_card((CARDS / "dlib.toml").read_text(), UNIT_LENGTH))
+        # The recommended pack, with another dimension and network; or, without its files, dlib's with another length.
+        if RETAIL:
+            self.other, self.card, self.files = "retail-0095", CARDS / "retail-0095.toml", [*RETAIL_FILES.values()]
+        else:
+            self.other, self.card, self.files = "unit", folder / "unit.toml", []
+            self.card.write_text(changed_card((CARDS / "dlib.toml").read_text(), UNIT_LENGTH))
         self.settings = {"MODEL_DIR": str(self.current)}
         if database_url.startswith("mysql"):
             self.settings["DATABASE_URL"] = database_url
@@ -78,8 +83,9 @@ class Site:
 
     def start(self, *options: str, **settings: str) -> subprocess.Popen[str]:
         """Start what `make re-embed` runs."""
+        files = ["--from", *map(str, self.files)] if self.files else []
         return subprocess.Popen(
-            [sys.executable, "-m", "infra.re_embed", str(self.card), "--state", str(self.state), *options],
+            [sys.executable, "-m", "infra.re_embed", str(self.card), "--state", str(self.state), *files, *options],
             cwd=ROOT,
             env=environment(**{**self.settings, **settings}),
             stdout=subprocess.PIPE,
@@ -116,10 +122,10 @@ def site(tmp_path: Path, database_url: str) -> Site:
 
 
 @pytest.fixture(scope="module")
-def unit_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def other_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pack that a site's card makes."""
-    site = Site(tmp_path_factory.mktemp("unit"), "sqlite")
-    return build(site.card, site.packs)
+    site = Site(tmp_path_factory.mktemp("other"), "sqlite")
+    return build(site.card, site.packs, site.files)
 
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -165,7 +171,7 @@ def test_killed_and_run_again_while_clients_work(site: Site, monkeypatch: pytest
                 assert api.get("/info").body["model"]["embedding_id"] == site.embedding_id("dlib")
 
                 said = site.re_embed()
-                assert api.get("/info").body["model"]["embedding_id"] == site.embedding_id("unit")
+                assert api.get("/info").body["model"]["embedding_id"] == site.embedding_id(site.other)
                 replies = len(clients[0].replies)
                 while len(clients[0].replies) < replies + 3 and not working[0].done():
                     time.sleep(0.05)
@@ -174,24 +180,24 @@ def test_killed_and_run_again_while_clients_work(site: Site, monkeypatch: pytest
             for worker in working:
                 worker.result()
 
-        assert "The face set is under the model pack unit.\nModel pack: unit\n" in said
+        assert f"The face set is under the model pack {site.other}.\nModel pack: {site.other}\n" in said
         made = re.search(r"^(\d+) faces were embedded anew", said, re.MULTILINE)
         assert made is not None
         assert 0 < int(made[1]) < FACES - 32  # the killed run's batches were not done again
-        assert site.current.resolve().name == "unit"
-        assert "is served by the pack unit, not by MODEL_DIR's" in running.log
-        under = {pack: site.distances(site.embedding_id(pack)) for pack in ("dlib", "unit")}
+        assert site.current.resolve().name == site.other
+        assert f"is served by the pack {site.other}, not by MODEL_DIR's" in running.log
+        under = {pack: site.distances(site.embedding_id(pack)) for pack in ("dlib", site.other)}
         answered = [
             [pack for pack, expected in under.items() if _is(found, expected[probe], lasting, probe)]
             for client in clients
             for probe, found in client.replies
         ]
         assert all(len(packs) == 1 for packs in answered)
-        assert {packs[0] for packs in answered} == {"dlib", "unit"}
+        assert {packs[0] for packs in answered} == {"dlib", site.other}
 
     with site.stack() as again:
         info = HttpApi(again.port).get("/info").body
-        assert (info["model"]["name"], info["faces"]) == ("unit", FACES)
+        assert (info["model"]["name"], info["faces"]) == (site.other, FACES)
         assert len(tokens(HttpApi(again.port).search(lasting[0], EVERYTHING))) == FACES - 1
         assert "is served by" not in again.log
 
@@ -203,8 +209,8 @@ def _is(found: dict[str, float], expected: dict[str, float], lasting: list[str],
 @on_sqlite
 class TestAlone:
     @pytest.fixture(autouse=True)
-    def _built_before(self, site: Site, unit_pack: Path) -> None:
-        shutil.copytree(unit_pack, site.packs / unit_pack.name)
+    def _built_before(self, site: Site, other_pack: Path) -> None:
+        shutil.copytree(other_pack, site.packs / other_pack.name)
 
     def test_without_a_stack_it_starts_one(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         with site.stack():
@@ -214,7 +220,7 @@ class TestAlone:
 
         assert said.startswith(f"No local stack runs on {site.state}: one is started for the time.\n")
         assert "3 faces were embedded anew.\n" in said
-        assert site.face_set.state().embedding_id == site.embedding_id("unit")
+        assert site.face_set.state().embedding_id == site.embedding_id(site.other)
         assert not (site.state / "stack.json").exists()
 
     def test_a_lost_crop_is_named_and_stops_it(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,7 +238,7 @@ class TestAlone:
         assert site.current.resolve().name == "dlib"
 
         site.re_embed("--leave-behind")
-        assert site.face_set.state().embedding_id == site.embedding_id("unit")
+        assert site.face_set.state().embedding_id == site.embedding_id(site.other)
 
     def test_another_face_set_than_the_running_stacks_is_refused(self, site: Site) -> None:
         with site.stack():
@@ -248,7 +254,7 @@ class TestAlone:
         site.re_embed()
         site.current.unlink()
         site.current.symlink_to("dlib")
-        shutil.rmtree(site.packs / "unit")
+        shutil.rmtree(site.packs / site.other)
 
         refused = subprocess.run(
             [sys.executable, "-m", "infra.local", "run", "--port", "0", "--state", str(site.state)],
@@ -281,4 +287,4 @@ class TestAlone:
         ).stdout
 
         assert said.startswith("3 vectors of other models were erased; ")
-        assert {row.embedding_id for row in site.face_set.vectors(0, 2**62)} == {site.embedding_id("unit")}
+        assert {row.embedding_id for row in site.face_set.vectors(0, 2**62)} == {site.embedding_id(site.other)}
