@@ -38,18 +38,16 @@ class Rates:
         return float(self.curve(np.array([threshold]))[0][0])
 
     def threshold_at(self, fmr: float) -> float:
-        """Return the largest distance of an impostor pair at which the false match rate is at most `fmr`.
+        """Return the largest distance at which the false match rate is at most `fmr`.
 
-        Where even one pair is too many, the result is just below the nearest pair: nothing passes there. NaN where the
-        distance is beyond the pairs that are kept.
+        It is just below the first impostor pair that would be one too many, or the farthest pair's where none is. NaN
+        where it is beyond the pairs that are kept.
         """
         allowed = fmr * self.impostor_pairs * (1 + 1e-12)
         if self._cut_off and self.impostor_counts[-1] <= allowed:
             return float("nan")
         number = int(np.searchsorted(self.impostor_counts, allowed, "right"))
-        if 0 < number < len(self.impostor) and self.impostor[number] == self.impostor[number - 1]:
-            number = int(np.searchsorted(self.impostor, self.impostor[number], "left"))  # equal ones pass together
-        return float(self.impostor[number - 1] if number else np.nextafter(self.impostor[0], 0))
+        return float(self.impostor[-1] if number == len(self.impostor) else np.nextafter(self.impostor[number], 0))
 
     def equal_error_rate(self) -> float:
         """Return the mean of the two error rates at the distance of a pair where they are nearest to each other.
