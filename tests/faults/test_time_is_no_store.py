@@ -38,7 +38,7 @@ ROUTES = [
     (method, path)
     for path, methods in app.app.routes.items()
     for method in methods
-    if method != "OPTIONS" and path not in AT_ONCE
+    if method not in ("OPTIONS", "HEAD") and path not in AT_ONCE  # HEAD is GET without the body
 ]
 
 

@@ -12,6 +12,7 @@ import pytest
 from chalice.app import Chalice
 
 from chalicelib.endpoints import complete_headers
+from chalicelib.settings import current_settings
 from infra import connections, local_server
 from infra.connections import MAX_WITH_BODY, MAX_WITHOUT_BODY
 from tests.e2e.raw_http import Connection, head
@@ -228,9 +229,17 @@ class TestOtherOrigins:
         ],
     )
     def test_cors_origin_lets_one_in(
-        self, served: Served, monkeypatch: pytest.MonkeyPatch, allowed: str, origin: str, status: int
+        self,
+        served: Served,
+        monkeypatch: pytest.MonkeyPatch,
+        request: pytest.FixtureRequest,
+        allowed: str,
+        origin: str,
+        status: int,
     ) -> None:
         monkeypatch.setenv("CORS_ORIGIN", allowed)
+        current_settings.cache_clear()
+        request.addfinalizer(current_settings.cache_clear)
         served.work.may_end.set()
 
         assert served.get("/work", f"Origin: {origin}", "Sec-Fetch-Site: cross-site") == status

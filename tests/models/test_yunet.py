@@ -11,7 +11,7 @@ import pytest
 from onnx import helper
 
 from chalicelib.vision.yunet import Yunet
-from chalicelib.wiring import detector
+from chalicelib.wiring import detector, upright_detector
 from models import yunet
 from models.onnx_graph import serialize
 from tests.models.stand_in import stand_in_for_sface, stand_in_for_yunet
@@ -48,7 +48,7 @@ def test_its_pack_is_built_and_its_detector_runs(file: bytes, tmp_path: Path) ->
 
     pack = build_with("dlib-yunet", tmp_path, detector=tmp_path / "yunet.onnx")
 
-    assert isinstance(detector(pack), Yunet)
+    assert isinstance(upright_detector(pack), Yunet)
     assert detector(pack).detect(np.zeros((100, 130, 3), np.uint8)) == []
 
 
