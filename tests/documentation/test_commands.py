@@ -31,6 +31,7 @@ ELSEWHERE = {
     r"make run DATABASE_URL=|make stack$|\S+/chalice local": "tests/e2e/test_local_stack.py",
     r"make test$|make check$": ".ci/run",
     r"make bench$": "tests/benchmarks/peers/run.py",
+    r"make re-embed PACK=retail-0095": "tests/e2e/test_re_embed.py",
     r"make accuracy|python -m models.accuracy": "tests/models/accuracy/test_command.py",
     r"make layers": "tests/layers/test_build.py",
     r"make package": "tests/template/test_package.py",
