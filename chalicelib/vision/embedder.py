@@ -13,7 +13,7 @@ from chalicelib.faces import Image, Landmarks
 from chalicelib.vision.alignment import align
 from chalicelib.vision.model_pack import EmbedderCard, Network
 
-# Chips a run. One chip's maps stay in the processor's cache: eight at once take retail-0095 and MobileFaceNet 1.3 to 1.4
+# Chips a run. One chip's maps stay in the processor's cache: eight at once take retail-0095 and MobileFaceNet up to 1.4
 # times as long a face, and gain dlib's network nothing.
 BATCH = 1
 

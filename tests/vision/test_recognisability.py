@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from chalicelib.faces import Embedding, Quality
 from chalicelib.gallery.gallery import Contents
 from chalicelib.vision import quality
 from chalicelib.vision.embedder import Embedder
+from chalicelib.vision.model import Model
 from chalicelib.vision.model_pack import ModelPack
-from chalicelib.wiring import Model, model
+from chalicelib.wiring import model
 from tests.packs import SHARED_CASES, SHARED_FACES, dlib_pack, needs_retail, retail_pack
 from tests.pictures import astronaut, png
 
@@ -109,7 +111,6 @@ def test_info_says_what_a_threshold_comes_to_for_each_set() -> None:
     assert replies.COVERED_UNNOTICED not in _info(retail_pack())["weaknesses"]
 
 
-def _info(pack: ModelPack) -> dict[str, list[dict[str, dict[str, float]]]]:
-    contents = Contents(version=1, faces=0, exact=True)
-    described: dict[str, list[dict[str, dict[str, float]]]] = replies.info(pack, 0, contents)["model"]
+def _info(pack: ModelPack) -> dict[str, Any]:
+    described: dict[str, Any] = replies.info(pack, 0, Contents(version=1, faces=0, exact=True))["model"]
     return described
