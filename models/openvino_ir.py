@@ -27,6 +27,19 @@ _DTYPES: dict[str, np.dtype[Any]] = {"f16": np.dtype("<f2"), "f32": np.dtype("<f
 # float16 numbers are multiples of 2^-24, and so are a projection's.
 _UNITS = 2.0**24
 _LARGEST = 2**63 - 1
+_INPUTS = {
+    "Add": 2,
+    "AvgPool": 1,
+    "Const": 0,
+    "Convert": 1,
+    "Convolution": 2,
+    "GroupConvolution": 2,
+    "Multiply": 2,
+    "PReLU": 2,
+    "Parameter": 0,
+    "Result": 1,
+    "Sigmoid": 1,
+}
 _NEEDED = {
     "Convolution": {"auto_pad": "explicit", "dilations": "1,1"},
     "GroupConvolution": {"auto_pad": "explicit", "dilations": "1,1"},
@@ -160,6 +173,9 @@ class _Converter:
             found = layer.attributes.get(attribute, value)
             if found != value:
                 raise ValueError(f"the layer {layer.name} has {attribute} = {found}; only {value} is known here")
+        expected = _INPUTS.get(layer.kind, len(layer.inputs))
+        if len(layer.inputs) != expected:
+            raise ValueError(f"the layer {layer.name} has {len(layer.inputs)} inputs, not {expected}")
 
     def _read(self, layer: Layer) -> Numbers:
         kind = layer.attributes["element_type"]
@@ -256,11 +272,11 @@ class _Converter:
 
 
 def _parsed(xml: bytes) -> Element:
-    from defusedxml.ElementTree import fromstring
+    from defusedxml.ElementTree import ParseError, fromstring
 
     try:
         root: Element = fromstring(xml)
-    except Exception as error:
+    except (ParseError, ValueError, LookupError) as error:
         raise ValueError("its XML file cannot be read") from error
     return root
 

@@ -111,6 +111,11 @@ class TestASmallNetwork:
         with pytest.raises(ValueError, match=reason):
             openvino_ir.convert(_ir(_layer("last", kind, ("conv", "weights"), **layer)))
 
+    @pytest.mark.parametrize(("kind", "number"), [("Convolution", 2), ("Add", 2), ("Sigmoid", 1), ("PReLU", 2)])
+    def test_a_layer_without_its_inputs_is_refused(self, kind: str, number: int) -> None:
+        with pytest.raises(ValueError, match=f"the layer last has 0 inputs, not {number}"):
+            openvino_ir.convert(_ir(_layer("last", kind, ())))
+
     @pytest.mark.parametrize(
         "xml", [b"", b"<net>", b"\xff\xfe", b"<net/>", b'<!DOCTYPE x [<!ENTITY a "b">]><net>&a;</net>']
     )
