@@ -47,7 +47,7 @@ test-arm64: $(VENV)/.test
 
 # Try the service, running, with a few thousand requests that its OpenAPI document allows or forbids; SEED= repeats a run.
 fuzz: $(VENV)/.test
-	@$(BIN)/python -m models.build auto
+	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
 	@$(BIN)/python -m tests.specification.fuzz --examples $(EXAMPLES) $(if $(SEED),--seed $(SEED))
 
 # Send hostile pictures, COUNT= of them, through the decoding, then fuzz decoding and forms, guided by coverage, for SECONDS=
@@ -71,7 +71,7 @@ format: $(VENV)/.test
 # All figures of docs/benchmarks.md, side by side in one run; half an hour, some GB of the MySQL server's disk, and 8 GB for
 # the peers, which get an environment of their own in build/.
 bench: $(VENV)/.bench
-	@$(BIN)/python -m models.build auto
+	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
 	@$(BIN)/python -m tests.benchmarks.peers.run
 	@$(BIN)/python -m tests.benchmarks.smallest_face
 	@$(BIN)/python -m tests.benchmarks.worst_pictures
@@ -81,13 +81,13 @@ bench: $(VENV)/.bench
 
 # docs/console.png, from a photograph that NASA took; needs Chromium.
 screenshot: $(VENV)/.test
-	@$(BIN)/python -m models.build auto
+	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
 	@$(BIN)/python -m tests.browser.screenshot
 
 # How well the pack tells people apart: CSV="faces.csv crops.csv:pad=0.15" (columns person and file) and LFW=folder.
 # The report is build/accuracy/accuracy.md; INTO= names another folder.
 accuracy: $(VENV)/.bench
-	@$(BIN)/python -m models.build auto
+	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
 	@$(BIN)/python -m models.accuracy $(CSV) $(if $(LFW),--lfw $(LFW)) $(if $(INTO),--into $(INTO))
 
 # PACK= names a card of models/cards/, or is the path of your own; never another pack than that. FROM= names local files to

@@ -24,6 +24,7 @@ from tests.lambda_runtime.container import Container
 from tests.lambda_runtime.container_api import ContainerApi
 from tests.lambda_runtime.deployment import Deployment, deployed, own_target
 from tests.lambda_runtime.stores import stores
+from tests.packs import deployed_pack
 from tests.services import mysql_port
 
 RUNS = 9
@@ -98,7 +99,7 @@ def _write(
         ),
     ]
     text = (
-        f"{report.machine()}; the function and layers as packaged, dlib pack, in AWS's runtime client; {RUNS} pairs in "
+        f"{report.machine()}; the function and layers as packaged, {deployed_pack().name} pack, in AWS's runtime client; {RUNS} pairs in "
         "turn, medians of their ratios. MariaDB or MySQL and moto's S3 and DynamoDB on the same machine."
     )
     report.write_section("cold start", f"{text}\n\n{report.table(['what', 'bar', 'measured', 'detail'], rows)}")

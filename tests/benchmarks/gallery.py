@@ -33,7 +33,7 @@ from tests.embeddings import MODEL, known_faces
 from tests.services import mysql_database, mysql_port
 from tests.stress.run import run as run_stress
 
-DIMENSION = 128
+DIMENSION = 160
 THRESHOLD = 0.65
 LIMIT = 10_000
 FACES_PER_PERSON = 20

@@ -9,6 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -18,9 +19,10 @@ from numpy.typing import NDArray
 
 from chalicelib.faces import DetectedFace, Embedding, Image, Quality
 from chalicelib.vision import quality
+from chalicelib.vision.embedder import Embedder
 from tests.benchmarks import report
 from tests.benchmarks.peers.pictures import LFW
-from tests.packs import detector, dlib_pack, embedder
+from tests.packs import deployed_pack, detector
 from tests.pictures import read, scaled
 
 DOCUMENT = report.DOCUMENT.with_name("quality.md")
@@ -43,11 +45,11 @@ def main() -> None:
     cv2.setNumThreads(1)
     files = sorted(LFW.glob("*/*.jpg"))
     faces = {file: shown for file in files if (shown := _central(read(file)))}
-    threshold = next(t.distance for t in dlib_pack().thresholds if t.fmr == 1e-3)
+    threshold = next(t.distance for t in deployed_pack().thresholds if t.fmr == 1e-3)
     genuine = _genuine(faces)
     text = "\n\n".join(
         [
-            f"{report.machine()}. True matches at {threshold}, dlib's threshold at a false match rate of 1e-3.",
+            f"{report.machine()}. True matches at {threshold}, {deployed_pack().name}'s threshold at a false match rate of 1e-3.",
             f"One picture of {PAIRS} pairs of LFW made worse, the other as it is:",
             _table_of_changes(faces, genuine, threshold),
             f"All {len(genuine):,} pairs of one person, by how far the head that is turned most is turned:",
@@ -59,13 +61,19 @@ def main() -> None:
     report.write_section("quality", text, DOCUMENT)
 
 
+@cache
+def _embedder() -> Embedder:
+    pack = deployed_pack()
+    return Embedder(pack.embedder, pack.network(pack.embedder.file))
+
+
 def _central(picture: Image) -> Shown | None:
     middle = np.array(picture.shape[1::-1]) / 2
     found = detector().detect(picture)
     if not found:
         return None
     face = min(found, key=lambda f: float(np.abs(f.landmarks.mean(axis=0) - middle).sum()))
-    return Shown(face, embedder().embed(picture, [face.landmarks])[0], quality.judge(picture, face))
+    return Shown(face, _embedder().embed(picture, [face.landmarks])[0], quality.judge(picture, face))
 
 
 def _genuine(faces: dict[Path, Shown]) -> list[tuple[Path, Path]]:
