@@ -99,8 +99,9 @@ def _write(
         ),
     ]
     text = (
-        f"{report.machine()}; the function and layers as packaged, {deployed_pack().name} pack, in AWS's runtime client; {RUNS} pairs in "
-        "turn, medians of their ratios. MariaDB or MySQL and moto's S3 and DynamoDB on the same machine."
+        f"{report.machine()}; the function and layers as packaged, {deployed_pack().name} pack, in AWS's runtime "
+        f"client; {RUNS} pairs in turn, medians of their ratios. MariaDB or MySQL and moto's S3 and DynamoDB on the "
+        "same machine."
     )
     report.write_section("cold start", f"{text}\n\n{report.table(['what', 'bar', 'measured', 'detail'], rows)}")
 

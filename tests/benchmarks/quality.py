@@ -45,11 +45,12 @@ def main() -> None:
     cv2.setNumThreads(1)
     files = sorted(LFW.glob("*/*.jpg"))
     faces = {file: shown for file in files if (shown := _central(read(file)))}
-    threshold = next(t.distance for t in deployed_pack().thresholds if t.fmr == 1e-3)
+    pack = deployed_pack()
+    threshold = next(t.distance for t in pack.thresholds if t.fmr == 1e-3)
     genuine = _genuine(faces)
     text = "\n\n".join(
         [
-            f"{report.machine()}. True matches at {threshold}, {deployed_pack().name}'s threshold at a false match rate of 1e-3.",
+            f"{report.machine()}. True matches at {threshold}, {pack.name}'s threshold at a false match rate of 1e-3.",
             f"One picture of {PAIRS} pairs of LFW made worse, the other as it is:",
             _table_of_changes(faces, genuine, threshold),
             f"All {len(genuine):,} pairs of one person, by how far the head that is turned most is turned:",
