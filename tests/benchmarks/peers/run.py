@@ -106,7 +106,8 @@ def main() -> None:
         sys.exit(f"{', '.join(missing)} must be in {YUNET.parent}.")
     names = list(CONTENDERS)
     for name in PACKS:
-        build(card_path(name), BUILD, published if "retail" in name else [])
+        files = [*RETAIL_FILES.values()] if "retail" in name else []
+        build(card_path(name), BUILD, [*files, *[YUNET] * ("yunet" in name)])
     times, sizes = Times(), [f"{width} x {height}" for width, height in SIZES]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         environment.interpreter()
