@@ -134,7 +134,7 @@ import: $(VENV)/.run
 # Migrate the database, compact its segments, or erase the vectors of the packs before: what is scheduled or invoked
 # elsewhere.
 migrate compact discard: $(VENV)/.run
-	@$(BIN)/python -m chalicelib.operations $@
+	@$(BIN)/python -m chalicelib.maintenance.operations $@
 
 # Delete the local stack's crops that no face names, and with GALLERY=s3vectors compare the vector index with the rows; what
 # is scheduled when deployed. HOWEVER_MANY=yes: although the crops are more than is credible.

@@ -7,8 +7,10 @@ from typing import Any
 
 from chalice.app import CloudWatchEvent, Rate, Response
 
-from chalicelib import cold_start, console, replies, uploads
-from chalicelib.endpoints import (
+from chalicelib import cold_start
+from chalicelib.api import console, replies
+from chalicelib.api.arguments import Arguments
+from chalicelib.api.routing import (
     Service,
     complete_headers,
     document,
@@ -18,7 +20,7 @@ from chalicelib.endpoints import (
     write_json,
 )
 from chalicelib.faces import Terms
-from chalicelib.observability import observe
+from chalicelib.telemetry.middleware import observe
 from chalicelib.wiring import wiring
 
 # A removed face is gone from the packed segments after that and one run.
@@ -37,12 +39,12 @@ app.register_middleware(keep_error_shape, "http")
 
 
 @endpoint(app, "/detect", "POST")
-def detect(arguments: uploads.Arguments) -> dict[str, Any]:
+def detect(arguments: Arguments) -> dict[str, Any]:
     return replies.detected(wiring().serving.present.service.detect(arguments.image()))
 
 
 @endpoint(app, "/search", "GET")
-def search_by_token(arguments: uploads.Arguments) -> dict[str, Any]:
+def search_by_token(arguments: Arguments) -> dict[str, Any]:
     token, (text, threshold) = arguments.token(), arguments.threshold()
     terms = Terms(threshold, arguments.limit(), arguments.face_set(), arguments.by_person())
     pack, result = wiring().serving.answer(lambda served: (served.pack, served.service.search_token(token, terms)))
@@ -50,7 +52,7 @@ def search_by_token(arguments: uploads.Arguments) -> dict[str, Any]:
 
 
 @endpoint(app, "/search", "POST")
-def search_by_picture(arguments: uploads.Arguments) -> dict[str, Any]:
+def search_by_picture(arguments: Arguments) -> dict[str, Any]:
     image, (text, threshold) = arguments.image(), arguments.threshold()
     terms = Terms(threshold, arguments.limit(), arguments.face_set(), arguments.by_person())
     pack, (token, result) = wiring().serving.answer(
@@ -60,7 +62,7 @@ def search_by_picture(arguments: uploads.Arguments) -> dict[str, Any]:
 
 
 @endpoint(app, "/compare", "POST", pictures=2)
-def compare(arguments: uploads.Arguments) -> dict[str, Any]:
+def compare(arguments: Arguments) -> dict[str, Any]:
     one, other = arguments.compared(1), arguments.compared(2)
     pack, comparison = wiring().serving.answer(lambda served: (served.pack, served.service.compare(one, other)))
     return replies.compared(comparison, pack.thresholds)
@@ -68,7 +70,7 @@ def compare(arguments: uploads.Arguments) -> dict[str, Any]:
 
 @endpoint(app, "/addface", "POST")
 @endpoint(app, "/addface", "GET", changes=True)
-def add_face(arguments: uploads.Arguments) -> dict[str, Any]:
+def add_face(arguments: Arguments) -> dict[str, Any]:
     token, name, refuse_poor = arguments.token(), arguments.name(), arguments.refuse_poor()
     face_set = arguments.face_set()
     wiring().serving.answer(lambda served: served.service.add(token, name, face_set=face_set, refuse_poor=refuse_poor))
@@ -78,69 +80,69 @@ def add_face(arguments: uploads.Arguments) -> dict[str, Any]:
 @endpoint(app, "/faces/{face_token}", "DELETE")
 @endpoint(app, "/removeface", "POST")
 @endpoint(app, "/removeface", "GET", changes=True)
-def remove_face(arguments: uploads.Arguments) -> dict[str, Any]:
+def remove_face(arguments: Arguments) -> dict[str, Any]:
     token = arguments.token()
     wiring().removal.remove(token)
     return replies.success(face_token=token)
 
 
 @endpoint(app, "/faces", "GET")
-def list_faces(arguments: uploads.Arguments) -> dict[str, Any]:
+def list_faces(arguments: Arguments) -> dict[str, Any]:
     page = arguments.face_set(), arguments.after(), arguments.page_limit(), arguments.beginning()
-    return replies.listed(wiring().face_directory.page(*page))
+    return replies.listed(wiring().known_faces.page(*page))
 
 
 @endpoint(app, "/faces/{face_token}", "GET")
-def get_face(arguments: uploads.Arguments) -> dict[str, Any]:
-    directory = wiring().face_directory
+def get_face(arguments: Arguments) -> dict[str, Any]:
+    directory = wiring().known_faces
     face = directory.get(arguments.token())
     return replies.known(face, directory.crop_url(face))
 
 
 @endpoint(app, "/faces/{face_token}", "PUT")
-def rename_face(arguments: uploads.Arguments) -> dict[str, Any]:
-    directory = wiring().face_directory
+def rename_face(arguments: Arguments) -> dict[str, Any]:
+    directory = wiring().known_faces
     face = directory.rename(arguments.token(), arguments.new_name())
     return replies.known(face, directory.crop_url(face))
 
 
 @endpoint(app, "/faces/{face_token}/crop", "GET")
-def get_crop(arguments: uploads.Arguments) -> Response:
-    return replies.picture(wiring().face_directory.crop(arguments.token()))
+def get_crop(arguments: Arguments) -> Response:
+    return replies.picture(wiring().known_faces.crop(arguments.token()))
 
 
 @endpoint(app, "/face_sets", "GET")
-def list_face_sets(_: uploads.Arguments) -> dict[str, Any]:
+def list_face_sets(_: Arguments) -> dict[str, Any]:
     return replies.face_sets(wiring().face_set_names.all())
 
 
 @endpoint(app, "/face_sets", "POST")
-def create_face_set(arguments: uploads.Arguments) -> dict[str, Any]:
+def create_face_set(arguments: Arguments) -> dict[str, Any]:
     name = arguments.named_face_set()
     return replies.success(face_set=name, created=wiring().face_set_names.create(name))
 
 
 @endpoint(app, "/face_sets/{face_set}", "DELETE")
-def delete_face_set(arguments: uploads.Arguments) -> dict[str, Any]:
+def delete_face_set(arguments: Arguments) -> dict[str, Any]:
     name = arguments.named_face_set()
     removed = wiring().removal.remove_set(name)
     return replies.success(face_set=name, removed=removed.faces, done=removed.done)
 
 
 @endpoint(app, "/health", "GET", key=False)
-def health(_: uploads.Arguments) -> dict[str, Any]:
+def health(_: Arguments) -> dict[str, Any]:
     return {"status": "ok"}
 
 
 @endpoint(app, "/openapi.json", "GET", key=False)
-def specification(_: uploads.Arguments) -> dict[str, Any]:
-    from chalicelib.specification.document import openapi
+def specification(_: Arguments) -> dict[str, Any]:
+    from chalicelib.api.openapi.document import openapi
 
     return openapi()
 
 
 @endpoint(app, "/info", "GET")
-def info(_: uploads.Arguments) -> dict[str, Any]:
+def info(_: Arguments) -> dict[str, Any]:
     return wiring().serving.answer(
         lambda served: replies.info(served.pack, served.service.count(), served.service.gallery_contents())
     )
@@ -154,7 +156,7 @@ preflights(app)
 # What only some functions do is imported by those: it is none of the API's start.
 @app.schedule(Rate(COMPACTION_MINUTES, unit=Rate.MINUTES))
 def compact(event: CloudWatchEvent) -> str:
-    from chalicelib import operations
+    from chalicelib.maintenance import operations
 
     context: Any = event.context
     return operations.compact_in_time(wiring(), context.get_remaining_time_in_millis)
@@ -162,7 +164,7 @@ def compact(event: CloudWatchEvent) -> str:
 
 @app.schedule(Rate(1, unit=Rate.DAYS))
 def reconcile(event: CloudWatchEvent) -> str:
-    from chalicelib import operations
+    from chalicelib.maintenance import operations
 
     context: Any = event.context
     return operations.reconcile_in_time(wiring(), context.get_remaining_time_in_millis)
@@ -170,37 +172,37 @@ def reconcile(event: CloudWatchEvent) -> str:
 
 @app.lambda_function(name="re_embed")
 def re_embed(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    from chalicelib import operations
+    from chalicelib.maintenance import operations
 
     return operations.re_embed_in_time(wiring(), event, context.get_remaining_time_in_millis)
 
 
 @app.lambda_function(name="rebuild_index")
 def rebuild_index(_: dict[str, Any], context: Any) -> str:
-    from chalicelib import operations
+    from chalicelib.maintenance import operations
 
     return operations.rebuild_index_in_time(wiring(), context.get_remaining_time_in_millis)
 
 
 @app.lambda_function(name="migrate")
 def migrate(event: dict[str, Any], _: Any) -> str:
-    from chalicelib import operations
+    from chalicelib.maintenance import operations
 
     return operations.migrate_by_event(wiring(), event)
 
 
 @app.lambda_function(name="export")
 def export(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    from chalicelib import transfers
+    from chalicelib.maintenance.transfer import commands
 
-    return transfers.export_in_time(wiring(), event, context.get_remaining_time_in_millis)
+    return commands.export_in_time(wiring(), event, context.get_remaining_time_in_millis)
 
 
 @app.lambda_function(name="import_faces")
 def import_faces(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    from chalicelib import transfers
+    from chalicelib.maintenance.transfer import commands
 
-    return transfers.import_in_time(wiring(), event, context.get_remaining_time_in_millis)
+    return commands.import_in_time(wiring(), event, context.get_remaining_time_in_millis)
 
 
 cold_start.prepare(os.environ)

@@ -11,16 +11,16 @@ from chalicelib.errors import ServiceError
 from chalicelib.faces import REFERENCE_THRESHOLD
 from chalicelib.gallery.index_changes import PATIENCE_SECONDS, IndexChanges
 from chalicelib.gallery.index_rebuild import IndexRebuild
+from chalicelib.gallery.index_reconciliation import IndexReconciliation
 from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.gallery.vector_gallery import VectorGallery
-from chalicelib.index_reconciliation import IndexReconciliation
-from chalicelib.stores import aws
-from chalicelib.stores.database import Database
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.model_change import ModelChange
-from chalicelib.stores.segments import SegmentStore
-from chalicelib.stores.vector_indexes import VectorIndexes
-from chalicelib.stores.vector_store import VectorStore
+from chalicelib.stores.aws import sdk
+from chalicelib.stores.aws.vector_store import VectorStore
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.model_change import ModelChange
+from chalicelib.stores.face_set.segments import SegmentStore
+from chalicelib.stores.face_set.vector_indexes import VectorIndexes
 
 # A search waits so long for an index that throttles or cannot be reached.
 SEARCH_PATIENCE_SECONDS = 2.0
@@ -52,7 +52,7 @@ class VectorWiring:
         with self._lock:  # two threads may ask at once
             store = self._stores.get(patience_seconds)
             if store is None:
-                store = VectorStore(aws.client("s3vectors", max_attempts=1), self._bucket, patience_seconds)
+                store = VectorStore(sdk.client("s3vectors", max_attempts=1), self._bucket, patience_seconds)
                 self._stores[patience_seconds] = store
             return store
 

@@ -9,24 +9,27 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chalicelib.face_directory import FaceDirectory
 from chalicelib.gallery.gallery import Gallery
 from chalicelib.gallery.memory_gallery import MemoryGallery
-from chalicelib.logs import on_lambda
-from chalicelib.measured import MeasuredDetector, MeasuredGallery
-from chalicelib.removal import Removal
-from chalicelib.service import FaceService
-from chalicelib.serving import Serving
+from chalicelib.service.active_pack import Serving
+from chalicelib.service.face_service import FaceService
+from chalicelib.service.known_faces import KnownFaces
+from chalicelib.service.removal import Removal
 from chalicelib.settings import Settings, current_settings
-from chalicelib.stores import aws, database
-from chalicelib.stores.crops import CropStore
-from chalicelib.stores.face_listing import FaceListing
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.face_set_names import FaceSetNames
-from chalicelib.stores.model_change import ModelChange
-from chalicelib.stores.segments import SegmentStore
-from chalicelib.stores.tokens import TokenStore
-from chalicelib.transfer.export_folder import ExportFolder
+from chalicelib.stores.aws import sdk
+from chalicelib.stores.aws.crops import CropStore
+from chalicelib.stores.aws.tokens import TokenStore
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.exported_faces import ExportedFaces
+from chalicelib.stores.face_set.face_listing import FaceListing
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.face_set_names import FaceSetNames
+from chalicelib.stores.face_set.model_change import ModelChange
+from chalicelib.stores.face_set.referenced_crops import ReferencedCrops
+from chalicelib.stores.face_set.segments import SegmentStore
+from chalicelib.stores.face_set.vector_indexes import VectorIndexes
+from chalicelib.telemetry.logs import on_lambda
+from chalicelib.telemetry.timed import MeasuredDetector, MeasuredGallery
 from chalicelib.vision.detector import Detector
 from chalicelib.vision.embedder import Embedder
 from chalicelib.vision.model import Model
@@ -37,6 +40,8 @@ from chalicelib.vision.turned import TurnedDetector
 from chalicelib.vision.yunet import Yunet
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
     from chalicelib.vector_wiring import VectorWiring
 
 
@@ -45,13 +50,14 @@ class Wiring:
 
     def __init__(self, settings: Settings) -> None:
         logging.getLogger("chalicelib").setLevel(settings.log_level)
-        self._settings = settings
+        self.settings = settings
         self._lock = threading.Lock()
+        self._s3: S3Client | None = None
         self._crops: CropStore | None = None
         self._tokens: TokenStore | None = None
         self.packs = PackFolder(Path(settings.model_dir), settings.smallest_face_px, sealed=on_lambda())
         # None of these connects before it is used.
-        self.database = database.connect(settings.database_url)
+        self.database = connect(settings.database_url)
         self.vectors = self._vectors()
         self.face_set = (
             FaceSet(self.database, changed=self.vectors.try_at_once) if self.vectors else FaceSet(self.database)
@@ -60,21 +66,32 @@ class Wiring:
         self.face_listing = FaceListing(self.database)
         self.segments = SegmentStore(self.database)
         self.model_change = ModelChange(self.database)
+        self.vector_indexes = VectorIndexes(self.database)
+        self.referenced_crops = ReferencedCrops(self.database)
+        self.exported_faces = ExportedFaces(self.database)
         self.serving = Serving(self.packs, self.model_change, self._build_service)
 
     @property
-    def crops(self) -> CropStore:
+    def s3(self) -> S3Client:
         with self._lock:  # two threads may ask at once
+            if self._s3 is None:
+                self._s3 = sdk.client("s3")
+            return self._s3
+
+    @property
+    def crops(self) -> CropStore:
+        s3 = self.s3
+        with self._lock:
             if self._crops is None:
-                self._crops = CropStore(aws.client("s3"), self._settings.crops_bucket)
+                self._crops = CropStore(s3, self.settings.crops_bucket)
             return self._crops
 
     @property
     def tokens(self) -> TokenStore:
         with self._lock:
             if self._tokens is None:
-                settings = self._settings
-                self._tokens = TokenStore(aws.client("dynamodb"), settings.tokens_table, settings.token_ttl_seconds)
+                table, ttl_seconds = self.settings.tokens_table, self.settings.token_ttl_seconds
+                self._tokens = TokenStore(sdk.client("dynamodb"), table, ttl_seconds)
             return self._tokens
 
     @property
@@ -82,24 +99,20 @@ class Wiring:
         return Removal(self.face_listing, self.face_set_names, self.face_set, self.tokens, self.crops)
 
     @property
-    def face_directory(self) -> FaceDirectory:
+    def known_faces(self) -> KnownFaces:
         listing, names = self.face_listing, self.face_set_names
-        return FaceDirectory(listing, names, self.face_set, self.crops, deployed=on_lambda())
-
-    def export_folder(self, name: str) -> ExportFolder:
-        """Return where the archive of this name is in S3."""
-        return ExportFolder(aws.client("s3"), self._settings.crops_bucket, name)
+        return KnownFaces(listing, names, self.face_set, self.crops, deployed=on_lambda())
 
     def close(self) -> None:
         self.database.close()
 
     def _vectors(self) -> VectorWiring | None:
-        if self._settings.gallery != "s3vectors":
+        if self.settings.gallery != "s3vectors":
             return None
         # Cold starts count: it is nothing to those who do not use it.
         from chalicelib.vector_wiring import VectorWiring
 
-        return VectorWiring(self.database, self._settings.vector_bucket)
+        return VectorWiring(self.database, self.settings.vector_bucket)
 
     def _build_service(self, pack: ModelPack) -> FaceService:
         with ThreadPoolExecutor(max_workers=1) as beside:

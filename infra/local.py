@@ -83,13 +83,15 @@ def stack_of(state: Path) -> Iterator[Settings]:
 
 def _create(settings: Settings) -> None:
     from chalicelib.errors import ServiceError
-    from chalicelib.stores import aws, database, schema
+    from chalicelib.stores.aws import sdk
+    from chalicelib.stores.database.connect import connect
+    from chalicelib.stores.face_set import schema
     from infra import resources, vector_index
 
-    dynamodb, s3 = aws.client("dynamodb"), aws.client("s3")
+    dynamodb, s3 = sdk.client("dynamodb"), sdk.client("s3")
     names = {"table_name": settings.tokens_table, "bucket_name": settings.crops_bucket}
     resources.create(ROOT / "infra" / "resources.yaml", dynamodb, s3, **names)
-    face_set = database.connect(settings.database_url)
+    face_set = connect(settings.database_url)
     try:
         schema.migrate(face_set)
     except ServiceError:

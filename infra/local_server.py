@@ -31,10 +31,12 @@ from chalice.local import (
     LocalGateway,
 )
 
-from chalicelib import errors, images, replies
-from chalicelib.endpoints import Service
+from chalicelib import errors
+from chalicelib.api import replies
+from chalicelib.api.routing import Service
 from chalicelib.errors import ServiceError
 from chalicelib.faces import TOKEN_LENGTH
+from chalicelib.images import decoding
 from infra import same_origin
 from infra.arriving_bytes import ArrivingBytes
 from infra.connections import Server
@@ -167,7 +169,7 @@ class Handler(ChaliceRequestHandler):
         if length is not None and not (length.isascii() and length.isdigit()):
             raise errors.upload_error("Content-Length is not a number")
         if length is not None and (len(length) > MAX_LENGTH_DIGITS or int(length) > MAX_REQUEST_BYTES):
-            raise images.too_many_bytes()
+            raise decoding.too_many_bytes()
 
     def _check_sender(self) -> None:
         same_origin.check_host(self.headers.get("host"), self._server.bound)

@@ -10,8 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-from chalicelib import operations
 from chalicelib.errors import ServiceError
+from chalicelib.maintenance import operations
 from chalicelib.settings import SettingsError
 from chalicelib.wiring import Wiring
 from infra import local

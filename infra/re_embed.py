@@ -11,9 +11,9 @@ import os
 import sys
 from pathlib import Path
 
-from chalicelib import operations
 from chalicelib.errors import ServiceError
-from chalicelib.re_embedding import Report
+from chalicelib.maintenance import operations
+from chalicelib.maintenance.re_embedding import Report
 from chalicelib.settings import Settings, SettingsError
 from chalicelib.vision.model_pack import ModelPack, ModelPackError
 from chalicelib.wiring import Wiring

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chalicelib import operations
 from chalicelib.errors import ServiceError
+from chalicelib.maintenance import operations
 from chalicelib.wiring import Wiring
 
 MAX_WAIT_SECONDS = 2

@@ -11,7 +11,8 @@ from email.message import Message
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from chalicelib import cors, errors
+from chalicelib import errors
+from chalicelib.api import cors
 from chalicelib.errors import ServiceError
 
 # What `Sec-Fetch-Site` says of the service's own page, and of an address that the user typed.

@@ -17,11 +17,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from chalicelib import transfers
 from chalicelib.errors import ServiceError
+from chalicelib.maintenance.transfer import commands, exporting, manifest
+from chalicelib.maintenance.transfer.errors import ArchiveError
 from chalicelib.settings import SettingsError
-from chalicelib.transfer import exporting, manifest
-from chalicelib.transfer.errors import ArchiveError
 from chalicelib.vision.model_pack import ModelPackError
 from chalicelib.wiring import Wiring
 from infra import archive_file, local
@@ -58,7 +57,7 @@ def _export(parts: Wiring, file: Path) -> None:
     started = time.monotonic()
     try:
         with _progress("exported") as progress:
-            report = transfers.export_to(parts, folder, progress=progress)
+            report = commands.export_to(parts, folder, progress=progress)
         whole = manifest.read(folder)
         assert whole is not None
         for part in whole.parts:  # an earlier run may have written it, and anything may have happened since
@@ -85,7 +84,7 @@ def _tell_left_out(report: exporting.Report) -> None:
 def _import(parts: Wiring, file: Path) -> None:
     archive, started = archive_file.open_archive(file), time.monotonic()
     with _progress("checked, then imported") as progress:
-        report = transfers.import_from(parts, archive, progress=progress)
+        report = commands.import_from(parts, archive, progress=progress)
     seconds = time.monotonic() - started
     print(
         f"{report.added:,} faces were added; {report.there:,} were there already and are as they were; {seconds:.1f} s."

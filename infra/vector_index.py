@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chalicelib import operations
+from chalicelib.maintenance import operations
 from chalicelib.settings import Settings
-from chalicelib.stores import aws
+from chalicelib.stores.aws import sdk
 from chalicelib.wiring import Wiring
 from infra import resources
 
@@ -17,7 +17,7 @@ def make(settings: Settings) -> None:
     ServiceError
         When the database or moto fails.
     """
-    resources.create_vector_bucket(aws.client("s3vectors"), settings.vector_bucket)
+    resources.create_vector_bucket(sdk.client("s3vectors"), settings.vector_bucket)
     parts = Wiring(settings)
     assert parts.vectors is not None
     for row in parts.vectors.indexes.all():

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
-from chalicelib.stores import aws
-from chalicelib.stores.database import Database, connect
-from chalicelib.stores.schema import migrate
+from chalicelib.stores.aws import sdk
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.schema import migrate
 from chalicelib.vision.model_pack import ModelPack
 from infra import moto_server, resources
 from infra.s3_vectors.emulation import emulation
@@ -71,12 +72,12 @@ def sound_vector_requests() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def dynamodb(aws_endpoint: str) -> DynamoDBClient:
-    return aws.client("dynamodb")
+    return sdk.client("dynamodb")
 
 
 @pytest.fixture(scope="session")
 def s3(aws_endpoint: str) -> S3Client:
-    return aws.client("s3")
+    return sdk.client("s3")
 
 
 @pytest.fixture

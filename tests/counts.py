@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.stores.database import Database
+from chalicelib.stores.database.base import Database
 
 
 def assert_counts_are_right(database: Database) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chalicelib.faces import DEFAULT_NAME, DEFAULT_SET_ID, Embedding, Match, SearchResult
-from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.face_set.face_set import FaceSet
 
 
 def brute_force(

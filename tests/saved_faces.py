@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from chalicelib import images
-from chalicelib.crop_embedder import CropEmbedder
 from chalicelib.faces import Embedding, KnownFace, new_token
-from chalicelib.service import as_crop
-from chalicelib.stores.crops import Crop, CropStore
+from chalicelib.images import decoding
+from chalicelib.service.crop_embedder import CropEmbedder
+from chalicelib.service.face_service import as_crop
+from chalicelib.stores.aws.crops import Crop, CropStore
 from chalicelib.vision.model import Model
 from tests import pictures
 from tests.packs import detector, dlib_pack
@@ -37,7 +37,7 @@ def _original() -> Crop:
 @cache
 def crop(seed: int) -> Crop:
     """Return a crop with the dlib pack's landmarks, under a name of its own."""
-    image = images.decode_crop(_original().jpeg)
+    image = decoding.decode_crop(_original().jpeg)
     assert image is not None
     random = np.random.default_rng(seed)
     changed = image * random.uniform(0.5, 1.2, 3) + random.normal(0, 8, image.shape)

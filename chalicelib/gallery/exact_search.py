@@ -15,8 +15,8 @@ from chalicelib.faces import DEFAULT_SET_ID, Embedding, Match, SearchResult
 from chalicelib.gallery.codes import Candidates, Ids
 from chalicelib.gallery.gallery import Contents
 from chalicelib.gallery.people import People
-from chalicelib.stores.active_model import ModelChangedError, State, check_model
-from chalicelib.stores.face_set import MAX_IDS_PER_STATEMENT, FaceSet
+from chalicelib.stores.face_set.active_model import ModelChangedError, State, check_model
+from chalicelib.stores.face_set.face_set import MAX_IDS_PER_STATEMENT, FaceSet
 
 
 class _Measured(NamedTuple):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from chalicelib.faces import DEFAULT_SET_ID, Embedding, SearchResult
 
 if TYPE_CHECKING:  # cold starts count
-    from chalicelib.stores.vector_indexes import Recall
+    from chalicelib.stores.face_set.vector_indexes import Recall
 
 
 class Contents(NamedTuple):

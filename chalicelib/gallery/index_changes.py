@@ -6,10 +6,10 @@ import logging
 import time
 from collections.abc import Callable
 
-from chalicelib.stores.change_log import Operation
-from chalicelib.stores.face_set import Change, FaceSet
-from chalicelib.stores.vector_indexes import LEASE_SECONDS, IndexState, VectorIndexes, VectorIndexRow
-from chalicelib.stores.vector_store import MAX_VECTORS_WRITTEN, IndexGoneError, StoredVector, VectorStore
+from chalicelib.stores.aws.vector_store import MAX_VECTORS_WRITTEN, IndexGoneError, StoredVector, VectorStore
+from chalicelib.stores.face_set.change_log import Operation
+from chalicelib.stores.face_set.face_set import Change, FaceSet
+from chalicelib.stores.face_set.vector_indexes import LEASE_SECONDS, IndexState, VectorIndexes, VectorIndexRow
 
 # Changes between two statements of how far an index was brought: one request, or two when faces were removed too.
 CHANGES_PER_STEP = MAX_VECTORS_WRITTEN

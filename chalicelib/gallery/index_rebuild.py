@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from chalicelib.gallery.index_changes import IndexChanges, LogPrunedError, Turn
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.model_change import ModelChange
-from chalicelib.stores.vector_indexes import VectorIndexes
-from chalicelib.stores.vector_store import IndexGoneError, StoredVector, VectorStore
+from chalicelib.stores.aws.vector_store import IndexGoneError, StoredVector, VectorStore
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.model_change import ModelChange
+from chalicelib.stores.face_set.vector_indexes import VectorIndexes
 
 _log = logging.getLogger(__name__)
 

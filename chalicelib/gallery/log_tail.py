@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from chalicelib.gallery import code_changes
 from chalicelib.gallery.codes import Candidates, CodeBook
-from chalicelib.stores.change_log import Operation
-from chalicelib.stores.face_set import MAX_CHANGES_PER_POLL, FaceSet
+from chalicelib.stores.face_set.change_log import Operation
+from chalicelib.stores.face_set.face_set import MAX_CHANGES_PER_POLL, FaceSet
 
 
 class LogTail:

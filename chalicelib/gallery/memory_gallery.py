@@ -12,8 +12,8 @@ from chalicelib.gallery.codes import Candidates, CodeBook
 from chalicelib.gallery.exact_search import ExactSearch
 from chalicelib.gallery.gallery import Contents
 from chalicelib.gallery.shared_lock import SharedLock
-from chalicelib.stores.face_set import MAX_CHANGES_PER_POLL, Change, FaceSet
-from chalicelib.stores.segments import SegmentStore
+from chalicelib.stores.face_set.face_set import MAX_CHANGES_PER_POLL, Change, FaceSet
+from chalicelib.stores.face_set.segments import SegmentStore
 
 
 class MemoryGallery(ExactSearch):

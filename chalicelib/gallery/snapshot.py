@@ -11,8 +11,8 @@ import numpy as np
 
 from chalicelib.faces import DEFAULT_SET_ID
 from chalicelib.gallery.codes import CodeBook, Coded, encode
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.segments import SEGMENT_IDS, Segment, SegmentStore
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.segments import SEGMENT_IDS, Segment, SegmentStore
 
 # Changes that one step of a compaction takes up: a step that was finished is never done again.
 CHANGES_PER_STEP = 500_000

@@ -16,9 +16,9 @@ from chalicelib.gallery.gallery import Contents
 from chalicelib.gallery.index_changes import IndexChanges
 from chalicelib.gallery.log_tail import LogTail
 from chalicelib.gallery.memory_gallery import MemoryGallery
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.vector_indexes import UsedIndex, VectorIndexes
-from chalicelib.stores.vector_store import MAX_RESULTS, IndexGoneError, VectorStore
+from chalicelib.stores.aws.vector_store import MAX_RESULTS, IndexGoneError, VectorStore
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.vector_indexes import UsedIndex, VectorIndexes
 
 # Changes that an index may lack: a scan of some hundredths of a second, and some 15 MB.
 MAX_TAIL = 100_000

@@ -14,7 +14,7 @@ from infra.package.chalice_project import ANY_REGION
 from infra.package.errors import PackageError
 
 INFRA = Path(__file__).parents[1]
-DEPLOYED = "/var/task/chalicelib/certificates"
+DEPLOYED = "/var/task/chalicelib/stores/database/certificates"
 FUNCTION = "AWS::Serverless::Function"
 # Parameters that the deployment passes beside the stage's.
 GIVEN = ("ArtifactBucket", "FunctionKey", "DepsLayerKey", "ModelsLayerKey")

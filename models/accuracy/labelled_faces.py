@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from chalicelib import images
 from chalicelib.errors import ServiceError
 from chalicelib.faces import Image
+from chalicelib.images import decoding
 
 # What a set is padded with: the grey that MTCNN sees as nothing. On aligned 112 px crops every colour and no border at
 # all finds as many faces; the least certain of them is found with the highest confidence on grey.
@@ -46,7 +46,7 @@ class LabelledSet:
             When the service would refuse the file.
         """
         try:
-            image = images.decode(self.files[index].read_bytes())
+            image = decoding.decode(self.files[index].read_bytes())
         except (OSError, ServiceError) as error:
             raise LabelsError(f"the picture {self.files[index]} of {self.name} cannot be read: {error}") from error
         border = round(self.pad * max(image.shape[:2]))

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from moto.server import ThreadedMotoServer
 
-from chalicelib.stores import aws
+from chalicelib.stores.aws import sdk
 from tests.benchmarks import report
 from tests.e2e import pictures
 from tests.lambda_runtime.container import Container
@@ -159,7 +159,7 @@ def _environment(deployment: Deployment) -> Iterator[dict[str, str]]:
     with mysql_port() as mysql:
         if mysql is None:
             sys.exit("No MySQL server answers on port 3306, and there is none to start.")
-        with stores(deployment, aws.client("dynamodb"), aws.client("s3"), endpoint, mysql) as environment:
+        with stores(deployment, sdk.client("dynamodb"), sdk.client("s3"), endpoint, mysql) as environment:
             yield environment
     server.stop()
 

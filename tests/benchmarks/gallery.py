@@ -23,10 +23,11 @@ from chalicelib.faces import KnownFace
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.codes import encode
 from chalicelib.gallery.memory_gallery import MemoryGallery
-from chalicelib.stores import schema
-from chalicelib.stores.database import Database, connect
-from chalicelib.stores.face_set import MAX_FACES_PER_ADDITION, FaceSet
-from chalicelib.stores.segments import SEGMENT_IDS, SegmentStore
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set import schema
+from chalicelib.stores.face_set.face_set import MAX_FACES_PER_ADDITION, FaceSet
+from chalicelib.stores.face_set.segments import SEGMENT_IDS, SegmentStore
 from tests.benchmarks import gallery_plot, report
 from tests.benchmarks.exactness import differences
 from tests.embeddings import MODEL, known_faces

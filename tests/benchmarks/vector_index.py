@@ -20,10 +20,10 @@ from typing import NamedTuple
 import requests
 
 from chalicelib.faces import KnownFace
-from chalicelib.stores import aws, vector_store
-from chalicelib.stores.database import connect
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.schema import migrate
+from chalicelib.stores.aws import sdk, vector_store
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.schema import migrate
 from chalicelib.vector_wiring import VectorWiring
 from infra import resources
 from infra.s3_vectors.installation import SEEN_PATH
@@ -123,7 +123,7 @@ def _service() -> Iterator[str]:
         assert process.stdout is not None
         endpoint = f"http://127.0.0.1:{int(process.stdout.readline())}"
         lead_to(endpoint)
-        resources.create_vector_bucket(aws.client("s3vectors"), BUCKET)
+        resources.create_vector_bucket(sdk.client("s3vectors"), BUCKET)
         try:
             yield endpoint
         finally:

@@ -7,9 +7,9 @@ import time
 import cv2
 import numpy as np
 
-from chalicelib import images
 from chalicelib.faces import Image
-from chalicelib.service import as_crop
+from chalicelib.images import decoding
+from chalicelib.service.face_service import as_crop
 from chalicelib.vision import quality
 from chalicelib.vision.model import Model
 from chalicelib.wiring import model
@@ -19,7 +19,7 @@ from tests.vision.crowds import crowd, glyphs, noise, tiled
 
 # Of CPU time: a third of what a request may take.
 MAX_SECONDS = 8
-SIDE = images.MAX_SIDE_PX
+SIDE = decoding.MAX_SIDE_PX
 
 
 def main() -> None:
@@ -49,7 +49,7 @@ def _file(picture: Image) -> bytes:
     bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     file = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
     quality_percent = 95
-    while len(file) > images.MAX_IMAGE_BYTES:
+    while len(file) > decoding.MAX_IMAGE_BYTES:
         file = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality_percent])[1].tobytes()
         quality_percent -= 10
     return file
@@ -58,7 +58,7 @@ def _file(picture: Image) -> bytes:
 def _seconds(loaded: Model, file: bytes) -> tuple[int, list[float]]:
     """Return how many faces a picture has, and the seconds of CPU time of each step of /detect before the stores."""
     ends = [time.process_time()]
-    image = images.decode(file)
+    image = decoding.decode(file)
     ends.append(time.process_time())
     faces = loaded.detector.detect(image)
     ends.append(time.process_time())

@@ -15,9 +15,9 @@ from multiprocessing import get_context
 import numpy as np
 
 from chalicelib.faces import new_token
-from chalicelib.stores import schema
-from chalicelib.stores.database import connect
-from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set import schema
+from chalicelib.stores.face_set.face_set import FaceSet
 from tests.benchmarks import report
 from tests.embeddings import known_faces
 from tests.stress.databases import new_mysql

@@ -11,9 +11,9 @@ from threading import Lock, Thread
 
 import requests
 
+from chalicelib.api.openapi.failures import GATEWAY
+from chalicelib.api.replies import failure
 from chalicelib.errors import ServiceError, bad_argument
-from chalicelib.replies import failure
-from chalicelib.specification.failures import GATEWAY
 
 # What goes with a connection, not with a request or its answer.
 HOP = {"connection", "content-length", "date", "host", "keep-alive", "server", "transfer-encoding"}

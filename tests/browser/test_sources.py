@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from chalicelib.faces import Image
-from chalicelib.images import MAX_IMAGE_BYTES
+from chalicelib.images.decoding import MAX_IMAGE_BYTES
 from tests import pictures
 from tests.browser.console import Console
 from tests.browser.gateway import Gateway

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib import logs
+from chalicelib.telemetry import logs
 from tests.e2e.http_api import HttpApi
 from tests.e2e.lambda_api import LambdaApi, lasting_handler
 from tests.e2e.local_stack import LocalStack, local_stack

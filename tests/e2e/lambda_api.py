@@ -14,8 +14,9 @@ from uuid import uuid4
 import pytest
 
 import app
-from chalicelib import operations, wiring
-from chalicelib.stores import aws
+from chalicelib import wiring
+from chalicelib.maintenance import operations
+from chalicelib.stores.aws import sdk
 from infra import resources
 from tests.conftest import RESOURCES_FILE
 from tests.e2e.api import Api, Query, Reply
@@ -121,7 +122,7 @@ def handler(table: str, bucket: str, database_url: str, gallery: str = "") -> It
             patch.setenv("GALLERY", gallery)
         patch.setenv("VECTOR_BUCKET", bucket)
         if on_s3_vectors():
-            resources.create_vector_bucket(aws.client("s3vectors"), bucket)
+            resources.create_vector_bucket(sdk.client("s3vectors"), bucket)
         wiring.reset()
         yield LambdaApi()
         wiring.reset()

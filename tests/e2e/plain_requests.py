@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.specification.document import openapi
+from chalicelib.api.openapi.document import openapi
 from tests.e2e import pictures
 from tests.e2e.api import Api
 from tests.e2e.refusals import NOT_A_FORM, TOKEN, assert_refused, bad_argument, missing_argument

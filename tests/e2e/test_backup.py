@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from chalicelib.faces import KnownFace, new_token
-from chalicelib.stores.database import connect
-from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.face_set import FaceSet
 from tests.backups import Dump, can_dump, documented, run
 from tests.conftest import absent
 from tests.e2e import pictures

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from chalicelib.gallery import snapshot
-from chalicelib.stores.database import Database, connect
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.segments import SegmentStore
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.segments import SegmentStore
 from tests.e2e import pictures
 from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import LocalStack

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from chalicelib import images
-from chalicelib.stores.database import Database
+from chalicelib.images import decoding
+from chalicelib.stores.database.base import Database
 from tests.e2e import pictures
 from tests.e2e.http_api import HttpApi
 from tests.e2e.lambda_api import LambdaApi, handler
@@ -31,9 +31,9 @@ def test_the_local_server_hands_crops_out(sqlite_api: HttpApi, headers: dict[str
     asked = sqlite_api.session.head(sqlite_api.url + path, headers=headers, timeout=60)
     assert (asked.status_code, asked.content) == (200, b"")
     assert {**asked.headers, "Date": ""} == {**reply.headers, "Date": ""}
-    crop = images.decode_crop(reply.content)
+    crop = decoding.decode_crop(reply.content)
     assert crop is not None
-    assert max(crop.shape[:2]) <= images.MAX_CROP_SIDE_PX
+    assert max(crop.shape[:2]) <= decoding.MAX_CROP_SIDE_PX
     assert len(sqlite_api.detect(reply.content)) == 1
 
 
@@ -61,7 +61,7 @@ def test_where_deployed_s3_hands_crops_out(deployed: LambdaApi, crops_bucket: st
         assert parse_qs(parts.query)["X-Amz-Expires"] == ["300"]
         reply = requests.get(address, timeout=60)
         assert (reply.status_code, reply.headers["content-type"]) == (200, "image/jpeg")
-        assert images.decode_crop(reply.content) is not None
+        assert decoding.decode_crop(reply.content) is not None
 
     asked = deployed.send("HEAD", f"/faces/{token}/crop")
     assert (asked.status, asked.text, asked.headers.keys()) == (302, "", redirected.headers.keys())

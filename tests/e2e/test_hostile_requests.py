@@ -20,7 +20,7 @@ from chalice.app import (
     UnauthorizedError,
 )
 
-from chalicelib.endpoints import Service, complete_headers, keep_error_shape
+from chalicelib.api.routing import Service, complete_headers, keep_error_shape
 from tests.e2e import pictures
 from tests.e2e.http_api import HttpApi
 from tests.e2e.lambda_api import LambdaApi, event

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import app
-from chalicelib import operations, wiring
-from chalicelib.stores.database import Database
+from chalicelib import wiring
+from chalicelib.maintenance import operations
+from chalicelib.stores.database.base import Database
 from chalicelib.vision.model_pack import ModelPack
 from infra.s3_vectors.emulation import emulation
 from models.build import CURRENT

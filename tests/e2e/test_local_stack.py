@@ -19,7 +19,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from chalicelib.stores import aws
+from chalicelib.stores.aws import sdk
 from chalicelib.vision.model_pack import ModelPack
 from infra.local import stack
 from tests.e2e import pictures
@@ -244,7 +244,7 @@ class TestState:
 
         monkeypatch.chdir(ROOT)
         with mock.patch.dict(os.environ, environment(), clear=True), stack(tmp_path / "state", 0) as settings:
-            s3 = aws.client("s3")
+            s3 = sdk.client("s3")
             [key] = [item["Key"] for item in s3.list_objects_v2(Bucket=settings.crops_bucket)["Contents"]]
             kept = s3.get_object(Bucket=settings.crops_bucket, Key=key)
             jpeg = kept["Body"].read()

@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
-from chalicelib import observability
+from chalicelib.telemetry import middleware
 from tests.e2e import pictures
 from tests.e2e.gallery_setting import on_s3_vectors
 from tests.e2e.invocation_log import metrics
@@ -77,7 +77,7 @@ GALLERY_SIZE = {} if on_s3_vectors() else {"GallerySize": "Count"}
 class TestMetrics:
     @pytest.fixture(autouse=True)
     def warm(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(observability, "_warm", True)
+        monkeypatch.setattr(middleware, "_warm", True)
 
     def emitted(self, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
         """Check the only line of metrics; return it."""
@@ -140,7 +140,7 @@ class TestMetrics:
     def test_the_first_request_of_a_container_is_its_cold_start(
         self, api: LambdaApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(observability, "_warm", False)
+        monkeypatch.setattr(middleware, "_warm", False)
         api.get("/health")
         api.get("/health")
 
@@ -151,7 +151,7 @@ class TestMetrics:
     def test_who_was_started_in_advance_does_not_start_cold(
         self, api: LambdaApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(observability, "_warm", False)
+        monkeypatch.setattr(middleware, "_warm", False)
         monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "provisioned-concurrency")
         api.get("/health")
 

@@ -17,15 +17,16 @@ import pymysql
 import pytest
 
 import app
-from chalicelib import operations, wiring
+from chalicelib import wiring
 from chalicelib.errors import ServiceError
 from chalicelib.gallery import snapshot
+from chalicelib.maintenance import operations
 from chalicelib.settings import SettingsError
-from chalicelib.stores import database_users
-from chalicelib.stores.database import connect
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.schema import MIGRATIONS
-from chalicelib.stores.segments import SegmentStore
+from chalicelib.stores.database import database_users
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.schema import MIGRATIONS
+from chalicelib.stores.face_set.segments import SegmentStore
 from infra import resources
 from tests.conftest import RESOURCES_FILE, absent
 from tests.e2e.gallery_setting import on_s3_vectors

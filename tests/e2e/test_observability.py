@@ -13,9 +13,11 @@ from botocore.exceptions import ClientError
 from chalice.app import RestAPIEventHandler
 
 import app
-from chalicelib import logs, operations, wiring
+from chalicelib import wiring
 from chalicelib.errors import ServiceError
+from chalicelib.maintenance import operations
 from chalicelib.settings import SettingsError
+from chalicelib.telemetry import logs
 from tests.e2e import pictures
 from tests.e2e.invocation_log import lines, messages
 from tests.e2e.lambda_api import LambdaApi, context
@@ -79,7 +81,7 @@ class TestRequests:
         assert {line["message"] for line in failures} == {"PutObject failed: NoSuchBucket, status 404"}
         assert 1 <= len(failures) <= 2
         assert {line["level"] for line in failures} == {"ERROR"}
-        assert {line["location"].partition(":")[0] for line in failures} == {"chalicelib.stores.aws"}
+        assert {line["location"].partition(":")[0] for line in failures} == {"chalicelib.stores.aws.sdk"}
         assert {line["request_id"] for line in failures} == {answered["request_id"]}
         assert {line["route"] for line in failures} == {"POST /detect"}
         assert (answered["status"], answered["error_code"]) == (500, "1003")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib import wiring
-from chalicelib.stores.database import Database
+from chalicelib.stores.database.base import Database
 from chalicelib.vision.model_pack import ModelPack
 from models import build
 from tests.e2e import pictures

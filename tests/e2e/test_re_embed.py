@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chalicelib.stores.database import connect
-from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.vision.model_pack import ModelPack
 from infra import running_stack
 from models.build import CARDS, build
@@ -278,7 +278,7 @@ class TestAlone:
         site.re_embed()
 
         said = subprocess.run(
-            [sys.executable, "-m", "chalicelib.operations", "discard"],
+            [sys.executable, "-m", "chalicelib.maintenance.operations", "discard"],
             cwd=ROOT,
             env={**os.environ, **site.settings, "DATABASE_URL": site.database_url},
             capture_output=True,

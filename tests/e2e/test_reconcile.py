@@ -9,7 +9,7 @@ from pathlib import Path
 
 import boto3
 
-from chalicelib.stores.database import Database
+from chalicelib.stores.database.base import Database
 from tests.e2e import pictures
 from tests.e2e.gallery_setting import on_s3_vectors
 from tests.e2e.http_api import HttpApi
@@ -60,11 +60,11 @@ def test_however_many_they_are(aws_endpoint: str, crops_bucket: str, database: D
         "AWS_SECRET_ACCESS_KEY": "test",
     }
 
-    done = run("chalicelib.operations", "reconcile", "--however-many", **settings)
+    done = run("chalicelib.maintenance.operations", "reconcile", "--however-many", **settings)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("0 crops: 0 of 0 without a face deleted")
-    assert run("chalicelib.operations", "compact", "--however-many", **settings).returncode == 2
+    assert run("chalicelib.maintenance.operations", "compact", "--however-many", **settings).returncode == 2
 
 
 def test_the_vector_index_is_compared_and_rebuilt(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from chalicelib import wiring
-from chalicelib.response_headers import ALWAYS, HTTPS_ONLY
+from chalicelib.api.response_headers import ALWAYS, HTTPS_ONLY
 from tests.e2e.api import Api, Reply
 from tests.e2e.http_api import HttpApi
 from tests.e2e.lambda_api import LambdaApi

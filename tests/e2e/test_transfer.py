@@ -75,7 +75,7 @@ def test_an_export_that_was_stopped_goes_on(tmp_path: Path, number: signal.Signa
     state, archive = tmp_path / "state", tmp_path / "faces.zip"
     # One face a part, and all the time to stop it after the first.
     slowly = (
-        "import time; from chalicelib.transfer import exporting; exporting.MAX_FACES = 1\n"
+        "import time; from chalicelib.maintenance.transfer import exporting; exporting.MAX_FACES = 1\n"
         "write, seconds = exporting.Export._write, iter([0])\n"
         "def slow(*arguments):\n    time.sleep(next(seconds, 600))\n    return write(*arguments)\n"
         "exporting.Export._write = slow"
@@ -112,7 +112,7 @@ def names_in(archive: Path) -> list[str]:
 
 def test_an_export_that_could_not_be_packed_is_not_packed_as_it_is_by_the_next(tmp_path: Path) -> None:
     state, whole, archive = tmp_path / "state", tmp_path / "whole.zip", tmp_path / "faces.zip"
-    one_each = "from chalicelib.transfer import exporting; exporting.MAX_FACES = 1\n"
+    one_each = "from chalicelib.maintenance.transfer import exporting; exporting.MAX_FACES = 1\n"
     with local_stack(state) as running:
         api = HttpApi(running.port)
         first = api.added(pictures.drawing(), "removed before the second run")

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from chalicelib.stores.crops import temporary_name
+from chalicelib.stores.aws.crops import temporary_name
 from tests.e2e import pictures
 from tests.faults.faulty_aws import FaultyAws
 from tests.faults.frail_service import ENVIRONMENT

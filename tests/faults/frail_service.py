@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from chalicelib.stores import aws
+from chalicelib.stores.aws import sdk
 from infra import resources
 from tests.e2e.cable import Cable
 from tests.e2e.http_api import HttpApi
@@ -52,7 +52,7 @@ def stores_behind(faulty: FaultyAws, url: str) -> Iterator[Stores]:
     before = dict(os.environ)
     os.environ.update(ENVIRONMENT, AWS_ENDPOINT_URL=faulty.url)
     try:
-        stores = Stores(url, aws.client("dynamodb"), aws.client("s3"), name)
+        stores = Stores(url, sdk.client("dynamodb"), sdk.client("s3"), name)
         resources.create(RESOURCES_FILE, stores.dynamodb, stores.s3, table_name=name, bucket_name=name)
         yield stores
     finally:

@@ -6,10 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chalicelib.reconciliation import SAFE_AGE_SECONDS, Reconciliation
-from chalicelib.stores.crops import CropStore
-from chalicelib.stores.database import Database, connect
-from chalicelib.stores.named_crops import NamedCrops
+from chalicelib.maintenance.orphaned_crops import SAFE_AGE_SECONDS, Reconciliation
+from chalicelib.stores.aws.crops import CropStore
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.referenced_crops import ReferencedCrops
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -65,7 +66,7 @@ class Stores:
         try:
             later = time.time() + SAFE_AGE_SECONDS + 2
             report = Reconciliation(
-                NamedCrops(database), CropStore(self.s3, self.name), however_many=True, clock=lambda: later
+                ReferencedCrops(database), CropStore(self.s3, self.name), however_many=True, clock=lambda: later
             ).run()
         finally:
             database.close()

@@ -148,7 +148,7 @@ class _Steps:
         connection._read_query_result = watched_read
 
     def _watch_sqlite(self) -> None:
-        from chalicelib.stores.sqlite import SQLiteDatabase
+        from chalicelib.stores.database.sqlite import SQLiteDatabase
 
         database: Any = SQLiteDatabase
         statement = database.statement
@@ -206,13 +206,13 @@ def _forked(order: Mapping[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     from chalicelib import wiring
-    from chalicelib.stores import aws
+    from chalicelib.stores.aws import sdk
     from chalicelib.vision.pack_folder import PackFolder
     from tests.e2e.lambda_api import LambdaApi
 
     # What every process would read anew: the SDK's data, the OpenAPI document, the networks.
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    aws.client("s3"), aws.client("dynamodb"), LambdaApi().get("/health")
+    sdk.client("s3"), sdk.client("dynamodb"), LambdaApi().get("/health")
     loaded = wiring.model(PackFolder(ROOT / "models" / "build" / "current").own)
     vars(wiring)["model"] = lambda _: loaded
     for line in sys.stdin:

@@ -15,8 +15,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chalicelib.stores.database import connect
-from chalicelib.stores.schema import migrate
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.schema import migrate
 from tests.faults import matrix, report
 from tests.faults.crashes import OPERATIONS, Crashes, Ward
 from tests.faults.faulty_aws import FaultyAws

@@ -12,10 +12,10 @@ import pytest
 
 from chalicelib.errors import ServiceError
 from chalicelib.faces import TemporaryFace, new_token
-from chalicelib.stores import aws
-from chalicelib.stores.aws import MAX_ATTEMPTS
-from chalicelib.stores.crops import Crop, CropStore
-from chalicelib.stores.tokens import MAX_ITEMS_PER_WRITE, MAX_SETBACKS, TokenStore
+from chalicelib.stores.aws import sdk
+from chalicelib.stores.aws.crops import Crop, CropStore
+from chalicelib.stores.aws.sdk import MAX_ATTEMPTS
+from chalicelib.stores.aws.tokens import MAX_ITEMS_PER_WRITE, MAX_SETBACKS, TokenStore
 from infra import resources
 from tests.conftest import RESOURCES_FILE
 from tests.faults.faulty_aws import Fault, FaultyAws, broken, cut_off, half_done, lost, reset, throttled
@@ -41,7 +41,7 @@ def frail(faulty_aws: FaultyAws) -> Frail:
     name = f"face-search-{secrets.token_hex(8)}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL", faulty_aws.url)
-        dynamodb, s3 = aws.client("dynamodb"), aws.client("s3")
+        dynamodb, s3 = sdk.client("dynamodb"), sdk.client("s3")
     resources.create(RESOURCES_FILE, dynamodb, s3, table_name=name, bucket_name=name)
     return Frail(faulty_aws, TokenStore(dynamodb, name, 1000, sleep=lambda _: None), CropStore(s3, name))
 

@@ -14,8 +14,9 @@ import pytest
 import app
 from chalicelib import deadline, errors
 from chalicelib.errors import ServiceError
-from chalicelib.stores import aws, sqlite
-from chalicelib.stores.database import connect
+from chalicelib.stores.aws import sdk
+from chalicelib.stores.database import sqlite
+from chalicelib.stores.database.connect import connect
 from chalicelib.vision.embedder import Embedder
 from chalicelib.vision.model_pack import Network
 from chalicelib.vision.mtcnn import Mtcnn
@@ -154,7 +155,7 @@ class TestAStoreThatFailedIsNamed:
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
-        s3 = aws.client("s3")
+        s3 = sdk.client("s3")
 
         def late(**_: Any) -> None:
             clock.now = 100.0

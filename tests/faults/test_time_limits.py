@@ -17,8 +17,9 @@ from botocore.exceptions import ReadTimeoutError
 
 from chalicelib import deadline
 from chalicelib.errors import ServiceError
-from chalicelib.stores import aws, database, mysql, pool, sqlite, tokens
-from chalicelib.stores.database import connect
+from chalicelib.stores.aws import sdk, tokens
+from chalicelib.stores.database import base, mysql, pool, sqlite
+from chalicelib.stores.database.connect import connect
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -28,7 +29,7 @@ ADDRESSES = 8
 # botocore waits so long for the answer to `Expect: 100-continue` (botocore.awsrequest.AWSConnection).
 CONTINUE_SECONDS = 1
 # botocore's standard mode: at most 2^(n - 1) s after the n-th attempt (botocore.retries.standard.ExponentialBackoff).
-LONGEST_SDK_PAUSE = 2 ** (aws.MAX_ATTEMPTS - 2)
+LONGEST_SDK_PAUSE = 2 ** (sdk.MAX_ATTEMPTS - 2)
 
 
 def test_the_sum_of_all_waits_is_below_what_api_gateway_waits() -> None:
@@ -36,7 +37,7 @@ def test_the_sum_of_all_waits_is_below_what_api_gateway_waits() -> None:
     overrun = max(
         LONGEST_SDK_PAUSE,
         tokens.LONGEST_BACKOFF_SECONDS,
-        database.LONGEST_BACKOFF_SECONDS,
+        base.LONGEST_BACKOFF_SECONDS,
         sqlite.BUSY_TIMEOUT_SECONDS,
     )
 
@@ -44,14 +45,14 @@ def test_the_sum_of_all_waits_is_below_what_api_gateway_waits() -> None:
 
 
 def test_an_attempt_ends_within_what_is_expected_of_it() -> None:
-    assert aws.CONNECT_TIMEOUT_SECONDS * ADDRESSES <= aws.ATTEMPT_SECONDS
-    assert aws.CONNECT_TIMEOUT_SECONDS + CONTINUE_SECONDS + aws.READ_TIMEOUT_SECONDS <= aws.ATTEMPT_SECONDS
+    assert sdk.CONNECT_TIMEOUT_SECONDS * ADDRESSES <= sdk.ATTEMPT_SECONDS
+    assert sdk.CONNECT_TIMEOUT_SECONDS + CONTINUE_SECONDS + sdk.READ_TIMEOUT_SECONDS <= sdk.ATTEMPT_SECONDS
 
 
 def test_without_a_deadline_a_request_could_outlast_api_gateway() -> None:
     """Why there is one: three stores that hang one after the other, each within its own limits."""
-    attempt = aws.CONNECT_TIMEOUT_SECONDS + aws.READ_TIMEOUT_SECONDS
-    one_call = aws.MAX_ATTEMPTS * attempt + sum(2**n for n in range(aws.MAX_ATTEMPTS - 1))
+    attempt = sdk.CONNECT_TIMEOUT_SECONDS + sdk.READ_TIMEOUT_SECONDS
+    one_call = sdk.MAX_ATTEMPTS * attempt + sum(2**n for n in range(sdk.MAX_ATTEMPTS - 1))
     one_statement = pool.MAX_WAIT_SECONDS + 2 * mysql.READ_TIMEOUT_SECONDS
 
     assert 2 * one_call + one_statement > deadline.GATEWAY_SECONDS
@@ -153,14 +154,14 @@ def test_a_transaction_that_is_always_in_the_way_is_not_repeated_beyond_it(
         mine.write(lambda transaction: transaction.execute("DELETE FROM note"))
 
     assert raised.value.status == 503
-    assert len(slept) < database.MAX_CONFLICTS
+    assert len(slept) < base.MAX_CONFLICTS
     other.close()
     mine.close()
 
 
 def counting_client() -> tuple[S3Client, list[object]]:
     """Return a client and what it has sent."""
-    client, sent = aws.client("s3"), []
+    client, sent = sdk.client("s3"), []
     client.meta.events.register("before-send", lambda **given: sent.append(given["request"]))
     return client, sent
 
@@ -176,20 +177,20 @@ class TestAws:
 
     def test_no_attempt_is_begun_that_could_not_end_in_time(self) -> None:
         s3, sent = counting_client()
-        with deadline.within(aws.ATTEMPT_SECONDS - 1), pytest.raises(ServiceError) as raised, aws.faults_translated():
+        with deadline.within(sdk.ATTEMPT_SECONDS - 1), pytest.raises(ServiceError) as raised, sdk.faults_translated():
             s3.get_object(Bucket="crops", Key="a")
         assert (raised.value.status, raised.value.retry_after, len(sent)) == (503, 2, 0)
 
     def test_an_attempt_that_failed_is_not_repeated_beyond_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(aws, "READ_TIMEOUT_SECONDS", 0.2)
+        monkeypatch.setattr(sdk, "READ_TIMEOUT_SECONDS", 0.2)
         s3, sent = counting_client()
         with pytest.raises(ReadTimeoutError):
             s3.get_object(Bucket="crops", Key="a")
         without = len(sent)
         sent.clear()
         # By a clock on which each attempt takes all that is expected of it, and nothing else takes any time.
-        monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: len(sent) * aws.ATTEMPT_SECONDS))
-        with deadline.within(1.5 * aws.ATTEMPT_SECONDS), pytest.raises(ServiceError):
+        monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: len(sent) * sdk.ATTEMPT_SECONDS))
+        with deadline.within(1.5 * sdk.ATTEMPT_SECONDS), pytest.raises(ServiceError):
             s3.get_object(Bucket="crops", Key="a")
 
-        assert (without, len(sent)) == (aws.MAX_ATTEMPTS, 1)
+        assert (without, len(sent)) == (sdk.MAX_ATTEMPTS, 1)

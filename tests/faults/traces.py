@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chalicelib.gallery.codes import encode
-from chalicelib.stores.database import Database
+from chalicelib.stores.database.base import Database
 from chalicelib.stores.embedding_bytes import from_bytes
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.stores import mysql, pool, sqlite
-from chalicelib.stores.database import Database, connect
+from chalicelib.stores.database import mysql, pool, sqlite
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.database.connect import connect
 from chalicelib.vision.model_pack import ModelPack, Network
 from tests.integration.vector_client import new_client
 from tests.integration.vector_faces import VectorFaces

@@ -7,9 +7,9 @@ import numpy as np
 from chalicelib.faces import KnownFace, SearchResult
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.memory_gallery import MemoryGallery
-from chalicelib.stores.database import Database
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.segments import SegmentStore
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.segments import SegmentStore
 from tests.embeddings import MODEL, known_faces, unit_vectors
 from tests.oracle import brute_force
 

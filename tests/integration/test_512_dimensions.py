@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from chalicelib.faces import KnownFace, TemporaryFace, new_token
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.memory_gallery import MemoryGallery
-from chalicelib.stores.database import Database
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.segments import SegmentStore
-from chalicelib.stores.tokens import TokenStore
+from chalicelib.stores.aws.tokens import TokenStore
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.segments import SegmentStore
 from chalicelib.vision.embedder import Embedder
 from chalicelib.vision.model_pack import ModelPack
 from tests.embeddings import known_faces, unit_vectors

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 from botocore.exceptions import NoRegionError
 
-from chalicelib import errors, observability
-from chalicelib.measures import Metric
-from chalicelib.removal import Removal
-from chalicelib.stores import aws
-from chalicelib.stores.crops import CropStore
-from chalicelib.stores.database import Database
-from chalicelib.stores.face_listing import FaceListing
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.face_set_names import FaceSetNames
-from chalicelib.stores.sqlite import SQLiteDatabase
-from chalicelib.stores.tokens import TokenStore
-from chalicelib.stores.vector_store import IndexGoneError
+from chalicelib import errors
+from chalicelib.service.removal import Removal
+from chalicelib.stores.aws import sdk
+from chalicelib.stores.aws.crops import CropStore
+from chalicelib.stores.aws.tokens import TokenStore
+from chalicelib.stores.aws.vector_store import IndexGoneError
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.database.sqlite import SQLiteDatabase
+from chalicelib.stores.face_set.face_listing import FaceListing
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.face_set_names import FaceSetNames
+from chalicelib.telemetry import middleware
+from chalicelib.telemetry.metrics import Metric
 from chalicelib.vector_wiring import VectorWiring
 from tests.examples import EMBEDDING_ID, known_face
 
@@ -59,7 +60,7 @@ def test_a_vector_index_that_fails_fails_no_change(
     face_set = FaceSet(database, changed=VectorWiring(database, "no-bucket").try_at_once)
     one, other = known_face(), known_face()
     with monkeypatch.context() as patch:
-        patch.setattr(aws, "client", failing(failure))
+        patch.setattr(sdk, "client", failing(failure))
 
         assert face_set.add(one)
         assert face_set.add_many([other]) == 1
@@ -119,7 +120,7 @@ def test_metrics_that_cannot_be_written_fail_no_request(
     caplog.set_level(logging.ERROR)
     monkeypatch.setattr(sys, "stdout", Closed())
 
-    observability._write([(Metric.FACES_FOUND, 1)], {"status": 200})
-    observability._write([(Metric.FACES_FOUND, json)], {})  # type: ignore[list-item]  # what no metric is
+    middleware._write([(Metric.FACES_FOUND, 1)], {"status": 200})
+    middleware._write([(Metric.FACES_FOUND, json)], {})  # type: ignore[list-item]  # what no metric is
 
     assert caplog.text.count("the metrics could not be written") == 2

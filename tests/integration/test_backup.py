@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chalicelib import operations
+from chalicelib.maintenance import operations
 from chalicelib.settings import Settings
-from chalicelib.stores.active_model import ModelChangedError
-from chalicelib.stores.database import Database
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set.active_model import ModelChangedError
 from chalicelib.wiring import Wiring
 from tests.embeddings import known_faces, unit_vectors
 from tests.integration.gallery_faces import Faces, clustered

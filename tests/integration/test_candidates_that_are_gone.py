@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.faces import Embedding
 from chalicelib.gallery import vector_gallery
-from chalicelib.stores.database import Database
+from chalicelib.stores.database.base import Database
 from tests.embeddings import known_faces
 from tests.integration.vector_faces import DIMENSION, VectorFaces
 

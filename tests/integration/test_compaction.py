@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from chalicelib import measures, operations
 from chalicelib.gallery import snapshot
-from chalicelib.measures import Metric
+from chalicelib.maintenance import operations
 from chalicelib.settings import Settings
-from chalicelib.stores.database import Database
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.segments import LEASE_SECONDS, SEGMENT_IDS, Segment, SegmentStore
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.segments import LEASE_SECONDS, SEGMENT_IDS, Segment, SegmentStore
+from chalicelib.telemetry import metrics
+from chalicelib.telemetry.metrics import Metric
 from chalicelib.wiring import Wiring
 from tests.embeddings import MODEL
 from tests.integration.gallery_faces import Faces, clustered
@@ -139,12 +140,12 @@ class TestCompaction:
     def test_a_skipped_run_is_measured(self, faces: Faces, database: Database) -> None:
         parts = Wiring(Settings.from_environment({"DATABASE_URL": "sqlite:///unused", "GALLERY": "memory"}))
         parts.segments, parts.face_set = faces.segments, faces.face_set
-        with measures.collecting() as taken:
+        with metrics.collecting() as taken:
             operations.compact(parts)
         assert taken == []
         assert SegmentStore(database).claim() is not None
 
-        with measures.collecting() as taken:
+        with metrics.collecting() as taken:
             assert operations.compact(parts) == "another compaction is at work"
 
         assert taken == [(Metric.SKIPPED, 1)]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from chalicelib.errors import ServiceError
-from chalicelib.stores import aws
-from chalicelib.stores.crops import Crop, CropStore
+from chalicelib.stores.aws import sdk
+from chalicelib.stores.aws.crops import Crop, CropStore
 from tests.services import free_port
 
 if TYPE_CHECKING:
@@ -145,8 +145,8 @@ def test_a_bucket_that_is_not_there_is_500(s3: S3Client) -> None:
 
 def test_a_server_that_cannot_be_reached_is_503(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
-    monkeypatch.setattr(aws, "MAX_ATTEMPTS", 1)
-    assert_every_call_fails(CropStore(aws.client("s3"), "crops"), 503)
+    monkeypatch.setattr(sdk, "MAX_ATTEMPTS", 1)
+    assert_every_call_fails(CropStore(sdk.client("s3"), "crops"), 503)
 
 
 def test_another_endpoint_is_asked_without_the_bucket_in_the_host_name(
@@ -154,6 +154,6 @@ def test_another_endpoint_is_asked_without_the_bucket_in_the_host_name(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://storage.test:9000")
 
-    url = aws.client("s3").generate_presigned_url("get_object", Params={"Bucket": "crops", "Key": "faces/a.jpg"})
+    url = sdk.client("s3").generate_presigned_url("get_object", Params={"Bucket": "crops", "Key": "faces/a.jpg"})
 
     assert url.startswith("http://storage.test:9000/crops/faces/a.jpg?")

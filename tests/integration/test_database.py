@@ -16,9 +16,10 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 from chalicelib.errors import ServiceError
-from chalicelib.stores import mysql, pool
-from chalicelib.stores.database import Database, Transaction, connect
-from chalicelib.stores.pool import MAX_OPEN_CONNECTIONS
+from chalicelib.stores.database import mysql, pool
+from chalicelib.stores.database.base import Database, Transaction
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.database.pool import MAX_OPEN_CONNECTIONS
 from tests.integration.conftest import INSERT, texts
 from tests.services import free_port
 

@@ -8,13 +8,14 @@ import pymysql
 import pytest
 from pymysql.constants import CR, ER
 
-from chalicelib import replies
+from chalicelib.api import replies
 from chalicelib.errors import ServiceError
-from chalicelib.stores import database as database_module
-from chalicelib.stores.database import Database, Fault, Transaction, connect
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.mysql_faults import FAULT_OF_CODE
-from chalicelib.stores.schema import migrate
+from chalicelib.stores.database import base as database_module
+from chalicelib.stores.database.base import Database, Fault, Transaction
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.database.mysql_faults import FAULT_OF_CODE
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.schema import migrate
 from tests.examples import known_face
 from tests.services import root_connection
 

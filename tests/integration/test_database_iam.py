@@ -12,10 +12,10 @@ import botocore.auth
 import pytest
 
 from chalicelib.errors import ServiceError
-from chalicelib.stores import mysql
-from chalicelib.stores.database import connect
-from chalicelib.stores.rds_token import RdsTokenSigner
-from chalicelib.stores.schema import MIGRATIONS, migrate
+from chalicelib.stores.database import mysql
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.database.rds_token import RdsTokenSigner
+from chalicelib.stores.face_set.schema import MIGRATIONS, migrate
 from tests.integration.iam_front import IamFront
 from tests.integration.test_database_tls import write_certificate
 from tests.services import mysql_database

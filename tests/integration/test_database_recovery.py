@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib.errors import ServiceError
-from chalicelib.stores import database as database_module
-from chalicelib.stores import mysql, sqlite
-from chalicelib.stores.database import Database, Transaction, connect
+from chalicelib.stores.database import base as database_module
+from chalicelib.stores.database import mysql, sqlite
+from chalicelib.stores.database.base import Database, Transaction
+from chalicelib.stores.database.connect import connect
 from tests.integration.conftest import INSERT, texts
 
 on_mysql = pytest.mark.parametrize("database_url", ["mysql"], indirect=True)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from chalicelib.errors import ServiceError
-from chalicelib.stores.database import connect
+from chalicelib.stores.database.connect import connect
 from tests.conftest import absent
 from tests.services import mysql_program, own_mysql
 

@@ -9,12 +9,13 @@ import pytest
 
 from chalicelib.errors import ServiceError
 from chalicelib.faces import DEFAULT_SET_ID, KnownFace, new_token
-from chalicelib.stores import schema
-from chalicelib.stores.active_model import ModelChangedError
-from chalicelib.stores.database import Database, connect
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.face_set_names import FaceSetNames
-from chalicelib.stores.schema import MIGRATIONS, migrate
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set import schema
+from chalicelib.stores.face_set.active_model import ModelChangedError
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.face_set_names import FaceSetNames
+from chalicelib.stores.face_set.schema import MIGRATIONS, migrate
 from tests.counts import assert_counts_are_right
 from tests.examples import known_face
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from chalicelib.faces import KnownFace, new_token
-from chalicelib.stores.database import Database
-from chalicelib.stores.face_set import MAX_FACES_PER_ADDITION, MAX_IDS_PER_STATEMENT, FaceSet
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set.face_set import MAX_FACES_PER_ADDITION, MAX_IDS_PER_STATEMENT, FaceSet
 from tests.examples import EMBEDDING_ID, known_face
 
 

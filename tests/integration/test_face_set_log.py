@@ -11,10 +11,11 @@ import pytest
 
 from chalicelib.errors import ServiceError
 from chalicelib.faces import KnownFace, new_token
-from chalicelib.stores.change_log import Operation
-from chalicelib.stores.database import Database, connect
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.schema import migrate
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.change_log import Operation
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.schema import migrate
 from tests.examples import EMBEDDING_ID, known_face
 
 

@@ -15,17 +15,18 @@ from chalicelib.errors import ServiceError
 from chalicelib.faces import DEFAULT_SET_ID, KnownFace, SearchResult, TemporaryFace
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.memory_gallery import MemoryGallery
-from chalicelib.removal import FACES_PER_BATCH, MAX_SECONDS, Removal
-from chalicelib.stores import face_set as face_set_module
-from chalicelib.stores import face_set_names
-from chalicelib.stores.change_log import log_additions
-from chalicelib.stores.crops import Crop, CropStore
-from chalicelib.stores.database import Database, Transaction, connect
-from chalicelib.stores.face_listing import FaceListing
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.face_set_names import FaceSetNames
-from chalicelib.stores.segments import SegmentStore
-from chalicelib.stores.tokens import TokenStore
+from chalicelib.service.removal import FACES_PER_BATCH, MAX_SECONDS, Removal
+from chalicelib.stores.aws.crops import Crop, CropStore
+from chalicelib.stores.aws.tokens import TokenStore
+from chalicelib.stores.database.base import Database, Transaction
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set import face_set as face_set_module
+from chalicelib.stores.face_set import face_set_names
+from chalicelib.stores.face_set.change_log import log_additions
+from chalicelib.stores.face_set.face_listing import FaceListing
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.face_set_names import FaceSetNames
+from chalicelib.stores.face_set.segments import SegmentStore
 from tests.embeddings import MODEL, known_faces, unit_vectors
 from tests.oracle import brute_force, by_person
 

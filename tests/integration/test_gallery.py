@@ -13,10 +13,10 @@ import pytest
 from chalicelib.faces import DEFAULT_SET_ID, KnownFace, SearchResult
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.codes import Candidates
-from chalicelib.stores import face_set as face_set_module
-from chalicelib.stores.database import Database, Parameters, Row, Transaction
-from chalicelib.stores.face_set import FaceRow, FaceSet
-from chalicelib.stores.model_change import ModelChange
+from chalicelib.stores.database.base import Database, Parameters, Row, Transaction
+from chalicelib.stores.face_set import face_set as face_set_module
+from chalicelib.stores.face_set.face_set import FaceRow, FaceSet
+from chalicelib.stores.face_set.model_change import ModelChange
 from tests.embeddings import MODEL, known_faces, unit_vectors
 from tests.integration.gallery_faces import Faces, clustered
 from tests.oracle import brute_force

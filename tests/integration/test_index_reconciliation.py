@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib import index_reconciliation
 from chalicelib.faces import Embedding
-from chalicelib.gallery import vector_gallery
-from chalicelib.stores.database import Database
-from chalicelib.stores.vector_store import StoredVector, VectorStore
+from chalicelib.gallery import index_reconciliation, vector_gallery
+from chalicelib.stores.aws.vector_store import StoredVector, VectorStore
+from chalicelib.stores.database.base import Database
 from tests.embeddings import unit_vectors
 from tests.integration.gallery_faces import clustered
 from tests.integration.vector_faces import VectorFaces, ids
@@ -130,7 +129,7 @@ class TestReconciliation:
     def test_neighbours_in_some_of_the_rows_are_enough(
         self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("chalicelib.stores.model_change.IDS_PER_RANGE", 20)
+        monkeypatch.setattr("chalicelib.stores.face_set.model_change.IDS_PER_RANGE", 20)
         monkeypatch.setattr(index_reconciliation, "MAX_RANGES_MEASURED", 3)
         faces.add(clustered(500))
         faces.changes.apply()
@@ -161,7 +160,7 @@ class TestReconciliation:
         self, faces: VectorFaces, allowed: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         """Time is up among the rows, or among the pages of the index; the two are equal."""
-        monkeypatch.setattr("chalicelib.stores.model_change.IDS_PER_RANGE", 40)
+        monkeypatch.setattr("chalicelib.stores.face_set.model_change.IDS_PER_RANGE", 40)
         monkeypatch.setattr(index_reconciliation, "MAX_MENDED", 5)
         faces.add(clustered(150))
         faces.changes.apply()

@@ -18,8 +18,8 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.s3.models import s3_backends
 
 from chalicelib.faces import TemporaryFace
-from chalicelib.stores.crops import Crop, CropStore
-from chalicelib.stores.tokens import TokenStore
+from chalicelib.stores.aws.crops import Crop, CropStore
+from chalicelib.stores.aws.tokens import TokenStore
 from infra import moto_expiry
 from infra.crop_mirror import CropMirror
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from chalice.app import Chalice
 
-from chalicelib.endpoints import complete_headers
+from chalicelib.api.routing import complete_headers
 from chalicelib.settings import current_settings
 from infra import connections, local_server
 from infra.connections import MAX_WITH_BODY, MAX_WITHOUT_BODY

@@ -7,10 +7,10 @@ import secrets
 import pytest
 
 from chalicelib.settings import Settings
-from chalicelib.stores import aws
-from chalicelib.stores.database import Database
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.vector_indexes import VectorIndexes
+from chalicelib.stores.aws import sdk
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.vector_indexes import VectorIndexes
 from infra import vector_index
 from tests.embeddings import known_faces, unit_vectors
 from tests.packs import dlib_pack
@@ -28,7 +28,7 @@ def test_every_start_fills_a_new_index(database: Database, database_url: str, aw
         }
     )
     bucket = settings.vector_bucket
-    client = aws.client("s3vectors")
+    client = sdk.client("s3vectors")
     vectors = unit_vectors(7)
 
     # The second start begins with what is left of an index that was gone with the moto before it.

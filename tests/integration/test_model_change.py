@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from chalicelib.faces import KnownFace
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.memory_gallery import MemoryGallery
-from chalicelib.stores.active_model import ModelChangedError
-from chalicelib.stores.database import Database
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.model_change import ModelChange
-from chalicelib.stores.segments import SegmentStore
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set.active_model import ModelChangedError
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.model_change import ModelChange
+from chalicelib.stores.face_set.segments import SegmentStore
 from tests.embeddings import known_faces, unit_vectors
 from tests.oracle import brute_force
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from chalicelib import images, operations, re_embedding
-from chalicelib.crop_embedder import CropEmbedder
 from chalicelib.errors import ServiceError
 from chalicelib.faces import KnownFace, new_token
-from chalicelib.stores.crops import Crop
+from chalicelib.images import decoding
+from chalicelib.maintenance import operations, re_embedding
+from chalicelib.service.crop_embedder import CropEmbedder
+from chalicelib.stores.aws.crops import Crop
 from chalicelib.vision.model_pack import ModelPackError
 from tests import pictures, saved_faces
 from tests.integration.two_packs import OTHER, RAW, UNIT, Place, Process, build_packs, tokens
@@ -347,7 +348,7 @@ class TestAnotherDetector:
 def hidden_face(process: Process) -> KnownFace:
     """Add a face whose crop is too dark for any detector."""
     crop = saved_faces.crop(50)
-    image = images.decode_crop(crop.jpeg)
+    image = decoding.decode_crop(crop.jpeg)
     assert image is not None
     dark = crop._replace(jpeg=pictures.jpeg((image // 16).astype(np.uint8)))
     [embedded] = CropEmbedder(process.model).embed([dark])

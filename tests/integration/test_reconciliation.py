@@ -11,17 +11,18 @@ from uuid import uuid4
 
 import pytest
 
-from chalicelib import measures, operations, reconciliation
 from chalicelib.errors import ServiceError
-from chalicelib.measures import Metric
-from chalicelib.reconciliation import SAFE_AGE_SECONDS, Reconciliation, Report
+from chalicelib.maintenance import operations, orphaned_crops
+from chalicelib.maintenance.orphaned_crops import SAFE_AGE_SECONDS, Reconciliation, Report
 from chalicelib.settings import Settings
-from chalicelib.stores import crops as crops_module
-from chalicelib.stores import named_crops
-from chalicelib.stores.crops import Crop, CropStore
-from chalicelib.stores.database import Database
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.named_crops import NamedCrops
+from chalicelib.stores.aws import crops as crops_module
+from chalicelib.stores.aws.crops import Crop, CropStore
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set import referenced_crops
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.referenced_crops import ReferencedCrops
+from chalicelib.telemetry import metrics
+from chalicelib.telemetry.metrics import Metric
 from chalicelib.wiring import Wiring
 from tests.examples import EMBEDDING_ID, known_face
 
@@ -73,16 +74,16 @@ def reconcile(
     however_many: bool = False,
 ) -> Report:
     return Reconciliation(
-        NamedCrops(database), crops, clock=clock, may_go_on=may_go_on, however_many=however_many
+        ReferencedCrops(database), crops, clock=clock, may_go_on=may_go_on, however_many=however_many
     ).run()
 
 
 @pytest.fixture
 def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crops_module, "CROPS_PER_PAGE", 2)
-    monkeypatch.setattr(named_crops, "IDS_PER_RANGE", 7)
-    monkeypatch.setattr(named_crops, "MAX_IDS_PER_STATEMENT", 2)
-    monkeypatch.setattr(reconciliation, "MAX_DELETIONS_PER_REQUEST", 3)
+    monkeypatch.setattr(referenced_crops, "IDS_PER_RANGE", 7)
+    monkeypatch.setattr(referenced_crops, "MAX_IDS_PER_STATEMENT", 2)
+    monkeypatch.setattr(orphaned_crops, "MAX_DELETIONS_PER_REQUEST", 3)
 
 
 @pytest.mark.usefixtures("small_portions")
@@ -148,7 +149,7 @@ def test_another_face_sets_bucket_is_not_emptied(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(reconciliation, "CREDIBLE_NUMBER", 3)
+    monkeypatch.setattr(orphaned_crops, "CREDIBLE_NUMBER", 3)
     added(crops, face_set, 1)
     for _ in range(4):
         stored(crops)
@@ -187,7 +188,7 @@ def test_stopped_anywhere_it_loses_nothing(
 def test_more_orphans_than_one_run_deletes_are_left_to_the_next(
     database: Database, crops: CropStore, face_set: FaceSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciliation, "MAX_DELETIONS", 16)  # one for each digit
+    monkeypatch.setattr(orphaned_crops, "MAX_DELETIONS", 16)  # one for each digit
     kept = set(added(crops, face_set, 1).values())
     for _ in range(40):
         stored(crops)
@@ -208,8 +209,8 @@ def test_more_orphans_than_a_run_deletes_are_judged_as_all_that_they_are(
     database: Database, crops: CropStore, face_set: FaceSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit of one run must not hide how many there are: it is smaller than the number that is credible."""
-    monkeypatch.setattr(reconciliation, "MAX_DELETIONS", 16)
-    monkeypatch.setattr(reconciliation, "CREDIBLE_NUMBER", 20)
+    monkeypatch.setattr(orphaned_crops, "MAX_DELETIONS", 16)
+    monkeypatch.setattr(orphaned_crops, "CREDIBLE_NUMBER", 20)
     added(crops, face_set, 5)
     for _ in range(40):
         stored(crops)
@@ -277,7 +278,7 @@ def test_additions_and_removals_go_on_meanwhile(
     database: Database, crops: CropStore, face_set: FaceSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Additions pause for half a second between their crop and their row; a crop older than any of them is old."""
-    monkeypatch.setattr(reconciliation, "CREDIBLE_NUMBER", 1_000_000)
+    monkeypatch.setattr(orphaned_crops, "CREDIBLE_NUMBER", 1_000_000)
     done = threading.Event()
     begun = [time.time()] * 6
     kept: set[str] = set()
@@ -326,10 +327,10 @@ def test_a_run_that_refuses_or_does_not_end_is_measured(
 ) -> None:
     parts = Wiring(Settings.from_environment({"DATABASE_URL": "sqlite:///unused", "GALLERY": "memory"}))
     parts.database, parts._crops = database, crops
-    taken: list[measures.Measures] = []
+    taken: list[metrics.Measures] = []
 
     def run(*, in_time: bool = True) -> None:
-        with measures.collecting() as measured:
+        with metrics.collecting() as measured:
             operations.reconcile(parts, may_go_on=lambda: in_time)
         taken.append(measured)
 
@@ -338,7 +339,7 @@ def test_a_run_that_refuses_or_does_not_end_is_measured(
     run(in_time=False)
     face_set.remove_many([row.token for row in face_set.fetch([1], EMBEDDING_ID)])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reconciliation, "SAFE_AGE_SECONDS", -60)
+        patch.setattr(orphaned_crops, "SAFE_AGE_SECONDS", -60)
         run()
 
     assert taken == [[], [(Metric.SKIPPED, 1)], [(Metric.SKIPPED, 1)]]

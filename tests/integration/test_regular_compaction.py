@@ -9,9 +9,9 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from chalicelib import operations
+from chalicelib.maintenance import operations
 from chalicelib.settings import Settings
-from chalicelib.stores.database import Database
+from chalicelib.stores.database.base import Database
 from chalicelib.wiring import Wiring
 from infra.regular_compaction import compacted_regularly
 from tests.integration.gallery_faces import Faces, clustered

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from chalicelib.faces import DEFAULT_SET_ID, KnownFace, TemporaryFace, new_token
-from chalicelib.removal import Removal
-from chalicelib.stores.crops import Crop, CropStore, temporary_name
-from chalicelib.stores.database import Database
-from chalicelib.stores.face_listing import FaceListing
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.face_set_names import FaceSetNames
-from chalicelib.stores.tokens import TokenStore
+from chalicelib.service.removal import Removal
+from chalicelib.stores.aws.crops import Crop, CropStore, temporary_name
+from chalicelib.stores.aws.tokens import TokenStore
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set.face_listing import FaceListing
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.face_set_names import FaceSetNames
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chalicelib.stores.active_model import ModelChangedError
-from chalicelib.stores.database import connect
-from chalicelib.stores.schema import migrate
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.active_model import ModelChangedError
+from chalicelib.stores.face_set.schema import migrate
 from tests.backups import Dump, can_dump
 from tests.conftest import absent
 from tests.embeddings import MODEL

@@ -9,14 +9,15 @@ import pytest
 
 from chalicelib.errors import ServiceError
 from chalicelib.faces import KnownFace, new_token
-from chalicelib.stores import mysql, schema
-from chalicelib.stores.database import connect
-from chalicelib.stores.face_listing import FaceListing
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.face_set_names import FaceSetNames
-from chalicelib.stores.folded_name import fold
-from chalicelib.stores.schema import MIGRATIONS, migrate
-from chalicelib.stores.segments import SegmentStore
+from chalicelib.stores.database import mysql
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set import schema
+from chalicelib.stores.face_set.face_listing import FaceListing
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.face_set_names import FaceSetNames
+from chalicelib.stores.face_set.folded_name import fold
+from chalicelib.stores.face_set.schema import MIGRATIONS, migrate
+from chalicelib.stores.face_set.segments import SegmentStore
 from tests.examples import known_face
 
 STEPS = [step for statements in MIGRATIONS for step in statements]

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chalicelib import operations
 from chalicelib.errors import ServiceError
 from chalicelib.faces import SearchResult, Terms
-from chalicelib.serving import Served
-from chalicelib.stores.active_model import ModelChangedError
-from chalicelib.stores.face_set import FaceSet
+from chalicelib.maintenance import operations
+from chalicelib.service.active_pack import Served
+from chalicelib.stores.face_set.active_model import ModelChangedError
+from chalicelib.stores.face_set.face_set import FaceSet
 from tests import pictures
 from tests.integration.two_packs import RAW, UNIT, Place, Process, build_packs, tokens
 from tests.oracle import brute_force

@@ -8,10 +8,10 @@ from random import Random
 
 import pytest
 
-from chalicelib.stores import aws
-from chalicelib.stores.database import Database
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.vector_store import StoredVector
+from chalicelib.stores.aws import sdk
+from chalicelib.stores.aws.vector_store import StoredVector
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set.face_set import FaceSet
 from infra import resources
 from tests.embeddings import MODEL, known_faces, unit_vectors
 from tests.stress.comparing import Comparing, Terms
@@ -119,7 +119,7 @@ def test_an_index_unlike_the_rows_is_found(
     make_sets(database)
     plan = Plan(database_url, tmp_path, 0, 1, 1, 1, 1, time.time() + 60, vectors=aws_endpoint)
     parts = vector_parts(database, aws_endpoint)
-    resources.create_vector_bucket(aws.client("s3vectors"), bucket(aws_endpoint))
+    resources.create_vector_bucket(sdk.client("s3vectors"), bucket(aws_endpoint))
     parts.rebuild.run(MODEL, DIMENSION)
     face_set = FaceSet(database)
     face_set.add_many([face(number) for number in range(5)])

@@ -10,8 +10,8 @@ import pytest
 
 from chalicelib.errors import ServiceError
 from chalicelib.faces import TemporaryFace, new_token
-from chalicelib.stores import aws
-from chalicelib.stores.tokens import MAX_SETBACKS, TokenStore
+from chalicelib.stores.aws import sdk
+from chalicelib.stores.aws.tokens import MAX_SETBACKS, TokenStore
 from tests.services import free_port
 
 if TYPE_CHECKING:
@@ -175,5 +175,5 @@ def test_a_table_that_is_not_there_is_500(dynamodb: DynamoDBClient) -> None:
 
 def test_a_server_that_cannot_be_reached_is_503(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
-    monkeypatch.setattr(aws, "MAX_ATTEMPTS", 1)
-    assert_every_call_fails(TokenStore(aws.client("dynamodb"), "tokens", TTL_SECONDS), 503)
+    monkeypatch.setattr(sdk, "MAX_ATTEMPTS", 1)
+    assert_every_call_fails(TokenStore(sdk.client("dynamodb"), "tokens", TTL_SECONDS), 503)

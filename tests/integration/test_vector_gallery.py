@@ -12,11 +12,11 @@ import pytest
 from chalicelib.errors import ServiceError
 from chalicelib.faces import Embedding, KnownFace, SearchResult
 from chalicelib.gallery import snapshot, vector_gallery
-from chalicelib.stores import vector_store
-from chalicelib.stores.active_model import ModelChangedError
-from chalicelib.stores.database import Database
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.vector_store import VectorStore
+from chalicelib.stores.aws import vector_store
+from chalicelib.stores.aws.vector_store import VectorStore
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set.active_model import ModelChangedError
+from chalicelib.stores.face_set.face_set import FaceSet
 from infra.s3_vectors.emulation import emulation
 from infra.s3_vectors.faults import Failure, Fault, Moment, NthFails
 from tests.embeddings import MODEL, known_faces, unit_vectors

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chalicelib.gallery import snapshot
-from chalicelib.stores.database import Database
-from chalicelib.stores.vector_indexes import Look, VectorIndexes
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set.vector_indexes import Look, VectorIndexes
 from tests.integration.gallery_faces import clustered
 from tests.integration.vector_faces import VectorFaces
 

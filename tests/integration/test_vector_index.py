@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from chalicelib import operations, vector_wiring
+from chalicelib import vector_wiring
 from chalicelib.errors import ServiceError
 from chalicelib.gallery import index_changes
 from chalicelib.gallery.index_changes import IndexChanges
+from chalicelib.maintenance import operations
 from chalicelib.settings import Settings
-from chalicelib.stores.database import Database
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.vector_indexes import LEASE_SECONDS, IndexState, VectorIndexes
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.vector_indexes import LEASE_SECONDS, IndexState, VectorIndexes
 from chalicelib.vector_wiring import VectorWiring
 from chalicelib.wiring import Wiring
 from infra.s3_vectors.emulation import emulation
@@ -213,7 +214,7 @@ class TestRebuilding:
         assert [index["indexName"] for index in indexes] == [faces.used.name]
 
     def test_interrupted_anywhere_it_goes_on(self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("chalicelib.stores.model_change.IDS_PER_RANGE", 40)
+        monkeypatch.setattr("chalicelib.stores.face_set.model_change.IDS_PER_RANGE", 40)
         known = faces.add(clustered(150))
         old = faces.used.name
         runs = 0
@@ -237,7 +238,7 @@ class TestRebuilding:
     def test_a_failure_anywhere_costs_a_run(
         self, faces: VectorFaces, fault: Fault, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("chalicelib.stores.model_change.IDS_PER_RANGE", 40)
+        monkeypatch.setattr("chalicelib.stores.face_set.model_change.IDS_PER_RANGE", 40)
         faces.add(clustered(100))
         for operation, number in (("CreateIndex", 1), ("PutVectors", 2), ("DeleteIndex", 1)):
             with emulation.failing(NthFails(operation, {number: fault})), pytest.raises(ServiceError):
@@ -262,7 +263,7 @@ class TestRebuilding:
     def test_an_index_that_was_deleted_while_it_was_filled_is_begun_anew(
         self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("chalicelib.stores.model_change.IDS_PER_RANGE", 40)
+        monkeypatch.setattr("chalicelib.stores.face_set.model_change.IDS_PER_RANGE", 40)
         faces.add(clustered(100))
         faces.rebuild.run(MODEL, DIMENSION, calls(1))
         [filling] = [row for row in faces.indexes.all() if row.state is IndexState.FILLING]

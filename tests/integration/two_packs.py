@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from chalicelib import operations
 from chalicelib.faces import KnownFace, SearchResult, Terms
-from chalicelib.re_embedding import Report
+from chalicelib.maintenance import operations
+from chalicelib.maintenance.re_embedding import Report
 from chalicelib.settings import Settings
 from chalicelib.vision.model import Model
 from chalicelib.wiring import Wiring, model

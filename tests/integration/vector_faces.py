@@ -12,15 +12,15 @@ from chalicelib.faces import Embedding, KnownFace, SearchResult
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.index_changes import IndexChanges
 from chalicelib.gallery.index_rebuild import IndexRebuild
+from chalicelib.gallery.index_reconciliation import IndexReconciliation, IndexReport
 from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.gallery.vector_gallery import VectorGallery
-from chalicelib.index_reconciliation import IndexReconciliation, IndexReport
-from chalicelib.stores.database import Database
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.model_change import ModelChange
-from chalicelib.stores.segments import SegmentStore
-from chalicelib.stores.vector_indexes import UsedIndex, VectorIndexes
-from chalicelib.stores.vector_store import VectorStore
+from chalicelib.stores.aws.vector_store import VectorStore
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.model_change import ModelChange
+from chalicelib.stores.face_set.segments import SegmentStore
+from chalicelib.stores.face_set.vector_indexes import UsedIndex, VectorIndexes
 from tests.embeddings import MODEL
 from tests.oracle import brute_force
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from chalicelib.console import page
+from chalicelib.api.console import page
 from tests.e2e import pictures
 from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import skimage.data
 
-from chalicelib import images
+from chalicelib.images import decoding
 from tests.e2e.pictures import Pixels, astronaut_pixels, brightened, jpeg, png
 
 # Pixels of the longer side, and how often; detection takes time in proportion to the area.
@@ -24,7 +24,7 @@ def varied_picture(random: Random) -> tuple[bytes, bool]:
     )
     if random.random() < 0.05:
         return random.choice([file[: len(file) // 2], random.randbytes(5000), b""]), False
-    return file, min(pixels.shape[:2]) >= images.MIN_SIDE_PX and len(file) <= images.MAX_IMAGE_BYTES
+    return file, min(pixels.shape[:2]) >= decoding.MIN_SIDE_PX and len(file) <= decoding.MAX_IMAGE_BYTES
 
 
 def largest_picture() -> bytes:

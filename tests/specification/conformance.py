@@ -12,7 +12,7 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-from chalicelib.specification.document import openapi
+from chalicelib.api.openapi.document import openapi
 
 URI = "urn:face-search"
 

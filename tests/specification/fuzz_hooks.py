@@ -11,9 +11,9 @@ import schemathesis
 from hypothesis import strategies
 from schemathesis import Case, HookContext
 
-from chalicelib import cursors
+from chalicelib.api.openapi.parameters import FACE_TOKEN, NEW_FACE_SET
 from chalicelib.faces import DEFAULT_SET
-from chalicelib.specification.arguments import FACE_TOKEN, NEW_FACE_SET
+from chalicelib.service import cursors
 from tests.e2e import pictures
 
 KNOWN_TOKEN = "KNOWN_TOKEN"

@@ -13,11 +13,11 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import app
-from chalicelib import uploads
+from chalicelib.api import arguments
+from chalicelib.api.openapi import parameters
+from chalicelib.api.openapi.document import VERSION, openapi
+from chalicelib.api.replies import TWINS
 from chalicelib.errors import ServiceError
-from chalicelib.replies import TWINS
-from chalicelib.specification import arguments
-from chalicelib.specification.document import VERSION, openapi
 from tests.e2e.lambda_api import LambdaApi
 from tests.specification.conformance import URI, assert_valid, resolved
 
@@ -118,7 +118,7 @@ def test_a_route_reads_the_arguments_that_are_declared_and_no_other(
     monkeypatch.setattr(app, "wiring", Stop)
 
     try:
-        routes()[route].view_function.__wrapped__(uploads.Arguments(query, form))
+        routes()[route].view_function.__wrapped__(arguments.Arguments(query, form))
     except Stop:
         pass
     except ServiceError as error:
@@ -165,8 +165,8 @@ def test_examples_of_errors_are_errors(route: tuple[str, str]) -> None:
 
 
 def test_examples_of_arguments_are_valid() -> None:
-    for argument in vars(arguments).values():
-        if isinstance(argument, arguments.Argument) and argument.example is not None:
+    for argument in vars(parameters).values():
+        if isinstance(argument, parameters.Argument) and argument.example is not None:
             OAS31Validator(argument.schema).validate(argument.example)
 
 
@@ -174,10 +174,10 @@ def test_examples_of_arguments_are_valid() -> None:
     "name", ["a", "-", "...", "a.b", "A" * 64, "", "A" * 65, ".", "..", "a b", "a/b", "é", "default"]
 )
 def test_the_pattern_of_face_sets_is_the_services(name: str) -> None:
-    accepted = bool(re.search(arguments.NEW_FACE_SET.schema["pattern"], name))
-    can_be_deleted = bool(re.search(arguments.OTHER_FACE_SET.schema["pattern"], name))
+    accepted = bool(re.search(parameters.NEW_FACE_SET.schema["pattern"], name))
+    can_be_deleted = bool(re.search(parameters.OTHER_FACE_SET.schema["pattern"], name))
     try:
-        uploads.Arguments({"face_set": [name]}).named_face_set()
+        arguments.Arguments({"face_set": [name]}).named_face_set()
     except ServiceError:
         assert not accepted
     else:

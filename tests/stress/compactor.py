@@ -6,8 +6,8 @@ import time
 
 from chalicelib.errors import ServiceError
 from chalicelib.gallery import snapshot
-from chalicelib.stores.database import connect
-from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.face_set import FaceSet
 from tests.stress import conditions
 from tests.stress.galleries import vector_parts
 from tests.stress.plan import Plan

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from chalicelib.errors import ServiceError
 from chalicelib.faces import Embedding, SearchResult
 from chalicelib.gallery.gallery import Gallery
-from chalicelib.stores.database import connect
+from chalicelib.stores.database.connect import connect
 from tests.stress.report import COMPARED, DIFFERENT, Report
 
 TRIES = 10

@@ -10,13 +10,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType, ModuleType
 
-from chalicelib import index_reconciliation, vector_wiring
-from chalicelib.gallery import codes, exact_search, index_changes, log_tail, memory_gallery, snapshot, vector_gallery
+from chalicelib import vector_wiring
+from chalicelib.gallery import (
+    codes,
+    exact_search,
+    index_changes,
+    index_reconciliation,
+    log_tail,
+    memory_gallery,
+    snapshot,
+    vector_gallery,
+)
 from chalicelib.gallery.index_changes import Turn
-from chalicelib.stores import face_set, segments, vector_indexes, vector_store
-from chalicelib.stores.database import Database
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.segments import Run, Segment, SegmentStore
+from chalicelib.stores.aws import vector_store
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set import face_set, segments, vector_indexes
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.segments import Run, Segment, SegmentStore
 from tests.stress.plan import Fault, Plan
 from tests.stress.report import NAPS, Report
 

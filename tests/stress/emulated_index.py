@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
-from chalicelib.stores import aws
-from chalicelib.stores.database import connect
+from chalicelib.stores.aws import sdk
+from chalicelib.stores.database.connect import connect
 from infra import moto_server, resources
 from infra.s3_vectors.emulation import emulation
 from infra.s3_vectors.faults import Failure, Fault, ShareFails
@@ -63,7 +63,7 @@ def emulated_index(url: str, report: Report) -> Iterator[EmulatedIndex]:
     try:
         with mock.patch.dict(os.environ):
             lead_to(index.endpoint)
-            resources.create_vector_bucket(aws.client("s3vectors"), bucket(index.endpoint))
+            resources.create_vector_bucket(sdk.client("s3vectors"), bucket(index.endpoint))
             database = connect(url)
             vector_parts(database, index.endpoint).rebuild.run(MODEL, DIMENSION)
             database.close()

@@ -10,10 +10,11 @@ import numpy as np
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.exact_search import ExactSearch
 from chalicelib.gallery.memory_gallery import MemoryGallery
-from chalicelib.stores.change_log import Operation
-from chalicelib.stores.database import Database, connect
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.segments import SegmentStore
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.change_log import Operation
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.segments import SegmentStore
 from tests.embeddings import MODEL
 from tests.oracle import brute_force
 from tests.stress import conditions

@@ -11,10 +11,10 @@ import numpy as np
 from chalicelib.gallery.codes import Candidates
 from chalicelib.gallery.exact_search import ExactSearch
 from chalicelib.gallery.memory_gallery import MemoryGallery
-from chalicelib.stores.change_log import Operation
-from chalicelib.stores.database import Database
+from chalicelib.stores.database.base import Database
 from chalicelib.stores.embedding_bytes import from_bytes
-from chalicelib.stores.face_set import MAX_CHANGES_PER_POLL, Change, FaceSet
+from chalicelib.stores.face_set.change_log import Operation
+from chalicelib.stores.face_set.face_set import MAX_CHANGES_PER_POLL, Change, FaceSet
 from chalicelib.vector_wiring import VectorWiring
 from tests.embeddings import MODEL
 from tests.stress.conditions import SlowLoads

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from chalicelib.errors import ServiceError
-from chalicelib.stores.database import connect
+from chalicelib.stores.database.connect import connect
 from tests.embeddings import MODEL
 from tests.stress import conditions
 from tests.stress.galleries import vector_parts

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chalicelib.faces import TOKEN_LENGTH, Embedding, KnownFace
-from chalicelib.stores.database import Database
-from chalicelib.stores.face_set_names import FaceSetNames
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set.face_set_names import FaceSetNames
 from tests.embeddings import MODEL, unit_vectors
 
 DIMENSION = 128

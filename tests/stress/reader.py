@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from chalicelib.errors import ServiceError
 from chalicelib.gallery.exact_search import ExactSearch
-from chalicelib.stores.database import connect
-from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.face_set import FaceSet
 from tests.stress import conditions
 from tests.stress.check import check
 from tests.stress.comparing import Comparing, Terms

@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from chalicelib.stores.database import connect
-from chalicelib.stores.face_set import FaceSet
-from chalicelib.stores.schema import migrate
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.schema import migrate
 from tests.stress.children import KILLED, Children
 from tests.stress.compactor import compact
 from tests.stress.databases import new_mysql, new_sqlite

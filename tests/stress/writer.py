@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 from chalicelib.errors import ServiceError
-from chalicelib.stores.database import Database, Transaction, connect
-from chalicelib.stores.face_set import FaceSet
+from chalicelib.stores.database.base import Database, Transaction
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.face_set import FaceSet
 from tests.stress import conditions
 from tests.stress.check import is_found
 from tests.stress.galleries import new_gallery, vector_parts

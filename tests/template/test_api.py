@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import errors, replies, response_headers
+from chalicelib import errors
+from chalicelib.api import replies, response_headers
 from chalicelib.errors import ServiceError
-from chalicelib.images import MAX_IMAGE_BYTES
+from chalicelib.images.decoding import MAX_IMAGE_BYTES
 from chalicelib.settings import Settings, SettingsError
 from infra.package.gallery import references
 from tests.template.resolved import Resolved, Template

@@ -104,7 +104,7 @@ def test_the_database_is_reached_over_verified_tls_without_a_password(
             proxied = resolved is with_proxy and function != "Migrate"
             assert user == ("face_search_owner" if function == "Migrate" else "face_search")
             assert host == ("${Proxy.Endpoint}" if proxied else "${Database.Endpoint.Address}")
-            assert roots == f"chalicelib/certificates/{'proxy' if proxied else 'eu-central-1'}.pem"
+            assert roots == f"chalicelib/stores/database/certificates/{'proxy' if proxied else 'eu-central-1'}.pem"
             assert roots in inside
 
 

@@ -63,7 +63,9 @@ def test_every_parameter_can_still_be_chosen(template: Template, whole: Template
 def test_it_is_for_any_region_and_account(template: Template) -> None:
     places = [f"{path}: {text}" for path, text in texts(template) if "us-east-1" in text or "000000000000" in text]
 
-    assert places == ["/Mappings/Certificates/us-east-1/File: /var/task/chalicelib/certificates/us-east-1.pem"]
+    assert places == [
+        "/Mappings/Certificates/us-east-1/File: /var/task/chalicelib/stores/database/certificates/us-east-1.pem"
+    ]
 
 
 def test_it_tells_at_once_where_a_database_could_not_be_verified(template: Template) -> None:

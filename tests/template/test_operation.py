@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.logs import SERVICE
-from chalicelib.measures import Metric
-from chalicelib.observability import NAMESPACE
+from chalicelib.telemetry.logs import SERVICE
+from chalicelib.telemetry.metrics import Metric
+from chalicelib.telemetry.middleware import NAMESPACE
 from tests.template.resolved import Resolved, Template
 
 ROOT = Path(__file__).parents[2]

@@ -11,9 +11,9 @@ from botocore import xform_name
 from botocore.session import get_session
 
 from chalicelib.gallery.vector_gallery import MAX_TAIL
-from chalicelib.measures import Metric
-from chalicelib.observability import NAMESPACE
 from chalicelib.settings import GALLERIES, Settings
+from chalicelib.telemetry.metrics import Metric
+from chalicelib.telemetry.middleware import NAMESPACE
 from infra.package import stage
 from infra.package.chalice_project import ROOT
 from infra.package.gallery import references
@@ -164,7 +164,7 @@ def test_faults_of_the_index_are_counted_from_what_the_service_logs(with_vectors
         assert counted["MetricNamespace"] == faults["Namespace"] == "FaceSearch/face-search-dev"
         assert counted["MetricName"] == faults["MetricName"]
         [text] = re.findall(r'\$\.message = "\*([^*]+)\*"', metric["FilterPattern"])
-        for file in ("vector_wiring.py", "operations.py", "gallery/vector_gallery.py"):
+        for file in ("vector_wiring.py", "maintenance/operations.py", "gallery/vector_gallery.py"):
             logged = re.findall(r'\.(?:warning|error)\(\s*"([^"]+)"', (ROOT / "chalicelib" / file).read_text("utf-8"))
             assert [line for line in logged if text in line], file
 

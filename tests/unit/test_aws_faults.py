@@ -17,7 +17,7 @@ from botocore.exceptions import (
 )
 
 from chalicelib.errors import ServiceError
-from chalicelib.stores.aws import faults_translated
+from chalicelib.stores.aws.sdk import faults_translated
 
 SENT = "Ada Lovelace"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib import cursors
+from chalicelib.service import cursors
 
 
 @pytest.mark.parametrize("row_id", [0, 1, 255, 256, 10**9, 2**62, 2**63 - 1])

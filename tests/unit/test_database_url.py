@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.settings import SettingsError
-from chalicelib.stores.database import connect
-from chalicelib.stores.database_url import MySQLLogin, parse
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.database.database_url import MySQLLogin, parse
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from chalicelib import exif, images
+from chalicelib.images import decoding, exif
 from tests.pictures import astronaut
 
 ORIENTATION = 0x0112
@@ -84,7 +84,7 @@ def test_an_orientation_as_long_turns_a_picture_as_a_viewer_does(kind: str, orie
     with Pillow.open(buffer) as picture:
         upright = np.asarray(ImageOps.exif_transpose(picture))
 
-    decoded = images.decode(buffer.getvalue())
+    decoded = decoding.decode(buffer.getvalue())
 
     assert decoded.shape == upright.shape
     assert np.abs(decoded.astype(int) - upright).mean() < 1
@@ -99,4 +99,4 @@ def test_of_several_exif_chunks_the_first_counts() -> None:
     start = other.getvalue().index(b"eXIf") - 4
     chunk = other.getvalue()[start : start + 12 + len(parts[1])]
 
-    assert images.decode(buffer.getvalue()[:-12] + chunk + buffer.getvalue()[-12:]).shape == (512, 400, 3)
+    assert decoding.decode(buffer.getvalue()[:-12] + chunk + buffer.getvalue()[-12:]).shape == (512, 400, 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.stores.folded_name import beginning_with, fold
+from chalicelib.stores.face_set.folded_name import beginning_with, fold
 
 NAMES = (
     "Ada",

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from chalicelib import images
-from chalicelib import png as png_file
 from chalicelib.errors import ServiceError
 from chalicelib.faces import Box, Image
+from chalicelib.images import decoding
+from chalicelib.images import png as png_file
 from tests.pictures import astronaut, jpeg, png, scaled
 
 # The end-of-image marker.
@@ -47,18 +47,18 @@ def _png(width: int, height: int, pixels: bytes) -> bytes:
 
 def _rejected(data: bytes) -> ServiceError:
     with pytest.raises(ServiceError) as caught:
-        images.decode(data)
+        decoding.decode(data)
     assert caught.value.code == "1004"
     return caught.value
 
 
 def test_a_png_comes_back_pixel_by_pixel_in_rgb() -> None:
-    assert np.array_equal(images.decode(_file(astronaut(), "PNG")), astronaut())
+    assert np.array_equal(decoding.decode(_file(astronaut(), "PNG")), astronaut())
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"optimize": True}])
 def test_jpegs_of_every_kind(options: dict[str, object]) -> None:
-    assert _difference(images.decode(_file(astronaut(), "JPEG", quality=95, **options)), astronaut()) < 2.5
+    assert _difference(decoding.decode(_file(astronaut(), "JPEG", quality=95, **options)), astronaut()) < 2.5
 
 
 @pytest.mark.parametrize("subsampling", [0, 2])
@@ -66,7 +66,7 @@ def test_jpegs_of_every_kind(options: dict[str, object]) -> None:
 def test_a_jpeg_in_other_colours_becomes_rgb(mode: str, subsampling: int) -> None:
     other = Pillow.fromarray(astronaut()).convert(mode)
 
-    picture = images.decode(_file(other, "JPEG", quality=95, subsampling=subsampling))
+    picture = decoding.decode(_file(other, "JPEG", quality=95, subsampling=subsampling))
 
     assert _difference(picture, np.asarray(other.convert("RGB"))) < 4
 
@@ -75,13 +75,13 @@ def test_a_jpeg_in_other_colours_becomes_rgb(mode: str, subsampling: int) -> Non
 def test_a_png_in_other_colours_becomes_rgb(mode: str) -> None:
     other = Pillow.fromarray(astronaut()).convert(mode)
 
-    assert _difference(images.decode(_file(other, "PNG")), np.asarray(other.convert("RGB"))) < 0.5
+    assert _difference(decoding.decode(_file(other, "PNG")), np.asarray(other.convert("RGB"))) < 0.5
 
 
 def test_a_16_bit_png_becomes_8_bit() -> None:
     wide = cv2.cvtColor(astronaut(), cv2.COLOR_RGB2BGR).astype(np.uint16) * 257
 
-    assert np.array_equal(images.decode(cv2.imencode(".png", wide)[1].tobytes()), astronaut())
+    assert np.array_equal(decoding.decode(cv2.imencode(".png", wide)[1].tobytes()), astronaut())
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
@@ -92,7 +92,7 @@ def test_exif_orientation_is_honoured(kind: str, orientation: int) -> None:
     file = _file(astronaut()[:400], kind, exif=exif.tobytes())
     upright = ImageOps.exif_transpose(Pillow.open(io.BytesIO(file)))
 
-    assert _difference(images.decode(file), np.asarray(upright)) < 1
+    assert _difference(decoding.decode(file), np.asarray(upright)) < 1
 
 
 @pytest.mark.parametrize(
@@ -112,12 +112,12 @@ def test_exif_orientation_is_honoured(kind: str, orientation: int) -> None:
 def test_broken_exif_data_tell_nothing(exif: bytes, kind: str) -> None:
     file = _file(astronaut(), kind, exif=b"Exif\0\0" + exif)
 
-    assert np.array_equal(images.decode(file), images.decode(_file(astronaut(), kind)))
+    assert np.array_equal(decoding.decode(file), decoding.decode(_file(astronaut(), kind)))
 
 
 @pytest.mark.parametrize(("width", "height"), [(48, 48), (4096, 48), (48, 4096), (4096, 4096)])
 def test_sides_within_the_limits_are_accepted(width: int, height: int) -> None:
-    assert images.decode(_file(Pillow.new("RGB", (width, height)), "PNG")).shape == (height, width, 3)
+    assert decoding.decode(_file(Pillow.new("RGB", (width, height)), "PNG")).shape == (height, width, 3)
 
 
 @pytest.mark.parametrize(("width", "height"), [(47, 100), (100, 47), (4097, 100), (100, 4097), (1, 1)])
@@ -138,11 +138,11 @@ def test_a_small_file_cannot_ask_for_gigabytes() -> None:
 def test_bytes_up_to_the_limit_are_accepted() -> None:
     file = jpeg(astronaut())
     # Bytes behind the end-of-image marker are no part of the picture.
-    assert images.decode(file + bytes(images.MAX_IMAGE_BYTES - len(file))).shape == (512, 512, 3)
+    assert decoding.decode(file + bytes(decoding.MAX_IMAGE_BYTES - len(file))).shape == (512, 512, 3)
 
 
 def test_more_bytes_than_the_limit_are_refused() -> None:
-    error = _rejected(jpeg(astronaut()) + bytes(images.MAX_IMAGE_BYTES))
+    error = _rejected(jpeg(astronaut()) + bytes(decoding.MAX_IMAGE_BYTES))
 
     assert error.status == 413
 
@@ -150,7 +150,7 @@ def test_more_bytes_than_the_limit_are_refused() -> None:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_a_refusal_names_each_limit_that_a_picture_breaks(kind: str) -> None:
     file = _file(Pillow.new("RGB", (8_000, 6_000)), kind)
-    many = file + bytes(images.MAX_IMAGE_BYTES)
+    many = file + bytes(decoding.MAX_IMAGE_BYTES)
 
     assert _rejected(file).detail == "the picture's sides must be 48 to 4096 px; it is 8000 x 6000"
     assert _rejected(many).status == 413
@@ -163,7 +163,7 @@ def test_a_refusal_names_each_limit_that_a_picture_breaks(kind: str) -> None:
 @pytest.mark.parametrize("file", [jpeg(astronaut()), jpeg(astronaut())[:-9], png(astronaut())[:-9], b"GIF89a", b""])
 def test_what_cannot_be_known_or_is_right_is_not_named(file: bytes) -> None:
     # The zeros are padding behind the end, or damage.
-    assert _rejected(file + bytes(images.MAX_IMAGE_BYTES + 1)).detail == "the picture may have at most 2097152 bytes"
+    assert _rejected(file + bytes(decoding.MAX_IMAGE_BYTES + 1)).detail == "the picture may have at most 2097152 bytes"
 
 
 @pytest.mark.parametrize("data", [b"GIF89a", b"BM", b"RIFF0000WEBP", b"%PDF-1.7", b"PK\x03\x04", b"\xff\xd8", b"x"])
@@ -193,7 +193,7 @@ def test_a_jpeg_that_is_cut_off_and_given_an_end_is_refused(mode: str, options: 
 def test_a_jpeg_with_padding_before_its_end_is_whole() -> None:
     file = jpeg(astronaut())
 
-    assert np.array_equal(images.decode(file[:-2] + bytes(30) + END), images.decode(file))
+    assert np.array_equal(decoding.decode(file[:-2] + bytes(30) + END), decoding.decode(file))
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_what_phones_write_wrongly_and_nobody_needs_does_no_harm(right: bytes, w
     place = file.index(right, 0 if right.startswith(b"JFIF") else file.index(b"\xff\xda"))
     flawed = file[:place] + written + file[place + len(right) :]
 
-    assert np.array_equal(images.decode(flawed), images.decode(file))
+    assert np.array_equal(decoding.decode(flawed), decoding.decode(file))
     assert _rejected(flawed[: len(file) // 2] + END).status == 400
 
 
@@ -238,14 +238,14 @@ def test_of_an_animation_the_still_picture_counts() -> None:
     for default_image in (True, False):
         file = _file(frames[0], "PNG", save_all=True, append_images=frames[1:], default_image=default_image)
 
-        assert np.array_equal(images.decode(file), astronaut())
+        assert np.array_equal(decoding.decode(file), astronaut())
 
 
 def test_a_png_whose_compressed_text_is_gigabytes_is_read_without_it() -> None:
     file = png(astronaut())
     text = _chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(50_000_000)))
 
-    assert np.array_equal(images.decode(file[:33] + text * 30 + file[33:]), astronaut())
+    assert np.array_equal(decoding.decode(file[:33] + text * 30 + file[33:]), astronaut())
     # The decoder, which would keep the text in memory, is not given it.
     assert png_file.parse(file[:33] + text + file[33:]).data == png_file.parse(file).data
     assert b"zTXt" not in png_file.parse(file[:33] + text + file[33:]).data
@@ -255,7 +255,7 @@ def test_a_png_of_an_unknown_critical_chunk_is_refused() -> None:
     file = png(astronaut())
 
     assert _rejected(file[:33] + _chunk(b"ABCD", b"") + file[33:]).status == 400
-    assert images.decode(file[:33] + _chunk(b"abCd", b"") + file[33:]).shape == (512, 512, 3)
+    assert decoding.decode(file[:33] + _chunk(b"abCd", b"") + file[33:]).shape == (512, 512, 3)
 
 
 def test_a_png_that_is_cut_off_anywhere_is_refused() -> None:
@@ -280,23 +280,23 @@ def test_a_png_with_too_few_pixels_is_refused(pixels: bytes) -> None:
 def test_a_crop_shows_the_face_with_its_margin() -> None:
     picture = astronaut()
 
-    file, part, scale = images.crop(picture, Box(200, 100, 260, 180))
+    file, part, scale = decoding.crop(picture, Box(200, 100, 260, 180))
 
     assert part == Box(182, 76, 278, 204)
     assert scale == 1
-    assert _difference(images.decode(file), picture[76:204, 182:278]) < 3
+    assert _difference(decoding.decode(file), picture[76:204, 182:278]) < 3
 
 
 def test_a_crop_ends_at_the_border_of_the_picture() -> None:
-    file, part, _ = images.crop(astronaut(), Box(0, 400, 100, 512))
+    file, part, _ = decoding.crop(astronaut(), Box(0, 400, 100, 512))
 
     assert part == Box(0, 366, 130, 512)
-    assert images.decode(file).shape == (146, 130, 3)
+    assert decoding.decode(file).shape == (146, 130, 3)
 
 
 def test_a_large_crop_is_reduced() -> None:
-    file, part, scale = images.crop(astronaut(), Box(100, 50, 400, 450))
+    file, part, scale = decoding.crop(astronaut(), Box(100, 50, 400, 450))
 
     assert part == Box(10, 0, 490, 512)
     assert scale == 320 / 512
-    assert images.decode(file).shape == (320, 300, 3)
+    assert decoding.decode(file).shape == (320, 300, 3)

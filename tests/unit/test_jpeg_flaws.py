@@ -13,8 +13,8 @@ import pytest
 import simplejpeg
 from PIL import Image as Pillow
 
-from chalicelib import images, jpeg
 from chalicelib.errors import ServiceError
+from chalicelib.images import decoding, jpeg
 from tests.pictures import astronaut, cat, scaled
 
 END = b"\xff\xd9"
@@ -88,7 +88,7 @@ def test_a_jpeg_that_lacks_no_block_shows_what_it_shows_without_its_flaw(flaw: s
         flawed = HARMLESS[flaw](file)
         changed += flawed != file
         warned += not _libjpeg_is_content(flawed)
-        assert np.array_equal(images.decode(flawed), images.decode(file)), name
+        assert np.array_equal(decoding.decode(flawed), decoding.decode(file)), name
 
     assert changed
     assert warned or "fill" in flaw or "behind the end" in flaw
@@ -127,7 +127,7 @@ def test_an_unknown_colour_transform_is_read_as_libjpeg_reads_it(transform: int)
 
         other = cv2.imdecode(np.frombuffer(flawed, np.uint8), cv2.IMREAD_COLOR_RGB)
         assert other is not None
-        assert np.abs(images.decode(flawed).astype(int) - other).mean() < 1
+        assert np.abs(decoding.decode(flawed).astype(int) - other).mean() < 1
 
 
 @pytest.mark.parametrize("coding", CODINGS)
@@ -135,12 +135,12 @@ def test_no_cut_of_any_accepted_coding_is_taken(coding: str) -> None:
     for name, file in _corpus(48).items():
         if not name.startswith(f"{coding}, "):
             continue
-        whole = images.decode(file)
+        whole = decoding.decode(file)
         assert [length for length in range(3, len(file) - 1) if not _is_refused(file[:length])] == [], name
         for length in range(_data(file), len(file) - 2):
             patched = file[:length] + END
             # Unusual sampling hides that bits are missing that change no pixel.
-            assert _is_refused(patched) or ("CMYK, 2" in name and np.array_equal(images.decode(patched), whole)), (
+            assert _is_refused(patched) or ("CMYK, 2" in name and np.array_equal(decoding.decode(patched), whole)), (
                 f"{name}: {length} of {len(file)} bytes"
             )
 
@@ -150,7 +150,7 @@ def test_a_coding_that_no_viewer_shows_or_that_hides_cuts_is_refused_in_plain_wo
     file = _corpus(48)["baseline, RGB, 0"].replace(b"\xff\xc0", bytes((0xFF, marker)))
 
     with pytest.raises(ServiceError) as caught:
-        images.decode(file)
+        decoding.decode(file)
 
     coding = "arithmetic" if marker > 0xC8 else "lossless or hierarchical"
     assert (caught.value.code, caught.value.status) == ("1004", 400)
@@ -161,14 +161,14 @@ def test_other_bits_a_sample_are_refused_in_plain_words() -> None:
     file = _corpus(48)["baseline, RGB, 0"].replace(b"\xff\xc0\0\x11\x08", b"\xff\xc1\0\x11\x0c")
 
     with pytest.raises(ServiceError, match="a JPEG with 12 bits a sample is not accepted; 8 bits are"):
-        images.decode(file)
+        decoding.decode(file)
 
 
 @pytest.mark.parametrize("padding", [b"\x12", b"\0\x12", b"\xff\0\x12"])
 def test_other_bytes_than_padding_between_segments_are_refused(padding: bytes) -> None:
     """One of the two segments then has another length than it says, and may be a table."""
     with pytest.raises(ServiceError, match="broken or cut off"):
-        images.decode(_between_segments(_corpus(48)["baseline, RGB, 0"], padding))
+        decoding.decode(_between_segments(_corpus(48)["baseline, RGB, 0"], padding))
 
 
 def test_segments_up_to_the_limit_are_accepted() -> None:
@@ -176,9 +176,9 @@ def test_segments_up_to_the_limit_are_accepted() -> None:
     own = sum(1 for _ in re.finditer(rb"\xff[\xc0-\xc4\xda-\xdd\xe0]", file[: _data(file)]))
     comment = b"\xff\xfe\0\2"
 
-    assert images.decode(file[:2] + comment * (jpeg.MAX_SEGMENTS - own) + file[2:]).shape == (48, 48, 3)
+    assert decoding.decode(file[:2] + comment * (jpeg.MAX_SEGMENTS - own) + file[2:]).shape == (48, 48, 3)
     with pytest.raises(ServiceError, match="a JPEG may have at most 4096 segments and 64 scans"):
-        images.decode(file[:2] + comment * (jpeg.MAX_SEGMENTS - own + 1) + file[2:])
+        decoding.decode(file[:2] + comment * (jpeg.MAX_SEGMENTS - own + 1) + file[2:])
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="the files that clients sent are not here")
@@ -191,12 +191,12 @@ def test_what_webcams_wrote_is_taken(name: str) -> None:
     assert not _libjpeg_is_content(file)
     other = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR_RGB)
     assert other is not None
-    assert np.array_equal(images.decode(file), other)
+    assert np.array_equal(decoding.decode(file), other)
 
 
 def _is_refused(file: bytes) -> bool:
     try:
-        images.decode(file)
+        decoding.decode(file)
     except ServiceError:
         return True
     return False

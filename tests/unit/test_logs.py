@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from chalicelib.logs import described
 from chalicelib.settings import SettingsError
+from chalicelib.telemetry.logs import described
 
 
 def raised(error: Exception, cause: Exception | None = None) -> Exception:
@@ -66,7 +66,7 @@ def test_what_is_suppressed_is_left_out_and_circles_end() -> None:
 def test_on_a_laptop_a_line_is_for_a_person() -> None:
     program = """
 import logging
-from chalicelib import logs
+from chalicelib.telemetry import logs
 logs.configure()
 log = logging.getLogger("chalicelib.anything")
 log.warning("all %d connections are in use", 8)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.names import MAX_NAME_CHARACTERS, MAX_SENT_CHARACTERS, kept, normalized
-from chalicelib.stores.folded_name import fold
+from chalicelib.stores.face_set.folded_name import fold
 
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chalicelib.stores.pool import Pool
+from chalicelib.stores.database.pool import Pool
 
 
 class Connections:

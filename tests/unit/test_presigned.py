@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from chalicelib.stores import aws
-from chalicelib.stores.crops import URL_SECONDS, CropStore
+from chalicelib.stores.aws import sdk
+from chalicelib.stores.aws.crops import URL_SECONDS, CropStore
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "eu-south-2"])
@@ -18,7 +18,7 @@ def test_an_address_names_the_region(region: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
 
-    parts = urlsplit(CropStore(aws.client("s3"), "crops").presigned("a.jpg"))
+    parts = urlsplit(CropStore(sdk.client("s3"), "crops").presigned("a.jpg"))
 
     assert (parts.scheme, parts.path) == ("https", "/faces/a.jpg")
     assert parts.hostname in (f"crops.s3.{region}.amazonaws.com", "crops.s3.amazonaws.com" * (region == "us-east-1"))

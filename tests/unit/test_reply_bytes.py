@@ -14,14 +14,15 @@ from chalice.app import Response
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import cursors, replies, uploads
-from chalicelib.face_directory import Page
+from chalicelib.api import arguments, replies
+from chalicelib.api.reply_bytes import MAX_LIST_BYTES, MAX_PAYLOAD_BYTES, as_text, fitting, payload_bytes
 from chalicelib.faces import Box, DetectedFace, Found, Match, Quality, SearchResult, new_token
 from chalicelib.names import MAX_NAME_CHARACTERS
-from chalicelib.reply_bytes import MAX_LIST_BYTES, MAX_PAYLOAD_BYTES, as_text, fitting, payload_bytes
-from chalicelib.service import SavedFace
-from chalicelib.stores.face_listing import ListedFace
-from chalicelib.stores.face_set_names import MAX_FACE_SETS, CountedFaceSet
+from chalicelib.service import cursors
+from chalicelib.service.face_service import SavedFace
+from chalicelib.service.known_faces import Page
+from chalicelib.stores.face_set.face_listing import ListedFace
+from chalicelib.stores.face_set.face_set_names import MAX_FACE_SETS, CountedFaceSet
 from chalicelib.vision import quality
 from chalicelib.vision.detector import MAX_FACES
 from tests.packs import dlib_pack
@@ -49,7 +50,7 @@ def test_a_body_is_counted_as_the_runtime_client_sends_it(text: str) -> None:
 def test_so_many_of_a_list_fit_that_no_other_does(texts: list[str]) -> None:
     items = [{"face_name": text} for text in texts]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("chalicelib.reply_bytes.MAX_LIST_BYTES", 200)
+        patch.setattr("chalicelib.api.reply_bytes.MAX_LIST_BYTES", 200)
         fit = fitting(items)
 
     assert payload_bytes(as_text(items[:fit])) <= 200
@@ -59,7 +60,7 @@ def test_so_many_of_a_list_fit_that_no_other_does(texts: list[str]) -> None:
 @pytest.mark.parametrize("character", DEAREST)
 def test_ten_thousand_matches_with_the_longest_names(character: str) -> None:
     name = character * MAX_NAME_CHARACTERS
-    matches = [Match(new_token(), name, 0.1 + i / 3e5, faces=10_000) for i in range(uploads.MAX_RESULTS)]
+    matches = [Match(new_token(), name, 0.1 + i / 3e5, faces=10_000) for i in range(arguments.MAX_RESULTS)]
     reply = replies.found(new_token(), "0.65", SearchResult(matches, truncated=False), dlib_pack().thresholds)
 
     given = reply["cmp_result"]
@@ -83,7 +84,7 @@ def test_the_limit_and_the_bytes_meet() -> None:
 
 def test_pages_that_the_bytes_cut_lead_on_without_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
     faces = [ListedFace(i, new_token(), "😀" * 255, "default", 0, "") for i in range(1, 101)]
-    monkeypatch.setattr("chalicelib.reply_bytes.MAX_LIST_BYTES", 100_000)
+    monkeypatch.setattr("chalicelib.api.reply_bytes.MAX_LIST_BYTES", 100_000)
     seen: list[str] = []
     after: int | None = 0
     while after is not None:
@@ -101,10 +102,10 @@ def test_pages_that_the_bytes_cut_lead_on_without_a_gap(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("character", DEAREST)
 def test_the_largest_page_of_a_list_fits(character: str) -> None:
     name = character * MAX_NAME_CHARACTERS
-    faces = [ListedFace(2**62, new_token(), name, "s" * 64, 2**35, "")] * uploads.MAX_PAGE_FACES
+    faces = [ListedFace(2**62, new_token(), name, "s" * 64, 2**35, "")] * arguments.MAX_PAGE_FACES
     reply = replies.listed(Page(faces, None))
 
-    assert len(reply["faces"]) == uploads.MAX_PAGE_FACES
+    assert len(reply["faces"]) == arguments.MAX_PAGE_FACES
     assert sent(reply) <= MAX_PAYLOAD_BYTES
 
 

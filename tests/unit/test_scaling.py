@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chalicelib.gallery.vector_gallery import MAX_TAIL
-from chalicelib.stores.vector_store import MAX_VECTORS_PER_SECOND
+from chalicelib.stores.aws.vector_store import MAX_VECTORS_PER_SECOND
 from infra import costs
 from infra.deploy.package import ROOT
 from infra.scaling import __main__ as command

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
+from chalicelib.api.arguments import MAX_FORM_OVERHEAD_BYTES, MAX_FORM_PARTS, Arguments, read_form
 from chalicelib.errors import ServiceError
-from chalicelib.images import MAX_IMAGE_BYTES
-from chalicelib.uploads import MAX_FORM_OVERHEAD_BYTES, MAX_FORM_PARTS, Arguments, read_form
+from chalicelib.images.decoding import MAX_IMAGE_BYTES
 
 TYPE = "multipart/form-data; boundary=b"
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from chalicelib import images
-from chalicelib.crop_embedder import CropEmbedder
-from chalicelib.service import as_crop
+from chalicelib.images import decoding
+from chalicelib.service.crop_embedder import CropEmbedder
+from chalicelib.service.face_service import as_crop
 from chalicelib.vision.model import Model
 from chalicelib.vision.model_pack import ModelPack
 from chalicelib.wiring import model
@@ -34,7 +34,7 @@ def test_the_packs_are_three_models_and_two_detectors(models: Models) -> None:
 def test_of_two_faces_in_a_crop_it_takes_the_one_that_was_saved(models: Models) -> None:
     """The other one is larger, so the detector names it first."""
     small, large = saved_faces.crop(1), pictures.scaled(pictures.astronaut(), 300, 300)
-    image = images.decode_crop(small.jpeg)
+    image = decoding.decode_crop(small.jpeg)
     assert image is not None
     both = np.zeros((300, 300 + image.shape[1], 3), np.uint8)
     both[:, :300], both[: image.shape[0], 300:] = large, image
@@ -56,7 +56,7 @@ def test_of_two_faces_in_a_crop_it_takes_the_one_that_was_saved(models: Models) 
 def test_crops_that_are_smaller_than_any_picture_may_be(models: Models, side: int) -> None:
     """A face of 30 px at the picture's corner gives such."""
     original = saved_faces.crop(1)
-    image = images.decode_crop(original.jpeg)
+    image = decoding.decode_crop(original.jpeg)
     assert image is not None
     assert original.landmarks is not None
     height, width = image.shape[:2]

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib import images
 from chalicelib.errors import ServiceError
 from chalicelib.faces import DetectedFace, Image
+from chalicelib.images import decoding
 from chalicelib.vision.model_pack import ModelPack
 from chalicelib.vision.pyramid import Pyramid
 from chalicelib.wiring import detector as build_detector
@@ -137,11 +137,11 @@ def test_results_do_not_change_with_thread_timing() -> None:
 
 def test_one_bad_picture_never_affects_another() -> None:
     good, broken = jpeg(astronaut()), jpeg(astronaut())[:20_000]
-    alone = detector().detect(images.decode(good))
+    alone = detector().detect(decoding.decode(good))
 
     def visit(number: int) -> list[DetectedFace] | None:
         try:
-            return detector().detect(images.decode(broken if number % 2 else good))
+            return detector().detect(decoding.decode(broken if number % 2 else good))
         except ServiceError:
             return None
 

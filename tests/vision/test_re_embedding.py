@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from chalicelib.faces import DetectedFace, Image
-from chalicelib.service import as_crop
+from chalicelib.service.face_service import as_crop
 from tests.packs import SHARED_FACES, detector, embedder
 from tests.pictures import astronaut, read, scaled
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chalicelib import images, replies
+from chalicelib.api import replies
 from chalicelib.faces import Embedding, Quality
 from chalicelib.gallery.gallery import Contents
+from chalicelib.images import decoding
 from chalicelib.vision import quality
 from chalicelib.vision.embedder import Embedder
 from chalicelib.vision.model import Model
@@ -28,7 +29,7 @@ def retail() -> Model:
 
 
 def _look(retail: Model, file: bytes) -> tuple[Embedding, Quality]:
-    image = images.decode(file)
+    image = decoding.decode(file)
     face = retail.detector.detect(image)[0]
     embedded = retail.embedder.measure(image, [face.landmarks])
     return embedded.embeddings[0], quality.judge(image, face, embedded.recognisability[0])

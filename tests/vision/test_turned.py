@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from chalicelib import images
 from chalicelib.faces import Box, DetectedFace, Found, Image
-from chalicelib.service import as_crop
+from chalicelib.images import decoding
+from chalicelib.service.face_service import as_crop
 from chalicelib.vision import quality
 from chalicelib.vision.detector import Detector
 from chalicelib.vision.turned import TurnedDetector
@@ -113,7 +113,7 @@ def test_the_crop_of_a_face_that_lies_stands(quarters: int) -> None:
 
     crop = as_crop(picture, "name", face, "detector")
 
-    image = images.decode_crop(crop.jpeg)
+    image = decoding.decode_crop(crop.jpeg)
     assert image is not None
     [again] = upright_detector(dlib_pack()).detect(image)
     assert crop.landmarks is not None
@@ -168,7 +168,7 @@ def test_boxes_stay_within_the_picture() -> None:
 @needs_cases
 @pytest.mark.parametrize("name", ["sideways_no_exif.jpg", "rolled_75_degrees.jpg"])
 def test_pictures_that_came_out_wrong(name: str) -> None:
-    image = images.decode((SHARED_CASES / name).read_bytes())
+    image = decoding.decode((SHARED_CASES / name).read_bytes())
 
     [face] = detector().detect(image)
 

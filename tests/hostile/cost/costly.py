@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from chalicelib.images import MAX_IMAGE_BYTES, MAX_SIDE_PX
+from chalicelib.images.decoding import MAX_IMAGE_BYTES, MAX_SIDE_PX
 
 LARGEST_PIXELS = MAX_SIDE_PX * MAX_SIDE_PX
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from chalicelib.images import MAX_IMAGE_BYTES
+from chalicelib.images.decoding import MAX_IMAGE_BYTES
 from tests.hostile.cost.costly import Costly, filled
 
 ENTRY = {"<": b"\x10\1\3\0\1\0\0\0\0\0\0\0", ">": b"\1\x10\0\3\0\0\0\1\0\0\0\0"}

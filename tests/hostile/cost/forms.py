@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from chalicelib.images import MAX_IMAGE_BYTES
-from chalicelib.uploads import MAX_BOUNDARY_CHARACTERS
+from chalicelib.api.arguments import MAX_BOUNDARY_CHARACTERS
+from chalicelib.images.decoding import MAX_IMAGE_BYTES
 
 # Two pictures. The headers of a request are 10,240 bytes at API Gateway, and 64 KiB a line locally.
 MAX_FORM_BYTES = 2 * MAX_IMAGE_BYTES

@@ -10,8 +10,8 @@ from functools import lru_cache
 
 from PIL import Image as Pillow
 
-from chalicelib.images import MAX_IMAGE_BYTES, MAX_SIDE_PX
-from chalicelib.jpeg import MAX_SCANS, MAX_SEGMENTS
+from chalicelib.images.decoding import MAX_IMAGE_BYTES, MAX_SIDE_PX
+from chalicelib.images.jpeg import MAX_SCANS, MAX_SEGMENTS
 from tests.hostile.cost.costly import LARGEST_PIXELS, Costly, filled
 
 SIDE = MAX_SIDE_PX

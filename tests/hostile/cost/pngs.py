@@ -6,7 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from chalicelib.images import MAX_SIDE_PX
+from chalicelib.images.decoding import MAX_SIDE_PX
 from tests.hostile.cost.costly import LARGEST_PIXELS, Costly, filled
 from tests.hostile.pictures import png_writer
 from tests.hostile.pictures.png_writer import SIGNATURE, chunk, header

@@ -8,8 +8,10 @@ from contextlib import suppress
 
 import pytest
 
-from chalicelib import exif, images, request_event, uploads
+from chalicelib.api import request_event
+from chalicelib.api.arguments import Arguments, read_form
 from chalicelib.errors import ServiceError
+from chalicelib.images import decoding, exif
 from tests.hostile.cost import jpegs, pngs
 from tests.hostile.cost.costly import Costly, filled
 from tests.hostile.cost.exifs import exifs
@@ -44,9 +46,9 @@ def test_pictures(pictures: Callable[[], Iterable[Costly]]) -> None:
 
     def inputs() -> Iterator[Measured]:
         for one in pictures():
-            if len(one.data) > images.MAX_IMAGE_BYTES:
+            if len(one.data) > decoding.MAX_IMAGE_BYTES:
                 too_large.append(one.name)
-            yield one.name, lambda data=one.data: images.decode(data), len(one.data), one.pixels  # type: ignore[misc]
+            yield one.name, lambda data=one.data: decoding.decode(data), len(one.data), one.pixels  # type: ignore[misc]
 
     assert list(_too_costly(inputs())) == []
     assert too_large == []  # such a file is refused before anything is tried
@@ -54,7 +56,7 @@ def test_pictures(pictures: Callable[[], Iterable[Costly]]) -> None:
 
 def test_pictures_of_too_many_bytes() -> None:
     files = [filled(one.data, b"\0", b"", MAX_REQUEST_BYTES) for one in jpegs.gaps()]
-    inputs = (("", lambda data=data: images.decode(data), len(data), 0) for data in files)
+    inputs = (("", lambda data=data: decoding.decode(data), len(data), 0) for data in files)
 
     assert list(_too_costly(inputs)) == []
 
@@ -106,7 +108,7 @@ def test_what_takes_longer_is_found() -> None:
 
 
 def _read(body: bytes, content_type: str) -> None:
-    arguments = uploads.Arguments({}, uploads.read_form(body, content_type, pictures=2))
+    arguments = Arguments({}, read_form(body, content_type, pictures=2))
     for getter in (
         *(arguments.image, arguments.token, arguments.threshold, arguments.limit, arguments.name, arguments.new_name),
         *(arguments.beginning, arguments.face_set, arguments.page_limit, arguments.after, arguments.by_person),

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from chalicelib import images, png, uploads
+from chalicelib.api import arguments
 from chalicelib.errors import ServiceError
+from chalicelib.images import decoding, png
 from tests.hostile.pictures.judge import case
 
 Result = TypeVar("Result")
@@ -22,23 +23,23 @@ BOUNDARY = b"boundary"
 def picture(data: bytes) -> None:
     """`images.decode`: upright RGB within the limits, or 1004. A PNG is tried with right checksums, too."""
     for file in {data, _with_right_checksums(data)}:
-        image = _unless_refused({"1004"}, images.decode, file)
+        image = _unless_refused({"1004"}, decoding.decode, file)
         if image is not None:
             assert image.dtype == np.uint8
             assert image.ndim == 3
             assert image.shape[2] == 3
-            assert all(images.MIN_SIDE_PX <= side <= images.MAX_SIDE_PX for side in image.shape[:2])
+            assert all(decoding.MIN_SIDE_PX <= side <= decoding.MAX_SIDE_PX for side in image.shape[:2])
 
 
 def form(data: bytes) -> None:
     """`uploads.read_form`, of a first line that is the content type and a body, then every kind of argument."""
     content_type, _, body = data.partition(b"\n")
-    parts = _unless_refused({"1004", "1005"}, uploads.read_form, body, content_type.decode("latin-1"), 2)
+    parts = _unless_refused({"1004", "1005"}, arguments.read_form, body, content_type.decode("latin-1"), 2)
     if parts is None:
         return
-    assert sum(len(values) for values in parts.values()) <= uploads.MAX_FORM_PARTS
+    assert sum(len(values) for values in parts.values()) <= arguments.MAX_FORM_PARTS
     assert sum(len(value) for values in parts.values() for value in values) <= len(body)
-    given = uploads.Arguments({}, parts)
+    given = arguments.Arguments({}, parts)
     for getter in (given.image, given.token, given.threshold, given.limit, given.name, given.after, given.face_set):
         _unless_refused({"1001", "1002"}, getter)
     for number in (1, 2):

@@ -13,9 +13,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from chalicelib import images
 from chalicelib.errors import ServiceError
 from chalicelib.faces import Image
+from chalicelib.images import decoding
 from tests.pictures import astronaut, jpeg, png
 
 # No decoding takes nearly as long, on whatever machine: this only ends one that would never end.
@@ -87,7 +87,7 @@ def decoder() -> Iterator[Decoder]:
 
 def _serve(connection: Connection) -> None:
     for file in (jpeg(astronaut()), png(astronaut())):
-        images.decode(file)
+        decoding.decode(file)
     if sys.platform == "linux":
         most = _bytes_of("VmSize") + MAX_ADDRESS_SPACE_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
@@ -102,7 +102,7 @@ def _serve(connection: Connection) -> None:
 
 def _decoded(file: bytes) -> Image | Refusal | str:
     try:
-        return images.decode(file)
+        return decoding.decode(file)
     except ServiceError as error:
         return Refusal(error.code, error.status, error.detail)
     except Exception as error:  # noqa: BLE001  # the caller is told, and fails

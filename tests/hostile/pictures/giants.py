@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image as Pillow
 
 from chalicelib.faces import Image
-from chalicelib.images import MAX_SIDE_PX
-from chalicelib.jpeg import MAX_SCANS
+from chalicelib.images.decoding import MAX_SIDE_PX
+from chalicelib.images.jpeg import MAX_SCANS
 from tests.hostile.pictures import png_writer
 from tests.hostile.pictures.case import Case, refused, whole
 

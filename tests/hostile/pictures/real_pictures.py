@@ -15,8 +15,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from chalicelib import images
 from chalicelib.errors import ServiceError
+from chalicelib.images import decoding
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
@@ -42,7 +42,7 @@ def compare(files: Iterable[Path]) -> Comparison:
         other = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
         middle = time.perf_counter()
         try:
-            image = images.decode(data)
+            image = decoding.decode(data)
         except ServiceError as error:
             found.refused.append((path, error.detail))
             continue

@@ -17,8 +17,8 @@ from unittest import mock
 
 from moto.server import ThreadedMotoServer
 
-from chalicelib import logs
-from chalicelib.stores import aws
+from chalicelib.stores.aws import sdk
+from chalicelib.telemetry import logs
 from tests.e2e import pictures
 from tests.e2e.chalice_local import chalice_local
 from tests.e2e.http_api import HttpApi
@@ -76,7 +76,7 @@ def _function() -> Iterator[LambdaApi]:
         with mysql_database(mysql) as database, redirect_stdout(nowhere):
             logs.configure()
             url = f"mysql://root@127.0.0.1:{mysql}/{database}"
-            with lasting_handler(aws.client("dynamodb"), aws.client("s3"), url) as api:
+            with lasting_handler(sdk.client("dynamodb"), sdk.client("s3"), url) as api:
                 yield api
     server.stop()
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from chalicelib import errors, response_headers
+from chalicelib import errors
+from chalicelib.api import response_headers
 
 TIMEOUT_SECONDS = 60
 ERROR_FIELDS = {"sucess", "success", "error_code", "error_msg", "detail"}

@@ -8,17 +8,17 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from chalicelib.stores.crops import Crop
-from chalicelib.stores.whole_faces import LARGEST_ID, WholeFaces
-from chalicelib.transfer import manifest
-from chalicelib.transfer.container import Container
+from chalicelib.maintenance.transfer import manifest
+from chalicelib.maintenance.transfer.container import Container
+from chalicelib.stores.aws.crops import Crop
+from chalicelib.stores.face_set.exported_faces import LARGEST_ID, ExportedFaces
 from infra.archive_file import Folder
 from tests.integration.two_packs import Process
 
 
 def everything(process: Process) -> list[tuple[Any, ...]]:
     """Return all that the service knows of its faces, but the names of their crops."""
-    known = WholeFaces(process.parts.database).page(process.active, 0, LARGEST_ID, 10_000)
+    known = ExportedFaces(process.parts.database).page(process.active, 0, LARGEST_ID, 10_000)
     crops = process.parts.crops.read_many([face.crop for face in known])
     return [
         (

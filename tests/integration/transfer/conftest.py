@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.stores.schema import migrate
-from chalicelib.transfer import exporting
+from chalicelib.maintenance.transfer import exporting
+from chalicelib.stores.face_set.schema import migrate
 from infra.archive_file import Folder
 from tests.integration.two_packs import Place, Process, build_packs
 

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib import images, transfers
-from chalicelib.crop_embedder import CropEmbedder
+from chalicelib.images import decoding
+from chalicelib.maintenance.transfer import commands
+from chalicelib.maintenance.transfer.errors import ArchiveError
 from chalicelib.names import kept
-from chalicelib.stores.whole_faces import LARGEST_ID, WholeFaces
-from chalicelib.transfer.errors import ArchiveError
+from chalicelib.service.crop_embedder import CropEmbedder
+from chalicelib.stores.face_set.exported_faces import LARGEST_ID, ExportedFaces
 from infra.archive_file import Folder, Zip, open_archive
 from tests.integration.transfer import damage
 from tests.integration.transfer.archives import everything
@@ -43,7 +44,7 @@ class Target:
     def take(self, archive: bytes | Files) -> str:
         """Import an archive; return why it is refused, or nothing. See that it is taken whole, or nothing of it."""
         try:
-            transfers.import_from(self._process.parts, self._opened(archive))
+            commands.import_from(self._process.parts, self._opened(archive))
         except ArchiveError as error:
             said = str(error)
         else:
@@ -66,14 +67,14 @@ class Target:
         return folder
 
     def _see_that_all_can_be_embedded(self) -> None:
-        known = WholeFaces(self._process.parts.database).page(self._process.active, 0, LARGEST_ID, 1000)
+        known = ExportedFaces(self._process.parts.database).page(self._process.active, 0, LARGEST_ID, 1000)
         crops = self._process.parts.crops.read_many([face.crop for face in known])
         assert len(known) == self._process.parts.face_set.count()
-        assert all(crop is not None and images.decode_crop(crop.jpeg) is not None for crop in crops)
+        assert all(crop is not None and decoding.decode_crop(crop.jpeg) is not None for crop in crops)
         CropEmbedder(self._process.model).embed(crops)
 
     def _empty(self) -> None:
-        for face in WholeFaces(self._process.parts.database).page(self._process.active, 0, LARGEST_ID, 1000):
+        for face in ExportedFaces(self._process.parts.database).page(self._process.active, 0, LARGEST_ID, 1000):
             self._process.remove(face.token)
         self._before = self._state()
 
@@ -88,7 +89,7 @@ class Target:
 def files(site: Sites, folder: Folder, small_parts: None) -> Files:
     process = site("source")
     faces = process.add(range(3))
-    transfers.export_to(process.parts, folder)
+    commands.export_to(process.parts, folder)
     for face in faces:
         process.remove(face.token)
     return {path.name: path.read_bytes() for path in folder.path.iterdir()}
@@ -174,8 +175,8 @@ class TestEveryExportImports:
             source.parts.face_set.add_many(named, [added_at for *_, added_at in labels])
             folder = Folder(tmp_path / str(next(number)))
 
-            transfers.export_to(source.parts, folder)
-            report = transfers.import_from(target.parts, folder)
+            commands.export_to(source.parts, folder)
+            report = commands.import_from(target.parts, folder)
 
             try:
                 assert report.added == 3
@@ -198,7 +199,7 @@ class TestEveryExportImports:
             )
         )
 
-        report = transfers.export_to(source.parts, folder)
+        report = commands.export_to(source.parts, folder)
 
         assert report.left_out == [faces[0].token, faces[1].token]
-        assert transfers.import_from(target.parts, folder).added == 1
+        assert commands.import_from(target.parts, folder).added == 1

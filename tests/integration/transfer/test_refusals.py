@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chalicelib import transfers
-from chalicelib.transfer.errors import ArchiveError
+from chalicelib.maintenance.transfer import commands
+from chalicelib.maintenance.transfer.errors import ArchiveError
 from infra.archive_file import Folder
 from tests.integration.transfer.archives import records, replace_part, rewrite
 from tests.integration.transfer.conftest import Sites
@@ -28,7 +28,7 @@ class TestRefused:
     def archive(self, site: Sites, folder: Folder) -> Folder:
         process = site("source")
         process.add(range(2))
-        transfers.export_to(process.parts, folder)
+        commands.export_to(process.parts, folder)
         return folder
 
     @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ class TestRefused:
         target.re_embed(UNIT)
 
         with pytest.raises(ArchiveError, match="make re-embed"):
-            transfers.import_from(target.parts, archive)
+            commands.import_from(target.parts, archive)
 
         assert target.parts.face_set.count() == 2
 
@@ -150,12 +150,12 @@ class TestRefused:
         target.re_embed(UNIT)
         target.remove(face.token)
 
-        transfers.import_from(target.parts, archive)
+        commands.import_from(target.parts, archive)
 
         assert target.active == target.embedding_id("dlib")
 
     def refused(self, site: Sites, archive: Folder, reason: str) -> None:
         target = site("target")
         with pytest.raises(ArchiveError, match=reason):
-            transfers.import_from(target.parts, archive)
+            commands.import_from(target.parts, archive)
         assert target.parts.face_set.count() == 0

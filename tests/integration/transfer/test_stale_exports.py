@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib import transfers
 from chalicelib.faces import KnownFace
-from chalicelib.transfer import exporting, manifest
-from chalicelib.transfer.errors import ArchiveError
+from chalicelib.maintenance.transfer import commands, exporting, manifest
+from chalicelib.maintenance.transfer.errors import ArchiveError
 from infra.archive_file import Folder
 from tests.integration.transfer.archives import everything, parts_of, records
 from tests.integration.transfer.conftest import Sites
@@ -96,7 +95,7 @@ class TestStale:
         while not folders or not self.was_whole(folders[-1]):
             folders.append(Folder(tmp_path / str(len(folders))))
             try:
-                transfers.export_to(process.parts, Dying(folders[-1].path, len(folders) - 1))
+                commands.export_to(process.parts, Dying(folders[-1].path, len(folders) - 1))
             except KilledError:
                 continue
         assert len(folders) > 8
@@ -104,7 +103,7 @@ class TestStale:
         change(process, faces)
 
         for folder in folders:
-            transfers.export_to(process.parts, folder)
+            commands.export_to(process.parts, folder)
             self.holds(folder, process)
 
     def test_a_second_run_that_is_killed_at_any_point_leaves_nothing_wrong(
@@ -114,7 +113,7 @@ class TestStale:
         faces = process.add(range(7))
         folder = Folder(tmp_path / "archive")
         monkeypatch.setattr(exporting, "MAX_FACES", 5)  # so that parts are divided
-        transfers.export_to(process.parts, folder)
+        commands.export_to(process.parts, folder)
         monkeypatch.setattr(exporting, "MAX_FACES", 2)
         names = [face.name for face in faces]
 
@@ -123,7 +122,7 @@ class TestStale:
             names[0] = "another name" if names[0] == "0" else "0"
             process.parts.face_set.rename(faces[0].token, names[0])
             try:
-                done = transfers.export_to(process.parts, Dying(folder.path, changes)).done
+                done = commands.export_to(process.parts, Dying(folder.path, changes)).done
             except KilledError:
                 done = False
             whole = manifest.read(folder)
@@ -140,9 +139,9 @@ class TestStale:
         one, other = site("one"), site("other")
         one.add(range(5))
         other.add(range(5, 8))
-        transfers.export_to(one.parts, folder)
+        commands.export_to(one.parts, folder)
 
-        transfers.export_to(other.parts, folder)
+        commands.export_to(other.parts, folder)
 
         self.holds(folder, other)
 
@@ -152,15 +151,15 @@ class TestStale:
         folder.write("manifest.json", b'{"format": "face-search-archive"}')
 
         with pytest.raises(ArchiveError, match=r"manifest\.json is not that of an export to go on with"):
-            transfers.export_to(process.parts, folder)
+            commands.export_to(process.parts, folder)
 
     def test_a_whole_archive_of_what_is_there_is_not_written_again(self, site: Sites, folder: Folder) -> None:
         process = site("first")
         process.add(range(3))
-        transfers.export_to(process.parts, folder)
+        commands.export_to(process.parts, folder)
         times = {part.file: (folder.path / part.file).stat().st_mtime_ns for part in parts_of(folder)}
 
-        transfers.export_to(process.parts, folder)
+        commands.export_to(process.parts, folder)
 
         assert {part.file: (folder.path / part.file).stat().st_mtime_ns for part in parts_of(folder)} == times
 

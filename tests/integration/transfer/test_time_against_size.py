@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib import transfers
-from chalicelib.transfer.errors import ArchiveError
+from chalicelib.maintenance.transfer import commands
+from chalicelib.maintenance.transfer.errors import ArchiveError
 from chalicelib.wiring import Wiring
 from infra.archive_file import Folder, open_archive
 from tests.integration.transfer.conftest import Sites
@@ -26,7 +26,7 @@ MAX_BYTES, MAX_BYTES_A_BYTE = 40 * MEGABYTE, 30
 def files(site: Sites, folder: Folder) -> Files:
     process = site("source")
     process.add(range(3))
-    transfers.export_to(process.parts, folder)
+    commands.export_to(process.parts, folder)
     return {path.name: path.read_bytes() for path in folder.path.iterdir()}
 
 
@@ -63,9 +63,9 @@ def refused(parts: Wiring, archive: Archive, folder: Path) -> None:
 def take(parts: Wiring, archive: Archive, folder: Path) -> None:
     if isinstance(archive, bytes):
         (folder / "hostile.zip").write_bytes(archive)
-        transfers.import_from(parts, open_archive(folder / "hostile.zip"))
+        commands.import_from(parts, open_archive(folder / "hostile.zip"))
         return
     hostile = Folder(folder / "hostile")
     for name, data in archive.items():
         hostile.write(name, data)
-    transfers.import_from(parts, hostile)
+    commands.import_from(parts, hostile)

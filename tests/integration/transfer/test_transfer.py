@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chalicelib import transfers
 from chalicelib.errors import ServiceError
-from chalicelib.stores.active_model import NO_MODEL
-from chalicelib.transfer import exporting, manifest
-from chalicelib.transfer.errors import ArchiveError
+from chalicelib.maintenance.transfer import commands, exporting, manifest
+from chalicelib.maintenance.transfer.errors import ArchiveError
+from chalicelib.stores.face_set.active_model import NO_MODEL
 from infra.archive_file import Folder, open_archive, pack
 from tests.counts import assert_counts_are_right
 from tests.integration.transfer.archives import everything, parts_of, records
@@ -45,13 +44,13 @@ class TestRoundTrip:
         before = everything(first)
         searches = [first.search(face.token).matches for face in faces]
 
-        transfers.export_to(first.parts, folder)
+        commands.export_to(first.parts, folder)
         zipped = tmp_path / "faces.zip"
         pack(folder.path, ["manifest.json", *(part.file for part in parts_of(folder))], zipped)
-        imported = transfers.import_from(second.parts, open_archive(zipped))
+        imported = commands.import_from(second.parts, open_archive(zipped))
         again = Folder(tmp_path / "again")
-        transfers.export_to(second.parts, again)
-        transfers.import_from(third.parts, again)
+        commands.export_to(second.parts, again)
+        commands.import_from(third.parts, again)
 
         assert (imported.added, imported.there, imported.done) == (7, 0, True)
         assert everything(second) == everything(third) == before
@@ -68,9 +67,9 @@ class TestRoundTrip:
         faces = first.add(range(len(before)))
         for face, name in zip(faces, before, strict=True):
             first.parts.face_set.rename(face.token, name)
-        transfers.export_to(first.parts, folder)
+        commands.export_to(first.parts, folder)
 
-        assert transfers.import_from(second.parts, folder).added == len(before)
+        assert commands.import_from(second.parts, folder).added == len(before)
 
         names = {token: name for token, name, *_ in everything(second)}
         assert [names[face.token] for face in faces] == ["José", "unknown", before[2]]
@@ -78,12 +77,12 @@ class TestRoundTrip:
     def test_what_is_there_already_stays_as_it_is(self, site: Sites, folder: Folder) -> None:
         process = site("first")
         [one, two, three] = process.add(range(3))
-        transfers.export_to(process.parts, folder)
+        commands.export_to(process.parts, folder)
         process.parts.face_set.rename(one.token, "renamed since")
         process.remove(two.token)
         crops = everything(process)
 
-        report = transfers.import_from(process.parts, folder)
+        report = commands.import_from(process.parts, folder)
 
         assert (report.added, report.there) == (1, 2)
         after = {row[0]: row for row in everything(process)}
@@ -92,8 +91,8 @@ class TestRoundTrip:
         assert after.keys() == {one.token, two.token, three.token}
 
     def test_an_empty_face_set_makes_an_archive_too(self, site: Sites, folder: Folder) -> None:
-        assert transfers.export_to(site("first").parts, folder).done
-        report = transfers.import_from(site("second").parts, folder)
+        assert commands.export_to(site("first").parts, folder).done
+        report = commands.import_from(site("second").parts, folder)
 
         assert (report.added, report.done) == (0, True)
         assert site("second").active == NO_MODEL
@@ -101,7 +100,7 @@ class TestRoundTrip:
     def test_the_archive_is_what_its_description_says(self, site: Sites, folder: Folder) -> None:
         process = site("first")
         [face] = process.add(range(1))
-        transfers.export_to(process.parts, folder)
+        commands.export_to(process.parts, folder)
 
         [record] = records(folder)
         crop = process.parts.crops.read(face.crop)
@@ -119,7 +118,7 @@ class TestRoundTrip:
     ) -> None:
         process = site("first")
         process.add(range(3))
-        transfers.export_to(process.parts, folder)
+        commands.export_to(process.parts, folder)
         monkeypatch.chdir(folder.path.parent)
         pack(folder.path, ["manifest.json", *(part.file for part in parts_of(folder))], Path("faces.zip"))
         page = (Path(__file__).parents[3] / "docs" / "transfer.md").read_text()
@@ -138,12 +137,12 @@ class TestInterrupted:
         process = site("first")
         process.add(range(7))
         whole = Folder(tmp_path / "whole")
-        transfers.export_to(process.parts, whole)
+        commands.export_to(process.parts, whole)
 
         written: list[str] = []
         for _ in range(3):
-            assert not transfers.export_to(process.parts, Noting(folder, written), may_go_on=times(1)).done
-        assert transfers.export_to(process.parts, Noting(folder, written)).done
+            assert not commands.export_to(process.parts, Noting(folder, written), may_go_on=times(1)).done
+        assert commands.export_to(process.parts, Noting(folder, written)).done
 
         assert parts_of(folder) == parts_of(whole)
         parts = [name for name in written if name.startswith("faces-")]
@@ -156,20 +155,20 @@ class TestInterrupted:
         failing = FailingOnce(folder, "faces-00002.jsonl.gz")
 
         with pytest.raises(ServiceError):
-            transfers.export_to(process.parts, failing)
-        assert transfers.export_to(process.parts, failing).done
+            commands.export_to(process.parts, failing)
+        assert commands.export_to(process.parts, failing).done
 
         assert len(records(folder)) == 5
 
     def test_an_import_goes_on_where_it_was_stopped(self, site: Sites, folder: Folder) -> None:
         first, second = site("first"), site("second")
         first.add(range(5))
-        transfers.export_to(first.parts, folder)
+        commands.export_to(first.parts, folder)
 
-        stopped = transfers.import_from(second.parts, folder, may_go_on=times(1))
+        stopped = commands.import_from(second.parts, folder, may_go_on=times(1))
         assert (stopped.added, stopped.next_part, stopped.done) == (2, 2, False)
-        assert transfers.import_from(second.parts, folder, may_go_on=times(1)).there == 2
-        rest = transfers.import_from(second.parts, folder, first_part=stopped.next_part)
+        assert commands.import_from(second.parts, folder, may_go_on=times(1)).there == 2
+        rest = commands.import_from(second.parts, folder, first_part=stopped.next_part)
 
         assert (rest.added, rest.there, rest.done) == (3, 0, True)
         assert everything(second) == everything(first)
@@ -188,7 +187,7 @@ class TestChangedMeanwhile:
                 process.remove(faces[3].token)
                 process.parts.face_set.rename(faces[1].token, "another name")
 
-        transfers.export_to(process.parts, folder, progress=change)
+        commands.export_to(process.parts, folder, progress=change)
 
         assert [(record["face_token"], record["face_name"]) for record in records(folder)] == [
             (faces[1].token, "another name"),
@@ -205,10 +204,10 @@ class TestChangedMeanwhile:
     def test_whoever_was_removed_between_two_runs_is_not_in_it(self, site: Sites, folder: Folder) -> None:
         process = site("first")
         faces = process.add(range(4))
-        transfers.export_to(process.parts, folder, may_go_on=times(2))
+        commands.export_to(process.parts, folder, may_go_on=times(2))
         process.remove(faces[1].token)
 
-        transfers.export_to(process.parts, folder)
+        commands.export_to(process.parts, folder)
 
         assert [record["face_token"] for record in records(folder)] == [faces[i].token for i in (0, 2, 3)]
 
@@ -218,11 +217,11 @@ class TestChangedMeanwhile:
         process = site("first")
         faces = process.add(range(7))
         monkeypatch.setattr(exporting, "MAX_FACES", 5)
-        transfers.export_to(process.parts, folder, may_go_on=times(1))
+        commands.export_to(process.parts, folder, may_go_on=times(1))
         monkeypatch.setattr(exporting, "MAX_FACES", 2)
         process.parts.face_set.rename(faces[0].token, "renamed")
 
-        transfers.export_to(process.parts, folder)
+        commands.export_to(process.parts, folder)
 
         assert [part.faces for part in parts_of(folder)] == [2, 2, 1, 2]
         assert [record["face_token"] for record in records(folder)] == [face.token for face in faces]
@@ -230,7 +229,7 @@ class TestChangedMeanwhile:
     def test_an_export_begins_anew_under_another_model(self, site: Sites, folder: Folder) -> None:
         process = site("first")
         faces = process.add(range(5))
-        transfers.export_to(process.parts, folder, may_go_on=times(2))
+        commands.export_to(process.parts, folder, may_go_on=times(2))
         process.re_embed(UNIT)
 
         def remove_all_but_one(done: int, _: int) -> None:
@@ -238,7 +237,7 @@ class TestChangedMeanwhile:
                 for face in faces[1:]:
                     process.remove(face.token)
 
-        transfers.export_to(process.parts, folder, progress=remove_all_but_one)
+        commands.export_to(process.parts, folder, progress=remove_all_but_one)
 
         whole = manifest.read(folder)
         assert whole is not None
@@ -252,11 +251,11 @@ class TestChangedMeanwhile:
         faces = process.add(range(3))
         delete_crop(s3, crops_bucket, faces[1].crop)
 
-        report = transfers.export_to(process.parts, folder)
+        report = commands.export_to(process.parts, folder)
 
         assert (report.faces, report.left_out) == (2, [faces[1].token])
         # Also to who asks again.
-        assert transfers.export_to(process.parts, folder).left_out == [faces[1].token]
+        assert commands.export_to(process.parts, folder).left_out == [faces[1].token]
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -266,33 +265,33 @@ class TestFunctions:
         first.add(range(5))
 
         event: dict[str, Any] = {"name": "monday"}
-        said = transfers.export_in_time(first.parts, event, seconds(60, 20))
+        said = commands.export_in_time(first.parts, event, seconds(60, 20))
         assert said == {"faces": 4, "left_out": [], "done": False}
-        said = transfers.export_in_time(first.parts, event, seconds(900))
+        said = commands.export_in_time(first.parts, event, seconds(900))
         assert said == {"faces": 5, "left_out": [], "done": True}
         keys = {item["Key"] for item in s3.list_objects_v2(Bucket=crops_bucket, Prefix="exports/")["Contents"]}
         assert keys == {"exports/monday/manifest.json", *(f"exports/monday/faces-0000{n}.jsonl.gz" for n in (1, 2, 3))}
 
-        said = transfers.import_in_time(second.parts, event, seconds(60, 30))
+        said = commands.import_in_time(second.parts, event, seconds(60, 30))
         assert said == {"added": 2, "there": 0, "next_part": 2, "done": False}
-        said = transfers.import_in_time(second.parts, event | {"first_part": 2}, seconds(900))
+        said = commands.import_in_time(second.parts, event | {"first_part": 2}, seconds(900))
         assert said == {"added": 3, "there": 0, "next_part": 4, "done": True}
         assert everything(second) == everything(first)
 
     @pytest.mark.parametrize("name", [None, 7, "", "..", "a/b", "../faces", ".hidden", "x" * 65])
     def test_a_name_that_leads_elsewhere_is_refused(self, site: Sites, name: object) -> None:
-        for operation in (transfers.export_in_time, transfers.import_in_time):
+        for operation in (commands.export_in_time, commands.import_in_time):
             with pytest.raises(ArchiveError, match="name must be"):
                 operation(site("first").parts, {"name": name}, seconds(900))
 
     @pytest.mark.parametrize("first_part", [0, -1, "2", 1.0, True])
     def test_a_first_part_must_be_a_number(self, site: Sites, first_part: object) -> None:
         with pytest.raises(ArchiveError, match="first_part must be"):
-            transfers.import_in_time(site("first").parts, {"name": "a", "first_part": first_part}, seconds(900))
+            commands.import_in_time(site("first").parts, {"name": "a", "first_part": first_part}, seconds(900))
 
     def test_an_import_of_nothing_says_so(self, site: Sites) -> None:
         with pytest.raises(ArchiveError, match=r"no manifest\.json"):
-            transfers.import_in_time(site("first").parts, {"name": "nothing"}, seconds(900))
+            commands.import_in_time(site("first").parts, {"name": "nothing"}, seconds(900))
 
 
 class Noting(Folder):

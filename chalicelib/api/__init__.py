@@ -1,0 +1,1 @@
+"""HTTP: endpoints, arguments, replies, the OpenAPI document and the console page."""

@@ -1,0 +1,218 @@
+"""The JSON of every reply."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chalice.app import Response
+
+from chalicelib import errors, names, times
+from chalicelib.api import arguments, response_headers
+from chalicelib.api.reply_bytes import fitting
+from chalicelib.errors import ServiceError
+from chalicelib.faces import DetectedFace, Found, Match, Quality, SearchResult
+from chalicelib.gallery.gallery import Contents
+from chalicelib.images import decoding
+from chalicelib.service import cursors
+from chalicelib.service.comparison import Comparison
+from chalicelib.service.face_service import SavedFace
+from chalicelib.service.known_faces import Page
+from chalicelib.stores.face_set.face_listing import ListedFace
+from chalicelib.stores.face_set.face_set_names import CountedFaceSet
+from chalicelib.vision import quality
+from chalicelib.vision.detector import MAX_FACES
+from chalicelib.vision.model_pack import ModelPack, Threshold
+
+# What /info says of a pack without a table of recognisability.
+COVERED_UNNOTICED = "It does not notice covered faces: they are taken for recognisable ones."
+
+# Fields that the published contract misspells, and the twin that stands beside each.
+TWINS = {"sucess": "success", "face_neme": "face_name", "distant": "distance"}
+
+
+def success(**fields: Any) -> dict[str, Any]:
+    twinned: dict[str, Any] = _with_twins({"sucess": True, **fields})
+    return twinned
+
+
+def failure(error: ServiceError) -> Response:
+    body = {
+        "sucess": False,
+        "error_code": error.code,
+        "error_msg": errors.MESSAGES[error.code],
+        "detail": error.detail,
+    }
+    headers: dict[str, str | list[str]] = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    response_headers.complete(headers)
+    return Response(_with_twins(body), status_code=error.status, headers=headers)
+
+
+def detected(faces: Found[SavedFace]) -> dict[str, Any]:
+    return success(face_num=len(faces), faces=[_face(face) for face in faces], truncated=faces.truncated)
+
+
+def found(token: str, threshold: str, result: SearchResult, thresholds: Sequence[Threshold]) -> dict[str, Any]:
+    """`thresholds` maps false match rates to distances, as Face++ does: what the threshold of the request means."""
+    matches = _with_twins([_match(match) for match in result.matches])
+    fit = fitting(matches)
+    return success(
+        face_token=token,
+        threshold=threshold,
+        cmp_result=matches[:fit],
+        truncated=result.truncated or fit < len(matches),
+        thresholds=_by_rate(thresholds),
+        worst_false_match_rates=_worst_by_rate(thresholds),
+    )
+
+
+def compared(comparison: Comparison, thresholds: Sequence[Threshold]) -> dict[str, Any]:
+    by_rate = _by_rate(thresholds)
+    face1, face2 = (
+        {"face_token": f} if isinstance(f, str) else _found(f.detected, f.quality) for f in comparison.faces
+    )
+    return success(
+        distant=comparison.distance,
+        thresholds=by_rate,
+        worst_false_match_rates=_worst_by_rate(thresholds),
+        same_person={rate: comparison.distance <= distance for rate, distance in by_rate.items()},
+        face1=face1,
+        face2=face2,
+    )
+
+
+def listed(page: Page) -> dict[str, Any]:
+    faces = [_listed(face) for face in page.faces]
+    fit = fitting(faces)
+    return success(
+        faces=faces[:fit],
+        next_cursor=page.next_cursor if fit == len(faces) else cursors.encode(page.faces[fit - 1].id),
+    )
+
+
+def known(face: ListedFace, crop_url: str) -> dict[str, Any]:
+    return success(**_listed(face), crop_url=crop_url)
+
+
+def face_sets(counted: Sequence[CountedFaceSet]) -> dict[str, Any]:
+    return success(face_sets=[{"face_set": name, "faces": faces} for name, faces in counted])
+
+
+def picture(crop: bytes | str) -> Response:
+    """A JPEG file, or the address where it is."""
+    headers: dict[str, str | list[str]] = {"Cache-Control": "private, no-store"}
+    if isinstance(crop, str):
+        return Response("", status_code=302, headers={**headers, "Location": crop})
+    return Response(crop, headers={**headers, "Content-Type": "image/jpeg"})
+
+
+def info(pack: ModelPack, faces: int, gallery: Contents) -> dict[str, Any]:
+    """`gallery` is what the container that answers has in memory; it follows the face set with every search."""
+    return success(
+        model={
+            "name": pack.name,
+            "title": pack.title,
+            "embedding_id": pack.embedding_id,
+            "thresholds": [
+                {
+                    "fmr": t.fmr,
+                    "distance": t.distance,
+                    "true_match_rate": t.true_match_rate,
+                    "data": t.data,
+                    "false_match_rates": t.false_match_rates,
+                    "worst_false_match_rate": t.worst,
+                }
+                for t in pack.thresholds
+            ],
+            "weaknesses": [*pack.weaknesses, *([] if pack.embedder.recognisability else [COVERED_UNNOTICED])],
+        },
+        faces=faces,
+        gallery=_gallery(gallery),
+        limits={
+            "image_bytes": decoding.MAX_IMAGE_BYTES,
+            "image_side_px": [decoding.MIN_SIDE_PX, decoding.MAX_SIDE_PX],
+            "smallest_face_px": pack.detector.smallest_face,
+            "name_characters": names.MAX_NAME_CHARACTERS,
+            "results": arguments.MAX_RESULTS,
+            "faces_per_picture": MAX_FACES,
+        },
+    )
+
+
+def _gallery(gallery: Contents) -> dict[str, Any]:
+    """Exact galleries find everything; of others it is told how much, and how that was measured."""
+    described: dict[str, Any] = {
+        "loaded": gallery.version is not None,
+        "faces": gallery.faces,
+        "version": gallery.version or 0,
+        "exact": gallery.exact,
+    }
+    if not gallery.exact:
+        recall = gallery.recall
+        described["recall"] = recall and {
+            "share": recall.share,
+            "searches": recall.probes,
+            "measured_at": times.as_text(recall.measured_at),
+        }
+    return described
+
+
+def _listed(face: ListedFace) -> dict[str, str]:
+    return {
+        "face_token": face.token,
+        "face_name": face.name,
+        "face_set": face.face_set,
+        "added_at": times.as_text(face.added_at),
+    }
+
+
+def _match(match: Match) -> dict[str, Any]:
+    fields = {"face_token": match.token, "distant": match.distance, "face_name": match.name}
+    return fields if match.faces is None else {**fields, "faces": match.faces}
+
+
+def _by_rate(thresholds: Sequence[Threshold]) -> dict[str, float]:
+    return {_rate(t): t.distance for t in thresholds}
+
+
+def _worst_by_rate(thresholds: Sequence[Threshold]) -> dict[str, float]:
+    """Map each false match rate to the rate that the worst labelled set comes to at its threshold, where measured."""
+    return {_rate(t): t.worst for t in thresholds if t.worst is not None}
+
+
+def _rate(threshold: Threshold) -> str:
+    return f"{threshold.fmr:.0e}".replace("e-0", "e-")
+
+
+def _face(face: SavedFace) -> dict[str, Any]:
+    return {"face_token": face.token, "face_name": face.crop, **_found(face.detected, face.quality)}
+
+
+def _found(face: DetectedFace, judged: Quality) -> dict[str, Any]:
+    return {
+        "top_left": [face.box.left, face.box.top],
+        "bottom_right": [face.box.right, face.box.bottom],
+        "confidence": face.confidence,
+        "landmarks": [[float(x), float(y)] for x, y in face.landmarks],
+        "quality": {
+            "size": judged.size,
+            "sharpness": judged.sharpness,
+            "brightness": judged.brightness,
+            "pose": {"yaw": judged.yaw, "pitch": judged.pitch, "roll": judged.roll},
+            **({} if judged.recognisability is None else {"recognisability": judged.recognisability}),
+            "reasons": quality.reasons(judged),
+        },
+    }
+
+
+def _with_twins(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_twins(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    twinned = {}
+    for key, item in value.items():
+        twinned[key] = _with_twins(item)
+        if key in TWINS:
+            twinned[TWINS[key]] = twinned[key]
+    return twinned

@@ -1,0 +1,1 @@
+"""Decodes picture files."""

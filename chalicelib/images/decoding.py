@@ -1,0 +1,106 @@
+"""From an uploaded file to upright pixels, and from pixels to a JPEG crop."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import cv2
+import numpy as np
+
+from chalicelib import errors
+from chalicelib.errors import ServiceError
+from chalicelib.faces import Box, Image
+from chalicelib.images import jpeg, png
+from chalicelib.images.jpeg import JpegFile
+from chalicelib.images.png import PngFile
+
+MAX_IMAGE_BYTES = 2 * 1024 * 1024
+MIN_SIDE_PX, MAX_SIDE_PX = 48, 4096
+_MUST_BE = f"must be {MIN_SIDE_PX} to {MAX_SIDE_PX} px"
+
+CROP_MARGIN = 0.3
+MAX_CROP_SIDE_PX = 320
+# High enough that an embedding made from the crop again hardly moves.
+CROP_JPEG_QUALITY = 95
+
+
+def decode(data: bytes) -> Image:
+    """Return the picture of a JPEG or PNG file: height x width x 3, RGB, upright by its EXIF orientation.
+
+    Size and completeness are checked before any pixel is decoded.
+
+    Raises
+    ------
+    ServiceError
+        1004, with 413 for too many bytes, 415 for another type, 400 for a broken file or sides out of range.
+    """
+    if len(data) > MAX_IMAGE_BYTES:
+        raise too_many_bytes(data)
+    file = _parse(data)
+    if not _are_within_limits(file):
+        raise errors.file_error(f"the picture's sides {_MUST_BE}; it is {file.width} x {file.height}")
+    return file.pixels()
+
+
+def too_many_bytes(data: bytes = b"") -> errors.ServiceError:
+    """Return the refusal of a file; it names the sides, too, when those can be read and are out of range."""
+    detail = f"the picture may have at most {MAX_IMAGE_BYTES} bytes"
+    with suppress(ServiceError):
+        file = _parse(data)
+        if not _are_within_limits(file):
+            detail += f", and its sides {_MUST_BE}; it has {len(data)} bytes and is {file.width} x {file.height}"
+    return errors.file_error(detail, status=413)
+
+
+def _parse(data: bytes) -> PngFile | JpegFile:
+    if data.startswith(png.SIGNATURE):
+        return png.parse(data)
+    if data.startswith(jpeg.SIGNATURE):
+        return jpeg.parse(data)
+    raise errors.file_error("the file is neither a JPEG nor a PNG", status=415)
+
+
+def _are_within_limits(file: PngFile | JpegFile) -> bool:
+    return all(MIN_SIDE_PX <= side <= MAX_SIDE_PX for side in (file.width, file.height))
+
+
+def crop(image: Image, box: Box) -> tuple[bytes, Box, float]:
+    """Cut a face out with its margin and bring it to at most 320 px a side.
+
+    Returns
+    -------
+    The JPEG, the part of the image it shows (whole pixels), and its pixels per pixel of the image.
+    """
+    height, width = image.shape[:2]
+    across, down = (box.right - box.left) * CROP_MARGIN, (box.bottom - box.top) * CROP_MARGIN
+    left, top = max(0, int(box.left - across)), max(0, int(box.top - down))
+    right, bottom = min(width, int(np.ceil(box.right + across))), min(height, int(np.ceil(box.bottom + down)))
+    part = image[top:bottom, left:right]
+    scale = min(1.0, MAX_CROP_SIDE_PX / max(part.shape[:2]))
+    if scale < 1:
+        size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+        # OpenCV's stubs tell no dtype.
+        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    bgr = cv2.cvtColor(part, cv2.COLOR_RGB2BGR)
+    _, file = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, CROP_JPEG_QUALITY])
+    return file.tobytes(), Box(left, top, right, bottom), scale
+
+
+def decode_crop(data: bytes) -> Image | None:
+    """Return the picture of a file that `crop` has made, of whatever size; None when it is broken."""
+    try:
+        return jpeg.parse(data).pixels()
+    except ServiceError:
+        return None
+
+
+def is_crop(data: bytes) -> bool:
+    """Return whether a file can be one that `crop` has made: a JPEG with all its pixels, no side too long."""
+    try:
+        file = jpeg.parse(data)
+        if not (1 <= file.width <= MAX_CROP_SIDE_PX and 1 <= file.height <= MAX_CROP_SIDE_PX):
+            return False
+        file.pixels()
+    except ServiceError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Operations that schedules and operators run."""

@@ -1,0 +1,306 @@
+"""What is done to the face set beside requests: by scheduled functions, by a deployment, or by hand.
+
+`python -m chalicelib.maintenance.operations migrate|restored|compact|reconcile|discard|rebuild-index`, with the
+environment's settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from chalicelib.errors import ServiceError
+from chalicelib.gallery import snapshot
+from chalicelib.gallery.index_reconciliation import IndexReconciliation
+from chalicelib.maintenance import re_embedding
+from chalicelib.maintenance.orphaned_crops import Reconciliation
+from chalicelib.settings import SettingsError
+from chalicelib.stores.face_set import schema
+from chalicelib.stores.face_set.active_model import NO_MODEL
+from chalicelib.telemetry import logs
+from chalicelib.telemetry.metrics import Metric, measure
+from chalicelib.vector_wiring import VectorWiring
+from chalicelib.vision.model_pack import ModelPack
+from chalicelib.wiring import Wiring, model, wiring
+
+log = logging.getLogger(__name__)
+
+# What a function keeps of its time for the batch it has begun, and for a compaction.
+RESERVED_MILLISECONDS = 30_000
+# Tokens that a function's answer lists; Lambda's answers are limited to 6 MB.
+MAX_LISTED = 10_000
+
+
+# A face set so small gets its vector index while the database is migrated.
+FEW_FACES = 10_000
+
+
+def migrate(parts: Wiring) -> str:
+    """Bring the database's schema to the newest version; where there is to be a vector index, give a small set one."""
+    done = f"the schema is at version {schema.migrate(parts.database)}"
+    if parts.vectors is None:
+        # Nobody brings them up to the face set now, so whoever comes back to them must fill new ones.
+        parts.vector_indexes.retire_others(NO_MODEL)
+        return done
+    if parts.vectors.indexes.used(_active(parts).embedding_id):
+        return done
+    if parts.face_set.count() > FEW_FACES:
+        return f"{done}; there is no vector index yet, so searches use memory until `rebuild-index` has made one"
+    return f"{done}; {rebuild_index(parts)}"
+
+
+def restored(parts: Wiring) -> str:
+    """Have what was made from the database before it was put back to an earlier state thrown away.
+
+    A copy knows the version that it shows, and an earlier state soon has changes of its own under the same versions.
+    """
+    schema.migrate(parts.database)
+    parts.model_change.disown_copies(int(time.time()))
+    parts.vector_indexes.retire_others(NO_MODEL)
+    return f"{migrate(parts)}; whoever has loaded the face set loads it anew"
+
+
+def migrate_by_event(parts: Wiring, event: dict[str, Any]) -> str:
+    """Do as `migrate`, or as `restored` where the event says so; before that, where the event says who administers the
+    server, create the database and its users.
+
+    Parameters
+    ----------
+    event
+        Nothing; or `restored`: true; or `administrator`: an object of `user` and `password`. No message repeats the
+        password.
+
+    Raises
+    ------
+    SettingsError
+        When the event is another one, or DATABASE_URL names no MySQL server that is verified.
+    """
+    if event == {"restored": True}:
+        return restored(parts)
+    if event:
+        from chalicelib.stores.database import database_users
+
+        database_users.create(parts.database, *_administrator(event))
+    return migrate(parts)
+
+
+def _administrator(event: dict[str, Any]) -> tuple[str, str]:
+    match event:
+        case {"administrator": {"user": str(user), "password": str(password)}} if len(event) == 1 and user:
+            return user, password
+    raise SettingsError("the event must be {}, {restored: true} or {administrator: {user, password}}")
+
+
+def compact(parts: Wiring, *, may_go_on: Callable[[], bool] = lambda: True) -> str:
+    """Pack the changed segments anew, from which new containers load, and prune the change log.
+
+    Before that the vector indexes are brought up to the face set, if there are any: the log is kept for them.
+    """
+    needed_from, applied = None, ""
+    if parts.vectors is not None:
+        applied = f"; {_apply(parts, parts.vectors, may_go_on)}"
+        needed_from = parts.vectors.indexes.oldest_version()
+    version = snapshot.compact(parts.face_set, parts.segments, needed_from)
+    if version is None:
+        measure(Metric.SKIPPED, 1)
+        log.warning("nothing was compacted: another compaction is at work")
+        return f"another compaction is at work{applied}"
+    return f"the segments show version {version}{applied}"
+
+
+def _apply(parts: Wiring, vectors: VectorWiring, may_go_on: Callable[[], bool]) -> str:
+    try:
+        vectors.changes.apply(may_go_on)
+        vectors.changes.delete_retired()
+    except ServiceError:
+        log.warning("the vector index could not be brought up to the face set; the next run goes on")
+    except Exception:  # whatever it is: removed faces' codes must leave the segments all the same
+        log.exception("the vector index could not be brought up to the face set; the next run goes on")
+    behind = vectors.changes.behind()
+    measure(Metric.INDEX_BEHIND, behind)
+    if vectors.indexes.used(_active(parts).embedding_id) is None:
+        log.warning("there is no vector index of the face set's model: searches use memory until `rebuild-index`")
+    return f"the vector index lacks {behind} changes"
+
+
+def rebuild_index(
+    parts: Wiring,
+    *,
+    may_go_on: Callable[[], bool] = lambda: True,
+    progress: Callable[[str], None] = lambda _: None,
+) -> str:
+    """Fill a vector index beside the one in use, if any, and let searches ask the new one."""
+    if parts.vectors is None:
+        raise SettingsError("GALLERY is not s3vectors: there is no vector index to rebuild")
+    pack = _active(parts)
+    rebuilt = parts.vectors.rebuild.run(pack.embedding_id, pack.embedder.dimension, may_go_on, progress)
+    done = f"{rebuilt.written} vectors were written"
+    return f"{done}; searches ask the new vector index" if rebuilt.used else f"{done}; run it again to go on"
+
+
+def _active(parts: Wiring) -> ModelPack:
+    """Return the pack that the face set is under; MODEL_DIR's where it is under none, or one that is not at hand."""
+    return parts.packs.with_id(parts.face_set.state().embedding_id) or parts.packs.own
+
+
+def reconcile(parts: Wiring, *, however_many: bool = False, may_go_on: Callable[[], bool] = lambda: True) -> str:
+    """Delete the crops that no row of the face set names, and count the rows whose crop is missing.
+
+    Where there is a vector index, measure its recall before that, which is soon done however many faces there are, and
+    make it equal to the rows after that.
+    """
+    if parts.vectors is None:
+        return _reconcile_crops(parts, however_many=however_many, may_go_on=may_go_on)
+    pack = _active(parts)
+    index = parts.vectors.reconciliation(pack.embedding_id, pack.embedder.dimension, may_go_on)
+    recall = index.measure()
+    crops = _reconcile_crops(parts, however_many=however_many, may_go_on=may_go_on)
+    compared = _reconcile_index(index)
+    return f"{crops}; {compared}; recall {'not measured' if recall is None else f'{recall.share:.4f}'}"
+
+
+def _reconcile_index(index: IndexReconciliation) -> str:
+    report = index.run()
+    if report is None:
+        return "there is no vector index yet"
+    if not report.complete:
+        log.warning("the vector index was not compared to the end: time was up, or another writer was at work")
+    return (
+        f"{report.faces} vectors compared with the index: {report.missing} were missing, {report.different} different, "
+        f"{report.surplus} without a face"
+    )
+
+
+def _reconcile_crops(parts: Wiring, *, however_many: bool, may_go_on: Callable[[], bool]) -> str:
+    report = Reconciliation(parts.referenced_crops, parts.crops, however_many=however_many, may_go_on=may_go_on).run()
+    if report.missing:
+        log.error("the crops of %d faces are missing: they are found, but `re_embed` will lose them", report.missing)
+    if not report.complete:
+        log.warning("time was up before all crops were looked at")
+    if not (report.complete and report.credible):
+        measure(Metric.SKIPPED, 1)
+    missing = "unknown" if report.missing is None else report.missing
+    return (
+        f"{report.crops} crops: {report.deleted} of {report.orphans} without a face deleted, "
+        f"{report.young} too young to tell; faces without a crop: {missing}"
+    )
+
+
+def discard(parts: Wiring) -> str:
+    """Erase the vectors of all models but the face set's, after which there is no way back to those."""
+    erased = sum(parts.model_change.discard(*ids) for ids in parts.model_change.ranges())
+    if parts.vectors is not None:
+        parts.vectors.indexes.retire_others(parts.face_set.state().embedding_id)
+    return f"{erased} vectors of other models were erased; {compact(parts)}"
+
+
+def re_embed(
+    parts: Wiring,
+    pack: ModelPack,
+    *,
+    leave_behind: bool,
+    may_go_on: Callable[[], bool] = lambda: True,
+    progress: Callable[[str], None] = lambda _: None,
+) -> re_embedding.Report:
+    """Embed every face anew with another pack, then put the face set under it."""
+
+    def prepare() -> bool:
+        """Fill the new model's vector index before searches need it."""
+        vectors = parts.vectors
+        if vectors is None or vectors.indexes.used(pack.embedding_id):
+            return True
+        return vectors.rebuild.run(pack.embedding_id, pack.embedder.dimension, may_go_on, progress).used
+
+    return re_embedding.ReEmbedding(
+        parts.face_set,
+        parts.model_change,
+        parts.segments,
+        parts.crops,
+        model(pack),
+        leave_behind=leave_behind,
+        prepare=prepare,
+        may_go_on=may_go_on,
+        progress=progress,
+    ).run()
+
+
+def reconcile_in_time(parts: Wiring, remaining_milliseconds: Callable[[], int]) -> str:
+    """Do as much of `reconcile` as the time of one invocation allows; the next one begins anew."""
+    return reconcile(parts, may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS)
+
+
+def compact_in_time(parts: Wiring, remaining_milliseconds: Callable[[], int]) -> str:
+    """Do as `compact`, and leave to the next invocation what the vector index lacks when time is up."""
+    return compact(parts, may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS)
+
+
+def rebuild_index_in_time(parts: Wiring, remaining_milliseconds: Callable[[], int]) -> str:
+    """Do as much of `rebuild_index` as the time of one invocation allows; the next invocation goes on."""
+    return rebuild_index(parts, may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS)
+
+
+def re_embed_in_time(parts: Wiring, event: dict[str, Any], remaining_milliseconds: Callable[[], int]) -> dict[str, Any]:
+    """Do as much of `re_embed` as the time of one invocation allows; the next invocation goes on.
+
+    Parameters
+    ----------
+    event
+        `pack`: the name of a folder beside MODEL_DIR. `leave_behind`: whether to switch although faces are lost.
+
+    Returns
+    -------
+    dict
+        The fields of `re_embedding.Report`; done when `switched`. Long lists of tokens are cut off; the log says so.
+    """
+    report = re_embed(
+        parts,
+        parts.packs.named(str(event.get("pack", ""))),
+        leave_behind=event.get("leave_behind") is True,
+        may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS,
+    )
+    return asdict(report) | {"not_found_again": listed(report.not_found_again), "lost": listed(report.lost)}
+
+
+def listed(tokens: list[str]) -> list[str]:
+    """Return as many tokens as a function's answer holds; log how many there are when that is not all."""
+    if len(tokens) > MAX_LISTED:
+        log.warning("the answer lists the first %d of %d tokens", MAX_LISTED, len(tokens))
+    return tokens[:MAX_LISTED]
+
+
+OPERATIONS: dict[str, Callable[[Wiring], str]] = {
+    "migrate": migrate,
+    "restored": restored,
+    "compact": compact,
+    "reconcile": reconcile,
+    "discard": discard,
+    "rebuild-index": partial(rebuild_index, progress=log.info),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m chalicelib.maintenance.operations", description=__doc__)
+    parser.add_argument("operation", choices=OPERATIONS)
+    parser.add_argument(
+        "--however-many", action="store_true", help="reconcile: delete crops although they are more than is credible"
+    )
+    arguments = parser.parse_args()
+    operation = OPERATIONS[arguments.operation]
+    if arguments.however_many:
+        if operation is not reconcile:
+            parser.error("--however-many is for reconcile")
+        operation = partial(reconcile, however_many=True)
+    logs.configure()
+    try:
+        print(operation(wiring()))  # noqa: T201  # its output is what it is run for
+    except (SettingsError, ServiceError) as error:
+        parser.exit(1, f"{error}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Which model pack answers requests: that of the face set, to which a process changes while it runs."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from chalicelib.errors import model_is_changed, model_is_missing
+from chalicelib.service.face_service import FaceService
+from chalicelib.stores.face_set.active_model import ModelChangedError
+from chalicelib.stores.face_set.model_change import ModelChange
+from chalicelib.vision.model_pack import ModelPack
+from chalicelib.vision.pack_folder import PackFolder
+
+# How often one request may find that the model was changed: an operator does not do that twice in a second.
+MAX_CHANGES_PER_REQUEST = 5
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Served(NamedTuple):
+    """A pack and the service that runs it."""
+
+    pack: ModelPack
+    service: FaceService
+
+
+class Serving:
+    """The pack of MODEL_DIR, until the face set is found to be under another one.
+
+    Parameters
+    ----------
+    build
+        Makes the service that runs a pack.
+    """
+
+    def __init__(self, packs: PackFolder, change: ModelChange, build: Callable[[ModelPack], FaceService]) -> None:
+        self._packs = packs
+        self._change = change
+        self._build = build
+        self._lock = threading.Lock()
+        self._served: Served | None = None
+        # Whether the face set was ever seen to be under the pack that is served.
+        self._settled = False
+
+    @property
+    def present(self) -> Served:
+        """The pack served at the moment. Does not ask the database, which may be down."""
+        served = self._served  # without the lock, which is held while another pack is loaded
+        if served is not None:
+            return served
+        with self._lock:  # two threads may ask at once
+            if self._served is None:
+                self._served = Served(self._packs.own, self._build(self._packs.own))
+            return self._served
+
+    def answer(self, request: Callable[[Served], T]) -> T:
+        """Answer a request entirely under the face set's model: when that proves to be another one, begin anew.
+
+        Raises
+        ------
+        ServiceError
+            As the request does; 503 when the face set's model is not at hand.
+        """
+        for _ in range(MAX_CHANGES_PER_REQUEST):
+            served = self.present
+            try:
+                answered = request(served)
+            except ModelChangedError as changed:
+                self._follow(served, changed.embedding_id)
+            else:
+                self._settled = True
+                return answered
+        log.error("the face set's model is changed all the time")
+        raise model_is_changed()
+
+    def _follow(self, outdated: Served, embedding_id: str) -> None:
+        with self._lock:
+            if self._served is not outdated:  # another thread was faster
+                return
+            own = self._packs.own
+            pack = self._packs.with_id(embedding_id)
+            if pack is None or not self._settled:
+                # A face set in which nobody is takes the model of whoever comes.
+                embedding_id = self._change.adopt(own.embedding_id)
+                pack = self._packs.with_id(embedding_id)
+            if pack is None:
+                log.error(
+                    "the face set is under the model %s, and no pack beside MODEL_DIR (%s) has it: build that pack, "
+                    "or `make re-embed` with the pack that is to take its place",
+                    embedding_id,
+                    own.embedding_id,
+                )
+                raise model_is_missing()
+            if pack is not own:
+                log.warning(
+                    "the face set is under the model %s, so it is served by the pack %s, not by MODEL_DIR's (%s)",
+                    embedding_id,
+                    pack.name,
+                    own.embedding_id,
+                )
+            self._served = Served(pack, self._build(pack))
+            self._settled = True

@@ -1,0 +1,178 @@
+"""What the service does under one model: detect, search, compare and add faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib import errors
+from chalicelib.errors import ServiceError
+from chalicelib.faces import (
+    DEFAULT_SET,
+    DetectedFace,
+    Embedding,
+    Found,
+    Image,
+    KnownFace,
+    Quality,
+    SearchResult,
+    TemporaryFace,
+    Terms,
+    new_token,
+)
+from chalicelib.gallery.gallery import Contents, Gallery
+from chalicelib.images import decoding
+from chalicelib.service.comparison import Comparer, Comparison, Picture
+from chalicelib.service.token_embeddings import TokenEmbeddings
+from chalicelib.stores.aws.crops import Crop, CropStore, temporary_name
+from chalicelib.stores.aws.tokens import TokenStore
+from chalicelib.stores.face_set.active_model import ModelChangedError, check_model
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.face_set_names import FaceSetNames
+from chalicelib.vision import quality
+from chalicelib.vision.model import Model
+from chalicelib.vision.turned import upright
+
+
+class SavedFace(NamedTuple):
+    """A detected face and the token and crop it is kept under."""
+
+    token: str
+    crop: str
+    detected: DetectedFace
+    quality: Quality
+
+
+class FaceService:
+    """The use cases under one model, over collaborators that are given to it. Safe to use from several threads at once.
+
+    Every method raises `ServiceError`: 1004 for a picture that cannot be read, 1006 for a token that is not known, 1007
+    for a search with a picture that shows no face and for a face too poor to be added, 1003 when a store fails or the
+    request's time is over. Those that need the face set's model raise `ModelChangedError` when it is not this one;
+    nothing has then been changed.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        tokens: TokenStore,
+        crops: CropStore,
+        face_set: FaceSet,
+        names: FaceSetNames,
+        gallery: Gallery,
+    ) -> None:
+        self._model = model
+        self._names = names
+        self._embeddings = TokenEmbeddings(model, tokens, crops, face_set)
+        self._comparer = Comparer(model, self._embeddings)
+        self._tokens = tokens
+        self._crops = crops
+        self._face_set = face_set
+        self._gallery = gallery
+
+    def detect(self, file: bytes) -> Found[SavedFace]:
+        """Find the faces of a picture, see `Detector.detect`, and keep each under a token of its own."""
+        image = decoding.decode(file)
+        faces = self._model.detector.detect(image)
+        return Found(self._keep(image, faces)[0], truncated=faces.truncated)
+
+    def search_picture(self, file: bytes, terms: Terms) -> tuple[str, SearchResult]:
+        """Search for the largest face of a picture; return the token it is now kept under, and what was found."""
+        set_id = self._names.id_of(terms.face_set)
+        image = decoding.decode(file)
+        faces = self._model.detector.detect(image)
+        if not faces:
+            raise errors.no_face(self._model.smallest_face)
+        [saved], [embedding] = self._keep(image, faces[:1])
+        return saved.token, self._search(embedding, terms, set_id)
+
+    def search_token(self, token: str, terms: Terms) -> SearchResult:
+        """Search for a face by its token, which may be temporary or in any face set."""
+        set_id = self._names.id_of(terms.face_set)
+        return self._search(self._embeddings.of(token), terms, set_id, without=token)
+
+    def compare(self, one: str | Picture, other: str | Picture) -> Comparison:
+        """See `Comparer.compare`."""
+        return self._comparer.compare(one, other)
+
+    def add(self, token: str, name: str, *, face_set: str = DEFAULT_SET, refuse_poor: bool = False) -> None:
+        """Put a detected face into a face set under a name; rename it when it is there already.
+
+        With `refuse_poor`, a new face that `quality.reasons` speaks against is refused.
+        """
+        set_id = self._names.id_of(face_set)
+        present = self._face_set.set_of(token)
+        if present not in (None, set_id):
+            raise errors.in_another_face_set()
+        if present is not None and self._face_set.rename(token, name):
+            return
+        face = self._embeddings.temporary(token)
+        if refuse_poor and face.poor_because:
+            raise errors.poor_face(face.poor_because)
+        crop = self._crops.keep(face.crop)
+        if crop is None:
+            raise errors.unknown_token()
+        try:
+            added = self._face_set.add(KnownFace(token, name, face.embedding, face.embedding_id, crop, set_id))
+        except (ModelChangedError, ServiceError) as error:
+            if isinstance(error, ModelChangedError) or error.status < 500:  # else the row may be there
+                self._crops.delete_orphan(crop)
+            raise
+        if not added:  # somebody else added the same token meanwhile: their crop is the row's
+            self._crops.delete_orphan(crop)
+
+    def count(self) -> int:
+        """Return how many faces are in the face set."""
+        check_model(self._face_set.state().embedding_id, self._model.embedding_id)
+        return self._face_set.count()
+
+    def gallery_contents(self) -> Contents:
+        """Return what this process's gallery holds at the moment."""
+        return self._gallery.contents()
+
+    def _search(self, embedding: Embedding, terms: Terms, set_id: int, *, without: str | None = None) -> SearchResult:
+        search = self._gallery.search_people if terms.by_person else self._gallery.search
+        return search(embedding, terms.threshold, terms.limit, without=without, set_id=set_id)
+
+    def _keep(self, image: Image, faces: Sequence[DetectedFace]) -> tuple[list[SavedFace], NDArray[np.float32]]:
+        """Save crops, then tokens: a token that exists can always be added."""
+        embeddings, _, recognisability = self._model.embedder.measure(image, [face.landmarks for face in faces])
+        tokens = [new_token() for _ in faces]
+        saved = [
+            SavedFace(token, temporary_name(token), face, quality.judge(image, face, share))
+            for token, face, share in zip(tokens, faces, recognisability, strict=True)
+        ]
+        if saved:
+            detector_id = self._model.detector_id
+            self._crops.save_temporary([as_crop(image, face.crop, face.detected, detector_id) for face in saved])
+            expires_at = self._tokens.expiry()
+            self._tokens.save(
+                [
+                    TemporaryFace(
+                        face.token,
+                        embedding,
+                        self._model.embedding_id,
+                        face.crop,
+                        expires_at,
+                        tuple(quality.reasons(face.quality)),
+                    )
+                    for face, embedding in zip(saved, embeddings, strict=True)
+                ]
+            )
+        return saved, embeddings
+
+
+def as_crop(image: Image, name: str, face: DetectedFace, detector_id: str) -> Crop:
+    """Cut a face out of its image, with its landmarks in the crop's pixels and the id of their detector.
+
+    A face that lies on its side stands upright in its crop.
+    """
+    image, face = upright(image, face)
+    jpeg, part, scale = decoding.crop(image, face.box)
+    # Pixel centres: x covers [x - 0.5, x + 0.5) in the image and in the crop.
+    corner = np.array([part.left, part.top], np.float32)
+    landmarks = (face.landmarks + 0.5 - corner) * scale - 0.5
+    return Crop(name, jpeg, landmarks.astype(np.float32), detector_id)

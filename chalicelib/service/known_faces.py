@@ -1,0 +1,75 @@
+"""The known faces as they are managed: listed, looked up, renamed, shown."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from chalicelib import errors
+from chalicelib.service import cursors
+from chalicelib.stores.aws.crops import CropStore
+from chalicelib.stores.face_set.face_listing import FaceListing, ListedFace
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.face_set_names import FaceSetNames
+
+
+class Page(NamedTuple):
+    """Some faces of a list, and the cursor of those after them; None at the end."""
+
+    faces: list[ListedFace]
+    next_cursor: str | None
+
+
+class KnownFaces:
+    """What needs no model.
+
+    Every method raises `ServiceError`: 1006 for a token that is in no face set, 1001 (404) for a face set that is not
+    there, 1003 when a store fails.
+
+    Parameters
+    ----------
+    deployed
+        Whether crops are read from S3 by clients themselves; a local server hands them out.
+    """
+
+    def __init__(
+        self, listing: FaceListing, names: FaceSetNames, face_set: FaceSet, crops: CropStore, *, deployed: bool
+    ) -> None:
+        self._listing = listing
+        self._names = names
+        self._face_set = face_set
+        self._crops = crops
+        self._deployed = deployed
+
+    def page(self, face_set: str, after: int, limit: int, beginning: str = "") -> Page:
+        """Return the faces of a set behind a row id, oldest first; see `FaceListing.page`.
+
+        Ids are never used again, so what is added or removed between two pages moves no other face.
+        """
+        faces = self._listing.page(self._names.id_of(face_set), after, limit + 1, beginning)
+        more = len(faces) > limit
+        return Page(faces[:limit], cursors.encode(faces[limit - 1].id) if more else None)
+
+    def get(self, token: str) -> ListedFace:
+        face = self._listing.get(token)
+        if face is None:
+            raise errors.unknown_token()
+        return face
+
+    def rename(self, token: str, name: str) -> ListedFace:
+        if not self._face_set.rename(token, name):
+            raise errors.unknown_token()
+        return self.get(token)
+
+    def crop_url(self, face: ListedFace) -> str:
+        """Return where a client finds a face's crop."""
+        return self._crops.presigned(face.crop) if self._deployed else f"/faces/{face.token}/crop"
+
+    def crop(self, token: str) -> bytes | str:
+        """Return a face's crop, a JPEG file, or, where deployed, the address at S3 to read it from."""
+        face = self.get(token)
+        if self._deployed:
+            return self._crops.presigned(face.crop)
+        crop = self._crops.read(face.crop)
+        if crop is None:  # removed a moment ago
+            raise errors.unknown_token()
+        return crop.jpeg

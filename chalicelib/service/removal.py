@@ -1,0 +1,104 @@
+"""Erases known faces everywhere: rows, vectors under every model, crops, tokens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from chalicelib import deadline, errors
+from chalicelib.faces import DEFAULT_SET
+from chalicelib.stores.aws.crops import CropStore, temporary_name
+from chalicelib.stores.aws.sdk import MAX_CONNECTIONS
+from chalicelib.stores.aws.tokens import TokenStore
+from chalicelib.stores.face_set.face_listing import FaceListing
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.face_set_names import FaceSetNames
+
+# Faces that go in one transaction, for which all other writers wait a moment.
+FACES_PER_BATCH = 100
+# How long one request removes: about half of what API Gateway waits for an answer.
+MAX_SECONDS = 15.0
+
+
+class Removed(NamedTuple):
+    """How many faces of a set were removed, and whether the set itself is gone."""
+
+    faces: int
+    done: bool
+
+
+class Removal:
+    """What needs no model. Every method raises `ServiceError` 1003 when a store fails.
+
+    What lies beside a row goes first, so that a failure half-way leaves a face that can be removed again.
+
+    Parameters
+    ----------
+    clock
+        Returns seconds from any beginning.
+    """
+
+    def __init__(
+        self,
+        listing: FaceListing,
+        names: FaceSetNames,
+        face_set: FaceSet,
+        tokens: TokenStore,
+        crops: CropStore,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._listing = listing
+        self._names = names
+        self._face_set = face_set
+        self._tokens = tokens
+        self._crops = crops
+        self._clock = clock
+
+    def remove(self, token: str) -> None:
+        """Remove one face, of whatever face set; 1006 when it is in none."""
+        if self._face_set.set_of(token) is None:
+            raise errors.unknown_token()
+        self._forget(token)
+        crop = self._face_set.remove(token)
+        if crop is None:
+            raise errors.unknown_token()
+        self._crops.delete_orphan(crop)
+
+    def remove_set(self, name: str) -> Removed:
+        """Remove a face set and all its faces, or as many as MAX_SECONDS allow; the next call then goes on.
+
+        The set goes last, and only when nobody is in it: who is added meanwhile is removed too, or is refused.
+
+        Raises
+        ------
+        ServiceError
+            1001 for the default face set; 1001 (404) for one that is not there.
+        """
+        if name == DEFAULT_SET:
+            raise errors.bad_argument("the face set default cannot be deleted")
+        set_id = self._names.id_of(name)
+        end = self._clock() + MAX_SECONDS
+        removed = 0
+        with ThreadPoolExecutor(MAX_CONNECTIONS) as executor:
+            while True:
+                tokens = [face.token for face in self._listing.page(set_id, 0, FACES_PER_BATCH)]
+                if tokens:
+                    # Reading the results raises the first failure.
+                    list(executor.map(deadline.carried(self._forget), tokens))
+                    crops = self._face_set.remove_many(tokens)
+                    removed += len(crops)
+                    list(executor.map(deadline.carried(self._crops.delete_orphan), crops))
+                elif self._names.delete_if_empty(set_id):
+                    return Removed(removed, done=True)
+                if self._clock() > end:
+                    return Removed(removed, done=False)
+
+    def _forget(self, token: str) -> None:
+        """Erase what was kept under a token when its face was detected, whether or not the token has expired."""
+        # Faces of before the names followed from the tokens have theirs from the token, while DynamoDB has it.
+        name = temporary_name(token)
+        for crop in {name, self._tokens.crop_of(token) or name}:
+            self._crops.delete_temporary(crop)
+        self._tokens.delete(token)

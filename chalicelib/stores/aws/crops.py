@@ -1,0 +1,208 @@
+"""The pictures of faces, kept in S3: for a while those of every detected face, for good those of the face set."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID, uuid4, uuid5
+
+import numpy as np
+
+from chalicelib import deadline
+from chalicelib.errors import ServiceError
+from chalicelib.faces import Landmarks
+from chalicelib.stores.aws.sdk import MAX_CONNECTIONS, error_code, faults_translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+URL_SECONDS = 300
+
+_TEMPORARY = "temporary/"  # infra/resources.yaml lets what is under it expire
+_PERMANENT = "faces/"
+# Any UUID will do, as long as it stays the same.
+_TOKENS = UUID("5a0e4c1c-6c0b-4f0e-9a35-5b0f4d3c2a17")
+
+# S3's own limits.
+CROPS_PER_PAGE = 1_000
+MAX_DELETIONS_PER_REQUEST = 1_000
+
+_log = logging.getLogger(__name__)
+
+
+class Crop(NamedTuple):
+    """A face cut out of its image, as a JPEG file.
+
+    With `landmarks`, in pixels of the crop, it can be aligned and embedded again without a detector; `detector_id` says
+    whose they are.
+    """
+
+    name: str
+    jpeg: bytes
+    landmarks: Landmarks | None
+    detector_id: str | None = None
+
+
+class StoredCrop(NamedTuple):
+    """A crop's name, and when it was stored, in seconds since 1970."""
+
+    name: str
+    modified_at: float
+
+
+def temporary_name(token: str) -> str:
+    """Return the name of a token's temporary crop: known whatever has become of the token, which it does not reveal."""
+    return f"{uuid5(_TOKENS, token)}.jpg"
+
+
+class CropStore:
+    """Crops by name, under a temporary and a permanent prefix.
+
+    Every method raises ServiceError: 503 when S3 cannot be reached or throttles, 500 when it refuses. The caller's role
+    needs s3:ListBucket, without which S3 answers 403 instead of 404 for a crop that is not there.
+
+    Parameters
+    ----------
+    client
+        A client of S3.
+    """
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def save_temporary(self, crops: Sequence[Crop]) -> None:
+        """Save all crops, in parallel; when this fails some may have been saved, and expire."""
+        with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
+            # Reading the results raises the first failure and cancels what has not begun.
+            list(executor.map(deadline.carried(partial(self._put, _TEMPORARY)), crops))
+
+    def save(self, crops: Sequence[Crop]) -> list[str]:
+        """Save crops for good, in parallel, each under a new name whatever its own; return these, in their order."""
+        named = [crop._replace(name=f"{uuid4()}.jpg") for crop in crops]
+        with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
+            list(executor.map(deadline.carried(partial(self._put, _PERMANENT)), named))
+        return [crop.name for crop in named]
+
+    def keep(self, temporary_name: str) -> str | None:
+        """Copy a temporary crop to the permanent prefix; return its name there, or None when it has expired.
+
+        The name is a new one every time. Were it the same, this could happen: one request removes a face's row, another
+        adds the face again and copies the crop, then the first deletes the crop of the row that it removed, and the new
+        row has none.
+        """
+        permanent_name = f"{uuid4()}.jpg"
+        with faults_translated():
+            try:
+                self._client.copy_object(
+                    Bucket=self._bucket,
+                    Key=_PERMANENT + permanent_name,
+                    CopySource={"Bucket": self._bucket, "Key": _TEMPORARY + temporary_name},
+                )
+            except self._client.exceptions.ClientError as error:
+                if error_code(error) != "NoSuchKey":
+                    raise
+                return None
+        return permanent_name
+
+    def read(self, permanent_name: str) -> Crop | None:
+        return self._read(_PERMANENT, permanent_name)
+
+    def presigned(self, permanent_name: str) -> str:
+        """Return an address from which anyone can read a crop for URL_SECONDS. Nothing is sent for it."""
+        return self._client.generate_presigned_url(
+            "get_object", Params={"Bucket": self._bucket, "Key": _PERMANENT + permanent_name}, ExpiresIn=URL_SECONDS
+        )
+
+    def read_many(self, permanent_names: Sequence[str]) -> list[Crop | None]:
+        """Read crops in parallel, in the order of their names."""
+        with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
+            return list(executor.map(deadline.carried(self.read), permanent_names))
+
+    def read_temporary(self, name: str) -> Crop | None:
+        return self._read(_TEMPORARY, name)
+
+    def delete(self, permanent_name: str) -> None:
+        self._delete(_PERMANENT + permanent_name)
+
+    def permanent(self, beginning: str) -> Iterator[list[StoredCrop]]:
+        """Yield the permanent crops whose names begin so, page by page, in the order of their names."""
+        after: dict[str, Any] = {}
+        while True:
+            with faults_translated():
+                reply = self._client.list_objects_v2(
+                    Bucket=self._bucket, Prefix=_PERMANENT + beginning, MaxKeys=CROPS_PER_PAGE, **after
+                )
+            yield [
+                StoredCrop(item["Key"].removeprefix(_PERMANENT), item["LastModified"].timestamp())
+                for item in reply.get("Contents", [])
+            ]
+            if not reply["IsTruncated"]:
+                return
+            after = {"ContinuationToken": reply["NextContinuationToken"]}
+
+    def delete_many(self, permanent_names: Sequence[str]) -> int:
+        """Delete at most MAX_DELETIONS_PER_REQUEST crops by one request; return how many could not be deleted."""
+        with faults_translated():
+            reply = self._client.delete_objects(
+                Bucket=self._bucket,
+                Delete={"Objects": [{"Key": _PERMANENT + name} for name in permanent_names], "Quiet": True},
+            )
+        failures = reply.get("Errors", [])
+        if failures:
+            codes = sorted({failure.get("Code", "unknown") for failure in failures})
+            _log.warning("%d crops could not be deleted: %s", len(failures), ", ".join(codes))
+        return len(failures)
+
+    def delete_orphan(self, permanent_name: str) -> None:
+        """Delete a crop that no row names any more; should that fail, `reconcile` finds it. Never raises."""
+        try:
+            self.delete(permanent_name)
+        except ServiceError:
+            _log.warning("a crop without a row could not be deleted; reconcile will")
+        except Exception:  # noqa: BLE001  # whatever it is: what the crop was deleted for is done, and is answered
+            _log.exception("a crop without a row could not be deleted; reconcile will")
+
+    def delete_temporary(self, name: str) -> None:
+        self._delete(_TEMPORARY + name)
+
+    def _read(self, prefix: str, name: str) -> Crop | None:
+        with faults_translated():
+            try:
+                reply = self._client.get_object(Bucket=self._bucket, Key=prefix + name)
+            except self._client.exceptions.NoSuchKey:
+                return None
+            jpeg = reply["Body"].read()
+        notes = reply["Metadata"]
+        return Crop(name, jpeg, _parsed(notes.get("landmarks")), notes.get("detector"))
+
+    def _put(self, prefix: str, crop: Crop) -> None:
+        with faults_translated():
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=prefix + crop.name,
+                Body=crop.jpeg,
+                ContentType="image/jpeg",
+                Metadata=_notes(crop),
+            )
+
+    def _delete(self, key: str) -> None:
+        with faults_translated():
+            self._client.delete_object(Bucket=self._bucket, Key=key)
+
+
+def _notes(crop: Crop) -> dict[str, str]:
+    notes = {"landmarks": None if crop.landmarks is None else _as_text(crop.landmarks), "detector": crop.detector_id}
+    return {name: text for name, text in notes.items() if text is not None}
+
+
+def _as_text(landmarks: Landmarks) -> str:
+    """Return x and y of one point after the other, to a hundredth of a pixel."""
+    return ",".join(f"{number:.2f}" for number in landmarks.ravel())
+
+
+def _parsed(text: str | None) -> Landmarks | None:
+    return None if text is None else np.array(text.split(","), dtype=np.float32).reshape(5, 2)

@@ -1,0 +1,137 @@
+"""The temporary faces, kept in DynamoDB under their tokens until they expire."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from chalicelib import deadline
+from chalicelib.errors import store_unavailable
+from chalicelib.faces import TemporaryFace
+from chalicelib.stores.aws.sdk import faults_translated
+from chalicelib.stores.backoff import backoff_seconds
+from chalicelib.stores.embedding_bytes import from_bytes, to_bytes
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, WriteRequestOutputTypeDef, WriteRequestTypeDef
+
+MAX_ITEMS_PER_WRITE = 25  # DynamoDB's own limit
+MAX_SETBACKS = 6
+FIRST_BACKOFF_SECONDS = 0.05
+LONGEST_BACKOFF_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class TokenStore:
+    """Temporary faces by token.
+
+    Every method raises ServiceError: 503 when DynamoDB cannot be reached or throttles, 500 when it refuses.
+
+    Parameters
+    ----------
+    client
+        A client of DynamoDB.
+    ttl_seconds
+        How long a face is kept.
+    clock
+        Returns the seconds since 1970.
+    sleep
+        Waits so many seconds between repetitions.
+    """
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        ttl_seconds: int,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._ttl_seconds = ttl_seconds
+        self._clock = clock
+        self._sleep = sleep
+
+    def expiry(self) -> int:
+        """Return when a face saved now is to expire, in seconds since 1970."""
+        return int(self._clock()) + self._ttl_seconds
+
+    def save(self, faces: Sequence[TemporaryFace]) -> None:
+        """Save all faces; when this fails some may have been saved, and expire."""
+        pending: list[WriteRequestTypeDef | WriteRequestOutputTypeDef] = [_put_request(face) for face in faces]
+        setbacks = 0
+        while pending:
+            batch, pending = pending[:MAX_ITEMS_PER_WRITE], pending[MAX_ITEMS_PER_WRITE:]
+            with faults_translated():
+                reply = self._client.batch_write_item(RequestItems={self._table: batch})
+            # A reply without it was cut off, which the SDK takes for an empty one.
+            unprocessed = reply["UnprocessedItems"].get(self._table, []) if "UnprocessedItems" in reply else batch
+            if not unprocessed:
+                continue
+            pending += unprocessed
+            setbacks += 1
+            if setbacks > MAX_SETBACKS:
+                _log.warning("DynamoDB left %d of %d items unwritten", len(pending), len(faces))
+                raise store_unavailable()
+            deadline.store_failed()
+            self._sleep(backoff_seconds(setbacks, first=FIRST_BACKOFF_SECONDS, longest=LONGEST_BACKOFF_SECONDS))
+
+    def get(self, token: str) -> TemporaryFace | None:
+        """Return the face, or None when there is none or it has expired: DynamoDB may delete it up to days late."""
+        item = self._item(token)
+        if item is None:
+            return None
+        expires_at = int(item["expires_at"]["N"])
+        if expires_at <= self._clock():
+            return None
+        return TemporaryFace(
+            token=item["face_token"]["S"],
+            embedding=from_bytes(item["embedding"]["B"]),
+            embedding_id=item["embedding_id"]["S"],
+            crop=item["crop"]["S"],
+            expires_at=expires_at,
+            poor_because=tuple(reason["S"] for reason in item.get("poor_because", {}).get("L", ())),
+        )
+
+    def crop_of(self, token: str) -> str | None:
+        """Return the name of a face's temporary crop, even of one that has expired and is not deleted yet."""
+        item = self._item(token)
+        return None if item is None else item["crop"]["S"]
+
+    def delete(self, token: str) -> None:
+        with faults_translated():
+            self._client.delete_item(TableName=self._table, Key={"face_token": {"S": token}})
+
+    def _item(self, token: str) -> Mapping[str, AttributeValueTypeDef] | None:
+        with faults_translated():
+            reply = self._client.get_item(
+                TableName=self._table,
+                Key={"face_token": {"S": token}},
+                ConsistentRead=True,
+                ReturnConsumedCapacity="TOTAL",
+            )
+        # Every whole reply tells it. The SDK takes one that was cut off for an empty one: for no such face.
+        if "ConsumedCapacity" not in reply:
+            _log.warning("DynamoDB's reply was cut off")
+            raise store_unavailable()
+        return reply.get("Item")
+
+
+def _put_request(face: TemporaryFace) -> WriteRequestTypeDef:
+    return {
+        "PutRequest": {
+            "Item": {
+                "face_token": {"S": face.token},
+                "embedding": {"B": to_bytes(face.embedding)},
+                "embedding_id": {"S": face.embedding_id},
+                "crop": {"S": face.crop},
+                "expires_at": {"N": str(face.expires_at)},
+                "poor_because": {"L": [{"S": reason} for reason in face.poor_because]},
+            }
+        }
+    }

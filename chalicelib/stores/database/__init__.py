@@ -1,0 +1,1 @@
+"""Runs SQL on MySQL or SQLite."""

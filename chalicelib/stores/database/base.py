@@ -1,0 +1,253 @@
+"""One small layer over two DB-API drivers: pooled connections, repeated transactions, faults as ServiceErrors."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from enum import Enum, auto
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from chalicelib import deadline
+from chalicelib.errors import ServiceError, internal_error, store_unavailable
+from chalicelib.stores.backoff import backoff_seconds
+from chalicelib.stores.database.pool import Pool
+
+MAX_CONFLICTS = 5
+FIRST_BACKOFF_SECONDS = 0.02
+LONGEST_BACKOFF_SECONDS = 0.5
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+Parameters = Sequence[Any]
+
+_log = logging.getLogger(__name__)
+
+
+class Cursor(Protocol):
+    """The part of a DB-API cursor that is used."""
+
+    @property
+    def rowcount(self) -> int: ...
+    @property
+    def lastrowid(self) -> int | None: ...
+    def execute(self, sql: str, parameters: Any, /) -> object: ...
+    def executemany(self, sql: str, rows: Any, /) -> object: ...
+    def fetchall(self) -> Sequence[Row]: ...
+
+
+class Connection(Protocol):
+    """The part of a DB-API connection that is used; it is in autocommit mode."""
+
+    def cursor(self) -> Cursor: ...
+    def close(self) -> None: ...
+
+
+class Fault(Enum):
+    """What a driver's error means to the caller."""
+
+    LOST = auto()  # this connection is of no use any more; a new one may be
+    CONFLICT = auto()  # another transaction was in the way; the same work may succeed now
+    DUPLICATE = auto()  # a unique key is already taken
+    UNAVAILABLE = auto()
+    SCHEMA = auto()  # a table or column is not there, or is there already
+    UNEXPECTED = auto()
+
+
+class DatabaseFault(Exception):  # noqa: N818  # `fault` is this module's word for what a driver's error means
+    """A driver's error on its way through this module; it never leaves it.
+
+    `description` holds no parameters: the drivers' own messages quote them, and they are names and embeddings.
+    """
+
+    def __init__(self, fault: Fault, description: str) -> None:
+        super().__init__(description)
+        self.fault = fault
+        self.description = description
+
+
+class Transaction:
+    """What the work given to `Database.write` does its statements with."""
+
+    def __init__(self, database: Database, connection: Connection) -> None:
+        self._database = database
+        self._connection = connection
+        self.has_deleted = False
+
+    @property
+    def dialect(self) -> str:
+        return self._database.dialect
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> int:
+        """Return the number of rows that the statement matched, changed or not."""
+        self.has_deleted |= sql.startswith("DELETE")
+        with self._database.statement(sql) as dialect_sql:
+            cursor = self._connection.cursor()
+            cursor.execute(dialect_sql, parameters)
+            return cursor.rowcount
+
+    def insert(self, sql: str, parameters: Parameters = ()) -> int | None:
+        """Insert one row; return its id, or None when a unique key is already taken."""
+        try:
+            with self._database.statement(sql) as dialect_sql:
+                cursor = self._connection.cursor()
+                cursor.execute(dialect_sql, parameters)
+                return cursor.lastrowid
+        except DatabaseFault as error:
+            if error.fault is Fault.DUPLICATE:
+                return None
+            raise
+
+    def execute_many(self, sql: str, rows: Sequence[Parameters]) -> None:
+        """Run one statement for every row; MySQL gets an INSERT's rows in few statements of many rows."""
+        with self._database.statement(sql) as dialect_sql:
+            self._connection.cursor().executemany(dialect_sql, rows)
+
+    def query(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """Return a SELECT's rows. Before rows are written it must end in FOR UPDATE, so that it reads the newest."""
+        return self._database.query(self._connection, sql, parameters)
+
+
+class Database(ABC):
+    """One database, for any number of threads.
+
+    Statements are written once for all dialects, with `?` for a parameter and, at the end, `FOR UPDATE` or
+    `LOCK IN SHARE MODE` where a row is to be locked.
+    A connection on which anything failed is closed, which also rolls its transaction back.
+    """
+
+    dialect: ClassVar[str]
+    begin: ClassVar[str]
+    driver_errors: ClassVar[tuple[type[Exception], ...]]
+
+    def __init__(self, sleep: Callable[[float], None]) -> None:
+        self._sleep = sleep
+        self._pool = Pool(self._open, self._close)
+
+    @abstractmethod
+    def open(self) -> Connection: ...
+
+    @abstractmethod
+    def fault(self, error: Exception) -> Fault: ...
+
+    @abstractmethod
+    def code(self, error: Exception) -> str:
+        """Return the error's number or name, without its message."""
+
+    @abstractmethod
+    def in_dialect(self, sql: str) -> str: ...
+
+    def forget_deleted(self, connection: Connection) -> None:  # noqa: B027  # nothing to do for a server
+        """Erase what the database's own files still hold of deleted rows, where the service has those files.
+
+        Called after a commit, so what it raises is logged and not raised further.
+        """
+
+    @abstractmethod
+    def alone(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` while no other process runs one; a statement that changes the schema may commit on its own."""
+
+    def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """Return the rows of one SELECT, which is a transaction of its own.
+
+        Raises
+        ------
+        ServiceError
+            503 when the database cannot be reached, 500 when the statement fails.
+        """
+        return self._repeat(lambda connection: self.query(connection, sql, parameters))
+
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` inside one transaction and commit it.
+
+        `work` runs again from its beginning when another transaction was in the way, and once when the connection is
+        lost before COMMIT is sent; it must do nothing but statements.
+
+        Raises
+        ------
+        ServiceError
+            503 when the database cannot be reached, stays busy, or is lost during COMMIT, in which case the
+            transaction may or may not have taken place; 500 when a statement fails.
+        """
+        return self._repeat(lambda connection: self._transact(connection, work))
+
+    def close(self) -> None:
+        """Close the connections that are idle."""
+        self._pool.close()
+
+    def query(self, connection: Connection, sql: str, parameters: Parameters) -> list[Row]:
+        with self.statement(sql) as dialect_sql:
+            cursor = connection.cursor()
+            cursor.execute(dialect_sql, parameters)
+            return list(cursor.fetchall())
+
+    @contextmanager
+    def statement(self, sql: str) -> Iterator[str]:
+        """Yield `sql` in the dialect, and turn a driver's error in the block into a DatabaseFault."""
+        try:
+            yield self.in_dialect(sql)
+        except self.driver_errors as error:
+            raise DatabaseFault(self.fault(error), f"{self.dialect} error {self.code(error)} in: {sql}") from None
+
+    def _transact(self, connection: Connection, work: Callable[[Transaction], T]) -> T:
+        transaction = Transaction(self, connection)
+        transaction.execute(self.begin)
+        result = work(transaction)
+        try:
+            transaction.execute("COMMIT")
+        except DatabaseFault as error:
+            if error.fault is not Fault.LOST:
+                raise
+            # Nobody can tell whether it was carried out, so repeating it might do the work twice.
+            _log.warning("the connection was lost during COMMIT: %s", error.description)
+            raise store_unavailable() from None
+        if transaction.has_deleted:
+            try:
+                self.forget_deleted(connection)
+            except self.driver_errors as error:
+                _log.warning("deleted rows may still be in the database's log: %s", self.code(error))
+        return result
+
+    def _repeat(self, use: Callable[[Connection], T]) -> T:
+        conflicts = 0
+        reopened = False
+        while True:
+            try:
+                with self._pool.connection() as connection:
+                    return use(connection)
+            except DatabaseFault as error:
+                if error.fault is Fault.LOST and not reopened:
+                    reopened = True
+                    # The idle ones are likely to be lost too, as all are after Lambda's freeze.
+                    self._pool.close()
+                # A key that was free when the work looked and is taken now: the next time it will see it.
+                elif error.fault in (Fault.CONFLICT, Fault.DUPLICATE) and conflicts < MAX_CONFLICTS:
+                    conflicts += 1
+                    self._sleep(
+                        backoff_seconds(conflicts, first=FIRST_BACKOFF_SECONDS, longest=LONGEST_BACKOFF_SECONDS)
+                    )
+                else:
+                    raise _as_service_error(error) from None
+                deadline.store_failed()
+
+    def _open(self) -> Connection:
+        try:
+            return self.open()
+        except self.driver_errors as error:
+            raise DatabaseFault(self.fault(error), f"connecting to {self.dialect}: {error}") from None
+
+    def _close(self, connection: Connection) -> None:
+        with suppress(*self.driver_errors):
+            connection.close()
+
+
+def _as_service_error(error: DatabaseFault) -> ServiceError:
+    if error.fault in (Fault.LOST, Fault.CONFLICT, Fault.UNAVAILABLE):
+        _log.warning("the database is unavailable: %s", error.description)
+        return store_unavailable()
+    if error.fault is Fault.SCHEMA:
+        _log.error("the database schema is missing or old: run the migration (%s)", error.description)
+    else:
+        _log.error("the database failed: %s", error.description)
+    return internal_error()

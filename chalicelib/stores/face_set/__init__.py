@@ -1,0 +1,1 @@
+"""The face set in SQL: faces, names, changes, segments and the active model."""

@@ -1,0 +1,87 @@
+"""The log of the face set's changes, as writing transactions keep it.
+
+Each raises the counter in `face_set_version` and logs what it has changed, last of all: the lock of the counter's row
+makes the log's versions appear in the order of the commits, without gaps, and keeps the model from being switched
+until the commit.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from enum import IntEnum
+
+from chalicelib.errors import internal_error
+from chalicelib.stores.database.base import Transaction
+from chalicelib.stores.face_set.active_model import NO_MODEL, check_model, only_row
+
+_RAISE_VERSION = "UPDATE face_set_version SET version = version + ? WHERE id = 1"
+# Whoever logs a change says that they count faces too: see the schema.
+_LOG_CHANGE = """INSERT INTO face_set_change (version, op, face_id, counted)
+    SELECT version, ?, ?, 1 FROM face_set_version WHERE id = 1"""
+# Logs nothing when the face set is under another model than the one that is given, if one is.
+_LOG_ADDITIONS = """INSERT INTO face_set_change (version, op, face_id, counted)
+    SELECT counter.version - ? + ROW_NUMBER() OVER (ORDER BY face.id), ?, face.id, 1
+    FROM face_set AS face
+    JOIN face_set_version AS counter ON counter.id = 1
+    JOIN face_set_model AS model ON model.id = 1 AND model.embedding_id = COALESCE(?, model.embedding_id)
+    WHERE face.id IN ({marks})"""
+_VERSION = "SELECT version FROM face_set_version WHERE id = 1 FOR UPDATE"
+_INSERT = "INSERT INTO face_set_change (version, op, face_id, counted) VALUES (?, ?, ?, 1)"
+_CLAIM = "UPDATE face_set_model SET embedding_id = ? WHERE id = 1 AND embedding_id = ?"
+_MODEL = "SELECT embedding_id FROM face_set_model WHERE id = 1"
+
+_log = logging.getLogger(__name__)
+
+
+class Operation(IntEnum):
+    ADD = 1
+    """The face has got a vector: it is new, or was embedded under one more model."""
+    REMOVE = 2
+    DISCARD = 3
+    """Vectors of models that are not in use were erased in this id's range: its segments must be packed anew."""
+
+
+def log_change(transaction: Transaction, operation: Operation, face_id: int) -> None:
+    transaction.execute(_RAISE_VERSION, (1,))
+    _expect(transaction.execute(_LOG_CHANGE, (int(operation), face_id)), 1)
+
+
+def log_removals(transaction: Transaction, face_ids: Sequence[int]) -> None:
+    transaction.execute(_RAISE_VERSION, (len(face_ids),))
+    version = only_row(transaction.query(_VERSION))[0]
+    first = version - len(face_ids) + 1
+    transaction.execute_many(
+        _INSERT, [(first + i, int(Operation.REMOVE), face_id) for i, face_id in enumerate(face_ids)]
+    )
+
+
+def log_additions(transaction: Transaction, face_ids: Sequence[int], active: str | None = None) -> None:
+    """Log that faces have got vectors, in the order of their ids.
+
+    Parameters
+    ----------
+    active
+        The embedding id that the face set must be under. The first who comes puts it under theirs.
+
+    Raises
+    ------
+    ModelChangedError
+        When it is under another one; nothing of the transaction may then be kept.
+    """
+    statement = _LOG_ADDITIONS.format(marks=", ".join("?" * len(face_ids)))
+    parameters = (len(face_ids), int(Operation.ADD), active, *face_ids)
+    transaction.execute(_RAISE_VERSION, (len(face_ids),))
+    logged = transaction.execute(statement, parameters)
+    if not logged and active is not None:
+        if transaction.execute(_CLAIM, (active, NO_MODEL)):
+            logged = transaction.execute(statement, parameters)
+        else:
+            check_model(only_row(transaction.query(_MODEL))[0], active)
+    _expect(logged, len(face_ids))
+
+
+def _expect(logged: int, changes: int) -> None:
+    if logged != changes:
+        _log.error("face_set_version or face_set_model has no row: run the migration")
+        raise internal_error()

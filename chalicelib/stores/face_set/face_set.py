@@ -1,0 +1,324 @@
+"""The face set: the truth about which faces are known, and a log of its changes for those who keep a copy.
+
+Ids become visible out of order when several transactions insert at once, so copies follow the log and not the ids.
+A face has a vector under every model that it was embedded by; the face set is searched by those of one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib import errors
+from chalicelib.faces import Embedding, KnownFace
+from chalicelib.stores.database.base import Database, Row, Transaction
+from chalicelib.stores.embedding_bytes import from_bytes, to_bytes
+from chalicelib.stores.face_set.active_model import READ_STATE, State, check_model, only_row
+from chalicelib.stores.face_set.change_log import Operation, log_additions, log_removals
+from chalicelib.stores.face_set.face_counts import TOTAL, count_added, count_removed
+from chalicelib.stores.face_set.face_set_names import lock_face_set
+from chalicelib.stores.face_set.folded_name import fold
+
+MAX_IDS_PER_STATEMENT = 500
+# Below what a statement may have in parameters, and short enough that nobody waits long for the counter.
+MAX_FACES_PER_ADDITION = 1_000
+MAX_CHANGES_PER_POLL = 10_000
+MAX_CHANGES_PER_PRUNING = 10_000
+
+_INSERT = """INSERT INTO face_set (face_token, face_name, folded_name, crop, created_at, set_id)
+    VALUES (?, ?, ?, ?, ?, ?)"""
+_INSERT_VECTOR = "INSERT INTO face_set_embedding (face_id, embedding_id, embedding) VALUES (?, ?, ?)"
+_RENAME = "UPDATE face_set SET face_name = ?, folded_name = ? WHERE face_token = ?"
+_FIND = "SELECT face_token, id, set_id, crop FROM face_set WHERE face_token IN ({marks}) FOR UPDATE"
+_DELETE = "DELETE FROM face_set WHERE id IN ({marks})"
+_DELETE_VECTORS = "DELETE FROM face_set_embedding WHERE face_id IN ({marks})"
+
+_SET_OF = "SELECT set_id FROM face_set WHERE face_token = ?"
+# The model's row comes even without the face.
+_GET = """SELECT model.embedding_id, face.face_token, face.face_name, vector.embedding, face.crop, face.set_id
+    FROM face_set_model AS model
+    LEFT JOIN face_set AS face ON face.face_token = ?
+    LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id AND vector.embedding_id = model.embedding_id
+    WHERE model.id = 1"""
+_FETCH = """SELECT face.id, face.face_token, face.face_name, vector.embedding
+    FROM face_set AS face
+    JOIN face_set_embedding AS vector ON vector.face_id = face.id AND vector.embedding_id = ?
+    WHERE face.id IN ({marks})"""
+# The counter's row comes even without a change, so that a log whose end was pruned is told from one without news.
+_CHANGES = """SELECT latest.version, log.version, log.op, log.face_id, vector.embedding, face.set_id
+    FROM face_set_version AS latest
+    LEFT JOIN face_set_change AS log ON log.version > ? AND log.version <= ?
+    LEFT JOIN face_set AS face ON face.id = log.face_id
+    LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id AND vector.embedding_id = ?
+    WHERE latest.id = 1"""
+
+_VECTORS = """SELECT face.id, vector.embedding_id, vector.embedding, face.set_id
+    FROM face_set AS face JOIN face_set_embedding AS vector ON vector.face_id = face.id
+    WHERE face.id >= ? AND face.id < ?"""
+# The first id of every range that was touched.
+_TOUCHED = "SELECT DISTINCT face_id - face_id % ? FROM face_set_change WHERE version > ? AND version <= ?"
+_PRUNED_VERSION = "SELECT pruned_version FROM face_set_version WHERE id = 1"
+_PRUNE = "UPDATE face_set_version SET pruned_version = ? WHERE id = 1 AND pruned_version < ?"
+_DELETE_CHANGES = "DELETE FROM face_set_change WHERE version > ? AND version <= ?"
+
+
+class FaceRow(NamedTuple):
+    id: int
+    token: str
+    name: str
+    embedding: Embedding
+
+
+class VectorRow(NamedTuple):
+    id: int
+    embedding_id: str
+    embedding: Embedding
+    set_id: int
+
+
+class PlacedFace(NamedTuple):
+    """Where a known face is: its row, its set, its crop."""
+
+    id: int
+    set_id: int
+    crop: str
+
+
+class Change(NamedTuple):
+    """One entry of the log. The embedding is None when the face has none under the reader's model, or is gone."""
+
+    version: int
+    operation: Operation
+    face_id: int
+    embedding: Embedding | None
+    set_id: int | None
+
+
+class FaceSet:
+    """The faces that were added and not removed.
+
+    Tokens must be such as `faces.is_token` accepts. Every method raises ServiceError as `Database.read` and
+    `Database.write` do; those that take an embedding, or its id, raise ModelChangedError when the face set is under
+    another one, unless they say otherwise.
+
+    Parameters
+    ----------
+    clock
+        Returns the seconds since 1970.
+    changed
+        Called after every transaction that has added or removed faces; must not raise.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], float] = time.time,
+        changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._changed = changed
+
+    def add(self, face: KnownFace) -> bool:
+        """Add a face and return True; when its token is already there, only rename that face and return False.
+
+        Raises
+        ------
+        ServiceError
+            1001 when its token is in another face set; 1001 (404) when its face set is not there.
+        """
+        row = _row(face, int(self._clock()))
+
+        def work(transaction: Transaction) -> bool:
+            lock_face_set(transaction, face.set_id)
+            face_id = transaction.insert(_INSERT, row)
+            if face_id is None:
+                _rename(transaction, face, _find(transaction, [face.token]))
+                return False
+            transaction.execute(_INSERT_VECTOR, (face_id, face.embedding_id, to_bytes(face.embedding)))
+            log_additions(transaction, [face_id], face.embedding_id)
+            count_added(transaction, [face.set_id])
+            return True
+
+        added = self._database.write(work)
+        if added:
+            self._changed()
+        return added
+
+    def add_many(self, faces: Sequence[KnownFace], added_at: Sequence[int] | None = None) -> int:
+        """Add faces of one model whose tokens are all different, in one transaction, and return how many were new.
+
+        Those already there are renamed. Raises what `add` does. The counter, which all writers wait for, is raised
+        once: thousands of faces a second go in this way, some hundreds one by one. At most MAX_FACES_PER_ADDITION at a
+        time.
+
+        Parameters
+        ----------
+        added_at
+            When each was added, in seconds since 1970; now, unless it is given.
+        """
+        assert len(faces) <= MAX_FACES_PER_ADDITION
+        if not faces:
+            return 0
+        embedding_id = faces[0].embedding_id
+        assert all(face.embedding_id == embedding_id for face in faces)
+        times = [int(self._clock())] * len(faces) if added_at is None else added_at
+        at = {face.token: time for face, time in zip(faces, times, strict=True)}
+
+        def work(transaction: Transaction) -> int:
+            for set_id in sorted({face.set_id for face in faces}):
+                lock_face_set(transaction, set_id)
+            there = _find(transaction, [face.token for face in faces])
+            for face in faces:
+                if face.token in there:
+                    _rename(transaction, face, there)
+            new = [face for face in faces if face.token not in there]
+            if not new:
+                return 0
+            transaction.execute_many(_INSERT, [_row(face, at[face.token]) for face in new])
+            placed = _find(transaction, [face.token for face in new])
+            transaction.execute_many(
+                _INSERT_VECTOR, [(placed[face.token].id, embedding_id, to_bytes(face.embedding)) for face in new]
+            )
+            log_additions(transaction, [face.id for face in placed.values()], embedding_id)
+            count_added(transaction, [face.set_id for face in new])
+            return len(new)
+
+        added = self._database.write(work)
+        if added:
+            self._changed()
+        return added
+
+    def rename(self, token: str, name: str) -> bool:
+        """Return False when the token is not there. Copies hold no names, so the log does not mention it."""
+        return self._database.write(lambda transaction: transaction.execute(_RENAME, (name, fold(name), token))) > 0
+
+    def remove(self, token: str) -> str | None:
+        """Remove a face and its vectors under every model; return its crop's name, or None when it is not there."""
+        removed = self.remove_many([token])
+        return removed[0] if removed else None
+
+    def remove_many(self, tokens: Sequence[str]) -> list[str]:
+        """Remove faces in one transaction, as `remove` does; return the crops' names of those that were there."""
+
+        def work(transaction: Transaction) -> list[str]:
+            found = _find(transaction, tokens)
+            if found:
+                ids = sorted(face.id for face in found.values())
+                marks = ", ".join("?" * len(ids))
+                transaction.execute(_DELETE.format(marks=marks), ids)
+                transaction.execute(_DELETE_VECTORS.format(marks=marks), ids)
+                log_removals(transaction, ids)
+                count_removed(transaction, [face.set_id for face in found.values()])
+            return [face.crop for face in found.values()]
+
+        crops = self._database.write(work)
+        if crops:
+            self._changed()
+        return crops
+
+    def set_of(self, token: str) -> int | None:
+        """Return the number of the face set that a face is in, or None when it is in none."""
+        rows = self._database.read(_SET_OF, (token,))
+        return int(rows[0][0]) if rows else None
+
+    def get(self, token: str, embedding_id: str) -> KnownFace | None:
+        """Return a face; None when it is not there, or could not be embedded under this model."""
+        rows = self._database.read(_GET, (token,))
+        active, token, name, embedding, crop, set_id = only_row(rows)
+        check_model(active, embedding_id)
+        if embedding is None:
+            return None
+        return KnownFace(token, name, from_bytes(embedding), embedding_id, crop, set_id)
+
+    def count(self) -> int:
+        """Return how many faces there are in all face sets; no row of a face is read for it."""
+        return int(self._database.read(TOTAL)[0][0])
+
+    def state(self) -> State:
+        """Return what the face set is at, by one statement that reads one row."""
+        return State(*only_row(self._database.read(READ_STATE)))
+
+    def version(self) -> int:
+        """Return the number of changes that were ever logged."""
+        return self.state().version
+
+    def fetch(self, ids: Sequence[int] | NDArray[np.int64], embedding_id: str) -> list[FaceRow]:
+        """Return the rows of those ids that have a vector under this model, active or not, in no particular order."""
+        found: list[FaceRow] = []
+        for start in range(0, len(ids), MAX_IDS_PER_STATEMENT):
+            chunk = [int(face_id) for face_id in ids[start : start + MAX_IDS_PER_STATEMENT]]
+            rows = self._database.read(_FETCH.format(marks=", ".join("?" * len(chunk))), (embedding_id, *chunk))
+            found += [FaceRow(face_id, token, name, from_bytes(data)) for face_id, token, name, data in rows]
+        return found
+
+    def vectors(self, first_id: int, end_id: int) -> list[VectorRow]:
+        """Return the vectors, under all models, of the faces with ids from `first_id` to below `end_id`."""
+        return [
+            VectorRow(face_id, embedding_id, from_bytes(data), set_id)
+            for face_id, embedding_id, data, set_id in self._database.read(_VECTORS, (first_id, end_id))
+        ]
+
+    def touched(self, after: int, upto: int, size: int) -> list[int]:
+        """Return which ranges of `size` ids hold a face that was added or removed in the versions (after, upto]."""
+        rows = self._database.read(_TOUCHED, (size, after, upto))
+        return sorted(first_id // size for (first_id,) in rows)
+
+    def prune(self, version: int) -> None:
+        """Forget the changes up to a version, some thousands a transaction; who has not seen them reads anew."""
+        pruned = int(self._database.read(_PRUNED_VERSION)[0][0])
+        while pruned < version:
+            upto = min(pruned + MAX_CHANGES_PER_PRUNING, version)
+            self._database.write(partial(_prune, after=pruned, upto=upto))
+            pruned = upto
+
+    def changes_since(self, version: int, embedding_id: str, limit: int = MAX_CHANGES_PER_POLL) -> list[Change] | None:
+        """Return the changes after `version`, oldest first and without gaps, by one statement.
+
+        The embeddings are those under one model, whichever model the face set is under.
+
+        Returns
+        -------
+        list of Change, or None
+            At most `limit` of them; when there are as many, more may follow. None when the log does not lead from
+            `version` to the present: it was pruned, or the database replaced. The face set must then be read anew.
+        """
+        rows = self._database.read(_CHANGES, (version, version + limit, embedding_id))
+        # Sorted here: MySQL would copy the embeddings into a temporary table for it.
+        changes = sorted((_change(row) for row in rows if row[1] is not None), key=lambda change: change.version)
+        latest = rows[0][0]
+        expected = range(version + 1, min(latest, version + limit) + 1)
+        if version > latest or [change.version for change in changes] != list(expected):
+            return None
+        return changes
+
+
+def _prune(transaction: Transaction, *, after: int, upto: int) -> None:
+    transaction.execute(_PRUNE, (upto, upto))
+    transaction.execute(_DELETE_CHANGES, (after, upto))
+
+
+def _row(face: KnownFace, now: int) -> tuple[str, str, bytes, str, int, int]:
+    return face.token, face.name, fold(face.name), face.crop, now, face.set_id
+
+
+def _find(transaction: Transaction, tokens: Sequence[str]) -> dict[str, PlacedFace]:
+    """Return those faces that are there, by their tokens."""
+    rows = transaction.query(_FIND.format(marks=", ".join("?" * len(tokens))), list(tokens))
+    return {token: PlacedFace(*placed) for token, *placed in rows}
+
+
+def _rename(transaction: Transaction, face: KnownFace, there: Mapping[str, PlacedFace]) -> None:
+    if there[face.token].set_id != face.set_id:
+        raise errors.in_another_face_set()
+    transaction.execute(_RENAME, (face.name, fold(face.name), face.token))
+
+
+def _change(row: Row) -> Change:
+    _, version, operation, face_id, embedding, set_id = row
+    return Change(version, Operation(operation), face_id, None if embedding is None else from_bytes(embedding), set_id)

@@ -1,0 +1,293 @@
+"""The tables of the face set, and how a database gets from any earlier version of them to the newest."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import chain
+
+from chalicelib.names import kept
+from chalicelib.stores.database.base import Database, DatabaseFault, Fault, Transaction
+from chalicelib.stores.face_set.folded_name import fold
+
+# Rows that one statement copies: more would outlast the connection's read timeout.
+ROWS_PER_COPY = 20_000
+NAMES_PER_STATEMENT = 500
+
+_SET = "UPDATE face_set SET {column} = CASE id {cases} END WHERE id IN ({marks})"
+
+_log = logging.getLogger(__name__)
+
+_TYPES = {
+    "mysql": {
+        "id": "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
+        "integer": "BIGINT NOT NULL",
+        "added_integer": "BIGINT NOT NULL",
+        "token": "CHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL",
+        "name": "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL",
+        "word": "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL",
+        # 255 characters fold to at most three times as many, of four bytes each; an index may span 3,072 bytes.
+        "folded": "VARBINARY(3060) NOT NULL",
+        "embedding": "VARBINARY(8192) NOT NULL",
+        "packed": "MEDIUMBLOB NOT NULL",
+        "added_packed": "MEDIUMBLOB NOT NULL",
+        "real": "DOUBLE NOT NULL",
+        "operation": "TINYINT NOT NULL",
+        "end": "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+    },
+    "sqlite": {
+        # AUTOINCREMENT: without it the id of a removed face would be used again.
+        "id": "INTEGER PRIMARY KEY AUTOINCREMENT",
+        "integer": "INTEGER NOT NULL",
+        "added_integer": "INTEGER NOT NULL DEFAULT 0",
+        "token": "TEXT NOT NULL",
+        "name": "TEXT NOT NULL",
+        "word": "TEXT NOT NULL",
+        # A column that is added to rows needs a default here; MySQL gives those that are there an empty value.
+        "folded": "BLOB NOT NULL DEFAULT x''",
+        "embedding": "BLOB NOT NULL",
+        "packed": "BLOB NOT NULL",
+        "added_packed": "BLOB NOT NULL DEFAULT x''",
+        "real": "REAL NOT NULL",
+        "operation": "INTEGER NOT NULL",
+        "end": "",
+    },
+}
+
+Step = str | Callable[[Transaction], None]
+"""A statement, its types in braces, or a function for what one statement cannot do."""
+
+
+def _unless_done(statement: str) -> Step:
+    """Pass over a statement whose column or index is gone, or there, already: it was run before."""
+
+    def step(transaction: Transaction) -> None:
+        try:
+            transaction.execute(statement.format(**_TYPES[transaction.dialect]))
+        except DatabaseFault as error:
+            if error.fault is not Fault.SCHEMA:
+                raise
+
+    return step
+
+
+def _copy_vectors(transaction: Transaction) -> None:
+    """Copy every face's vector into the table of vectors, unless the old column is gone, and all are copied."""
+    copy = """INSERT INTO face_set_embedding (face_id, embedding_id, embedding)
+        SELECT face.id, face.embedding_id, face.old_embedding FROM face_set AS face
+        LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id
+        WHERE face.id >= ? AND face.id < ? AND vector.face_id IS NULL"""
+    try:
+        for ids in _ranges(transaction):
+            transaction.execute(copy, ids)
+    except DatabaseFault as error:
+        if error.fault is not Fault.SCHEMA:
+            raise
+
+
+def _tell_of_other_models(transaction: Transaction) -> None:
+    """Log how many faces are not found from now on, being under another model than the face set."""
+    count = """SELECT COUNT(*) FROM face_set_embedding AS vector JOIN face_set_model AS model ON model.id = 1
+        WHERE vector.face_id >= ? AND vector.face_id < ? AND vector.embedding_id <> model.embedding_id"""
+    others = sum(transaction.query(count, ids)[0][0] for ids in _ranges(transaction))
+    if others:
+        _log.warning("under another model than the face set, so not found until `make re-embed`: %d faces", others)
+
+
+def _fold_names(transaction: Transaction) -> None:
+    """Give every face the form of its name that it is looked for by."""
+    for ids in _ranges(transaction):
+        rows = transaction.query("SELECT id, face_name FROM face_set WHERE id >= ? AND id < ? FOR UPDATE", ids)
+        for start in range(0, len(rows), NAMES_PER_STATEMENT):
+            folded = [(face_id, fold(name)) for face_id, name in rows[start : start + NAMES_PER_STATEMENT]]
+            _set_column(transaction, "folded_name", folded)
+
+
+def _normalize_names(transaction: Transaction) -> None:
+    """Bring every name, and the form that it is looked for by, to what is stored since `names.normalized`."""
+    select = "SELECT id, face_name, folded_name FROM face_set WHERE id >= ? AND id < ? FOR UPDATE"
+    for ids in _ranges(transaction):
+        rows = [(row, kept(row[1])) for row in transaction.query(select, ids) if not _is_plain(row[1])]
+        names = [(face_id, name) for (face_id, before, _), name in rows if name != before]
+        folded = [(face_id, fold(name)) for (face_id, _, before), name in rows if fold(name) != bytes(before)]
+        for column, values in (("face_name", names), ("folded_name", folded)):
+            for start in range(0, len(values), NAMES_PER_STATEMENT):
+                _set_column(transaction, column, values[start : start + NAMES_PER_STATEMENT])
+
+
+def _is_plain(name: str) -> bool:
+    return name.isascii() and not name.isspace()
+
+
+def _set_column(transaction: Transaction, column: str, values: Sequence[tuple[int, str | bytes]]) -> None:
+    """Give one column of some faces, by their ids, a value each."""
+    cases, marks = " ".join(["WHEN ? THEN ?"] * len(values)), ", ".join("?" * len(values))
+    parameters = [*chain.from_iterable(values), *(face_id for face_id, _ in values)]
+    transaction.execute(_SET.format(column=column, cases=cases, marks=marks), parameters)
+
+
+def _count_faces(transaction: Transaction) -> None:
+    """Give every face set the number of its faces, while nobody can add or remove any."""
+    if transaction.dialect == "mysql":
+        transaction.execute("BEGIN")  # the statements before have ended the transaction
+    transaction.query("SELECT version FROM face_set_version WHERE id = 1 FOR UPDATE")
+    counts: Counter[int] = Counter()
+    for ids in _ranges(transaction):
+        count = "SELECT set_id, COUNT(*) FROM face_set WHERE id >= ? AND id < ? GROUP BY set_id"
+        counts.update(dict(transaction.query(count, ids)))
+    transaction.execute("DELETE FROM face_set_count")
+    if counts:
+        transaction.execute_many("INSERT INTO face_set_count (set_id, faces) VALUES (?, ?)", list(counts.items()))
+
+
+def _ranges(transaction: Transaction) -> list[tuple[int, int]]:
+    highest = transaction.query("SELECT COALESCE(MAX(id), 0) FROM face_set")[0][0]
+    return [(first, first + ROWS_PER_COPY) for first in range(0, highest + 1, ROWS_PER_COPY)]
+
+
+_LEDGER = "CREATE TABLE IF NOT EXISTS schema_version (version {integer} PRIMARY KEY) {end}"
+
+# One entry a version, in order; a released entry is never edited. MySQL commits after every CREATE or ALTER, so a crash
+# may leave an entry half done: each step must be harmless when it runs a second time.
+MIGRATIONS: tuple[tuple[Step, ...], ...] = (
+    (
+        """CREATE TABLE IF NOT EXISTS face_set (
+            id {id},
+            face_token {token} UNIQUE,
+            face_name {name},
+            embedding_id {word},
+            embedding {embedding},
+            crop {word},
+            created_at {integer}
+        ) {end}""",
+        """CREATE TABLE IF NOT EXISTS face_set_version (
+            id {integer} PRIMARY KEY,
+            version {integer},
+            pruned_version {integer}
+        ) {end}""",
+        """CREATE TABLE IF NOT EXISTS face_set_change (
+            version {integer} PRIMARY KEY,
+            op {operation},
+            face_id {integer}
+        ) {end}""",
+        """INSERT INTO face_set_version (id, version, pruned_version)
+            SELECT 1, 0, 0 FROM (SELECT COUNT(*) AS present FROM face_set_version) AS existing WHERE present = 0""",
+    ),
+    (
+        """CREATE TABLE IF NOT EXISTS face_set_segment (
+            number {integer},
+            embedding_id {word},
+            exponent {integer},
+            residual {real},
+            ids {packed},
+            codes {packed},
+            PRIMARY KEY (number, embedding_id, exponent)
+        ) {end}""",
+        """CREATE TABLE IF NOT EXISTS face_set_compaction (
+            id {integer} PRIMARY KEY,
+            version {integer},
+            run {integer},
+            leased_until {integer}
+        ) {end}""",
+        """INSERT INTO face_set_compaction (id, version, run, leased_until)
+            SELECT 1, 0, 0, 0 FROM (SELECT COUNT(*) AS present FROM face_set_compaction) AS existing
+            WHERE present = 0""",
+    ),
+    (
+        """CREATE TABLE IF NOT EXISTS face_set_embedding (
+            face_id {integer},
+            embedding_id {word},
+            embedding {embedding},
+            PRIMARY KEY (face_id, embedding_id)
+        ) {end}""",
+        """CREATE TABLE IF NOT EXISTS face_set_model (
+            id {integer} PRIMARY KEY,
+            embedding_id {word},
+            switches {integer},
+            discards {integer}
+        ) {end}""",
+        # Renamed before it is copied: what still runs the code of before fails from here on, and adds nothing that the
+        # copy would miss.
+        _unless_done("ALTER TABLE face_set RENAME COLUMN embedding TO old_embedding"),
+        _copy_vectors,
+        # The model that the newest face is under; none where there are no faces.
+        """INSERT INTO face_set_model (id, embedding_id, switches, discards)
+            SELECT 1, COALESCE((
+                SELECT embedding_id FROM face_set_embedding ORDER BY face_id DESC LIMIT 1
+            ), ''), 0, 0
+            FROM (SELECT COUNT(*) AS present FROM face_set_model) AS existing WHERE present = 0""",
+        _tell_of_other_models,
+        _unless_done("ALTER TABLE face_set DROP COLUMN old_embedding"),
+        _unless_done("ALTER TABLE face_set DROP COLUMN embedding_id"),
+    ),
+    (
+        """CREATE TABLE IF NOT EXISTS face_set_name (
+            id {id},
+            name {word} UNIQUE
+        ) {end}""",
+        """INSERT INTO face_set_name (id, name)
+            SELECT 1, 'default' FROM (SELECT COUNT(*) AS present FROM face_set_name) AS existing WHERE present = 0""",
+        # From here on MySQL refuses what the code of before adds or packs: it would know nothing of sets and names.
+        _unless_done("ALTER TABLE face_set ADD COLUMN folded_name {folded}"),
+        _unless_done("ALTER TABLE face_set ADD COLUMN set_id {integer} DEFAULT 1"),
+        _fold_names,
+        _unless_done("CREATE INDEX face_set_by_set ON face_set (set_id, id)"),
+        _unless_done("CREATE INDEX face_set_by_name ON face_set (set_id, folded_name)"),
+        # Empty where all faces are in the default set.
+        _unless_done("ALTER TABLE face_set_segment ADD COLUMN sets {added_packed}"),
+    ),
+    (
+        """CREATE TABLE IF NOT EXISTS face_set_index (
+            name {word} PRIMARY KEY,
+            embedding_id {word},
+            dimension {integer},
+            state {word},
+            version {integer},
+            next_id {integer},
+            run {integer},
+            leased_until {integer},
+            recall {real},
+            probes {integer},
+            measured_at {integer}
+        ) {end}""",
+    ),
+    (_normalize_names,),
+    (
+        """CREATE TABLE IF NOT EXISTS face_set_count (
+            set_id {integer} PRIMARY KEY,
+            faces {integer}
+        ) {end}""",
+        # From here on MySQL refuses what the code of before adds and removes: it would not count it.
+        _unless_done("ALTER TABLE face_set_change ADD COLUMN counted {added_integer}"),
+        _count_faces,
+    ),
+)
+
+
+def migrate(database: Database) -> int:
+    """Bring the database to the newest version of the schema; return the version it then has.
+
+    Any number of processes may do this at once, and again after one was killed while doing it.
+
+    Raises
+    ------
+    ServiceError
+        As `Database.write` does; 503 also when another process is still migrating.
+    """
+    types = _TYPES[database.dialect]
+
+    def bring_up_to_date(transaction: Transaction) -> int:
+        transaction.execute(_LEDGER.format(**types))
+        version: int = transaction.query("SELECT COALESCE(MAX(version), 0) FROM schema_version")[0][0]
+        for steps in MIGRATIONS[version:]:
+            for step in steps:
+                if isinstance(step, str):
+                    transaction.execute(step.format(**types))
+                else:
+                    step(transaction)
+            version += 1
+            transaction.execute("INSERT INTO schema_version (version) VALUES (?)", (version,))
+        return version
+
+    return database.alone(bring_up_to_date)
