@@ -98,12 +98,12 @@ models: $(VENV)/.run
 # Build build/layers/deps.zip and models.zip for Lambda: PACK= may name several packs, ARCH=x86_64 and RUNTIME=python3.12
 # another target. PYTHON= is the Python of .venv only.
 layers: $(VENV)/.run
-	@$(BIN)/python -m infra.layers $(PACK) --arch $(ARCH) --runtime $(RUNTIME)
+	@$(BIN)/python -m infra.deploy.layers $(PACK) --arch $(ARCH) --runtime $(RUNTIME)
 
-# Build what a deployment takes: the layers, the function and the template of a stage, infra/stages/$(STAGE).toml, into
+# Build what a deployment takes: the layers, the function and the template of a stage, infra/deploy/stages/$(STAGE).toml, into
 # build/package/$(STAGE).
 package: $(VENV)/.run
-	@$(BIN)/python -m infra.package $(STAGE) $(PACK) --arch $(ARCH) --runtime $(RUNTIME)
+	@$(BIN)/python -m infra.deploy.package $(STAGE) $(PACK) --arch $(ARCH) --runtime $(RUNTIME)
 
 # Bring a stage to AWS, docs/deploying.md: package it, upload what changed, deploy, migrate its database, and say how to call
 # it. Credentials and region are AWS_PROFILE's and AWS_REGION's. CONFIRM=replace: although data are lost.
@@ -120,16 +120,16 @@ destroy: $(VENV)/.run
 # Embed every face anew with PACK, then put the face set under it; works while `make run` serves, and can be interrupted.
 # LEAVE_BEHIND=yes: although some faces cannot be embedded.
 re-embed: $(VENV)/.run
-	@$(BIN)/python -m infra.re_embed $(PACK) --state $(STATE) $(if $(FROM),--from $(FROM)) $(if $(LEAVE_BEHIND),--leave-behind)
+	@$(BIN)/python -m infra.local.re_embed $(PACK) --state $(STATE) $(if $(FROM),--from $(FROM)) $(if $(LEAVE_BEHIND),--leave-behind)
 
 # The whole face set out to one file, FILE=faces.zip, beside `make run` or without it; can be interrupted.
 export: $(VENV)/.run
-	@$(BIN)/python -m infra.transfer export $(FILE) --state $(STATE)
+	@$(BIN)/python -m infra.local.transfer export $(FILE) --state $(STATE)
 
 # The faces of such a file, FILE=faces.zip; or the pictures of a folder, FOLDER=people with people/<name>/*.jpg in it, into the
 # face set that `make run` serves.
 import: $(VENV)/.run
-	@$(if $(FOLDER),$(BIN)/python -m infra.cli --url http://localhost:$(PORT) import $(FOLDER) --report $(FOLDER:/=).import.csv,$(BIN)/python -m infra.transfer import $(FILE) --state $(STATE))
+	@$(if $(FOLDER),$(BIN)/python -m infra.cli --url http://localhost:$(PORT) import $(FOLDER) --report $(FOLDER:/=).import.csv,$(BIN)/python -m infra.local.transfer import $(FILE) --state $(STATE))
 
 # Migrate the database, compact its segments, or erase the vectors of the packs before: what is scheduled or invoked
 # elsewhere.
@@ -139,11 +139,11 @@ migrate compact discard: $(VENV)/.run
 # Delete the local stack's crops that no face names, and with GALLERY=s3vectors compare the vector index with the rows; what
 # is scheduled when deployed. HOWEVER_MANY=yes: although the crops are more than is credible.
 reconcile: $(VENV)/.run
-	@$(BIN)/python -m infra.operate reconcile --state $(STATE) $(if $(HOWEVER_MANY),--however-many)
+	@$(BIN)/python -m infra.local.operate reconcile --state $(STATE) $(if $(HOWEVER_MANY),--however-many)
 
 # With GALLERY=s3vectors: fill a vector index beside the one in use, then let searches ask the new one.
 rebuild-index: $(VENV)/.run
-	@$(BIN)/python -m infra.operate rebuild-index --state $(STATE)
+	@$(BIN)/python -m infra.local.operate rebuild-index --state $(STATE)
 
 # Pin what pyproject.toml asks for, with hashes; needs uv.
 lock:

@@ -46,7 +46,7 @@ SETTINGS = (
     ),
 )
 
-# Temporary crops expire after two days (infra/resources.yaml), and a token needs its crop.
+# Temporary crops expire after two days (infra/deploy/template/resources.yaml), and a token needs its crop.
 MAX_TOKEN_TTL_SECONDS = 2 * 86_400
 
 # P-Net's windows are 12 px; below 20 px a face tells nobody apart.

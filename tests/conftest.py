@@ -18,7 +18,7 @@ from chalicelib.stores.database.base import Database
 from chalicelib.stores.database.connect import connect
 from chalicelib.stores.face_set.schema import migrate
 from chalicelib.vision.model_pack import ModelPack
-from infra import moto_server, resources
+from infra.local import moto_server, resources
 from infra.s3_vectors.emulation import emulation
 from models.build import BUILD
 from tests.counts import assert_counts_are_right
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-RESOURCES_FILE = Path(resources.__file__).with_name("resources.yaml")
+RESOURCES_FILE = resources.FILE
 
 # No example is too slow for a busy machine.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])

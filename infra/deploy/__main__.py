@@ -15,10 +15,10 @@ from infra.deploy import change_set, migration, next_steps, vector_bucket
 from infra.deploy.account import CONFIG, Account, explained, sign_in
 from infra.deploy.artifacts import ArtifactBucket
 from infra.deploy.errors import DeployError
-from infra.deploy.package import Package, load
+from infra.deploy.package.errors import PackageError
+from infra.deploy.package.stage import parameters
+from infra.deploy.packaged_stage import Package, load
 from infra.deploy.stack import REACHED, Stack
-from infra.package.errors import PackageError
-from infra.package.stage import parameters
 
 if TYPE_CHECKING:
     from infra.deploy.change_set import ChangeSet
@@ -32,7 +32,7 @@ DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", REACHED)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=__doc__)
-    parser.add_argument("stage", help="the name of a file of infra/stages/")
+    parser.add_argument("stage", help="the name of a file of infra/deploy/stages/")
     parser.add_argument("--check", action="store_true", help="look at stage, credentials and region only")
     parser.add_argument("--confirm", default="", help="`replace`: although the database, the table or a bucket is lost")
     options = parser.parse_args(arguments)

@@ -90,7 +90,7 @@ def _refuse_protected(account: Account, database: str, stage: str) -> None:
     if any(instance.get("DeletionProtection") for instance in found):
         raise DeployError(
             f"the database {database} is protected against deletion, and nothing was deleted. To destroy it all the "
-            f'same, set DatabaseDeletionProtection = "false" in infra/stages/{stage}.toml, and run `make deploy '
+            f'same, set DatabaseDeletionProtection = "false" in infra/deploy/stages/{stage}.toml, and run `make deploy '
             f"STAGE={stage}`, then this again"
         )
 

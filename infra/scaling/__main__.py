@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra import costs
+from infra.deploy import costs
 from infra.scaling import arithmetic
 from infra.scaling.arithmetic import DEMANDS, INDEX_DEMANDS, Gallery, Request
 from infra.scaling.figures import GUESSED, LIMITS, MEASURED, Figure

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from infra import costs
+from infra.deploy import costs
 from infra.scaling.figures import CLASSES, GUESSED, LIMITS, MEASURED
 
 MEBIBYTE = 1 << 20
-# Functions beside the API, each of which has one container (infra/template/parameters.yaml).
+# Functions beside the API, each of which has one container (infra/deploy/template/parameters.yaml).
 OTHER_FUNCTIONS = 7
 SECONDS_A_MONTH = costs.HOURS * 3_600
 

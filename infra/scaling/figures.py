@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from infra import costs
+from infra.deploy import costs
 
 
 class Figure(NamedTuple):
@@ -63,8 +63,9 @@ LIMITS = {
     "S3 Vectors, results": Figure(10_000, "a query, in pages of 100", f"{GUIDE}; an older one says 100"),
 }
 
-# Connections and dollars an hour by class. The connections of those in infra/template/parameters.yaml are from there,
-# the others what RDS sets, its memory / 12,582,880. Prices of t4g are in docs/costs.md; the others are from memory.
+# Connections and dollars an hour by class. The connections of those in infra/deploy/template/parameters.yaml are from
+# there, the others what RDS sets, its memory / 12,582,880. Prices of t4g are in docs/costs.md; the others are from
+# memory.
 CLASSES = {
     "db.t4g.micro": (60, 0.016),
     "db.t4g.small": (150, 0.032),

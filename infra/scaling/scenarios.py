@@ -23,7 +23,7 @@ ACCOUNT = int(LIMITS["Lambda, containers at work"].value)
 # The spread of what the stores and the network take: lognormal, the 99th percentile 3.2 times the median; a guess.
 SPREAD = 0.5
 FULL_LOAD = 0.9
-PARAMETERS = Path(__file__).parents[1] / "template" / "parameters.yaml"
+PARAMETERS = Path(__file__).parents[1] / "deploy" / "template" / "parameters.yaml"
 LOCK_SECONDS = 1 / MEASURED["additions one by one"].value
 
 
@@ -112,7 +112,7 @@ class Additions:
 
 
 def deployments() -> dict[str, Deployment]:
-    """Return what infra/template gives to the API's function, by the database's class."""
+    """Return what infra/deploy/template gives to the API's function, by the database's class."""
     capacity = yaml.safe_load(PARAMETERS.read_text(encoding="utf-8"))["Mappings"]["Capacity"]
     return {name: Deployment(int(of["ApiConcurrency"]), int(of["Connections"])) for name, of in capacity.items()}
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Seconds = NDArray[np.float64]
-# wait_timeout of infra/template/database.yaml.
+# wait_timeout of infra/deploy/template/database.yaml.
 LINGERING_SECONDS = 300.0
 
 

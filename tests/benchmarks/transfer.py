@@ -79,7 +79,7 @@ def _import_folder(folder: Path, url: str, jobs: int) -> float:
 def _seconds(what: str, file: Path, state: Path) -> float:
     """Return how long it took, without the start of the program."""
     said = subprocess.run(
-        [sys.executable, "-m", "infra.transfer", what, str(file), "--state", str(state)],
+        [sys.executable, "-m", "infra.local.transfer", what, str(file), "--state", str(state)],
         cwd=ROOT,
         env=environment(),
         capture_output=True,

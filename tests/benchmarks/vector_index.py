@@ -25,7 +25,7 @@ from chalicelib.stores.database.connect import connect
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.schema import migrate
 from chalicelib.vector_wiring import VectorWiring
-from infra import resources
+from infra.local import resources
 from infra.s3_vectors.installation import SEEN_PATH
 from infra.s3_vectors.rates import WRITTEN_VECTORS_PER_SECOND
 from tests.benchmarks.report import machine, table, write_section
@@ -115,7 +115,7 @@ def _throttled(endpoint: str) -> int:
 def _service() -> Iterator[str]:
     """Start moto's server with rates; lead this process's clients there."""
     with subprocess.Popen(
-        [sys.executable, "-m", "infra.moto_server", "0", "--rates"],
+        [sys.executable, "-m", "infra.local.moto_server", "0", "--rates"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

@@ -22,7 +22,7 @@ from moto.s3.models import s3_backends
 from moto.s3.responses import S3Response
 
 import tests.deploy.vector_buckets  # noqa: F401  # moto finds it once it is there
-from infra.deploy.package import ROOT
+from infra.deploy.packaged_stage import ROOT
 
 REGION = "eu-central-1"
 STACK = "face-search-dev"

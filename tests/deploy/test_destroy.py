@@ -83,7 +83,7 @@ def test_a_protected_database_is_seen_before_anything_is_deleted(operator: Opera
     if protected:
         assert done.returncode == 1
         assert "the database faces is protected against deletion, and nothing was deleted" in done.stderr
-        assert "infra/stages/dev.toml" in done.stderr
+        assert "infra/deploy/stages/dev.toml" in done.stderr
         assert stacks(operator) == ["face-search-dev"]
     else:
         assert done.returncode == 0, done.stderr

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from infra.deploy.package import ROOT
-from infra.layers.target import target
-from infra.package import gallery
-from infra.package.__main__ import write
+from infra.deploy.layers.target import target
+from infra.deploy.package import gallery
+from infra.deploy.package.__main__ import write
+from infra.deploy.packaged_stage import ROOT
 from tests.deploy.conftest import REGION, STACK, STAGES, Operator
 
 # What moto's CloudFormation cannot read, or reads wrongly.

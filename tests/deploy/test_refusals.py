@@ -40,7 +40,7 @@ def test_an_unknown_stage_names_the_file_to_write(operator: Operator) -> None:
 
     assert done.returncode == 1
     assert "Not deployed: there is no stage staging: write " in done.stderr
-    assert "infra/stages/staging.toml, as those of dev are" in done.stderr
+    assert "infra/deploy/stages/staging.toml, as those of dev are" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["../dev", "Dev", "1st", "a" * 21, ""])

@@ -17,7 +17,7 @@ import app
 from chalicelib import wiring
 from chalicelib.maintenance import operations
 from chalicelib.stores.aws import sdk
-from infra import resources
+from infra.local import resources
 from tests.conftest import RESOURCES_FILE
 from tests.e2e.api import Api, Query, Reply
 from tests.e2e.gallery_setting import on_s3_vectors

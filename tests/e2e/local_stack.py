@@ -14,7 +14,7 @@ from pathlib import Path
 import requests
 
 from chalicelib.settings import SETTINGS
-from infra import running_stack
+from infra.local import running_stack
 from infra.s3_vectors.installation import SEEN_PATH
 from tests.e2e.http_api import TIMEOUT_SECONDS, HttpApi
 from tests.e2e.processes import Process, alive, descendants
@@ -38,7 +38,16 @@ class LocalStack:
         self.state = state
         self._what = what
         self._log = state.with_suffix(".log")
-        arguments = [sys.executable, "-m", "infra.local", what, "--port", str(self.port), "--state", str(state)]
+        arguments = [
+            sys.executable,
+            "-m",
+            "infra.local",
+            what,
+            "--port",
+            str(self.port),
+            "--state",
+            str(state),
+        ]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 arguments,

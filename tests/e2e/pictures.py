@@ -9,7 +9,7 @@ import numpy as np
 import skimage.data
 from numpy.typing import NDArray
 
-from infra import sample_face
+from infra.local import sample_face
 
 Pixels = NDArray[np.uint8]
 """Height x width x 3, RGB."""

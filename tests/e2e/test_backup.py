@@ -31,7 +31,7 @@ def searches(api: HttpApi, tokens: list[str]) -> list[list[dict[str, Any]]]:
 def reconciled(stack: LocalStack, url: str) -> str:
     """Return what `make reconcile` says."""
     return subprocess.run(
-        [sys.executable, "-m", "infra.operate", "reconcile", "--state", str(stack.state)],
+        [sys.executable, "-m", "infra.local.operate", "reconcile", "--state", str(stack.state)],
         cwd=ROOT,
         env=environment(DATABASE_URL=url),
         capture_output=True,

@@ -21,7 +21,7 @@ import pytest
 
 from chalicelib.stores.aws import sdk
 from chalicelib.vision.model_pack import ModelPack
-from infra.local import stack
+from infra.local.__main__ import stack
 from tests.e2e import pictures
 from tests.e2e.api import form, names, tokens
 from tests.e2e.chalice_local import chalice_local
@@ -156,7 +156,7 @@ class TestEnds:
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
     def test_a_signal_stops_everything(self, tmp_path: Path, number: signal.Signals) -> None:
         with local_stack(tmp_path / "state") as running:
-            assert [child for child in running.children if "infra.moto_server" in child.command]
+            assert [child for child in running.children if "infra.local.moto_server" in child.command]
 
             assert running.stop(number) == 0
 

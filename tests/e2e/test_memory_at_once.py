@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.connections import MAX_WITH_BODY
+from infra.local.connections import MAX_WITH_BODY
 from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import LocalStack
 

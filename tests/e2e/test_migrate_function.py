@@ -27,7 +27,7 @@ from chalicelib.stores.database.connect import connect
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.schema import MIGRATIONS
 from chalicelib.stores.face_set.segments import SegmentStore
-from infra import resources
+from infra.local import resources
 from tests.conftest import RESOURCES_FILE, absent
 from tests.e2e.gallery_setting import on_s3_vectors
 from tests.e2e.lambda_api import LambdaApi, handler

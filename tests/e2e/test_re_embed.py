@@ -21,7 +21,7 @@ import pytest
 from chalicelib.stores.database.connect import connect
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.vision.model_pack import ModelPack
-from infra import running_stack
+from infra.local import running_stack
 from models.build import CARDS, build
 from tests.e2e import pictures
 from tests.e2e.api import tokens
@@ -85,7 +85,16 @@ class Site:
         """Start what `make re-embed` runs."""
         files = ["--from", *map(str, self.files)] if self.files else []
         return subprocess.Popen(
-            [sys.executable, "-m", "infra.re_embed", str(self.card), "--state", str(self.state), *files, *options],
+            [
+                sys.executable,
+                "-m",
+                "infra.local.re_embed",
+                str(self.card),
+                "--state",
+                str(self.state),
+                *files,
+                *options,
+            ],
             cwd=ROOT,
             env=environment(**{**self.settings, **settings}),
             stdout=subprocess.PIPE,

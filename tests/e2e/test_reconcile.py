@@ -41,7 +41,7 @@ def test_crops_of_the_running_stack_are_looked_through(tmp_path: Path) -> None:
         )
         s3.put_object(Bucket="face-search-crops", Key="faces/0-nobodys.jpg", Body=b"jpeg")
 
-        done = run("infra.operate", "reconcile", "--state", str(stack.state))
+        done = run("infra.local.operate", "reconcile", "--state", str(stack.state))
 
     index = "1 vectors compared with the index: 0 were missing, 0 different, 0 without a face; recall 1.0000"
     assert done.stdout == (
@@ -72,8 +72,8 @@ def test_the_vector_index_is_compared_and_rebuilt(tmp_path: Path) -> None:
         api = HttpApi(stack.port)
         token = api.added(pictures.drawing(), "Ada")
 
-        rebuilt = run("infra.operate", "rebuild-index", "--state", str(stack.state), GALLERY="s3vectors")
-        compared = run("infra.operate", "reconcile", "--state", str(stack.state), GALLERY="s3vectors")
+        rebuilt = run("infra.local.operate", "rebuild-index", "--state", str(stack.state), GALLERY="s3vectors")
+        compared = run("infra.local.operate", "reconcile", "--state", str(stack.state), GALLERY="s3vectors")
 
         assert rebuilt.stdout.endswith("1 vectors were written; searches ask the new vector index\n"), rebuilt.stderr
         assert "1 vectors compared with the index: 0 were missing, 0 different, 0 without a face; recall 1.0000" in (

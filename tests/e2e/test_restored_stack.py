@@ -84,7 +84,7 @@ class Restarted:
 
 def transfer(what: str, archive: Path, state: Path) -> None:
     subprocess.run(
-        [sys.executable, "-m", "infra.transfer", what, str(archive), "--state", str(state)],
+        [sys.executable, "-m", "infra.local.transfer", what, str(archive), "--state", str(state)],
         cwd=ROOT,
         env=environment(),
         check=True,

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from infra.arriving_bytes import ArrivingBytes
-from infra.connections import MAX_CONNECTIONS
+from infra.local.arriving_bytes import ArrivingBytes
+from infra.local.connections import MAX_CONNECTIONS
 from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import LocalStack
 from tests.e2e.raw_http import Connection, head

@@ -24,9 +24,8 @@ MAX_SECONDS = 120
 
 def start(what: str, file: Path, state: Path, script: str = "", **settings: str) -> subprocess.Popen[str]:
     """Start what make does; `script` changes something in that process before."""
-    code = (
-        f"import sys; {script}\nfrom infra import transfer; sys.argv[1:] = {[what, str(file), '--state', str(state)]}"
-    )
+    arguments = [what, str(file), "--state", str(state)]
+    code = f"import sys; {script}\nfrom infra.local import transfer; sys.argv[1:] = {arguments}"
     return subprocess.Popen(
         [sys.executable, "-c", f"{code}; transfer.main()"],
         cwd=ROOT,

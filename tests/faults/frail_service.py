@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from chalicelib.stores.aws import sdk
-from infra import resources
+from infra.local import resources
 from tests.e2e.cable import Cable
 from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import LocalStack, local_stack
@@ -20,7 +20,7 @@ from tests.faults.faulty_aws import FaultyAws
 from tests.faults.invariants import Stores
 from tests.faults.mysql_server import MySQLServer, mysql_server
 
-RESOURCES_FILE = Path(resources.__file__).with_name("resources.yaml")
+RESOURCES_FILE = resources.FILE
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "local",

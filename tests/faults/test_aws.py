@@ -16,7 +16,7 @@ from chalicelib.stores.aws import sdk
 from chalicelib.stores.aws.crops import Crop, CropStore
 from chalicelib.stores.aws.sdk import MAX_ATTEMPTS
 from chalicelib.stores.aws.tokens import MAX_ITEMS_PER_WRITE, MAX_SETBACKS, TokenStore
-from infra import resources
+from infra.local import resources
 from tests.conftest import RESOURCES_FILE
 from tests.faults.faulty_aws import Fault, FaultyAws, broken, cut_off, half_done, lost, reset, throttled
 

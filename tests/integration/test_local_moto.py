@@ -20,8 +20,8 @@ from moto.s3.models import s3_backends
 from chalicelib.faces import TemporaryFace
 from chalicelib.stores.aws.crops import Crop, CropStore
 from chalicelib.stores.aws.tokens import TokenStore
-from infra import moto_expiry
-from infra.crop_mirror import CropMirror
+from infra.local import moto_expiry
+from infra.local.crop_mirror import CropMirror
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

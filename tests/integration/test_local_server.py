@@ -13,8 +13,8 @@ from chalice.app import Chalice
 
 from chalicelib.api.routing import complete_headers
 from chalicelib.settings import current_settings
-from infra import connections, local_server
-from infra.connections import MAX_WITH_BODY, MAX_WITHOUT_BODY
+from infra.local import connections, server
+from infra.local.connections import MAX_WITH_BODY, MAX_WITHOUT_BODY
 from tests.e2e.raw_http import Connection, head
 from tests.e2e.refusals import bad_argument
 
@@ -57,7 +57,7 @@ class Served:
         app.register_middleware(complete_headers, "http")
         app.route("/work", methods=["GET", "POST"], content_types=["*/*"], api_key_required=True)(self.work.do)
         app.route("/health", methods=["GET"], content_types=["*/*"])(dict)
-        self.server: connections.Server = local_server.make_server(app, "127.0.0.1", 0).server
+        self.server: connections.Server = server.make_server(app, "127.0.0.1", 0).server
         self.port = self.server.server_address[1]
 
     def get(self, path: str, *headers: str) -> int:
@@ -156,8 +156,8 @@ class TestBodiesInAll:
 class TestLate:
     @pytest.fixture(autouse=True)
     def _little_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(local_server, "HEAD_TIMEOUT_SECONDS", 0.3)
-        monkeypatch.setattr(local_server, "BODY_TIMEOUT_SECONDS", 0.3)
+        monkeypatch.setattr(server, "HEAD_TIMEOUT_SECONDS", 0.3)
+        monkeypatch.setattr(server, "BODY_TIMEOUT_SECONDS", 0.3)
 
     @pytest.mark.parametrize(
         ("sent", "body"),

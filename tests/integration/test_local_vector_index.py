@@ -11,7 +11,7 @@ from chalicelib.stores.aws import sdk
 from chalicelib.stores.database.base import Database
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.vector_indexes import VectorIndexes
-from infra import vector_index
+from infra.local import vector_index
 from tests.embeddings import known_faces, unit_vectors
 from tests.packs import dlib_pack
 

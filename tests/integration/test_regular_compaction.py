@@ -13,7 +13,7 @@ from chalicelib.maintenance import operations
 from chalicelib.settings import Settings
 from chalicelib.stores.database.base import Database
 from chalicelib.wiring import Wiring
-from infra.regular_compaction import compacted_regularly
+from infra.local.regular_compaction import compacted_regularly
 from tests.integration.gallery_faces import Faces, clustered
 from tests.services import free_port
 

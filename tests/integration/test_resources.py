@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra import resources
+from infra.local import resources
 from tests.conftest import RESOURCES_FILE
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from chalicelib.stores.aws import sdk
 from chalicelib.stores.aws.vector_store import StoredVector
 from chalicelib.stores.database.base import Database
 from chalicelib.stores.face_set.face_set import FaceSet
-from infra import resources
+from infra.local import resources
 from tests.embeddings import MODEL, known_faces, unit_vectors
 from tests.stress.comparing import Comparing, Terms
 from tests.stress.final_check import check_index

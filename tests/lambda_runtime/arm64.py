@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.layers.target import target
+from infra.deploy.layers.target import target
 from tests.e2e import pictures
 from tests.lambda_runtime.container import Container
 from tests.lambda_runtime.container_api import SCHEDULED, ContainerApi

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.layers.errors import IndexUnreachableError
+from infra.deploy.layers.errors import IndexUnreachableError
 from tests.conftest import absent
 from tests.lambda_runtime import stores
 from tests.lambda_runtime.deployment import Deployment, deployed, own_target, supported

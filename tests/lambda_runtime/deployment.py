@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from infra.layers import __main__ as layers
-from infra.layers import byte_code, installation
-from infra.layers.target import AMAZON_LINUX_2023, ARCHITECTURES, Target
-from infra.package import function
+from infra.deploy.layers import __main__ as layers
+from infra.deploy.layers import byte_code, installation
+from infra.deploy.layers.target import AMAZON_LINUX_2023, ARCHITECTURES, Target
+from infra.deploy.package import function
 from tests.packs import deployed_pack
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from infra import resources
+from infra.local import resources
 from tests.conftest import RESOURCES_FILE
 from tests.lambda_runtime.container import Container
 from tests.lambda_runtime.deployment import Deployment

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.layers.archive import write_zip
+from infra.deploy.layers.archive import write_zip
 
 
 def _folder(path: Path, names: list[str]) -> Path:

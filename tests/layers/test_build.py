@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.layers import __main__ as layers
-from infra.layers import byte_code, installation, sizes
-from infra.layers.errors import IndexUnreachableError, LayerError
-from infra.layers.target import target
+from infra.deploy.layers import __main__ as layers
+from infra.deploy.layers import byte_code, installation, sizes
+from infra.deploy.layers.errors import IndexUnreachableError, LayerError
+from infra.deploy.layers.target import target
 from models.build import CARDS
 from tests.conftest import absent
 from tests.packs import deployed_pack, dlib_pack
@@ -152,7 +152,7 @@ def test_make_passes_what_is_asked_for() -> None:
 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
 
-    assert "-m infra.layers dlib facenet --arch x86_64 --runtime python3.12" in done.stdout
+    assert "-m infra.deploy.layers dlib facenet --arch x86_64 --runtime python3.12" in done.stdout
 
 
 def _only(folder: Path, *packages: str) -> Path:

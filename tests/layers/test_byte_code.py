@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.layers import byte_code
-from infra.layers.errors import LayerError
+from infra.deploy.layers import byte_code
+from infra.deploy.layers.errors import LayerError
 
 HERE = ".".join(platform.python_version_tuple()[:2])
 SOURCE = "NAMES = {'b', 'a', 'c'}\ndef known(name):\n    return name in {'ada', 'grace', 'edsger', 'barbara'}\n"

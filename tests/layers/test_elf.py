@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.layers.elf import read_needs
-from infra.layers.target import ARCHITECTURES
+from infra.deploy.layers.elf import read_needs
+from infra.deploy.layers.target import ARCHITECTURES
 from tests.layers.elf_files import AARCH64, shared_library
 
 

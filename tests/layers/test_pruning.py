@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from infra.layers.pruning import prune
+from infra.deploy.layers.pruning import prune
 
 STAYS = {
     "cv2/cv2.abi3.so",

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.layers import shared_libraries
-from infra.layers.errors import LayerError
-from infra.layers.target import target
+from infra.deploy.layers import shared_libraries
+from infra.deploy.layers.errors import LayerError
+from infra.deploy.layers.target import target
 from tests.layers.elf_files import AARCH64, X86_64, shared_library
 
 ARM64 = target("arm64", "python3.13")

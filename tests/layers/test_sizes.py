@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.layers import sizes
-from infra.layers.errors import LayerError
+from infra.deploy.layers import sizes
+from infra.deploy.layers.errors import LayerError
 
 MEGABYTE = 1_000_000
 

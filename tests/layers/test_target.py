@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from infra.layers.errors import LayerError
-from infra.layers.target import target
+from infra.deploy.layers.errors import LayerError
+from infra.deploy.layers.target import target
 
 
 def test_every_glibc_up_to_the_targets_is_named_oldest_first() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from infra import ending, local
-from infra.one_heap import share_one_heap
+from infra.local import __main__, ending
+from infra.local.one_heap import share_one_heap
 
 
 def main() -> None:
@@ -14,8 +14,8 @@ def main() -> None:
     hurry = ending.on_signals()
     share_one_heap()
     try:
-        with local.stack_of(state) as settings:
-            local.serve(local.LOOPBACK, port, state, settings, hurry)
+        with __main__.stack_of(state) as settings:
+            __main__.serve(__main__.LOOPBACK, port, state, settings, hurry)
     except ending.Stopped:
         ending.leave()
 

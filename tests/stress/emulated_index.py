@@ -10,7 +10,7 @@ from unittest import mock
 
 from chalicelib.stores.aws import sdk
 from chalicelib.stores.database.connect import connect
-from infra import moto_server, resources
+from infra.local import moto_server, resources
 from infra.s3_vectors.emulation import emulation
 from infra.s3_vectors.faults import Failure, Fault, ShareFails
 from tests.embeddings import MODEL

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.layers.target import target
-from infra.package import __main__ as package
-from infra.package import gallery, stage
+from infra.deploy.layers.target import target
+from infra.deploy.package import __main__ as package
+from infra.deploy.package import gallery, stage
 from tests.template.resolved import Resolved, Template
 
 STAGES = ("dev", "prod")

@@ -14,7 +14,7 @@ from chalicelib.api import replies, response_headers
 from chalicelib.errors import ServiceError
 from chalicelib.images.decoding import MAX_IMAGE_BYTES
 from chalicelib.settings import Settings, SettingsError
-from infra.package.gallery import references
+from infra.deploy.package.gallery import references
 from tests.template.resolved import Resolved, Template
 
 # What anybody may ask for: whether the API is there, and how to use it.

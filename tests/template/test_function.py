@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from infra.layers.__main__ import function_bytes
-from infra.package import chalice_project, function
-from infra.package.errors import PackageError
+from infra.deploy.layers.__main__ import function_bytes
+from infra.deploy.package import chalice_project, function
+from infra.deploy.package.errors import PackageError
 
 ROOT = Path(__file__).parents[2]
 # The one that runs the tests, so that byte code can be made.

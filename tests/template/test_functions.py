@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from chalicelib.settings import SETTINGS, Settings
-from infra.layers.target import target
-from infra.package import chalice_project
-from infra.package import template as packaged
-from infra.package.errors import PackageError
+from infra.deploy.layers.target import target
+from infra.deploy.package import chalice_project
+from infra.deploy.package import template as packaged
+from infra.deploy.package.errors import PackageError
 from infra.scaling import arithmetic
 from tests.template.resolved import Resolved, Template
 
@@ -169,7 +169,7 @@ def test_a_function_that_the_app_has_not_is_told() -> None:
     merged = _merged()
     del merged["Resources"]["Compact"]["Type"]
 
-    with pytest.raises(PackageError, match=r"infra/template describes Compact, which app\.py has not"):
+    with pytest.raises(PackageError, match=r"infra/deploy/template describes Compact, which app\.py has not"):
         packaged.finish(merged, target("arm64", "python3.13"), ["dlib"])
 
 

@@ -9,9 +9,9 @@ import re
 import pytest
 from cfnlint.api import lint  # type: ignore[import-untyped]
 
-from infra import certificates
-from infra.package import stage
-from infra.package.gallery import references
+from infra.deploy import certificates
+from infra.deploy.package import stage
+from infra.deploy.package.gallery import references
 from tests.template.resolved import Template, texts
 
 # Nothing is let pass here. In the template itself E3691 is, for the database alone: cfn-lint knows MySQL's versions

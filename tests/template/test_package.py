@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.layers.target import target
-from infra.package import __main__ as package
-from infra.package import stage
-from infra.package import template as packaged
-from infra.package.errors import PackageError
+from infra.deploy.layers.target import target
+from infra.deploy.package import __main__ as package
+from infra.deploy.package import stage
+from infra.deploy.package import template as packaged
+from infra.deploy.package.errors import PackageError
 from tests.template.conftest import STAGES
 from tests.template.resolved import Template
 
@@ -120,14 +120,13 @@ def test_make_passes_what_is_asked_for() -> None:
 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
 
-    assert "-m infra.package prod dlib facenet --arch x86_64 --runtime python3.12" in done.stdout
+    assert "-m infra.deploy.package prod dlib facenet --arch x86_64 --runtime python3.12" in done.stdout
 
 
 def test_a_thing_that_is_described_twice_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "template").mkdir()
     (tmp_path / "resources.yaml").write_text("Resources: {CropsBucket: {Type: AWS::S3::Bucket}}")
-    (tmp_path / "template" / "more.yaml").write_text("Resources: {CropsBucket: {Type: AWS::S3::Bucket}}")
-    monkeypatch.setattr(packaged, "INFRA", tmp_path)
+    (tmp_path / "more.yaml").write_text("Resources: {CropsBucket: {Type: AWS::S3::Bucket}}")
+    monkeypatch.setattr(packaged, "FOLDER", tmp_path)
 
-    with pytest.raises(PackageError, match=r"more\.yaml describes CropsBucket, as another file does"):
+    with pytest.raises(PackageError, match=r"resources\.yaml describes CropsBucket, as another file does"):
         packaged.parts()

@@ -14,9 +14,9 @@ from chalicelib.gallery.vector_gallery import MAX_TAIL
 from chalicelib.settings import GALLERIES, Settings
 from chalicelib.telemetry.metrics import Metric
 from chalicelib.telemetry.middleware import NAMESPACE
-from infra.package import stage
-from infra.package.chalice_project import ROOT
-from infra.package.gallery import references
+from infra.deploy.package import stage
+from infra.deploy.package.chalice_project import ROOT
+from infra.deploy.package.gallery import references
 from tests.template.resolved import Resolved, Template
 
 ARN = {"Fn::GetAtt": ["VectorBucket", "VectorBucketArn"]}

@@ -13,7 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from infra import certificates
+from infra.deploy import certificates
 
 FILES = sorted(certificates.FOLDER.glob("*.pem"))
 # Opened after the bundle that ours was taken from; there, or once AWS opens more, it has to be renewed.
@@ -86,7 +86,9 @@ def test_writing_them_anew_from_a_bundle_changes_nothing(tmp_path: Path, monkeyp
 
 def test_a_bundle_of_something_else_replaces_nothing(tmp_path: Path) -> None:
     bundle = certificates.FOLDER / f"{certificates.PROXY}.pem"
-    done = subprocess.run([sys.executable, "-m", "infra.certificates", str(bundle)], capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.deploy.certificates", str(bundle)], capture_output=True, check=False
+    )
 
     assert done.returncode == 1
     assert certificates.regions()

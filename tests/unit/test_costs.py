@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from infra import costs
-from infra.deploy.package import ROOT
+from infra.deploy import costs
+from infra.deploy.packaged_stage import ROOT
 
 IDLE, _, MILLION = costs.LOADS
 

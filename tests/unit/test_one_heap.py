@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 # glibc by itself takes from the heap; malloc_info(3) writes both down.
 SCRIPT = """
 import ctypes, re, sys, tempfile, threading
-from infra.one_heap import share_one_heap
+from infra.local.one_heap import share_one_heap
 if sys.argv[1] == "shared":
     share_one_heap()
 libc = ctypes.CDLL(None)

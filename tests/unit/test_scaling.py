@@ -10,8 +10,8 @@ import pytest
 
 from chalicelib.gallery.vector_gallery import MAX_TAIL
 from chalicelib.stores.aws.vector_store import MAX_VECTORS_PER_SECOND
-from infra import costs
-from infra.deploy.package import ROOT
+from infra.deploy import costs
+from infra.deploy.packaged_stage import ROOT
 from infra.scaling import __main__ as command
 from infra.scaling import arithmetic
 from infra.scaling.arithmetic import Gallery, Request

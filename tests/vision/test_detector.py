@@ -18,7 +18,7 @@ from chalicelib.images import decoding
 from chalicelib.vision.model_pack import ModelPack
 from chalicelib.vision.pyramid import Pyramid
 from chalicelib.wiring import detector as build_detector
-from infra import sample_face
+from infra.local import sample_face
 from tests.packs import SHARED_FACES, detector, dlib_pack
 from tests.pictures import astronaut, cat, jpeg, read, scaled
 

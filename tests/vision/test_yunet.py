@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from chalicelib.faces import Box, DetectedFace, Image
 from chalicelib.vision.model_pack import DetectorCard
 from chalicelib.vision.yunet import SHARED, TILE, Yunet, decode
-from infra import sample_face
+from infra.local import sample_face
 from tests.packs import SHARED_FACES, YUNET, needs_yunet, yunet
 from tests.pictures import astronaut, cat, read, scaled
 

@@ -11,7 +11,7 @@ from chalicelib.stores.aws.sdk import faults_translated
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-PREFIX = "exports/"  # infra/resources.yaml lets what is under it expire
+PREFIX = "exports/"  # infra/deploy/template/resources.yaml lets what is under it expire
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}", re.ASCII)
 

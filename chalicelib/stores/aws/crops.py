@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 URL_SECONDS = 300
 
-_TEMPORARY = "temporary/"  # infra/resources.yaml lets what is under it expire
+_TEMPORARY = "temporary/"  # infra/deploy/template/resources.yaml lets what is under it expire
 _PERMANENT = "faces/"
 # Any UUID will do, as long as it stays the same.
 _TOKENS = UUID("5a0e4c1c-6c0b-4f0e-9a35-5b0f4d3c2a17")

@@ -12,7 +12,7 @@ from chalicelib.maintenance.transfer import manifest
 from chalicelib.maintenance.transfer.container import Container
 from chalicelib.stores.aws.crops import Crop
 from chalicelib.stores.face_set.exported_faces import LARGEST_ID, ExportedFaces
-from infra.archive_file import Folder
+from infra.local.archive_file import Folder
 from tests.integration.two_packs import Process
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.maintenance.transfer import exporting
 from chalicelib.stores.face_set.schema import migrate
-from infra.archive_file import Folder
+from infra.local.archive_file import Folder
 from tests.integration.two_packs import Place, Process, build_packs
 
 Sites = Callable[[str], Process]

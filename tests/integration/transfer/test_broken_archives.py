@@ -17,7 +17,7 @@ from chalicelib.maintenance.transfer.errors import ArchiveError
 from chalicelib.names import kept
 from chalicelib.service.crop_embedder import CropEmbedder
 from chalicelib.stores.face_set.exported_faces import LARGEST_ID, ExportedFaces
-from infra.archive_file import Folder, Zip, open_archive
+from infra.local.archive_file import Folder, Zip, open_archive
 from tests.integration.transfer import damage
 from tests.integration.transfer.archives import everything
 from tests.integration.transfer.conftest import Sites

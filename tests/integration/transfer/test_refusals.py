@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.maintenance.transfer import commands
 from chalicelib.maintenance.transfer.errors import ArchiveError
-from infra.archive_file import Folder
+from infra.local.archive_file import Folder
 from tests.integration.transfer.archives import records, replace_part, rewrite
 from tests.integration.transfer.conftest import Sites
 from tests.integration.two_packs import UNIT

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.faces import KnownFace
 from chalicelib.maintenance.transfer import commands, exporting, manifest
 from chalicelib.maintenance.transfer.errors import ArchiveError
-from infra.archive_file import Folder
+from infra.local.archive_file import Folder
 from tests.integration.transfer.archives import everything, parts_of, records
 from tests.integration.transfer.conftest import Sites
 from tests.integration.two_packs import UNIT, Process

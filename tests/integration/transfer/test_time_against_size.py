@@ -11,7 +11,7 @@ import pytest
 from chalicelib.maintenance.transfer import commands
 from chalicelib.maintenance.transfer.errors import ArchiveError
 from chalicelib.wiring import Wiring
-from infra.archive_file import Folder, open_archive
+from infra.local.archive_file import Folder, open_archive
 from tests.integration.transfer.conftest import Sites
 from tests.integration.transfer.damage import PART, Files
 from tests.integration.transfer.hostile import HOSTILE, MEGABYTE, Archive, size_of

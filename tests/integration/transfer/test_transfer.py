@@ -13,7 +13,7 @@ from chalicelib.errors import ServiceError
 from chalicelib.maintenance.transfer import commands, exporting, manifest
 from chalicelib.maintenance.transfer.errors import ArchiveError
 from chalicelib.stores.face_set.active_model import NO_MODEL
-from infra.archive_file import Folder, open_archive, pack
+from infra.local.archive_file import Folder, open_archive, pack
 from tests.counts import assert_counts_are_right
 from tests.integration.transfer.archives import everything, parts_of, records
 from tests.integration.transfer.conftest import Sites

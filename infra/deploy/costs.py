@@ -1,0 +1,266 @@
+"""`python -m infra.deploy.costs`: what a deployed stage costs a month, as the tables of docs/costs.md.
+
+List prices of us-east-1, without free tiers and discounts. What is assumed of the traffic is in constants here: nothing
+was billed by AWS yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+HOURS = 730  # a month, as AWS's own calculator counts
+
+# The traffic: one /detect to two POST /search, each with one face. Either keeps one crop and one token.
+DETECT_SHARE = 1 / 3
+FACES = 10_000  # in the face set
+CROP_GB = 20e-6
+TOKEN_WRITE_UNITS = 1  # an item below 1 KB: 128 numbers; an embedding of 512 takes 3
+REPLY_GB = 1.5e-6
+LOG_GB = 2e-6  # the access log, the line `answered`, and the metrics
+TEMPORARY_DAYS = 2
+
+# The function, which was not timed on Lambda yet: 30 to 45 ms of computing on a faster core, the stores, as much again.
+MEMORY_GB = 1769 / 1024
+REQUEST_SECONDS = 0.15
+COLD_START_SECONDS = 2.0
+COMPACTIONS = HOURS * 12
+COMPACTION_GB_SECONDS = 0.3
+RECONCILIATION_GB_SECONDS = 30 * 10 * MEMORY_GB
+
+# With the gallery on S3 Vectors: a vector is 128 numbers, its key, and what filters by face set. GB and TB are powers
+# of 1024 there, as in AWS's worked examples.
+VECTOR_BYTES = 128 * 4 + 38
+QUERY_TIERS = (
+    (100_000, "S3 Vectors, query, vectors up to 100,000"),
+    (9_900_000, "S3 Vectors, query, up to 10 million"),
+    (None, "S3 Vectors, query, beyond"),
+)
+SMALLEST_PUT_BYTES = 128 * 1024
+VECTOR_JSON_BYTES = 2_000  # on its way: 128 numbers as text
+PUT_BATCH = 500
+DATA_CENTRES = 2
+INDEXED_FACES = (10_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
+
+STORAGE_GB = 20
+METRICS = 5
+ALARMS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    usd: float
+    unit: str
+    source: str
+    """Where it was read, and the date that is written there."""
+
+
+S3_VECTORS = (
+    "aws.amazon.com/s3/pricing as kept in github.com/forattini-dev/s3db.js, 2025; several public cost notes of 2026"
+)
+PRICES = {
+    "Lambda, arm64": Price(0.0000133334, "GB-second", "cloudchipr.com/blog/aws-lambda-pricing, 2024"),
+    "Lambda, request": Price(0.20, "million", "cloudchipr.com/blog/aws-lambda-pricing, 2024"),
+    "API Gateway, REST": Price(3.50, "million", "awsforengineers.com/blog/aws-api-gateway-pricing-explained, May 2025"),
+    "db.t4g.micro": Price(0.016, "hour", "infratally.com/articles/aws-rds-pricing-explained-2026.html, 2026"),
+    "db.t4g.small": Price(0.032, "hour", "infratally.com/articles/aws-rds-pricing-explained-2026.html, 2026"),
+    "db.t4g.medium": Price(0.065, "hour", "infratally.com/articles/aws-rds-pricing-explained-2026.html, 2026"),
+    "RDS, gp3": Price(0.115, "GB-month", "usage.ai/blogs/aws/reserved-instances/rds/pricing-calculator, June 2026"),
+    "RDS Proxy": Price(0.015, "vCPU-hour", "several public cost notes, one of July 2026"),
+    "Secrets Manager": Price(0.40, "secret and month", "hivebook.wiki, AWS Secrets Manager, undated"),
+    "DynamoDB, write": Price(0.625, "million", "airbyte.com/data-engineering-resources/dynamodb-pricing, July 2025"),
+    "DynamoDB, read": Price(0.125, "million", "from memory"),
+    "S3, PUT": Price(5.00, "million", "c3x.dev/blog/s3-request-fees-explained, undated"),
+    "S3, storage": Price(0.023, "GB-month", "deepeshsoni.com/archives/256, undated"),
+    "S3 Vectors, storage": Price(0.06, "GB-month", S3_VECTORS),
+    "S3 Vectors, PUT": Price(0.20, "GB, 128 KB a request at least", S3_VECTORS),
+    "S3 Vectors, query": Price(2.50, "million", S3_VECTORS),
+    "S3 Vectors, query, vectors up to 100,000": Price(0.004, "TB", S3_VECTORS),
+    "S3 Vectors, query, up to 10 million": Price(0.002, "TB", S3_VECTORS),
+    "S3 Vectors, query, beyond": Price(
+        0.0004,
+        "TB",
+        "several public cost notes; dev.classmethod.jp/en/articles/20260616-s3-vectors-query-charges, June 2026",
+    ),
+    "Interface endpoint": Price(
+        0.01, "hour and data centre", "from memory: aws.amazon.com/privatelink/pricing has no table"
+    ),
+    "Interface endpoint, traffic": Price(0.01, "GB", "a copy of aws.amazon.com/privatelink/pricing, undated"),
+    "CloudWatch, logs": Price(0.50, "GB", "factualminds.com, Amazon CloudWatch Pricing, June 2026"),
+    "CloudWatch, metric": Price(0.30, "month", "signoz.io/guides/cloudwatch-pricing, February 2026"),
+    "CloudWatch, alarm": Price(0.10, "month", "from memory: aws.amazon.com/cloudwatch/pricing was readable in part"),
+    "CloudWatch, dashboard": Price(3.00, "month", "factualminds.com, Amazon CloudWatch Pricing, June 2026"),
+    "Traffic to the internet": Price(
+        0.09, "GB", "awsforengineers.com/blog/aws-api-gateway-pricing-explained, May 2025"
+    ),
+    "Rekognition, image": Price(
+        0.001, "image", "aws.amazon.com/rekognition/pricing, October 2026, its worked examples"
+    ),
+    "Rekognition, face": Price(0.00001, "face and month", "several public cost notes, one of December 2025"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A month's requests, and the share of them that start a container."""
+
+    name: str
+    requests: int
+    cold_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    name: str
+    instance: str
+    servers: int = 1
+    proxy: bool = False
+
+
+LOADS = (Load("idle", 0, 0), Load("10,000 requests", 10_000, 0.25), Load("1 million requests", 1_000_000, 0.01))
+SMALLEST = Database("`dev`: db.t4g.micro", "db.t4g.micro")
+DATABASES = (
+    SMALLEST,
+    Database("db.t4g.small", "db.t4g.small"),
+    Database("the defaults: db.t4g.small, Multi-AZ", "db.t4g.small", 2),
+    Database("`prod`: db.t4g.medium, Multi-AZ", "db.t4g.medium", 2),
+    Database("the same with RDS Proxy", "db.t4g.medium", 2, proxy=True),
+)
+
+
+def parts(load: Load, database: Database = SMALLEST) -> dict[str, float]:
+    """Return what each service costs in a month, in US dollars."""
+    millions = load.requests / 1e6
+    gb_seconds = load.requests * (REQUEST_SECONDS + load.cold_share * COLD_START_SECONDS) * MEMORY_GB
+    scheduled = COMPACTIONS * COMPACTION_GB_SECONDS + RECONCILIATION_GB_SECONDS
+    kept_gb = CROP_GB * (FACES + load.requests * TEMPORARY_DAYS / 30)
+    return {
+        "Database: server, storage, secret": database_costs(database),
+        "CloudWatch: dashboard, alarms": usd("CloudWatch, dashboard") + usd("CloudWatch, alarm", ALARMS),
+        "CloudWatch: metrics, logs": usd("CloudWatch, metric", METRICS if load.requests else 0)
+        + usd("CloudWatch, logs", load.requests * LOG_GB),
+        "Lambda: scheduled": usd("Lambda, arm64", scheduled) + usd("Lambda, request", COMPACTIONS / 1e6),
+        "Lambda: requests": usd("Lambda, arm64", gb_seconds) + usd("Lambda, request", millions),
+        "API Gateway": usd("API Gateway, REST", millions) + usd("Traffic to the internet", load.requests * REPLY_GB),
+        "S3: crops": usd("S3, PUT", millions) + usd("S3, storage", kept_gb),
+        "DynamoDB: tokens": usd("DynamoDB, write", millions * TOKEN_WRITE_UNITS),
+    }
+
+
+def database_costs(database: Database) -> float:
+    """Return what the database costs in a month. Backups up to the size of its storage are free."""
+    proxy = usd("RDS Proxy", 2 * HOURS) if database.proxy else 0
+    server = usd(database.instance, HOURS) + usd("RDS, gp3", STORAGE_GB)
+    return database.servers * server + usd("Secrets Manager") + proxy
+
+
+def rekognition(load: Load) -> float:
+    """Return what Rekognition costs for the same: DetectFaces, SearchFacesByImage, a collection of as many faces.
+
+    Its price of the first million images in a month.
+    """
+    return usd("Rekognition, image", load.requests) + usd("Rekognition, face", FACES)
+
+
+def total(load: Load, database: Database = SMALLEST) -> float:
+    return sum(parts(load, database).values())
+
+
+def break_even(database: Database) -> float:
+    """Return the requests a month from which on Rekognition costs more."""
+    idle, many = LOADS[0], LOADS[-1]
+    each = (total(many, database) - total(idle, database)) / many.requests
+    return (total(idle, database) - rekognition(idle)) / (usd("Rekognition, image") - each)
+
+
+def vector_storage(faces: int, vector_bytes: float = VECTOR_BYTES) -> float:
+    """Return what so many faces' vectors cost in a month."""
+    return usd("S3 Vectors, storage", faces * vector_bytes / 1024**3)
+
+
+def vector_query(faces: int, vector_bytes: float = VECTOR_BYTES) -> float:
+    """Return what one query of an index of so many faces costs; its first page of results, up to 512 KB, is in that."""
+    cost, left = usd("S3 Vectors, query", 1e-6), faces
+    for tier, price in QUERY_TIERS:
+        among = left if tier is None else min(left, tier)
+        cost += usd(price, among * vector_bytes / 1024**4)
+        left -= among
+    return cost
+
+
+def vector_put(vectors: int, vector_bytes: float = VECTOR_BYTES) -> float:
+    """Return what one request that puts so many vectors costs."""
+    return usd("S3 Vectors, PUT", max(vectors * vector_bytes, SMALLEST_PUT_BYTES) / 1024**3)
+
+
+def vector_comparison(faces: int) -> float:
+    """Return what `reconcile` costs in a month, which reads the whole index through the endpoint every day."""
+    return usd("Interface endpoint, traffic", 30 * faces * VECTOR_JSON_BYTES / 1e9)
+
+
+def vector_endpoint() -> float:
+    """Return what the way to S3 Vectors costs in a month when nobody takes it."""
+    return usd("Interface endpoint", HOURS * DATA_CENTRES)
+
+
+def usd(price: str, amount: float = 1) -> float:
+    return PRICES[price].usd * amount
+
+
+def tables() -> dict[str, str]:
+    """Return the tables of docs/costs.md."""
+    months = [parts(load) for load in LOADS]
+    by_service = [[name, *(f"{month[name]:,.2f}" for month in months)] for name in months[0]]
+    by_service.append(["**Together**", *(f"**{total(load):,.2f}**" for load in LOADS)])
+    by_service.append(["Rekognition", *(f"{rekognition(load):,.2f}" for load in LOADS)])
+    by_database = [
+        [
+            database.name,
+            f"{total(LOADS[0], database):,.2f}",
+            f"{total(LOADS[-1], database):,.2f}",
+            f"{round(break_even(database), -3):,.0f}",
+        ]
+        for database in DATABASES
+    ]
+    by_faces = [
+        [
+            f"{faces:,}",
+            f"{vector_storage(faces):,.2f}",
+            f"{vector_comparison(faces):,.2f}",
+            f"{1e6 * vector_query(faces):,.2f}",
+            f"{1e6 * vector_put(1):,.2f}",
+            f"{1e6 / PUT_BATCH * vector_put(PUT_BATCH):,.2f}",
+        ]
+        for faces in INDEXED_FACES
+    ]
+    by_price = [
+        [name, f"{price.usd:.10f}".rstrip("0").rstrip("."), price.unit, price.source] for name, price in PRICES.items()
+    ]
+    return {
+        "A month in US dollars": table(["", *(load.name for load in LOADS)], by_service),
+        "By database": table(["database", "idle", LOADS[-1].name, "Rekognition costs more from"], by_database),
+        "With the gallery on S3 Vectors": table(
+            [
+                "faces",
+                "stored for a month",
+                "compared every day",
+                "a million searches",
+                "a million additions",
+                f"the same, {PUT_BATCH} a request",
+            ],
+            by_faces,
+        ),
+        "Prices": table(["what", "US dollars", "for a", "read in"], by_price),
+    }
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *rows))
+
+
+def main() -> None:
+    for title, text in tables().items():
+        print(f"{title}\n\n{text}\n")
+
+
+if __name__ == "__main__":
+    main()

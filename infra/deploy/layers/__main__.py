@@ -1,0 +1,109 @@
+"""`make layers`: builds deps.zip and models.zip for Lambda, or says why they cannot run there."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import shutil
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from chalicelib.vision.model_pack import ModelPackError
+from infra.deploy.layers import archive, byte_code, installation, pruning, shared_libraries, sizes
+from infra.deploy.layers.errors import LayerError
+from infra.deploy.layers.target import ARCHITECTURES, RUNTIMES, Target, target
+from models import build, sources
+
+ROOT = Path(__file__).parents[3]
+REQUIREMENTS = ROOT / "requirements.txt"
+# What Chalice packs of itself into the function.
+CHALICE_RUNTIME = ("__init__.py", "app.py")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m infra.deploy.layers", description=__doc__)
+    parser.add_argument("packs", nargs="+", help="names or paths of the model packs' cards")
+    parser.add_argument("--arch", default="arm64", help=f"one of {', '.join(ARCHITECTURES)}")
+    parser.add_argument("--runtime", default="python3.13", help=f"one of {', '.join(RUNTIMES)}")
+    parser.add_argument("--into", type=Path, default=ROOT / "build" / "layers", help="folder of the zips")
+    options = parser.parse_args(arguments)
+    try:
+        build_layers(options.packs, target(options.arch, options.runtime), options.into)
+    except sources.SourceError as error:
+        hint = "PACK=dlib needs only a package index; `make models PACK= FROM=` takes files got elsewhere"
+        sys.exit(f"The layers were not built: {error}. {hint}.")
+    except (LayerError, build.BuildError, ModelPackError) as error:
+        sys.exit(f"The layers were not built: {error}.")
+
+
+def build_layers(packs: Sequence[str], goal: Target, into: Path) -> None:
+    """Build both zips in a folder; when something is wrong, neither is there.
+
+    Raises
+    ------
+    LayerError
+        When they would not run on the target.
+    models.sources.SourceError, models.build.BuildError, chalicelib.vision.model_pack.ModelPackError
+        When a model pack cannot be built.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    zips = {layer: into / f"{layer}.zip" for layer in ("deps", "models")}
+    for path in zips.values():
+        path.unlink(missing_ok=True)
+    with TemporaryDirectory(dir=into) as work:
+        layers = {layer: Path(work) / layer for layer in zips}
+        copy_packs([build.build(build.card_path(pack), build.BUILD) for pack in packs], layers["models"] / "models")
+        install_dependencies(goal, layers["deps"] / "python")
+        parts = sizes.parts_of(layers["deps"] / "python")
+        parts |= {f"models/{name}": size for name, size in sizes.parts_of(layers["models"] / "models").items()}
+        parts["function"] = function_bytes()
+        sizes.check(parts)
+        for layer, path in zips.items():
+            digest = archive.write_zip(layers[layer], path)
+            print(f"{path}  {path.stat().st_size:,} bytes, {sizes.folder_bytes(layers[layer]):,} unzipped  {digest}")
+    print(f"Function and layers for {goal}, unzipped: {sum(parts.values()):,} of {sizes.MAX_UNZIPPED_BYTES:,} bytes.")
+
+
+def install_dependencies(goal: Target, tree: Path) -> None:
+    """Put what the function imports into a folder, pruned, compiled where that can be done, and checked.
+
+    Raises
+    ------
+    LayerError
+        When a package cannot be had or would not load on the target.
+    """
+    installation.install(REQUIREMENTS, goal, tree)
+    pruning.prune(tree)
+    shared_libraries.check(tree, goal)
+    if command := byte_code.interpreter(goal.python):
+        byte_code.compile_modules(tree, command)
+    else:
+        print(
+            f"No python{goal.python} is at hand, so the layer has no byte code: each cold start takes seconds longer."
+        )
+
+
+def copy_packs(folders: Sequence[Path], into: Path) -> None:
+    """Copy each pack's card and the files that it names; MODEL_DIR is /opt/models/<pack> when deployed."""
+    for folder in folders:
+        (into / folder.name).mkdir(parents=True, exist_ok=True)
+        card = folder / "card.toml"
+        for name in (card.name, *tomllib.loads(card.read_text("utf-8"))["files"]):
+            shutil.copyfile(folder / name, into / folder.name / name)
+
+
+def function_bytes() -> int:
+    """Return no less than the bytes of the function beside its layers: the service and Chalice's run time, compiled."""
+    files = [ROOT / "app.py", *(path for path in (ROOT / "chalicelib").rglob("*") if "__pycache__" not in path.parts)]
+    chalice = importlib.util.find_spec("chalice")
+    if chalice and chalice.origin:
+        files += [Path(chalice.origin).with_name(name) for name in CHALICE_RUNTIME]
+    # A module's byte code is less than twice as large as the module.
+    return sum(path.stat().st_size * (3 if path.suffix == ".py" else 1) for path in files if path.is_file())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""`make package`: writes what a deployment takes, the template and which files go with it, or says what is missing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from chalicelib.vision.model_pack import ModelPackError, read_card
+from infra.deploy.layers import __main__ as layers
+from infra.deploy.layers.errors import LayerError
+from infra.deploy.layers.target import ARCHITECTURES, RUNTIMES, Target, target
+from infra.deploy.package import chalice_project, function, gallery, stage, template
+from infra.deploy.package.errors import PackageError
+from models import build, sources
+
+ROOT = Path(__file__).parents[3]
+LAYERS = ROOT / "build" / "layers"
+PACKAGES = ROOT / "build" / "package"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m infra.deploy.package", description=__doc__)
+    parser.add_argument("stage", help=f"one of {', '.join(sorted(path.stem for path in stage.FOLDER.glob('*.toml')))}")
+    parser.add_argument("packs", nargs="+", help="names or paths of the model packs' cards; the first is the default")
+    parser.add_argument("--arch", default="arm64", help=f"one of {', '.join(ARCHITECTURES)}")
+    parser.add_argument("--runtime", default="python3.13", help=f"one of {', '.join(RUNTIMES)}")
+    options = parser.parse_args(arguments)
+    try:
+        goal = target(options.arch, options.runtime)
+        names = [str(read_card(build.card_path(pack))["name"]) for pack in options.packs]
+        # What takes seconds comes first: the layers take a minute.
+        written = write(options.stage, goal, names, PACKAGES / options.stage)
+        layers.build_layers(options.packs, goal, LAYERS)
+    except sources.SourceError as error:
+        hint = "PACK=dlib needs only a package index; `make models PACK= FROM=` takes files got elsewhere"
+        sys.exit(f"There is no package: {error}. {hint}.")
+    except (PackageError, LayerError, build.BuildError, ModelPackError) as error:
+        sys.exit(f"There is no package: {error}.")
+    print(f"{written} is the template of stage {options.stage}; artifacts.json beside it names what it takes.")
+
+
+def write(stage_name: str, goal: Target, packs: Sequence[str], into: Path) -> Path:
+    """Write function.zip, template.json and artifacts.json into a folder; return the template's path.
+
+    Parameters
+    ----------
+    goal
+        What the layers are built for.
+    packs
+        Names of the model packs in the layer; the first is the default.
+
+    Raises
+    ------
+    PackageError
+        When the stage, the app or a part of the template is not as it should be; nothing is written then.
+    """
+    chosen = stage.parameters(stage_name)
+    with TemporaryDirectory() as folder:
+        work = Path(folder)
+        parts = work / "parts.json"
+        parts.write_text(json.dumps(template.parts()), encoding="utf-8")
+        chalice_project.package(work / "project", work / "packaged", parts)
+        merged = json.loads((work / "packaged" / "sam.json").read_text(encoding="utf-8"))
+        finished = template.finish(merged, goal, packs)
+        template.check_parameters(chosen, finished, stage_name)
+        finished = gallery.for_gallery(finished, chosen.get("Gallery", "memory"))
+        zipped = function.repack(work / "packaged" / "deployment.zip", into, goal.python)
+    files = {"FunctionKey": zipped, "DepsLayerKey": LAYERS / "deps.zip", "ModelsLayerKey": LAYERS / "models.zip"}
+    for name, content in (("template", finished), ("artifacts", {key: _shown(path) for key, path in files.items()})):
+        (into / f"{name}.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return into / "template.json"
+
+
+def _shown(path: Path) -> str:
+    """Return a path as it is from the project's folder, where it is in there."""
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Fills the vector index of a local stack that starts: the face set outlives a stack, moto's indexes do not."""
+
+from __future__ import annotations
+
+from chalicelib.maintenance import operations
+from chalicelib.settings import Settings
+from chalicelib.stores.aws import sdk
+from chalicelib.wiring import Wiring
+from infra.local import resources
+
+
+def make(settings: Settings) -> None:
+    """Create the bucket, let go of the indexes that were another moto's, and fill one with the face set.
+
+    Raises
+    ------
+    ServiceError
+        When the database or moto fails.
+    """
+    resources.create_vector_bucket(sdk.client("s3vectors"), settings.vector_bucket)
+    parts = Wiring(settings)
+    assert parts.vectors is not None
+    for row in parts.vectors.indexes.all():
+        parts.vectors.indexes.drop(row.name)
+    operations.rebuild_index(parts)
+    parts.close()
