@@ -129,7 +129,7 @@ export: $(VENV)/.run
 # The faces of such a file, FILE=faces.zip; or the pictures of a folder, FOLDER=people with people/<name>/*.jpg in it, into the
 # face set that `make run` serves.
 import: $(VENV)/.run
-	@$(if $(FOLDER),$(BIN)/python -m infra.cli --url http://localhost:$(PORT) import $(FOLDER) --report $(FOLDER:/=).import.csv,$(BIN)/python -m infra.local.transfer import $(FILE) --state $(STATE))
+	@$(if $(FOLDER),PYTHONPATH=infra/cli $(BIN)/python -m face_search_cli --url http://localhost:$(PORT) import $(FOLDER) --report $(FOLDER:/=).import.csv,$(BIN)/python -m infra.local.transfer import $(FILE) --state $(STATE))
 
 # Migrate the database, compact its segments, or erase the vectors of the packs before: what is scheduled or invoked
 # elsewhere.

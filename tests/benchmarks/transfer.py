@@ -65,8 +65,9 @@ def _portions(source: Path, folder: Path) -> list[Path]:
 def _import_folder(folder: Path, url: str, jobs: int) -> float:
     """Return how many pictures were imported in a second."""
     said = subprocess.run(
-        [sys.executable, "-m", "infra.cli", "--url", url, "import", str(folder), "--jobs", str(jobs)],
+        [sys.executable, "-m", "face_search_cli", "--url", url, "import", str(folder), "--jobs", str(jobs)],
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": "infra/cli"},
         capture_output=True,
         text=True,
         check=False,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from infra.cli.__main__ import main
+from face_search_cli.__main__ import main
 from tests.e2e import pictures
 from tests.e2e.local_stack import LocalStack, local_stack
 

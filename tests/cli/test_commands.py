@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from infra.cli import api, commands, pictures
+from face_search_cli import api, commands, pictures
 from tests.cli.conftest import Run
 from tests.cli.scripted_server import scripted_server
 from tests.e2e import pictures as shown
@@ -201,10 +202,7 @@ class TestAnotherServer:
 def test_it_is_installed_alone_and_runs_without_the_service(stack: LocalStack, tmp_path: Path) -> None:
     install = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target"]
     source = tmp_path / "source"
-    source.mkdir()
-    for file in (ROOT / "infra" / "cli").iterdir():
-        if file.is_file():
-            (source / file.name).write_bytes(file.read_bytes())
+    shutil.copytree(ROOT / "infra" / "cli", source)
     subprocess.run([sys.executable, "-m", "pip", *install, tmp_path / "site", source], check=True)
     script = (
         "import sys; from face_search_cli.__main__ import main; main(['info'], standalone_mode=False)\n"

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from infra.cli.api import Api, RefusedError
-from infra.cli.folder import pictures_in
-from infra.cli.folder_import import FolderImport
-from infra.cli.journal import Journal, JournalError
+from face_search_cli.api import Api, RefusedError
+from face_search_cli.folder import pictures_in
+from face_search_cli.folder_import import FolderImport
+from face_search_cli.journal import Journal, JournalError
 from tests.cli.conftest import Run
 from tests.cli.imported import listed, report
 from tests.e2e import pictures
@@ -97,9 +97,9 @@ def test_interrupted_or_killed_it_goes_on_and_adds_nobody_twice(
         photo = pictures.brightened(pictures.astronaut_pixels(), 0.6 + seed / 80)
         (folder / "many" / f"person {seed}" / "1.jpg").write_bytes(pictures.jpeg(photo))
     process = subprocess.Popen(
-        [sys.executable, "-m", "infra.cli", "import", str(folder / "many")],
+        [sys.executable, "-m", "face_search_cli", "import", str(folder / "many")],
         cwd=ROOT,
-        env=environment(FACE_SEARCH_URL=f"http://localhost:{stack.port}"),
+        env=environment(FACE_SEARCH_URL=f"http://localhost:{stack.port}", PYTHONPATH="infra/cli"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.cli.folder import pictures_in
+from face_search_cli.folder import pictures_in
 from tests.cli.conftest import Run
 from tests.cli.imported import listed, only, remove_all, report
 from tests.cli.scripted_server import scripted_server
