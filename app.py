@@ -23,16 +23,16 @@ from chalicelib.faces import Terms
 from chalicelib.telemetry.middleware import observe
 from chalicelib.wiring import wiring
 
-# A removed face is gone from the packed segments after that and one run.
+# A removed face leaves the packed segments within this time and one run.
 COMPACTION_MINUTES = 5
 
 app = Service(app_name="face-search", configure_logs=False)
-# The first is the outermost: what the others see of a body is not text yet.
+# The first middleware is the outermost: the others see bodies before they become text.
 app.register_middleware(write_json, "http")
 observe(app)
 # API Gateway hands these over as base64, byte for byte.
 app.api.binary_types.append("multipart/form-data")
-# Only the local server sends crops itself, and to whatever client: Chalice would refuse those that do not ask for them.
+# Only the local server sends crops itself. Chalice would refuse them to clients without a matching Accept header.
 app.api.binary_types.remove("image/jpeg")
 app.register_middleware(complete_headers, "http")
 app.register_middleware(keep_error_shape, "http")
@@ -40,32 +40,29 @@ app.register_middleware(keep_error_shape, "http")
 
 @endpoint(app, "/detect", "POST")
 def detect(arguments: Arguments) -> dict[str, Any]:
-    return replies.detected(wiring().serving.present.service.detect(arguments.image()))
+    return replies.detected(wiring().active_pack.present.detect(arguments.image()))
 
 
 @endpoint(app, "/search", "GET")
 def search_by_token(arguments: Arguments) -> dict[str, Any]:
     token, (text, threshold) = arguments.token(), arguments.threshold()
-    terms = Terms(threshold, arguments.limit(), arguments.face_set(), arguments.by_person())
-    pack, result = wiring().serving.answer(lambda served: (served.pack, served.service.search_token(token, terms)))
-    return replies.found(token, text, result, pack.thresholds)
+    terms, face_set = Terms(threshold, arguments.limit(), by_person=arguments.by_person()), arguments.face_set()
+    found = wiring().active_pack.answer(lambda service: service.search_token(token, terms, face_set))
+    return replies.found(found, text)
 
 
 @endpoint(app, "/search", "POST")
 def search_by_picture(arguments: Arguments) -> dict[str, Any]:
     image, (text, threshold) = arguments.image(), arguments.threshold()
-    terms = Terms(threshold, arguments.limit(), arguments.face_set(), arguments.by_person())
-    pack, (token, result) = wiring().serving.answer(
-        lambda served: (served.pack, served.service.search_picture(image, terms))
-    )
-    return replies.found(token, text, result, pack.thresholds)
+    terms, face_set = Terms(threshold, arguments.limit(), by_person=arguments.by_person()), arguments.face_set()
+    found = wiring().active_pack.answer(lambda service: service.search_picture(image, terms, face_set))
+    return replies.found(found, text)
 
 
 @endpoint(app, "/compare", "POST", pictures=2)
 def compare(arguments: Arguments) -> dict[str, Any]:
     one, other = arguments.compared(1), arguments.compared(2)
-    pack, comparison = wiring().serving.answer(lambda served: (served.pack, served.service.compare(one, other)))
-    return replies.compared(comparison, pack.thresholds)
+    return replies.compared(wiring().active_pack.answer(lambda service: service.compare(one, other)))
 
 
 @endpoint(app, "/addface", "POST")
@@ -73,7 +70,7 @@ def compare(arguments: Arguments) -> dict[str, Any]:
 def add_face(arguments: Arguments) -> dict[str, Any]:
     token, name, refuse_poor = arguments.token(), arguments.name(), arguments.refuse_poor()
     face_set = arguments.face_set()
-    wiring().serving.answer(lambda served: served.service.add(token, name, face_set=face_set, refuse_poor=refuse_poor))
+    wiring().active_pack.answer(lambda service: service.add(token, name, face_set=face_set, refuse_poor=refuse_poor))
     return replies.success(face_token=token, face_neme=name)
 
 
@@ -143,8 +140,8 @@ def specification(_: Arguments) -> dict[str, Any]:
 
 @endpoint(app, "/info", "GET")
 def info(_: Arguments) -> dict[str, Any]:
-    return wiring().serving.answer(
-        lambda served: replies.info(served.pack, served.service.count(), served.service.gallery_contents())
+    return wiring().active_pack.answer(
+        lambda service: replies.info(service.pack, service.count(), service.gallery_contents())
     )
 
 
@@ -153,7 +150,7 @@ document(app, ("/", "/upload"), console.page)
 preflights(app)
 
 
-# What only some functions do is imported by those: it is none of the API's start.
+# Imported lazily to keep the API's cold start short: only these functions run them.
 @app.schedule(Rate(COMPACTION_MINUTES, unit=Rate.MINUTES))
 def compact(event: CloudWatchEvent) -> str:
     from chalicelib.maintenance import operations

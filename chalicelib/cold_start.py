@@ -34,7 +34,7 @@ def prepare(environment: Mapping[str, str]) -> None:
     from chalicelib.wiring import wiring
 
     try:
-        _ = wiring().serving.present
+        _ = wiring().active_pack.present
     except Exception:  # whatever it is, the requests meet it again, and are answered
         log.exception("the container could not be prepared")
     finally:

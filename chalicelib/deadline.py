@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
-from chalicelib.errors import store_unavailable, took_too_long
+from chalicelib.errors import StoreUnavailableError, took_too_long
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 GATEWAY_SECONDS = 29.0
@@ -93,4 +93,4 @@ def carried(work: Callable[[T], R]) -> Callable[[T], R]:
 
 
 def _over(request: _Request) -> Exception:
-    return store_unavailable() if request.store_failed else took_too_long()
+    return StoreUnavailableError() if request.store_failed else took_too_long()

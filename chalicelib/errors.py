@@ -14,6 +14,7 @@ MESSAGES = {
     "1006": "FACE_TOKEN_ERROR",
     "1007": "FACE_INFO_ERROR",
 }
+INTERNAL_DETAIL = "the server failed; the fault is logged under this request's id"
 
 
 class ServiceError(Exception):
@@ -29,6 +30,25 @@ class ServiceError(Exception):
         self.detail = detail
         self.retry_after = retry_after
 
+    @property
+    def refused(self) -> bool:
+        """Whether the request was refused and changed nothing; otherwise a change may have taken place."""
+        return self.code != "1003"
+
+
+class StoreUnavailableError(ServiceError):
+    """A store cannot be reached or is overloaded; the same call may succeed later."""
+
+    def __init__(self) -> None:
+        super().__init__("1003", 503, "a store cannot be reached at the moment; try again", retry_after=2)
+
+
+class StoreFailedError(ServiceError):
+    """A store refused or failed a call in a way that does not pass by itself."""
+
+    def __init__(self) -> None:
+        super().__init__("1003", 500, INTERNAL_DETAIL)
+
 
 def bad_argument(detail: str, *, status: int = 400) -> ServiceError:
     return ServiceError("1001", status, detail)
@@ -39,7 +59,7 @@ def missing_argument(name: str) -> ServiceError:
 
 
 def internal_error() -> ServiceError:
-    return ServiceError("1003", 500, "the server failed; the fault is logged under this request's id")
+    return ServiceError("1003", 500, INTERNAL_DETAIL)
 
 
 def unknown_face_set() -> ServiceError:
@@ -49,10 +69,6 @@ def unknown_face_set() -> ServiceError:
 
 def in_another_face_set() -> ServiceError:
     return bad_argument("the face is in another face set; remove it there, or give that face_set")
-
-
-def store_unavailable() -> ServiceError:
-    return ServiceError("1003", 503, "a store cannot be reached at the moment; try again", retry_after=2)
 
 
 def took_too_long() -> ServiceError:

@@ -118,11 +118,16 @@ class KnownFace(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What a search is to find: the faces of a face set within a distance, or with `by_person` the people."""
+    """What a search returns.
+
+    `threshold` is the largest Euclidean distance, `limit` the most results, `set_id` the number of the face set, and
+    `without` the token of a face to leave out. With `by_person`, each person comes once, as their nearest face.
+    """
 
     threshold: float
     limit: int
-    face_set: str = DEFAULT_SET
+    set_id: int = DEFAULT_SET_ID
+    without: str | None = None
     by_person: bool = False
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from chalicelib.gallery.gallery import Gallery
 from chalicelib.gallery.memory_gallery import MemoryGallery
-from chalicelib.service.active_pack import Serving
+from chalicelib.service.active_pack import ActivePack
 from chalicelib.service.face_service import FaceService
 from chalicelib.service.known_faces import KnownFaces
 from chalicelib.service.removal import Removal
@@ -29,7 +29,6 @@ from chalicelib.stores.face_set.referenced_crops import ReferencedCrops
 from chalicelib.stores.face_set.segments import SegmentStore
 from chalicelib.stores.face_set.vector_indexes import VectorIndexes
 from chalicelib.telemetry.logs import on_lambda
-from chalicelib.telemetry.timed import MeasuredDetector, MeasuredGallery
 from chalicelib.vision.detector import Detector
 from chalicelib.vision.embedder import Embedder
 from chalicelib.vision.model import Model
@@ -69,7 +68,7 @@ class Wiring:
         self.vector_indexes = VectorIndexes(self.database)
         self.referenced_crops = ReferencedCrops(self.database)
         self.exported_faces = ExportedFaces(self.database)
-        self.serving = Serving(self.packs, self.model_change, self._build_service)
+        self.active_pack = ActivePack(self.packs, self.model_change, self._build_service)
 
     @property
     def s3(self) -> S3Client:
@@ -119,14 +118,8 @@ class Wiring:
             loading = beside.submit(model, pack)
             tokens, crops = self.tokens, self.crops
         loaded = loading.result()
-        return FaceService(
-            loaded._replace(detector=MeasuredDetector(loaded.detector)),
-            tokens,
-            crops,
-            self.face_set,
-            self.face_set_names,
-            MeasuredGallery(self._gallery(pack)),
-        )
+        gallery = self._gallery(pack)
+        return FaceService(pack, loaded, tokens, crops, self.face_set, self.face_set_names, gallery)
 
     def _gallery(self, pack: ModelPack) -> Gallery:
         embedding_id, dimension = pack.embedding_id, pack.embedder.dimension
@@ -137,7 +130,8 @@ class Wiring:
 def model(pack: ModelPack) -> Model:
     """Load a pack's networks."""
     embedder = Embedder(pack.embedder, pack.network(pack.embedder.file))
-    return Model(pack.embedding_id, pack.detector_id, pack.detector.smallest_face, detector(pack), embedder)
+    smallest_face = pack.detector.smallest_face
+    return Model(pack.embedding_id, pack.detector_id, smallest_face, detector(pack), embedder, pack.thresholds)
 
 
 def detector(pack: ModelPack) -> Detector:

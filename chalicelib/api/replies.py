@@ -11,12 +11,12 @@ from chalicelib import errors, names, times
 from chalicelib.api import arguments, response_headers
 from chalicelib.api.reply_bytes import fitting
 from chalicelib.errors import ServiceError
-from chalicelib.faces import DetectedFace, Found, Match, Quality, SearchResult
+from chalicelib.faces import DetectedFace, Found, Match, Quality
 from chalicelib.gallery.gallery import Contents
 from chalicelib.images import decoding
 from chalicelib.service import cursors
 from chalicelib.service.comparison import Comparison
-from chalicelib.service.face_service import SavedFace
+from chalicelib.service.face_service import SavedFace, Searched
 from chalicelib.service.known_faces import Page
 from chalicelib.stores.face_set.face_listing import ListedFace
 from chalicelib.stores.face_set.face_set_names import CountedFaceSet
@@ -52,29 +52,29 @@ def detected(faces: Found[SavedFace]) -> dict[str, Any]:
     return success(face_num=len(faces), faces=[_face(face) for face in faces], truncated=faces.truncated)
 
 
-def found(token: str, threshold: str, result: SearchResult, thresholds: Sequence[Threshold]) -> dict[str, Any]:
-    """`thresholds` maps false match rates to distances, as Face++ does: what the threshold of the request means."""
-    matches = _with_twins([_match(match) for match in result.matches])
+def found(found: Searched, threshold: str) -> dict[str, Any]:
+    """The field `thresholds` maps false match rates to distances, as Face++ does."""
+    matches = _with_twins([_match(match) for match in found.result.matches])
     fit = fitting(matches)
     return success(
-        face_token=token,
+        face_token=found.token,
         threshold=threshold,
         cmp_result=matches[:fit],
-        truncated=result.truncated or fit < len(matches),
-        thresholds=_by_rate(thresholds),
-        worst_false_match_rates=_worst_by_rate(thresholds),
+        truncated=found.result.truncated or fit < len(matches),
+        thresholds=_by_rate(found.thresholds),
+        worst_false_match_rates=_worst_by_rate(found.thresholds),
     )
 
 
-def compared(comparison: Comparison, thresholds: Sequence[Threshold]) -> dict[str, Any]:
-    by_rate = _by_rate(thresholds)
+def compared(comparison: Comparison) -> dict[str, Any]:
+    by_rate = _by_rate(comparison.thresholds)
     face1, face2 = (
         {"face_token": f} if isinstance(f, str) else _found(f.detected, f.quality) for f in comparison.faces
     )
     return success(
         distant=comparison.distance,
         thresholds=by_rate,
-        worst_false_match_rates=_worst_by_rate(thresholds),
+        worst_false_match_rates=_worst_by_rate(comparison.thresholds),
         same_person={rate: comparison.distance <= distance for rate, distance in by_rate.items()},
         face1=face1,
         face2=face2,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.faces import DEFAULT_SET_ID, Embedding, Match, SearchResult
+from chalicelib.faces import Embedding, Match, SearchResult, Terms
 from chalicelib.gallery.codes import Candidates, Ids
 from chalicelib.gallery.gallery import Contents
 from chalicelib.gallery.people import People
@@ -77,53 +77,38 @@ class ExactSearch(ABC):
     def contents(self) -> Contents:
         """See `Gallery.contents`."""
 
-    def search(
-        self,
-        embedding: Embedding,
-        threshold: float,
-        limit: int,
-        *,
-        without: str | None = None,
-        set_id: int = DEFAULT_SET_ID,
-    ) -> SearchResult:
+    def search(self, embedding: Embedding, terms: Terms) -> SearchResult:
         """See `Gallery.search`."""
         probe = embedding.astype(np.float64)
+        return self._search_people(probe, terms) if terms.by_person else self._search_faces(probe, terms)
+
+    def _search_faces(self, probe: NDArray[np.float64], terms: Terms) -> SearchResult:
         # One more than asked for tells whether there are more; another stands for the face to leave out.
-        most = limit + 1 + (without is not None)
+        most = terms.limit + 1 + (terms.without is not None)
         while True:
-            candidates = self.propose(probe, threshold, most, set_id)
-            within, beyond, gone = self._decide(probe, candidates, threshold, limit, without)
+            candidates = self.propose(probe, terms.threshold, most, terms.set_id)
+            within, beyond, gone = self._decide(probe, candidates, terms)
             # Beyond the reach others, which were not proposed, may be nearer than those that were.
             certain = sum(distance < candidates.reach for distance, _, _ in within)
-            if gone and candidates.reach < threshold and certain <= limit and not candidates.capped:
+            if gone and candidates.reach < terms.threshold and certain <= terms.limit and not candidates.capped:
                 # Others must take the places of those that were removed after the proposal.
                 most += gone
                 continue
-            matches = [match for _, _, match in within[:limit]]
-            return SearchResult(matches, truncated=len(within) > limit or (candidates.capped and not beyond))
+            matches = [match for _, _, match in within[: terms.limit]]
+            return SearchResult(matches, truncated=len(within) > terms.limit or (candidates.capped and not beyond))
 
-    def search_people(
-        self,
-        embedding: Embedding,
-        threshold: float,
-        limit: int,
-        *,
-        without: str | None = None,
-        set_id: int = DEFAULT_SET_ID,
-    ) -> SearchResult:
-        """See `Gallery.search_people`."""
-        probe = embedding.astype(np.float64)
-        candidates = self.propose(probe, threshold, sys.maxsize, set_id)
+    def _search_people(self, probe: NDArray[np.float64], terms: Terms) -> SearchResult:
+        candidates = self.propose(probe, terms.threshold, sys.maxsize, terms.set_id)
         people, all_within = People(), True
         for start in range(0, len(candidates.ids), MAX_IDS_PER_STATEMENT):
             ids = candidates.ids[start : start + MAX_IDS_PER_STATEMENT]
-            within, beyond, _ = self._measure(probe, ids, threshold, without)
+            within, beyond, _ = self._measure(probe, ids, terms)
             all_within &= not beyond
             for _, row_id, match in within:
                 people.add(row_id, match)
         # Rows that are gone were removed, or discarded after the model was changed.
         self._check(self._face_set.state())
-        nearest = people.nearest(limit)
+        nearest = people.nearest(terms.limit)
         return SearchResult(nearest.matches, truncated=nearest.truncated or (candidates.capped and all_within))
 
     def _check(self, state: State) -> None:
@@ -133,19 +118,17 @@ class ExactSearch(ABC):
         if self._switches != state.switches:
             raise ModelChangedError(state.embedding_id)
 
-    def _decide(
-        self, probe: NDArray[np.float64], candidates: Candidates, threshold: float, limit: int, without: str | None
-    ) -> _Measured:
+    def _decide(self, probe: NDArray[np.float64], candidates: Candidates, terms: Terms) -> _Measured:
         """Read the candidates' rows, nearest first, until no other can be among the results; return these in order, and
         one more where there is one.
         """
-        nearest = _Nearest(limit + 1)
+        nearest = _Nearest(terms.limit + 1)
         beyond = gone = 0
         for start in range(0, len(candidates.ids), MAX_IDS_PER_STATEMENT):
             if candidates.at_least[start] > nearest.reach:
                 break
             chunk = candidates.ids[start : start + MAX_IDS_PER_STATEMENT]
-            measured = self._measure(probe, chunk, threshold, without)
+            measured = self._measure(probe, chunk, terms)
             for found in measured.within:
                 nearest.offer(*found)
             beyond += measured.beyond
@@ -155,13 +138,13 @@ class ExactSearch(ABC):
             self._check(self._face_set.state())
         return _Measured(nearest.ordered(), beyond, gone)
 
-    def _measure(self, probe: NDArray[np.float64], ids: Ids, threshold: float, without: str | None) -> _Measured:
+    def _measure(self, probe: NDArray[np.float64], ids: Ids, terms: Terms) -> _Measured:
         rows = self._face_set.fetch(ids, self._embedding_id)
         embeddings = np.array([row.embedding for row in rows], np.float64).reshape(len(rows), len(probe))
         distances = np.sqrt(np.sum((embeddings - probe) ** 2, axis=1))
         within = [
             (distance, row.id, Match(row.token, row.name, distance))
             for distance, row in zip(map(float, distances), rows, strict=True)
-            if distance <= threshold and row.token != without
+            if distance <= terms.threshold and row.token != terms.without
         ]
-        return _Measured(within, int(np.count_nonzero(distances > threshold)), len(ids) - len(rows))
+        return _Measured(within, int(np.count_nonzero(distances > terms.threshold)), len(ids) - len(rows))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from chalicelib.faces import DEFAULT_SET_ID, Embedding, SearchResult
+from chalicelib.faces import Embedding, SearchResult, Terms
 
 if TYPE_CHECKING:  # cold starts count
     from chalicelib.stores.face_set.vector_indexes import Recall
@@ -26,27 +26,17 @@ class Contents(NamedTuple):
 class Gallery(Protocol):
     """The known faces, ready to be searched."""
 
-    def search(
-        self,
-        embedding: Embedding,
-        threshold: float,
-        limit: int,
-        *,
-        without: str | None = None,
-        set_id: int = DEFAULT_SET_ID,
-    ) -> SearchResult:
-        """Return a set's faces within `threshold`, nearest first, equally near ones in the order they were added.
+    def search(self, embedding: Embedding, terms: Terms) -> SearchResult:
+        """Return a set's faces within the threshold, nearest first, equally near ones in the order they were added.
 
         The distances are those of the rows' vectors in float64. Sees every change that was answered before. Finds all
-        faces that there are, unless its `contents` are not exact.
+        faces that there are, unless its `contents` are not exact. Searching by person reads the row of every face
+        within the threshold, however small the limit is.
 
         Parameters
         ----------
         embedding : the probe, calibrated, under the gallery's embedding id.
-        threshold : the largest Euclidean distance.
-        limit : the most results; when there are more, or can be, the result says `truncated`.
-        without : the token of a face to leave out.
-        set_id : the number of the face set.
+        terms : when there are more results than its limit, or can be, the result says `truncated`.
 
         Raises
         ------
@@ -57,19 +47,4 @@ class Gallery(Protocol):
 
     def contents(self) -> Contents:
         """Return what is at hand in this process, as the last search left it; asks nobody."""
-        ...
-
-    def search_people(
-        self,
-        embedding: Embedding,
-        threshold: float,
-        limit: int,
-        *,
-        without: str | None = None,
-        set_id: int = DEFAULT_SET_ID,
-    ) -> SearchResult:
-        """Return the people within `threshold` as `search` does faces, each as their nearest face.
-
-        Reads the row of every face within the threshold, however small the limit is.
-        """
         ...

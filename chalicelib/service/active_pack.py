@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from chalicelib.errors import model_is_changed, model_is_missing
 from chalicelib.service.face_service import FaceService
@@ -22,14 +22,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Served(NamedTuple):
-    """A pack and the service that runs it."""
-
-    pack: ModelPack
-    service: FaceService
-
-
-class Serving:
+class ActivePack:
     """The pack of MODEL_DIR, until the face set is found to be under another one.
 
     Parameters
@@ -43,22 +36,22 @@ class Serving:
         self._change = change
         self._build = build
         self._lock = threading.Lock()
-        self._served: Served | None = None
+        self._served: FaceService | None = None
         # Whether the face set was ever seen to be under the pack that is served.
         self._settled = False
 
     @property
-    def present(self) -> Served:
-        """The pack served at the moment. Does not ask the database, which may be down."""
+    def present(self) -> FaceService:
+        """The service of the pack in use now. Does not ask the database, which may be down."""
         served = self._served  # without the lock, which is held while another pack is loaded
         if served is not None:
             return served
         with self._lock:  # two threads may ask at once
             if self._served is None:
-                self._served = Served(self._packs.own, self._build(self._packs.own))
+                self._served = self._build(self._packs.own)
             return self._served
 
-    def answer(self, request: Callable[[Served], T]) -> T:
+    def answer(self, request: Callable[[FaceService], T]) -> T:
         """Answer a request entirely under the face set's model: when that proves to be another one, begin anew.
 
         Raises
@@ -78,14 +71,14 @@ class Serving:
         log.error("the face set's model is changed all the time")
         raise model_is_changed()
 
-    def _follow(self, outdated: Served, embedding_id: str) -> None:
+    def _follow(self, outdated: FaceService, embedding_id: str) -> None:
         with self._lock:
             if self._served is not outdated:  # another thread was faster
                 return
             own = self._packs.own
             pack = self._packs.with_id(embedding_id)
             if pack is None or not self._settled:
-                # A face set in which nobody is takes the model of whoever comes.
+                # An empty face set adopts this process's model.
                 embedding_id = self._change.adopt(own.embedding_id)
                 pack = self._packs.with_id(embedding_id)
             if pack is None:
@@ -103,5 +96,5 @@ class Serving:
                     pack.name,
                     own.embedding_id,
                 )
-            self._served = Served(pack, self._build(pack))
+            self._served = self._build(pack)
             self._settled = True

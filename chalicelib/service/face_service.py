@@ -25,15 +25,18 @@ from chalicelib.faces import (
 )
 from chalicelib.gallery.gallery import Contents, Gallery
 from chalicelib.images import decoding
-from chalicelib.service.comparison import Comparer, Comparison, Picture
+from chalicelib.service.comparison import Comparison, Picture, compare
+from chalicelib.service.detection import detect
 from chalicelib.service.token_embeddings import TokenEmbeddings
 from chalicelib.stores.aws.crops import Crop, CropStore, temporary_name
 from chalicelib.stores.aws.tokens import TokenStore
 from chalicelib.stores.face_set.active_model import ModelChangedError, check_model
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.face_set_names import FaceSetNames
+from chalicelib.telemetry.metrics import Metric, measure, timed
 from chalicelib.vision import quality
 from chalicelib.vision.model import Model
+from chalicelib.vision.model_pack import ModelPack, Threshold
 from chalicelib.vision.turned import upright
 
 
@@ -46,8 +49,16 @@ class SavedFace(NamedTuple):
     quality: Quality
 
 
+class Searched(NamedTuple):
+    """The token that the probe is kept under, the result, and the thresholds of the model that made it."""
+
+    token: str
+    result: SearchResult
+    thresholds: tuple[Threshold, ...]
+
+
 class FaceService:
-    """The use cases under one model, over collaborators that are given to it. Safe to use from several threads at once.
+    """The use cases under one model: the networks of `pack`. Safe to use from several threads at once.
 
     Every method raises `ServiceError`: 1004 for a picture that cannot be read, 1006 for a token that is not known, 1007
     for a search with a picture that shows no face and for a face too poor to be added, 1003 when a store fails or the
@@ -57,6 +68,7 @@ class FaceService:
 
     def __init__(
         self,
+        pack: ModelPack,
         model: Model,
         tokens: TokenStore,
         crops: CropStore,
@@ -64,10 +76,10 @@ class FaceService:
         names: FaceSetNames,
         gallery: Gallery,
     ) -> None:
+        self.pack = pack
         self._model = model
         self._names = names
         self._embeddings = TokenEmbeddings(model, tokens, crops, face_set)
-        self._comparer = Comparer(model, self._embeddings)
         self._tokens = tokens
         self._crops = crops
         self._face_set = face_set
@@ -75,28 +87,26 @@ class FaceService:
 
     def detect(self, file: bytes) -> Found[SavedFace]:
         """Find the faces of a picture, see `Detector.detect`, and keep each under a token of its own."""
-        image = decoding.decode(file)
-        faces = self._model.detector.detect(image)
+        image, faces = detect(self._model.detector, file)
         return Found(self._keep(image, faces)[0], truncated=faces.truncated)
 
-    def search_picture(self, file: bytes, terms: Terms) -> tuple[str, SearchResult]:
-        """Search for the largest face of a picture; return the token it is now kept under, and what was found."""
-        set_id = self._names.id_of(terms.face_set)
-        image = decoding.decode(file)
-        faces = self._model.detector.detect(image)
+    def search_picture(self, file: bytes, terms: Terms, face_set: str = DEFAULT_SET) -> Searched:
+        """Search a face set for the largest face of a picture, and keep that face under a new token."""
+        set_id = self._names.id_of(face_set)
+        image, faces = detect(self._model.detector, file)
         if not faces:
             raise errors.no_face(self._model.smallest_face)
         [saved], [embedding] = self._keep(image, faces[:1])
-        return saved.token, self._search(embedding, terms, set_id)
+        return self._search(saved.token, embedding, terms._replace(set_id=set_id))
 
-    def search_token(self, token: str, terms: Terms) -> SearchResult:
-        """Search for a face by its token, which may be temporary or in any face set."""
-        set_id = self._names.id_of(terms.face_set)
-        return self._search(self._embeddings.of(token), terms, set_id, without=token)
+    def search_token(self, token: str, terms: Terms, face_set: str = DEFAULT_SET) -> Searched:
+        """Search a face set for a face by its token, which may be temporary or in any face set."""
+        set_id = self._names.id_of(face_set)
+        return self._search(token, self._embeddings.of(token), terms._replace(set_id=set_id, without=token))
 
     def compare(self, one: str | Picture, other: str | Picture) -> Comparison:
-        """See `Comparer.compare`."""
-        return self._comparer.compare(one, other)
+        """Compare two faces, see `compare`; nothing is stored."""
+        return compare(self._model, self._embeddings, one, other)
 
     def add(self, token: str, name: str, *, face_set: str = DEFAULT_SET, refuse_poor: bool = False) -> None:
         """Put a detected face into a face set under a name; rename it when it is there already.
@@ -118,7 +128,7 @@ class FaceService:
         try:
             added = self._face_set.add(KnownFace(token, name, face.embedding, face.embedding_id, crop, set_id))
         except (ModelChangedError, ServiceError) as error:
-            if isinstance(error, ModelChangedError) or error.status < 500:  # else the row may be there
+            if isinstance(error, ModelChangedError) or error.refused:  # else the row may be there
                 self._crops.delete_orphan(crop)
             raise
         if not added:  # somebody else added the same token meanwhile: their crop is the row's
@@ -133,9 +143,13 @@ class FaceService:
         """Return what this process's gallery holds at the moment."""
         return self._gallery.contents()
 
-    def _search(self, embedding: Embedding, terms: Terms, set_id: int, *, without: str | None = None) -> SearchResult:
-        search = self._gallery.search_people if terms.by_person else self._gallery.search
-        return search(embedding, terms.threshold, terms.limit, without=without, set_id=set_id)
+    def _search(self, token: str, embedding: Embedding, terms: Terms) -> Searched:
+        with timed(Metric.SEARCH):
+            result = self._gallery.search(embedding, terms)
+        faces = self._gallery.contents().faces
+        if faces is not None:
+            measure(Metric.GALLERY_SIZE, faces)
+        return Searched(token, result, self._model.thresholds)
 
     def _keep(self, image: Image, faces: Sequence[DetectedFace]) -> tuple[list[SavedFace], NDArray[np.float32]]:
         """Save crops, then tokens: a token that exists can always be added."""

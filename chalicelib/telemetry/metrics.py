@@ -6,6 +6,7 @@ Gateway counts for nothing.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -42,6 +43,14 @@ def measure(metric: Metric, value: float) -> None:
     measures = _collected.get()
     if measures is not None:
         measures.append((metric, value))
+
+
+@contextmanager
+def timed(metric: Metric) -> Iterator[None]:
+    """Measure how many milliseconds the block takes, unless it raises."""
+    started = time.perf_counter()
+    yield
+    measure(metric, (time.perf_counter() - started) * 1000)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from chalicelib.vision.detector import Detector
 from chalicelib.vision.embedder import Embedder
+from chalicelib.vision.model_pack import Threshold
 
 
 class Model(NamedTuple):
@@ -18,3 +19,4 @@ class Model(NamedTuple):
     smallest_face: int
     detector: Detector
     embedder: Embedder
+    thresholds: tuple[Threshold, ...] = ()

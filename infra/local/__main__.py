@@ -115,7 +115,7 @@ def serve(bind: str, port: int, state: Path, settings: Settings, hurry: threadin
     from infra.local.server import make_server
 
     try:  # loads the models: what is wrong shows now, not at the first request
-        served, _ = wiring.wiring().serving.answer(lambda served: (served.pack, served.service.count()))
+        served, _ = wiring.wiring().active_pack.answer(lambda service: (service.pack, service.count()))
     except ServiceError:
         sys.exit("The face set cannot be served; the line above tells why.")
     sample_face.write(state / "sample.jpg")

@@ -40,7 +40,7 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(f"\nInterrupted: the same `make {arguments.what}` goes on from here.")
     except ServiceError as error:
-        if error.status < 500:
+        if error.refused:
             sys.exit(f"{error.detail}.")
         sys.exit(f"A store failed, see the line above: the same `make {arguments.what}` goes on from here.")
     except OSError as error:

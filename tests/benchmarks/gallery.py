@@ -19,7 +19,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.faces import KnownFace
+from chalicelib.faces import KnownFace, Terms
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.codes import encode
 from chalicelib.gallery.memory_gallery import MemoryGallery
@@ -125,8 +125,10 @@ def _against_a_loop(figures: Figures, database: Database) -> None:
                 found.append((token, name, float(distance)))
         return sorted(found, key=lambda match: match[2])
 
-    ours, theirs = report.interleaved_ms([lambda: gallery.search(probe, THRESHOLD, LIMIT), loop], 5)
-    assert [token for token, _, _ in loop()] == [m.token for m in gallery.search(probe, THRESHOLD, LIMIT).matches]
+    ours, theirs = report.interleaved_ms([lambda: gallery.search(probe, Terms(THRESHOLD, LIMIT)), loop], 5)
+    assert [token for token, _, _ in loop()] == [
+        m.token for m in gallery.search(probe, Terms(THRESHOLD, LIMIT)).matches
+    ]
     figures.add(
         "search at 100k / reading all rows and looping",
         "<= 1/300",
@@ -169,7 +171,7 @@ def _a_million_and_more(figures: Figures, database: Database, url: str) -> list[
         return codes.near(wide, THRESHOLD, LIMIT + 1)
 
     def search() -> object:
-        return gallery.search(probe, THRESHOLD, LIMIT)
+        return gallery.search(probe, Terms(THRESHOLD, LIMIT))
 
     def with_faiss() -> object:
         return index.range_search(probe[None], THRESHOLD**2)
@@ -183,7 +185,7 @@ def _a_million_and_more(figures: Figures, database: Database, url: str) -> list[
     reading, scanning, searching, faiss_ms, polling, asking = report.interleaved_ms(
         [read, scan, search, with_faiss, poll, select_one], RUNS
     )
-    found = len(gallery.search(probe, THRESHOLD, LIMIT).matches)
+    found = len(gallery.search(probe, Terms(THRESHOLD, LIMIT)).matches)
     figures.add(
         "scan of 1M / NumPy reading the same bytes",
         "<= 2.5",
@@ -240,7 +242,7 @@ def _grow(url: str, probe: Vectors) -> list[Point]:
     gallery._version = face_set.version()
     near = face_set.vectors(1, 2 * FACES_PER_PERSON)
     gallery._codes.add(encode(np.array([row.id for row in near]), np.stack([row.embedding for row in near])))
-    gallery.search(probe, THRESHOLD, LIMIT)
+    gallery.search(probe, Terms(THRESHOLD, LIMIT))
     points = []
     random = np.random.default_rng(3)
     first_id = 2**40  # beyond those of the face set
@@ -252,7 +254,7 @@ def _grow(url: str, probe: Vectors) -> list[Point]:
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             gallery._codes.add(encode(np.arange(first_id, first_id + portion), vectors))
             first_id += portion
-        taken = report.median_ms(lambda: gallery.search(probe, THRESHOLD, LIMIT), 9)
+        taken = report.median_ms(lambda: gallery.search(probe, Terms(THRESHOLD, LIMIT)), 9)
         points.append(Point(count, taken, _resident_bytes() - base))
     return points
 

@@ -143,7 +143,7 @@ class TestErrors:
             except RuntimeError:
                 raise error from ValueError(self.QUOTED)
 
-        monkeypatch.setattr(wiring.wiring().serving, "answer", fail)
+        monkeypatch.setattr(wiring.wiring().active_pack, "answer", fail)
         assert api.get("/info").status == 500
 
         output = capsys.readouterr().out
@@ -162,7 +162,7 @@ class TestErrors:
         def fail(*_: object) -> None:
             raise SettingsError("TOKEN_TTL_SECONDS must be a whole number")
 
-        monkeypatch.setattr(wiring.wiring().serving, "answer", fail)
+        monkeypatch.setattr(wiring.wiring().active_pack, "answer", fail)
         api.get("/info")
 
         failed = messages(capsys.readouterr().out)[0]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-TOO_LONG, STORE = errors.took_too_long().detail, errors.store_unavailable().detail
+TOO_LONG, STORE = errors.took_too_long().detail, errors.StoreUnavailableError().detail
 # What asks neither a store nor a network.
 AT_ONCE = {"/health", "/openapi.json", "/", "/upload"}
 ROUTES = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chalicelib.faces import KnownFace, SearchResult
+from chalicelib.faces import KnownFace, SearchResult, Terms
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.stores.database.base import Database
@@ -37,7 +37,7 @@ class Faces:
         """Search in a gallery that has followed all along and in a new one; both must say what the rows say."""
         expected = brute_force(self.face_set, MODEL, probe.embedding, threshold, limit, probe.token)
         for gallery in (self.gallery, self.new_gallery()):
-            assert gallery.search(probe.embedding, threshold, limit, without=probe.token) == expected
+            assert gallery.search(probe.embedding, Terms(threshold, limit, without=probe.token)) == expected
         return expected
 
 

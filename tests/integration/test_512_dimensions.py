@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from chalicelib.faces import KnownFace, TemporaryFace, new_token
+from chalicelib.faces import KnownFace, TemporaryFace, Terms, new_token
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.stores.aws.tokens import TokenStore
@@ -65,7 +65,7 @@ def test_a_search_is_exact_from_the_token_to_the_segments(
             for face in temporary[::12]:
                 for threshold in (0.0, 0.05, 0.06, 0.07, 0.1, 0.2, 0.4):
                     expected = brute_force(face_set, model, face.embedding, threshold, 200, face.token)
-                    assert gallery.search(face.embedding, threshold, 200, without=face.token) == expected
+                    assert gallery.search(face.embedding, Terms(threshold, 200, without=face.token)) == expected
                     check(len(expected.matches))
 
     counts: list[int] = []

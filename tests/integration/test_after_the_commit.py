@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 # What the code around a store means to raise, and what nobody has thought of.
 FAILURES = [
-    errors.store_unavailable(),
+    errors.StoreUnavailableError(),
     errors.internal_error(),
     IndexGoneError(),
     NoRegionError(),

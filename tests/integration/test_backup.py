@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chalicelib.faces import Terms
 from chalicelib.maintenance import operations
 from chalicelib.settings import Settings
 from chalicelib.stores.database.base import Database
@@ -47,7 +48,7 @@ def test_a_copy_of_what_came_after_the_backup_is_thrown_away(database: Database,
     database.close()
     backup = path.read_bytes()
     faces.add(clustered(5, seed=7))
-    faces.gallery.search(unit_vectors(1)[0], 0.5, 10)
+    faces.gallery.search(unit_vectors(1)[0], Terms(0.5, 10))
     database.close()
     for file in path.parent.glob(f"{path.name}*"):
         file.unlink()
@@ -58,9 +59,9 @@ def test_a_copy_of_what_came_after_the_backup_is_thrown_away(database: Database,
     others = faces.add(known_faces(unit_vectors(5, seed=9) * np.float32(3)))
 
     with pytest.raises(ModelChangedError):
-        faces.gallery.search(unit_vectors(1)[0], 0.5, 10)
+        faces.gallery.search(unit_vectors(1)[0], Terms(0.5, 10))
     faces.gallery = faces.new_gallery()
     for other in others:
         faces.expect(other, 0.01)
-        assert [match.token for match in faces.gallery.search(other.embedding, 0.0, 10).matches] == [other.token]
+        assert [match.token for match in faces.gallery.search(other.embedding, Terms(0.0, 10)).matches] == [other.token]
     parts.close()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from chalicelib.errors import ServiceError
-from chalicelib.faces import DEFAULT_SET_ID, KnownFace, SearchResult, TemporaryFace
+from chalicelib.faces import DEFAULT_SET_ID, KnownFace, SearchResult, TemporaryFace, Terms
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.service.removal import FACES_PER_BATCH, MAX_SECONDS, Removal
@@ -80,8 +80,8 @@ class Sets:
         everybody = brute_force(self.face_set, MODEL, probe.embedding, threshold, 10_000, probe.token, set_id)
         few = SearchResult(everybody.matches[:limit], truncated=len(everybody.matches) > limit)
         terms = {"without": probe.token, "set_id": set_id}
-        assert gallery.search(probe.embedding, threshold, limit, **terms) == few  # type: ignore[arg-type]
-        people = gallery.search_people(probe.embedding, threshold, limit, **terms)  # type: ignore[arg-type]
+        assert gallery.search(probe.embedding, Terms(threshold, limit, **terms)) == few  # type: ignore[arg-type]
+        people = gallery.search(probe.embedding, Terms(threshold, limit, **terms, by_person=True))  # type: ignore[arg-type]
         assert people == by_person(everybody.matches, limit)
 
 
@@ -114,10 +114,10 @@ class TestSearching:
             set_id = sets.ids[number % 3]
             sets.face_set.add(face._replace(set_id=set_id))
             for other in sets.ids:
-                found = sets.gallery.search(face.embedding, 0.0, 10, set_id=other).matches
+                found = sets.gallery.search(face.embedding, Terms(0.0, 10, set_id=other)).matches
                 assert [match.token for match in found] == ([face.token] if other == set_id else [])
             sets.face_set.remove(face.token)
-            assert sets.gallery.search(face.embedding, 0.0, 10, set_id=set_id).matches == []
+            assert sets.gallery.search(face.embedding, Terms(0.0, 10, set_id=set_id)).matches == []
 
     def test_a_removed_faces_place_in_a_block_takes_its_set_along(self, sets: Sets) -> None:
         first, *rest = [face._replace(set_id=sets.ids[i % 3]) for i, face in enumerate(known_faces(unit_vectors(30)))]
@@ -237,7 +237,7 @@ class TestRemoval:
         assert kept == {f"faces/{face.crop}" for face in stay} | {f"temporary/{face.token}.jpg" for face in stay}
         assert sets.names.all() == [("default", 0), ("guests", 5)]
         assert sets.face_set.version() == 15
-        assert sets.gallery.search(gone[0].embedding, 9.0, 10, set_id=sets.ids[1]).matches == []
+        assert sets.gallery.search(gone[0].embedding, Terms(9.0, 10, set_id=sets.ids[1])).matches == []
 
     def test_it_stops_when_its_time_is_over_and_goes_on_when_called_again(
         self, sets: Sets, database: Database, crops: CropStore, tokens: TokenStore

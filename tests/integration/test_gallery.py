@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from chalicelib.faces import DEFAULT_SET_ID, KnownFace, SearchResult
+from chalicelib.faces import DEFAULT_SET_ID, KnownFace, SearchResult, Terms
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.codes import Candidates
 from chalicelib.stores.database.base import Database, Parameters, Row, Transaction
@@ -73,11 +73,11 @@ def test_it_tells_whether_there_are_more(faces: Faces, limit: int, truncated: bo
 def test_every_change_is_seen_by_the_next_search(faces: Faces) -> None:
     for face in clustered(30):
         faces.face_set.add(face)
-        assert faces.gallery.search(face.embedding, 0.0, 10).matches[0].token == face.token
+        assert faces.gallery.search(face.embedding, Terms(0.0, 10)).matches[0].token == face.token
         faces.face_set.rename(face.token, "renamed")
-        assert faces.gallery.search(face.embedding, 0.0, 10).matches[0].name == "renamed"
+        assert faces.gallery.search(face.embedding, Terms(0.0, 10)).matches[0].name == "renamed"
         faces.face_set.remove(face.token)
-        assert faces.gallery.search(face.embedding, 0.0, 10).matches == []
+        assert faces.gallery.search(face.embedding, Terms(0.0, 10)).matches == []
         faces.face_set.add(face)
 
 
@@ -120,9 +120,9 @@ class TestCurrency:
         def visit(thread: int) -> int:
             for face in known_faces(unit_vectors(12, seed=100 + thread) * np.float32(3)):
                 faces.face_set.add(face)
-                assert [m.token for m in faces.gallery.search(face.embedding, 0.0, 10).matches] == [face.token]
+                assert [m.token for m in faces.gallery.search(face.embedding, Terms(0.0, 10)).matches] == [face.token]
                 faces.face_set.remove(face.token)
-                assert faces.gallery.search(face.embedding, 0.0, 10).matches == []
+                assert faces.gallery.search(face.embedding, Terms(0.0, 10)).matches == []
             return 12
 
         with ThreadPoolExecutor(8) as pool:
@@ -145,7 +145,7 @@ class TestCurrency:
 
         monkeypatch.setattr(faces.face_set, "fetch", remove_then_fetch)
 
-        found = faces.gallery.search(probe.embedding, 10.0, 5, without=probe.token)
+        found = faces.gallery.search(probe.embedding, Terms(10.0, 5, without=probe.token))
 
         assert [m.token for m in found.matches] == [m.token for m in order[4:9]]
 
@@ -223,7 +223,7 @@ def test_near_duplicates_take_no_more_than_their_number(faces: Faces) -> None:
         cut = Candidates(candidates.ids[:faces_in_set], candidates.at_least[:faces_in_set], candidates.reach)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(faces.gallery, "propose", lambda *_: cut)
-            profile.runcall(faces.gallery.search, probe.embedding, 0.65, 1)
+            profile.runcall(faces.gallery.search, probe.embedding, Terms(0.65, 1))
         return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
 
     assert calls(12_000) < 4.5 * calls(3_000)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from chalicelib.faces import KnownFace
+from chalicelib.faces import KnownFace, Terms
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.stores.database.base import Database
@@ -65,7 +65,7 @@ class Faces:
         """A new gallery, and one that follows the log alone, must find what brute force over the vectors finds."""
         for probe in (vector(1, DIMENSIONS[embedding_id]), unit_vectors(1, dimension=DIMENSIONS[embedding_id])[0]):
             expected = brute_force(self.face_set, embedding_id, probe, 1.35, 1000)
-            assert self.gallery(embedding_id).search(probe, 1.35, 1000) == expected
+            assert self.gallery(embedding_id).search(probe, Terms(1.35, 1000)) == expected
         assert len(expected.matches) > 0
 
 
@@ -106,7 +106,7 @@ class TestTheActiveModel:
             with pytest.raises(ModelChangedError):
                 faces.face_set.get(token, NEW)
         with pytest.raises(ModelChangedError):
-            faces.gallery(NEW).search(vector(1, 64), 1.0, 10)
+            faces.gallery(NEW).search(vector(1, 64), Terms(1.0, 10))
 
     def test_an_empty_face_set_is_adopted_and_another_is_not(self, faces: Faces) -> None:
         assert faces.change.adopt(OLD) == OLD
@@ -122,22 +122,22 @@ class TestTheActiveModel:
     def test_a_search_before_anybody_was_added_finds_nobody_and_the_next_one_does(self, faces: Faces) -> None:
         gallery = faces.gallery(OLD)
         face = one_face(OLD)
-        assert gallery.search(face.embedding, 1.0, 10).matches == []
+        assert gallery.search(face.embedding, Terms(1.0, 10)).matches == []
 
         faces.face_set.add(face)
 
-        assert [match.token for match in gallery.search(face.embedding, 1.0, 10).matches] == [face.token]
+        assert [match.token for match in gallery.search(face.embedding, Terms(1.0, 10)).matches] == [face.token]
 
 
 class TestVectorsBesideTheOldOnes:
     def test_the_old_model_goes_on_as_if_nothing_happened(self, faces: Faces) -> None:
         known = faces.add(200)
         gallery = faces.gallery(OLD)
-        before = gallery.search(known[0].embedding, 1.4, 100)
+        before = gallery.search(known[0].embedding, Terms(1.4, 100))
 
         assert faces.stage() == 200
 
-        assert gallery.search(known[0].embedding, 1.4, 100) == before
+        assert gallery.search(known[0].embedding, Terms(1.4, 100)) == before
         assert len(gallery) == 200
         faces.expect_exact(OLD)
 
@@ -244,7 +244,7 @@ class TestTheSwitch:
 
         assert faces.change.switch(OLD, faces.face_set.state()) is True
 
-        assert gallery.search(known[0].embedding, 0.0, 10).matches
+        assert gallery.search(known[0].embedding, Terms(0.0, 10)).matches
 
     def test_a_gallery_of_the_old_model_says_so_even_after_the_way_back(self, faces: Faces) -> None:
         faces.add(50)
@@ -351,4 +351,4 @@ class TestDiscarding:
         monkeypatch.setattr(FaceSet, "fetch", change_then_fetch)
 
         with pytest.raises(ModelChangedError):
-            gallery.search(known[0].embedding, 2.0, 1000)
+            gallery.search(known[0].embedding, Terms(2.0, 1000))

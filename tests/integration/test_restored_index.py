@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from chalicelib.faces import Terms
 from chalicelib.stores.database.connect import connect
 from chalicelib.stores.face_set.active_model import ModelChangedError
 from chalicelib.stores.face_set.schema import migrate
@@ -52,7 +53,7 @@ def test_memory_answers_until_it_is_rebuilt(
     dump.put_back()
 
     with pytest.raises(ModelChangedError):  # the process then makes a new gallery
-        faces.gallery.search(known[0].embedding, 1.0, 100)
+        faces.gallery.search(known[0].embedding, Terms(1.0, 100))
     faces.gallery = faces.new_gallery()
     # What the index holds is another history's, if it is there at all: memory answers.
     assert faces.indexes.used(MODEL) is None

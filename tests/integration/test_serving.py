@@ -16,7 +16,7 @@ import pytest
 from chalicelib.errors import ServiceError
 from chalicelib.faces import SearchResult, Terms
 from chalicelib.maintenance import operations
-from chalicelib.service.active_pack import Served
+from chalicelib.service.face_service import FaceService
 from chalicelib.stores.face_set.active_model import ModelChangedError
 from chalicelib.stores.face_set.face_set import FaceSet
 from tests import pictures
@@ -77,8 +77,8 @@ class TestWhichPack:
             lambda: process.search(token),
             lambda: process.search(face.token),
             lambda: process.add_token(token),
-            lambda: process.parts.serving.answer(lambda served: served.service.count()),
-            lambda: process.parts.serving.answer(lambda served: served.service.search_picture(PICTURE, Terms(1.0, 1))),
+            lambda: process.parts.active_pack.answer(lambda service: service.count()),
+            lambda: process.parts.active_pack.answer(lambda service: service.search_picture(PICTURE, Terms(1.0, 1))),
         ):
             caplog.clear()
             with pytest.raises(ServiceError) as raised:
@@ -197,8 +197,8 @@ class TestARunningProcess:
         process.search(faces[0].token)
         place.process().re_embed(UNIT)
         built: list[str] = []
-        build = process.parts.serving._build
-        process.parts.serving._build = lambda pack: built.append(pack.name) or build(pack)  # type: ignore[func-returns-value]
+        build = process.parts.active_pack._build
+        process.parts.active_pack._build = lambda pack: built.append(pack.name) or build(pack)  # type: ignore[func-returns-value]
 
         with ThreadPoolExecutor(8) as pool:
             found = list(pool.map(process.search, [face.token for face in faces] * 4))
@@ -212,17 +212,17 @@ class TestARunningProcess:
         process.detect(PICTURE)
 
         # The lock is held as by one that changes the pack, and asks a database that does not answer.
-        with ThreadPoolExecutor(1) as pool, process.parts.serving._lock:
+        with ThreadPoolExecutor(1) as pool, process.parts.active_pack._lock:
             assert pool.submit(process.detect, PICTURE).result(timeout=60)
 
     def test_a_model_that_never_stays_is_a_503(self, place: Place) -> None:
         process = place.process()
 
-        def never(_: Served) -> None:
+        def never(_: FaceService) -> None:
             raise ModelChangedError(process.embedding_id(RAW))
 
         with pytest.raises(ServiceError) as raised:
-            process.parts.serving.answer(never)
+            process.parts.active_pack.answer(never)
         assert raised.value.status == 503
 
 

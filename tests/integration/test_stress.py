@@ -14,7 +14,7 @@ from chalicelib.stores.database.base import Database
 from chalicelib.stores.face_set.face_set import FaceSet
 from infra.local import resources
 from tests.embeddings import MODEL, known_faces, unit_vectors
-from tests.stress.comparing import Comparing, Terms
+from tests.stress.comparing import Comparing, Probe
 from tests.stress.final_check import check_index
 from tests.stress.galleries import bucket, new_memory_gallery, vector_parts
 from tests.stress.journal import Fate, Journal, Ledger, Operation
@@ -102,7 +102,7 @@ def test_a_gallery_unlike_the_memory_gallery_is_found(database: Database, databa
     )
     broken.apply()
     FaceSet(database).add_many([face(number) for number in range(30, 60)])
-    terms = [Terms(embedding(number), 0.0, 10, set_id(number)) for number in range(60)]
+    terms = [Probe(embedding(number), 0.0, 10, set_id(number)) for number in range(60)]
 
     Comparing(database_url, report).compare(broken, sound, terms)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from chalicelib.errors import ServiceError
-from chalicelib.faces import Embedding, KnownFace, SearchResult
+from chalicelib.faces import Embedding, KnownFace, SearchResult, Terms
 from chalicelib.gallery import snapshot, vector_gallery
 from chalicelib.stores.aws import vector_store
 from chalicelib.stores.aws.vector_store import VectorStore
@@ -90,7 +90,7 @@ def test_people_are_found_as_brute_force_finds_them(faces: VectorFaces) -> None:
     faces.changes.apply()
 
     everybody = brute_force(faces.face_set, MODEL, named[0].embedding, 0.9, 10_000)
-    assert faces.gallery.search_people(named[0].embedding, 0.9, 3) == by_person(everybody.matches, 3)
+    assert faces.gallery.search(named[0].embedding, Terms(0.9, 3, by_person=True)) == by_person(everybody.matches, 3)
 
 
 def _rest(face: KnownFace) -> tuple[Embedding, str, str, int]:
@@ -124,11 +124,11 @@ class TestChanges:
 
     def test_a_gallery_forgets_what_the_index_has_applied(self, faces: VectorFaces) -> None:
         faces.add(clustered(50))
-        faces.gallery.search(unit_vectors(1)[0], 1.0, 10)
+        faces.gallery.search(unit_vectors(1)[0], Terms(1.0, 10))
         assert len(faces.gallery._tail) == 50
 
         faces.changes.apply()
-        faces.gallery.search(unit_vectors(1)[0], 1.0, 10)
+        faces.gallery.search(unit_vectors(1)[0], Terms(1.0, 10))
 
         assert len(faces.gallery._tail) == 0
         assert len(faces.gallery._tail._codes) == 0
@@ -140,7 +140,7 @@ class TestChanges:
         [probe, *_] = faces.add(clustered(21))
 
         with pytest.raises(ServiceError) as failed:
-            faces.gallery.search(probe.embedding, 1.0, 10)
+            faces.gallery.search(probe.embedding, Terms(1.0, 10))
 
         assert (failed.value.status, failed.value.retry_after) == (503, 2)
         assert "21 changes behind" in caplog.text
@@ -166,7 +166,7 @@ class TestChanges:
         snapshot.compact(faces.face_set, faces.segments)
 
         with pytest.raises(ServiceError, match="1003"):
-            faces.gallery.search(known[0].embedding, 1.0, 10)
+            faces.gallery.search(known[0].embedding, Terms(1.0, 10))
         faces.changes.apply()
         assert "must be rebuilt" in caplog.text
 
@@ -217,7 +217,7 @@ class TestIndex:
         gallery = faces.new_gallery(Replaced(faces.client, faces.bucket, 0.0))
 
         expected = brute_force(faces.face_set, MODEL, known[0].embedding, 0.8, 10)
-        assert gallery.search(known[0].embedding, 0.8, 10) == expected
+        assert gallery.search(known[0].embedding, Terms(0.8, 10)) == expected
         assert Replaced.replaced
 
     def test_an_index_that_somebody_deleted_is_an_error_until_it_is_rebuilt(self, faces: VectorFaces) -> None:
@@ -225,7 +225,7 @@ class TestIndex:
         faces.store.delete_index(faces.used.name)
 
         with pytest.raises(ServiceError) as failed:
-            faces.gallery.search(known[0].embedding, 1.0, 10)
+            faces.gallery.search(known[0].embedding, Terms(1.0, 10))
 
         assert failed.value.status == 503
         faces.build()
@@ -239,14 +239,16 @@ class TestIndex:
         faces.changes.apply()
         everybody = brute_force(faces.face_set, MODEL, known[0].embedding, 100.0, 10_000).matches
 
-        found = faces.gallery.search(known[0].embedding, 100.0, 1_000)
-        people = faces.gallery.search_people(known[0].embedding, 100.0, 1_000)
+        found = faces.gallery.search(known[0].embedding, Terms(100.0, 1_000))
+        people = faces.gallery.search(known[0].embedding, Terms(100.0, 1_000, by_person=True))
 
         assert found == SearchResult(everybody[:150], truncated=True)
         assert people.truncated
         assert len(people.matches) == 150
         near = everybody[100].distance
-        assert faces.gallery.search(known[0].embedding, near, 1_000) == SearchResult(everybody[:101], truncated=False)
+        assert faces.gallery.search(known[0].embedding, Terms(near, 1_000)) == SearchResult(
+            everybody[:101], truncated=False
+        )
 
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     @pytest.mark.parametrize("failure", list(Failure))
@@ -254,7 +256,7 @@ class TestIndex:
         known = faces.add(clustered(10))
 
         with emulation.failing(NthFails("QueryVectors", {1: Fault(failure)})), pytest.raises(ServiceError) as failed:
-            faces.gallery.search(known[0].embedding, 1.0, 10)
+            faces.gallery.search(known[0].embedding, Terms(1.0, 10))
 
         assert (failed.value.code, failed.value.status, failed.value.retry_after) == ("1003", 503, 2)
         faces.expect(known[0], 1.0)
@@ -265,17 +267,17 @@ class TestIndex:
         throttled = Fault(Failure.THROTTLED, Moment.BEFORE)
 
         with emulation.failing(NthFails("QueryVectors", {1: throttled, 2: throttled, 3: Fault(Failure.CUT)})):
-            found = gallery.search(known[0].embedding, 1.0, 10)
+            found = gallery.search(known[0].embedding, Terms(1.0, 10))
 
         assert found == brute_force(faces.face_set, MODEL, known[0].embedding, 1.0, 10)
 
     def test_a_face_set_under_another_model_is_told(self, faces: VectorFaces) -> None:
         faces.add(clustered(5))
-        faces.gallery.search(unit_vectors(1)[0], 1.0, 10)
+        faces.gallery.search(unit_vectors(1)[0], Terms(1.0, 10))
         faces.database.write(lambda t: t.execute("UPDATE face_set_model SET embedding_id = 'other', switches = 1"))
 
         with pytest.raises(ModelChangedError):
-            faces.gallery.search(unit_vectors(1)[0], 1.0, 10)
+            faces.gallery.search(unit_vectors(1)[0], Terms(1.0, 10))
 
 
 @pytest.mark.parametrize("squared", [False, True])
@@ -302,7 +304,7 @@ def test_it_does_not_matter_whether_the_service_squares_its_distances(
 
 
 def _tokens(faces: VectorFaces, face: KnownFace) -> list[str]:
-    return [match.token for match in faces.gallery.search(face.embedding, 0.0, 10).matches]
+    return [match.token for match in faces.gallery.search(face.embedding, Terms(0.0, 10)).matches]
 
 
 def test_only_faces_of_the_set_are_proposed(faces: VectorFaces) -> None:
@@ -320,5 +322,5 @@ def test_only_faces_of_the_set_are_proposed(faces: VectorFaces) -> None:
 
     for set_id in (1, 2, 3):
         expected = brute_force(faces.face_set, MODEL, known[0].embedding, 100.0, 10_000, set_id=set_id)
-        assert faces.gallery.search(known[0].embedding, 100.0, 10_000, set_id=set_id) == expected
+        assert faces.gallery.search(known[0].embedding, Terms(100.0, 10_000, set_id=set_id)) == expected
     assert len(expected.matches) == 0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from chalicelib.faces import Terms
 from chalicelib.gallery import snapshot
 from chalicelib.stores.database.base import Database
 from chalicelib.stores.face_set.vector_indexes import Look, VectorIndexes
@@ -34,6 +35,6 @@ def test_a_log_that_is_applied_and_pruned_meanwhile_is_looked_at_anew(
 
     monkeypatch.setattr(VectorIndexes, "look", look_and_lose_time)
 
-    found = faces.new_gallery().search(known[3].embedding, 0.0, 10)
+    found = faces.new_gallery().search(known[3].embedding, Terms(0.0, 10))
 
     assert [match.token for match in found.matches] == [known[3].token]

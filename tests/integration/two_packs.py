@@ -69,7 +69,7 @@ class Process:
 
     @property
     def served(self) -> str:
-        return self.parts.serving.present.pack.name
+        return self.parts.active_pack.present.pack.name
 
     def embedding_id(self, pack: str) -> str:
         return self.parts.packs.named(pack).embedding_id
@@ -97,14 +97,15 @@ class Process:
         )
 
     def detect(self, picture: bytes) -> str:
-        [face] = self.parts.serving.present.service.detect(picture)
+        [face] = self.parts.active_pack.present.detect(picture)
         return face.token
 
     def add_token(self, token: str, name: str = "somebody") -> None:
-        self.parts.serving.answer(lambda served: served.service.add(token, name))
+        self.parts.active_pack.answer(lambda service: service.add(token, name))
 
     def search(self, token: str, threshold: float = 100.0) -> SearchResult:
-        return self.parts.serving.answer(lambda served: served.service.search_token(token, Terms(threshold, 10_000)))
+        terms = Terms(threshold, 10_000)
+        return self.parts.active_pack.answer(lambda service: service.search_token(token, terms)).result
 
     def remove(self, token: str) -> None:
         self.parts.removal.remove(token)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chalicelib.faces import Embedding, KnownFace, SearchResult
+from chalicelib.faces import Embedding, KnownFace, SearchResult, Terms
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.index_changes import IndexChanges
 from chalicelib.gallery.index_rebuild import IndexRebuild
@@ -82,7 +82,7 @@ class VectorFaces:
         """Search in a gallery that has followed all along and in a new one; both must say what the rows say."""
         expected = brute_force(self.face_set, MODEL, probe.embedding, threshold, limit, probe.token)
         for gallery in (self.gallery, self.new_gallery()):
-            assert gallery.search(probe.embedding, threshold, limit, without=probe.token) == expected
+            assert gallery.search(probe.embedding, Terms(threshold, limit, without=probe.token)) == expected
         return expected
 
     def expect_equal(self) -> None:

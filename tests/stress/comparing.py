@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from chalicelib.errors import ServiceError
-from chalicelib.faces import Embedding, SearchResult
+from chalicelib.faces import Embedding, SearchResult, Terms
 from chalicelib.gallery.gallery import Gallery
 from chalicelib.stores.database.connect import connect
 from tests.stress.report import COMPARED, DIFFERENT, Report
@@ -17,14 +17,14 @@ TRIES = 10
 PAUSES_FOR_EACH_HOLD = 1
 
 
-class Terms(NamedTuple):
+class Probe(NamedTuple):
     probe: Embedding
     threshold: float
     limit: int
     set_id: int
 
     def search(self, gallery: Gallery) -> SearchResult:
-        return gallery.search(self.probe, self.threshold, self.limit, set_id=self.set_id)
+        return gallery.search(self.probe, Terms(self.threshold, self.limit, set_id=self.set_id))
 
 
 class Comparing:
@@ -34,7 +34,7 @@ class Comparing:
         self._database = connect(url)
         self._report = report
 
-    def compare(self, gallery: Gallery, expected: Gallery, terms: Sequence[Terms]) -> None:
+    def compare(self, gallery: Gallery, expected: Gallery, terms: Sequence[Probe]) -> None:
         """Report every difference."""
 
         def search() -> list[tuple[SearchResult, SearchResult]]:

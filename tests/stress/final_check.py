@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from chalicelib.faces import Terms
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.exact_search import ExactSearch
 from chalicelib.gallery.memory_gallery import MemoryGallery
@@ -64,7 +65,7 @@ def check_galleries(
         within = SET_IDS[i % len(SET_IDS)]
         expected = brute_force(face_set, MODEL, probe, threshold, limit, set_id=within)
         for name, gallery in galleries.items():
-            if gallery.search(probe, threshold, limit, set_id=within) != expected:
+            if gallery.search(probe, Terms(threshold, limit, set_id=within)) != expected:
                 report.fail(GALLERY, name, f"finds others than brute force: face {number}, {threshold}, {limit}")
             report.count(SEARCHES)
     for name, gallery in galleries.items():

@@ -13,7 +13,7 @@ from chalicelib.stores.database.connect import connect
 from chalicelib.stores.face_set.face_set import FaceSet
 from tests.stress import conditions
 from tests.stress.check import check
-from tests.stress.comparing import Comparing, Terms
+from tests.stress.comparing import Comparing, Probe
 from tests.stress.final_check import check_galleries
 from tests.stress.galleries import new_gallery, new_memory_gallery
 from tests.stress.journal import Ledger
@@ -86,7 +86,7 @@ class _Reader:
         numbers = self._random.choice(self._recent), self._random.randrange(len(before))
         # In its own face set as often as in any other.
         terms = [
-            Terms(
+            Probe(
                 embedding(number),
                 self._random.choice(THRESHOLDS),
                 self._random.choice(LIMITS),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 from chalicelib.errors import ServiceError
+from chalicelib.faces import Terms
 from chalicelib.stores.database.base import Database, Transaction
 from chalicelib.stores.database.connect import connect
 from chalicelib.stores.face_set.face_set import FaceSet
@@ -111,7 +112,7 @@ class _Writer:
             self._report.fail(ANSWER, intent.numbers, f"{intent.operation.value} changed {changed} faces")
         there = intent.operation in {Operation.ADD, Operation.UNDONE_REMOVE}
         for number in intent.numbers:
-            found = self._gallery.search(embedding(number), 0.0, 100, set_id=set_id(number))
+            found = self._gallery.search(embedding(number), Terms(0.0, 100, set_id=set_id(number)))
             if is_found(found, number) is not there:
                 self._report.fail(OWN_WRITE, number, f"after {intent}")
             self._report.count(OWN_SEARCHES)

@@ -50,7 +50,7 @@ def test_the_page_says_what_vectors_cost_beside_memory() -> None:
         assert f" {figure:.2f} " in page
     scan = 1e6 * 0.0908 * costs.MEMORY_GB * costs.usd("Lambda, arm64")  # docs/benchmarks.md, at ten million
     assert f"scan takes {scan:.2f} " in page.replace("\n", " ")
-    template = (ROOT / "infra" / "template" / "vectors.yaml").read_text("utf-8")
+    template = (ROOT / "infra" / "deploy" / "template" / "vectors.yaml").read_text("utf-8")
     alarms, metrics = template.count("Type: AWS::CloudWatch::Alarm"), 2
     more = costs.usd("CloudWatch, alarm", alarms) + costs.usd("CloudWatch, metric", metrics)
     assert f"two alarms and two metrics more are {more:.2f}." in " ".join(page.split())
@@ -59,7 +59,7 @@ def test_the_page_says_what_vectors_cost_beside_memory() -> None:
 
 
 def test_as_many_alarms_are_paid_as_there_are() -> None:
-    alarms = (ROOT / "infra" / "template" / "alarms.yaml").read_text("utf-8")
+    alarms = (ROOT / "infra" / "deploy" / "template" / "alarms.yaml").read_text("utf-8")
     assert alarms.count("Type: AWS::CloudWatch::Alarm") == costs.ALARMS
 
 

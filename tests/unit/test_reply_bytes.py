@@ -19,7 +19,7 @@ from chalicelib.api.reply_bytes import MAX_LIST_BYTES, MAX_PAYLOAD_BYTES, as_tex
 from chalicelib.faces import Box, DetectedFace, Found, Match, Quality, SearchResult, new_token
 from chalicelib.names import MAX_NAME_CHARACTERS
 from chalicelib.service import cursors
-from chalicelib.service.face_service import SavedFace
+from chalicelib.service.face_service import SavedFace, Searched
 from chalicelib.service.known_faces import Page
 from chalicelib.stores.face_set.face_listing import ListedFace
 from chalicelib.stores.face_set.face_set_names import MAX_FACE_SETS, CountedFaceSet
@@ -61,7 +61,7 @@ def test_so_many_of_a_list_fit_that_no_other_does(texts: list[str]) -> None:
 def test_ten_thousand_matches_with_the_longest_names(character: str) -> None:
     name = character * MAX_NAME_CHARACTERS
     matches = [Match(new_token(), name, 0.1 + i / 3e5, faces=10_000) for i in range(arguments.MAX_RESULTS)]
-    reply = replies.found(new_token(), "0.65", SearchResult(matches, truncated=False), dlib_pack().thresholds)
+    reply = replies.found(Searched(new_token(), SearchResult(matches, truncated=False), dlib_pack().thresholds), "0.65")
 
     given = reply["cmp_result"]
     assert sent(reply) <= MAX_PAYLOAD_BYTES
@@ -77,7 +77,7 @@ def test_the_limit_and_the_bytes_meet() -> None:
     for name, fits in (("Ada", True), ("😀" * 255, False)):
         matches = [Match(new_token(), name, 0.5)] * 10_000
         for truncated in (False, True):
-            reply = replies.found(new_token(), "1", SearchResult(matches, truncated), ())
+            reply = replies.found(Searched(new_token(), SearchResult(matches, truncated), ()), "1")
             assert (len(reply["cmp_result"]) == 10_000) is fits
             assert reply["truncated"] is (truncated or not fits)
 

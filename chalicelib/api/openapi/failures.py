@@ -29,7 +29,7 @@ _RETRY_AFTER = {
 }
 
 SERVER = (errors.internal_error(),)
-STORES = (*SERVER, errors.store_unavailable(), errors.took_too_long(), errors.too_busy())
+STORES = (*SERVER, errors.StoreUnavailableError(), errors.took_too_long(), errors.too_busy())
 # What API Gateway answers by itself, where the service is deployed.
 GATEWAY = (
     ServiceError("1001", HTTPStatus.FORBIDDEN, "an API key is needed as the header x-api-key"),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from chalicelib import deadline
-from chalicelib.errors import internal_error, store_unavailable
+from chalicelib.errors import StoreFailedError, StoreUnavailableError
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -137,15 +137,15 @@ def faults_translated() -> Iterator[None]:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if status >= 500 or code in _TRANSIENT_CODES:
             _log.warning("%s is unavailable: %s, status %s", error.operation_name, code, status)
-            raise store_unavailable() from None
+            raise StoreUnavailableError() from None
         _log.error("%s failed: %s, status %s", error.operation_name, code, status)
-        raise internal_error() from None
+        raise StoreFailedError() from None
     except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
         _log.warning("an AWS service cannot be reached: %s", type(error).__name__)
-        raise store_unavailable() from None
+        raise StoreUnavailableError() from None
     except BotoCoreError as error:
         _log.error("an AWS call failed: %s", type(error).__name__)
-        raise internal_error() from None
+        raise StoreFailedError() from None
 
 
 def error_code(error: Any) -> str:

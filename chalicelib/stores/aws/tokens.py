@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chalicelib import deadline
-from chalicelib.errors import store_unavailable
+from chalicelib.errors import StoreUnavailableError
 from chalicelib.faces import TemporaryFace
 from chalicelib.stores.aws.sdk import faults_translated
 from chalicelib.stores.backoff import backoff_seconds
@@ -77,7 +77,7 @@ class TokenStore:
             setbacks += 1
             if setbacks > MAX_SETBACKS:
                 _log.warning("DynamoDB left %d of %d items unwritten", len(pending), len(faces))
-                raise store_unavailable()
+                raise StoreUnavailableError()
             deadline.store_failed()
             self._sleep(backoff_seconds(setbacks, first=FIRST_BACKOFF_SECONDS, longest=LONGEST_BACKOFF_SECONDS))
 
@@ -118,7 +118,7 @@ class TokenStore:
         # Every whole reply tells it. The SDK takes one that was cut off for an empty one: for no such face.
         if "ConsumedCapacity" not in reply:
             _log.warning("DynamoDB's reply was cut off")
-            raise store_unavailable()
+            raise StoreUnavailableError()
         return reply.get("Item")
 
 

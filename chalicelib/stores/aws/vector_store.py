@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from chalicelib.errors import ServiceError, internal_error
+from chalicelib.errors import ServiceError, StoreFailedError, StoreUnavailableError
 from chalicelib.faces import Embedding
 from chalicelib.stores.aws.sdk import faults_translated
 from chalicelib.stores.aws.token_bucket import TokenBucket
@@ -100,7 +100,7 @@ class VectorStore:
                 return
             except self._client.exceptions.NotFoundException:
                 _log.error("there is no vector bucket %s", self._bucket)
-                raise internal_error() from None
+                raise StoreFailedError() from None
 
         self._patiently(call)
 
@@ -197,7 +197,7 @@ class VectorStore:
                     return self._call(call)
             except ServiceError as error:
                 wait = backoff_seconds(attempt, first=FIRST_BACKOFF_SECONDS, longest=LONGEST_BACKOFF_SECONDS)
-                if error.status != 503 or self._clock() + wait >= end:
+                if not isinstance(error, StoreUnavailableError) or self._clock() + wait >= end:
                     raise
                 self._sleep(wait)
 

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from chalicelib import deadline
-from chalicelib.errors import ServiceError, internal_error, store_unavailable
+from chalicelib.errors import ServiceError, StoreFailedError, StoreUnavailableError
 from chalicelib.stores.backoff import backoff_seconds
 from chalicelib.stores.database.pool import Pool
 
@@ -201,7 +201,7 @@ class Database(ABC):
                 raise
             # Nobody can tell whether it was carried out, so repeating it might do the work twice.
             _log.warning("the connection was lost during COMMIT: %s", error.description)
-            raise store_unavailable() from None
+            raise StoreUnavailableError() from None
         if transaction.has_deleted:
             try:
                 self.forget_deleted(connection)
@@ -245,9 +245,9 @@ class Database(ABC):
 def _as_service_error(error: DatabaseFault) -> ServiceError:
     if error.fault in (Fault.LOST, Fault.CONFLICT, Fault.UNAVAILABLE):
         _log.warning("the database is unavailable: %s", error.description)
-        return store_unavailable()
+        return StoreUnavailableError()
     if error.fault is Fault.SCHEMA:
         _log.error("the database schema is missing or old: run the migration (%s)", error.description)
     else:
         _log.error("the database failed: %s", error.description)
-    return internal_error()
+    return StoreFailedError()

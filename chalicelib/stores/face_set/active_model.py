@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import NamedTuple
 
-from chalicelib.errors import internal_error
+from chalicelib.errors import StoreFailedError
 from chalicelib.stores.database.base import Row
 
 # One row of two tables that have one row each.
@@ -51,5 +51,5 @@ def only_row(rows: list[Row]) -> Row:
     """Return the row of a statement on the counter or the model, which always gives one."""
     if not rows:
         _log.error("face_set_version or face_set_model has no row: run the migration")
-        raise internal_error()
+        raise StoreFailedError()
     return rows[0]

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 from enum import IntEnum
 
-from chalicelib.errors import internal_error
+from chalicelib.errors import StoreFailedError
 from chalicelib.stores.database.base import Transaction
 from chalicelib.stores.face_set.active_model import NO_MODEL, check_model, only_row
 
@@ -84,4 +84,4 @@ def log_additions(transaction: Transaction, face_ids: Sequence[int], active: str
 def _expect(logged: int, changes: int) -> None:
     if logged != changes:
         _log.error("face_set_version or face_set_model has no row: run the migration")
-        raise internal_error()
+        raise StoreFailedError()
