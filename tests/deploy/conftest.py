@@ -26,7 +26,7 @@ from infra.deploy.packaged_stage import ROOT
 
 REGION = "eu-central-1"
 STACK = "face-search-dev"
-STAGES = Path("infra") / "stages"
+STAGES = Path("infra") / "deploy" / "stages"
 PASSWORD = "not-to-be-printed"
 TEMPLATE = Path(__file__).with_name("template.json")
 # Method, bucket and expected owner of each call of S3.
@@ -155,8 +155,9 @@ def _apply_with_outputs(self: ChangeSet) -> None:
 def operator(moto_url: str, tmp_path: Path) -> Operator:
     """The operator of an account in which nothing is deployed yet, with stage `dev` packaged."""
     root = tmp_path / "project"
-    for part in ("deploy", "package"):
-        shutil.copytree(ROOT / "infra" / part, root / "infra" / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "infra" / "deploy", root / "infra" / "deploy", ignore=shutil.ignore_patterns("__pycache__", "stages")
+    )
     (root / "infra" / "__init__.py").touch()
     stages, package = root / STAGES, root / "build" / "package" / "dev"
     stages.mkdir()
