@@ -19,7 +19,6 @@ from chalicelib.api.routing import (
     preflights,
     write_json,
 )
-from chalicelib.faces import Terms
 from chalicelib.telemetry.middleware import observe
 from chalicelib.wiring import wiring
 
@@ -45,18 +44,16 @@ def detect(arguments: Arguments) -> dict[str, Any]:
 
 @endpoint(app, "/search", "GET")
 def search_by_token(arguments: Arguments) -> dict[str, Any]:
-    token, (text, threshold) = arguments.token(), arguments.threshold()
-    terms, face_set = Terms(threshold, arguments.limit(), by_person=arguments.by_person()), arguments.face_set()
+    token, terms, face_set = arguments.token(), arguments.terms(), arguments.face_set()
     found = wiring().active_pack.answer(lambda service: service.search_token(token, terms, face_set))
-    return replies.found(found, text)
+    return replies.found(found, arguments.threshold())
 
 
 @endpoint(app, "/search", "POST")
 def search_by_picture(arguments: Arguments) -> dict[str, Any]:
-    image, (text, threshold) = arguments.image(), arguments.threshold()
-    terms, face_set = Terms(threshold, arguments.limit(), by_person=arguments.by_person()), arguments.face_set()
+    image, terms, face_set = arguments.image(), arguments.terms(), arguments.face_set()
     found = wiring().active_pack.answer(lambda service: service.search_picture(image, terms, face_set))
-    return replies.found(found, text)
+    return replies.found(found, arguments.threshold())
 
 
 @endpoint(app, "/compare", "POST", pictures=2)

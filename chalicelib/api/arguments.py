@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 
 from chalicelib import errors
-from chalicelib.faces import DEFAULT_NAME, DEFAULT_SET, is_token
+from chalicelib.api import fields
+from chalicelib.api.fields import Field
+from chalicelib.faces import DEFAULT_NAME, DEFAULT_SET, Terms
 from chalicelib.images import decoding
 from chalicelib.images.decoding import MAX_IMAGE_BYTES
-from chalicelib.names import MAX_NAME_CHARACTERS, MAX_SENT_CHARACTERS, normalized
-from chalicelib.service import cursors
 from chalicelib.service.comparison import Picture
 
 # Room for the boundaries, the part headers and the other fields of a form.
 MAX_FORM_OVERHEAD_BYTES = 64 * 1024
 MAX_FORM_PARTS = 16
 MAX_BOUNDARY_CHARACTERS = 200
-MAX_NUMBER_CHARACTERS = 64
-MAX_RESULTS = 10_000
-MAX_PAGE_FACES, DEFAULT_PAGE_FACES = 1_000, 100
-GROUPS = ("none", "name")
-QUALITY_FILTERS = ("none", "auto")
-
-_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?")
-_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
-_SET_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-# Clients take these out of an address before they send it, so such a set could not be deleted.
-DOT_SEGMENTS = (".", "..")
-# What decoders put in the place of bytes that are not UTF-8, API Gateway's and the local server's among them.
-_LOST = "\N{REPLACEMENT CHARACTER}"
+Value = TypeVar("Value")
 
 
 class Arguments:
@@ -47,7 +34,7 @@ class Arguments:
         self._form = form
 
     def image(self) -> bytes:
-        """The file `image_file`, as sent; 1005 when no form was."""
+        """Return the file `image_file`, as sent; 1005 when no form was."""
         if self._form is None:
             raise not_a_form()
         file = self._file("image_file")
@@ -56,80 +43,59 @@ class Arguments:
         return file
 
     def token(self) -> str:
-        token = self._token("face_token")
-        if token is None:
-            raise errors.missing_argument("face_token")
-        return token
+        return self._required(fields.FACE_TOKEN)
 
     def compared(self, number: int) -> str | Picture:
-        """One of two faces, 1 or 2, that are to be compared: a token or a picture."""
-        picture_name, token_name = f"image_file{number}", f"face_token{number}"
-        file, token = self._file(picture_name), self._token(token_name)
+        """Return one of two faces to compare, 1 or 2: a token or a picture."""
+        picture_name, token_field = f"image_file{number}", fields.token_field(f"face_token{number}")
+        file, token = self._file(picture_name), self._optional(token_field)
         if file is not None and token is not None:
-            raise errors.bad_argument(f"give either {picture_name} or {token_name}, not both")
+            raise errors.bad_argument(f"give either {picture_name} or {token_field.name}, not both")
         if file is not None:
             return Picture(picture_name, file)
         if token is None:
-            raise errors.missing_argument(f"{picture_name} or {token_name}")
+            raise errors.missing_argument(f"{picture_name} or {token_field.name}")
         return token
 
-    def threshold(self) -> tuple[str, float]:
-        """The threshold as it was given, and as a number."""
-        text = self._required("threshold")
-        number = float(text) if len(text) <= MAX_NUMBER_CHARACTERS and _NUMBER.fullmatch(text) else math.inf
-        if not math.isfinite(number):
-            raise errors.bad_argument("threshold must be a finite number of at least 0, such as 0.65")
-        return text, number
+    def threshold(self) -> str:
+        """Return the threshold as it was sent; `terms` has the number."""
+        self._required(fields.THRESHOLD)
+        return str(self._text(fields.THRESHOLD.name))
 
-    def limit(self) -> int:
-        return self._whole_number("limit", MAX_RESULTS) or MAX_RESULTS
+    def terms(self) -> Terms:
+        """Return what a search is to find, in the default face set."""
+        threshold = self._required(fields.THRESHOLD)
+        limit = self._optional(fields.LIMIT) or fields.LIMIT.default
+        return Terms(threshold, limit, by_person=self._optional(fields.GROUP) == "name")
 
     def name(self) -> str:
-        return self._text("face_name") or DEFAULT_NAME
+        return self._optional(fields.FACE_NAME) or DEFAULT_NAME
 
     def new_name(self) -> str:
-        """The `face_name` that a face is to get."""
-        name = self._text("face_name")
-        if name is None:
-            raise errors.missing_argument("face_name")
-        return name
+        """Return the `face_name` that a face is to get."""
+        return self._required(fields.NEW_NAME)
 
     def beginning(self) -> str:
-        """What names begin with that are looked for; empty for any."""
-        return self._text("name") or ""
+        """Return the beginning of the names to list; empty for all names."""
+        return self._optional(fields.BEGINNING) or ""
 
     def face_set(self) -> str:
-        """The face set that is meant, `default` when none is given."""
-        return self._set_name(self._optional("face_set") or DEFAULT_SET)
+        return self._optional(fields.FACE_SET) or DEFAULT_SET
 
     def named_face_set(self) -> str:
-        """The face set that is to be made or deleted."""
-        return self._set_name(self._required("face_set"))
+        """Return the face set to create or delete."""
+        return self._required(fields.NEW_FACE_SET)
 
     def page_limit(self) -> int:
-        return self._whole_number("limit", MAX_PAGE_FACES) or DEFAULT_PAGE_FACES
+        return self._optional(fields.PAGE_LIMIT) or fields.PAGE_LIMIT.default
 
     def after(self) -> int:
-        """The row id that a list's `cursor` stands for; 0 when there is none."""
-        text = self._optional("cursor")
-        after = 0 if text is None else cursors.decode(text)
-        if after is None:
-            raise errors.bad_argument("cursor must be a next_cursor of an earlier reply")
-        return after
-
-    def by_person(self) -> bool:
-        """Whether `group` is `name`: people are then searched for, not faces."""
-        text = self._optional("group") or "none"
-        if text not in GROUPS:
-            raise errors.bad_argument(f"group must be one of {', '.join(GROUPS)}")
-        return text == "name"
+        """Return the row id that a list's `cursor` stands for; 0 when there is none."""
+        return self._optional(fields.CURSOR) or 0
 
     def refuse_poor(self) -> bool:
-        """Whether `quality_filter` is `auto`: poor faces are then refused."""
-        text = self._optional("quality_filter") or "none"
-        if text not in QUALITY_FILTERS:
-            raise errors.bad_argument(f"quality_filter must be one of {', '.join(QUALITY_FILTERS)}")
-        return text == "auto"
+        """Return whether `quality_filter` is `auto`: poor faces are then refused."""
+        return self._optional(fields.QUALITY_FILTER) == "auto"
 
     def _file(self, name: str) -> bytes | None:
         files = (self._form or {}).get(name, ())
@@ -137,45 +103,25 @@ class Arguments:
             raise errors.bad_argument(f"{name} is given more than once; one picture is accepted")
         return files[0] or None if files else None
 
-    def _token(self, name: str) -> str | None:
-        token = self._optional(name)
-        if token is not None and not is_token(token):
-            raise errors.bad_argument(f"{name} must be 24 letters and digits")
-        return token
-
-    @staticmethod
-    def _set_name(name: str) -> str:
-        if not _SET_NAME.fullmatch(name) or name in DOT_SEGMENTS:
-            raise errors.bad_argument("face_set must be 1 to 64 letters, digits, dots, hyphens and underscores")
-        return name
-
-    def _whole_number(self, name: str, most: int) -> int | None:
-        text = self._optional(name)
-        if text is not None and (not _WHOLE_NUMBER.fullmatch(text) or not 1 <= int(text) <= most):
-            raise errors.bad_argument(f"{name} must be a whole number from 1 to {most}")
-        return None if text is None else int(text)
-
-    def _text(self, name: str) -> str | None:
-        """A name, or its beginning, in NFC; None when it is absent or white space."""
-        text = self._optional(name) or ""
-        if len(text) > MAX_SENT_CHARACTERS or len(text := normalized(text)) > MAX_NAME_CHARACTERS:
-            raise errors.bad_argument(f"{name} must have at most {MAX_NAME_CHARACTERS} characters")
-        return text or None
-
-    def _required(self, name: str) -> str:
-        value = self._optional(name)
-        if value is None:
-            raise errors.missing_argument(name)
+    def _required(self, field: Field[Value]) -> Value:
+        value = self._optional(field)
+        if value is None or value == "":  # a name of white space
+            raise errors.missing_argument(field.name)
         return value
 
-    def _optional(self, name: str) -> str | None:
+    def _optional(self, field: Field[Value]) -> Value | None:
+        text = self._text(field.name)
+        return None if text is None else field.parse(text)
+
+    def _text(self, name: str) -> str | None:
+        """Return an argument as it was sent; None when it is absent or empty."""
         try:
             form = self._form or {}
             values = [*self._query.get(name, ()), *(value.decode("utf-8") for value in form.get(name, ()))]
             "".join(values).encode("utf-8")  # fails at half of a surrogate pair, which JSON can carry
         except UnicodeError:
             raise not_utf_8(name) from None
-        if any(_LOST in value for value in values):
+        if any(fields.LOST in value for value in values):
             raise not_utf_8(name)
         if len(values) > 1:
             raise errors.bad_argument(f"{name} is given more than once")

@@ -8,7 +8,7 @@ from typing import Any
 from chalice.app import Response
 
 from chalicelib import errors, names, times
-from chalicelib.api import arguments, response_headers
+from chalicelib.api import fields, response_headers
 from chalicelib.api.reply_bytes import fitting
 from chalicelib.errors import ServiceError
 from chalicelib.faces import DetectedFace, Found, Match, Quality
@@ -133,7 +133,7 @@ def info(pack: ModelPack, faces: int, gallery: Contents) -> dict[str, Any]:
             "image_side_px": [decoding.MIN_SIDE_PX, decoding.MAX_SIDE_PX],
             "smallest_face_px": pack.detector.smallest_face,
             "name_characters": names.MAX_NAME_CHARACTERS,
-            "results": arguments.MAX_RESULTS,
+            "results": fields.MAX_RESULTS,
             "faces_per_picture": MAX_FACES,
         },
     )

@@ -14,7 +14,7 @@ from chalice.app import Response
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.api import arguments, replies
+from chalicelib.api import fields, replies
 from chalicelib.api.reply_bytes import MAX_LIST_BYTES, MAX_PAYLOAD_BYTES, as_text, fitting, payload_bytes
 from chalicelib.faces import Box, DetectedFace, Found, Match, Quality, SearchResult, new_token
 from chalicelib.names import MAX_NAME_CHARACTERS
@@ -60,7 +60,7 @@ def test_so_many_of_a_list_fit_that_no_other_does(texts: list[str]) -> None:
 @pytest.mark.parametrize("character", DEAREST)
 def test_ten_thousand_matches_with_the_longest_names(character: str) -> None:
     name = character * MAX_NAME_CHARACTERS
-    matches = [Match(new_token(), name, 0.1 + i / 3e5, faces=10_000) for i in range(arguments.MAX_RESULTS)]
+    matches = [Match(new_token(), name, 0.1 + i / 3e5, faces=10_000) for i in range(fields.MAX_RESULTS)]
     reply = replies.found(Searched(new_token(), SearchResult(matches, truncated=False), dlib_pack().thresholds), "0.65")
 
     given = reply["cmp_result"]
@@ -102,10 +102,10 @@ def test_pages_that_the_bytes_cut_lead_on_without_a_gap(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("character", DEAREST)
 def test_the_largest_page_of_a_list_fits(character: str) -> None:
     name = character * MAX_NAME_CHARACTERS
-    faces = [ListedFace(2**62, new_token(), name, "s" * 64, 2**35, "")] * arguments.MAX_PAGE_FACES
+    faces = [ListedFace(2**62, new_token(), name, "s" * 64, 2**35, "")] * fields.MAX_PAGE_FACES
     reply = replies.listed(Page(faces, None))
 
-    assert len(reply["faces"]) == arguments.MAX_PAGE_FACES
+    assert len(reply["faces"]) == fields.MAX_PAGE_FACES
     assert sent(reply) <= MAX_PAYLOAD_BYTES
 
 

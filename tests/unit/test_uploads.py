@@ -84,7 +84,7 @@ class TestForms:
     def test_fields_that_are_not_asked_for_may_be_in_any_charset(self) -> None:
         body = _part(b'Content-Disposition: form-data; name="\xe9"').replace(b"picture", b"\xff")
 
-        assert Arguments({}, {**read_form(body, TYPE), "threshold": [b"1"]}).threshold() == ("1", 1.0)
+        assert Arguments({}, {**read_form(body, TYPE), "threshold": [b"1"]}).terms().threshold == 1.0
 
     @pytest.mark.parametrize(
         "content_type",
@@ -171,7 +171,7 @@ class TestArguments:
         arguments = Arguments({"face_token": [TOKEN]}, {"threshold": [b"0.650"], "image_file": [b"picture"]})
 
         assert arguments.token() == TOKEN
-        assert arguments.threshold() == ("0.650", 0.65)
+        assert (arguments.threshold(), arguments.terms().threshold) == ("0.650", 0.65)
         assert arguments.image() == b"picture"
 
     def test_a_picture_without_a_form_is_1005(self) -> None:
@@ -198,7 +198,9 @@ class TestArguments:
         [("0", 0.0), ("0.65", 0.65), (".5", 0.5), ("1.", 1.0), ("1e-3", 0.001), ("2E+2", 200.0), ("00.1", 0.1)],
     )
     def test_thresholds(self, text: str, number: float) -> None:
-        assert Arguments({"threshold": [text]}).threshold() == (text, number)
+        arguments = Arguments({"threshold": [text]})
+
+        assert (arguments.threshold(), arguments.terms().threshold) == (text, number)
 
     @pytest.mark.parametrize(
         "text",
@@ -240,12 +242,12 @@ class TestArguments:
 
     @pytest.mark.parametrize(("text", "limit"), [("1", 1), ("10000", 10_000), ("", 10_000), ("007", 7)])
     def test_limits(self, text: str, limit: int) -> None:
-        assert Arguments({"limit": [text]}).limit() == limit
+        assert Arguments({"threshold": ["1"], "limit": [text]}).terms().limit == limit
 
     @pytest.mark.parametrize("text", ["0", "10001", "-1", "1.5", "1e3", "x", "9" * 400, "٣"])
     def test_a_limit_out_of_range_is_1001(self, text: str) -> None:
         with pytest.raises(ServiceError) as caught:
-            Arguments({"limit": [text]}).limit()
+            Arguments({"threshold": ["1"], "limit": [text]}).terms()
         assert caught.value.code == "1001"
 
     @pytest.mark.parametrize("name", ["Ann", "王小明", "🧑‍🚀", "a" * 255, "🙂" * 255, " spaces ", "'; --"])

@@ -1,4 +1,4 @@
-"""What may be sent: each argument once, and the three places where one can be."""
+"""The arguments as OpenAPI describes them, and the three places where one can be sent: query, path and form."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib import names
-from chalicelib.api import arguments
-from chalicelib.faces import DEFAULT_NAME, DEFAULT_SET, TOKEN_LENGTH
+from chalicelib.api import fields
+from chalicelib.faces import DEFAULT_SET
 from chalicelib.images.decoding import MAX_IMAGE_BYTES, MAX_SIDE_PX, MIN_SIDE_PX
 
 EXAMPLE_TOKENS = ("c4yAQ8ZAaT3oRXVWk1FfNnSv", "hT2mZ0qLwXb7RkYd9VsEjC5a")
@@ -24,85 +23,47 @@ class Argument:
     example: Any = None
 
 
-_TOKEN = {"type": "string", "pattern": f"^[A-Za-z0-9]{{{TOKEN_LENGTH}}}$"}
+def _argument(field: fields.Field[object], text: str, example: Any = None) -> Argument:
+    return Argument(field.name, text, field.schema, example)
+
+
 _PICTURE = {"type": "string", "format": "binary"}
 _PICTURE_TEXT = (
-    f"a JPEG or PNG, told by its content, of {MIN_SIDE_PX} to {MAX_SIDE_PX} px a side and at most {MAX_IMAGE_BYTES} "
-    "bytes; EXIF orientation is honoured."
+    f"a JPEG or PNG, recognised by its content, of {MIN_SIDE_PX} to {MAX_SIDE_PX} px a side and at most "
+    f"{MAX_IMAGE_BYTES} bytes; EXIF orientation is honoured."
 )
-# Clients take `.` and `..` out of an address.
-_SET_NAME = r"^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}$"
-# U+FFFD stands for bytes that were not UTF-8; a name needs more than white space.
-_NAME = {"type": "string", "maxLength": names.MAX_NAME_CHARACTERS, "pattern": "^[^\N{REPLACEMENT CHARACTER}]*$"}
-_GIVEN_NAME = {
-    **_NAME,
-    "pattern": "^[^\N{REPLACEMENT CHARACTER}]*[^\\s\N{REPLACEMENT CHARACTER}][^\N{REPLACEMENT CHARACTER}]*$",
-}
 
 IMAGE_FILE = Argument("image_file", f"The picture: {_PICTURE_TEXT}", _PICTURE)
 IMAGE_FILE1 = Argument("image_file1", f"One picture, unless face_token1 is given: {_PICTURE_TEXT}", _PICTURE)
 IMAGE_FILE2 = Argument("image_file2", f"Another picture, unless face_token2 is given: {_PICTURE_TEXT}", _PICTURE)
-FACE_TOKEN = Argument("face_token", "The token of a face.", _TOKEN, EXAMPLE_TOKENS[0])
-FACE_TOKEN1 = Argument("face_token1", "The token of one face, unless image_file1 is given.", _TOKEN)
-FACE_TOKEN2 = Argument("face_token2", "The token of another face, unless image_file2 is given.", _TOKEN)
-THRESHOLD = Argument(
-    "threshold",
+FACE_TOKEN = _argument(fields.FACE_TOKEN, "The token of a face.", EXAMPLE_TOKENS[0])
+FACE_TOKEN1 = _argument(fields.token_field("face_token1"), "The token of one face, unless image_file1 is given.")
+FACE_TOKEN2 = _argument(fields.token_field("face_token2"), "The token of another face, unless image_file2 is given.")
+THRESHOLD = _argument(
+    fields.THRESHOLD,
     "The largest distance between two faces that counts; 0 is the same picture, 0.65 the reference value. The reply "
     "says at which thresholds one pair of different people in 100, 1,000 and 10,000 passes.",
-    {"type": "number", "minimum": 0},
     0.65,
 )
-LIMIT = Argument(
-    "limit",
-    "How many results there may be, the nearest first.",
-    {"type": "integer", "minimum": 1, "maximum": arguments.MAX_RESULTS, "default": arguments.MAX_RESULTS},
-    10,
-)
-PAGE_LIMIT = Argument(
-    "limit",
-    "How many faces a page may have.",
-    {
-        "type": "integer",
-        "minimum": 1,
-        "maximum": arguments.MAX_PAGE_FACES,
-        "default": arguments.DEFAULT_PAGE_FACES,
-    },
-    100,
-)
-GROUP = Argument(
-    "group",
+LIMIT = _argument(fields.LIMIT, "The most results, the nearest first.", 10)
+PAGE_LIMIT = _argument(fields.PAGE_LIMIT, "The most faces of a page.", 100)
+GROUP = _argument(
+    fields.GROUP,
     "With `name`, every person (faces of one name) comes once, with the nearest of their faces.",
-    {"type": "string", "enum": list(arguments.GROUPS), "default": arguments.GROUPS[0]},
     "name",
 )
-FACE_SET = Argument(
-    "face_set",
-    "The face set that is meant.",
-    {"type": "string", "pattern": _SET_NAME, "default": DEFAULT_SET},
-    DEFAULT_SET,
+FACE_SET = _argument(fields.FACE_SET, "The face set to use.", DEFAULT_SET)
+NEW_FACE_SET = _argument(fields.NEW_FACE_SET, f"The face set's name: {fields.NEW_FACE_SET.rule}.", "staff")
+OTHER_FACE_SET = _argument(
+    fields.OTHER_FACE_SET, f"A face set other than `{DEFAULT_SET}`, which cannot be deleted.", "staff"
 )
-NEW_FACE_SET = Argument(
-    "face_set",
-    "The face set's name: 1 to 64 letters, digits, dots, hyphens and underscores, other than `.` and `..`.",
-    {"type": "string", "pattern": _SET_NAME},
-    "staff",
-)
-OTHER_FACE_SET = Argument(
-    "face_set",
-    f"A face set other than `{DEFAULT_SET}`, which stays.",
-    {"type": "string", "pattern": _SET_NAME.replace(r"\.{1,2}$", rf"\.{{1,2}}$|{DEFAULT_SET}$")},
-    "staff",
-)
-FACE_NAME = Argument("face_name", "Whose face it is.", {**_NAME, "default": DEFAULT_NAME}, "Ada Lovelace")
-NEW_NAME = Argument("face_name", "Whose face it is.", {**_GIVEN_NAME, "minLength": 1}, "Ada King")
-BEGINNING = Argument("name", "Only faces whose names begin so, without regard to case.", _NAME, "Ada")
-CURSOR = Argument(
-    "cursor", "The `next_cursor` of the page before.", {"type": "string", "format": "cursor"}, "AAAAAAAAAGQ"
-)
-QUALITY_FILTER = Argument(
-    "quality_filter",
-    "With `auto`, a face that is too small, blurred, dark, bright or turned away is refused.",
-    {"type": "string", "enum": list(arguments.QUALITY_FILTERS), "default": arguments.QUALITY_FILTERS[0]},
+FACE_NAME = _argument(fields.FACE_NAME, "The person's name.", "Ada Lovelace")
+NEW_NAME = _argument(fields.NEW_NAME, "The person's new name.", "Ada King")
+BEGINNING = _argument(fields.BEGINNING, "Only faces with names that begin so, without regard to case.", "Ada")
+CURSOR = _argument(fields.CURSOR, "The `next_cursor` of the page before.", "AAAAAAAAAGQ")
+QUALITY_FILTER = _argument(
+    fields.QUALITY_FILTER,
+    "With `auto`, a face that is too small, blurred, dark, bright, turned away or covered is refused.",
     "auto",
 )
 

@@ -110,8 +110,8 @@ def test_what_takes_longer_is_found() -> None:
 def _read(body: bytes, content_type: str) -> None:
     arguments = Arguments({}, read_form(body, content_type, pictures=2))
     for getter in (
-        *(arguments.image, arguments.token, arguments.threshold, arguments.limit, arguments.name, arguments.new_name),
-        *(arguments.beginning, arguments.face_set, arguments.page_limit, arguments.after, arguments.by_person),
+        *(arguments.image, arguments.token, arguments.threshold, arguments.terms, arguments.name, arguments.new_name),
+        *(arguments.beginning, arguments.face_set, arguments.page_limit, arguments.after, arguments.refuse_poor),
     ):
         with suppress(ServiceError):
             getter()

@@ -40,7 +40,7 @@ def form(data: bytes) -> None:
     assert sum(len(values) for values in parts.values()) <= arguments.MAX_FORM_PARTS
     assert sum(len(value) for values in parts.values() for value in values) <= len(body)
     given = arguments.Arguments({}, parts)
-    for getter in (given.image, given.token, given.threshold, given.limit, given.name, given.after, given.face_set):
+    for getter in (given.image, given.token, given.threshold, given.terms, given.name, given.after, given.face_set):
         _unless_refused({"1001", "1002"}, getter)
     for number in (1, 2):
         _unless_refused({"1001", "1002"}, given.compared, number)

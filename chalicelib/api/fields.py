@@ -1,0 +1,193 @@
+"""The arguments of the API. Each is defined once: how its text is read, and the JSON schema that OpenAPI shows."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar
+
+from chalicelib import errors
+from chalicelib.faces import DEFAULT_NAME, DEFAULT_SET, TOKEN_LENGTH
+from chalicelib.names import MAX_NAME_CHARACTERS, MAX_SENT_CHARACTERS, normalized
+from chalicelib.service import cursors
+
+MAX_NUMBER_CHARACTERS = 64
+MAX_RESULTS = 10_000
+MAX_PAGE_FACES, DEFAULT_PAGE_FACES = 1_000, 100
+# Decoders put this in the place of bytes that are not UTF-8, API Gateway's and the local server's among them.
+LOST = "\N{REPLACEMENT CHARACTER}"
+
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?")
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
+
+Value_co = TypeVar("Value_co", covariant=True)
+Option = TypeVar("Option", bound=str)
+
+
+class Field(Protocol[Value_co]):
+    """An argument that is text: its name, and what its text must be."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of the argument, as OpenAPI 3.1 has it."""
+        ...
+
+    def parse(self, text: str) -> Value_co:
+        """Return the value of a text that is not empty.
+
+        Raises
+        ------
+        ServiceError
+            1001, with a sentence that says what is accepted.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patterned:
+    """Text that a regular expression matches from end to end, one that Python and ECMAScript read alike."""
+
+    name: str
+    pattern: str
+    rule: str
+    default: str | None = None
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": f"^{self.pattern}$", **_default(self.default)}
+
+    def parse(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise errors.bad_argument(f"{self.name} must be {self.rule}")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class PersonName:
+    """A name, or a part of one; it is read in NFC. White space alone counts as no name, which `required` refuses."""
+
+    name: str
+    default: str | None = None
+    required: bool = False
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        some = rf"[^\s{LOST}][^{LOST}]*" if self.required else ""
+        least = {"minLength": 1} if self.required else {}
+        pattern = f"^[^{LOST}]*{some}$"
+        return {
+            "type": "string",
+            "maxLength": MAX_NAME_CHARACTERS,
+            "pattern": pattern,
+            **least,
+            **_default(self.default),
+        }
+
+    def parse(self, text: str) -> str:
+        """Return the name in NFC; empty for white space."""
+        if len(text) > MAX_SENT_CHARACTERS or len(text := normalized(text)) > MAX_NAME_CHARACTERS:
+            raise errors.bad_argument(f"{self.name} must have at most {MAX_NAME_CHARACTERS} characters")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class WholeNumber:
+    """A number from 1 to `most`."""
+
+    name: str
+    most: int
+    default: int
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": 1, "maximum": self.most, "default": self.default}
+
+    def parse(self, text: str) -> int:
+        if not _WHOLE_NUMBER.fullmatch(text) or not 1 <= int(text) <= self.most:
+            raise errors.bad_argument(f"{self.name} must be a whole number from 1 to {self.most}")
+        return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Generic[Option]):
+    """One of some words; the first is the default."""
+
+    name: str
+    options: tuple[Option, ...]
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "enum": list(self.options), "default": self.options[0]}
+
+    def parse(self, text: str) -> Option:
+        for option in self.options:
+            if text == option:
+                return option
+        raise errors.bad_argument(f"{self.name} must be one of {', '.join(self.options)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """A finite number of at least 0."""
+
+    name: str
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        return {"type": "number", "minimum": 0}
+
+    def parse(self, text: str) -> float:
+        number = float(text) if len(text) <= MAX_NUMBER_CHARACTERS and _NUMBER.fullmatch(text) else math.inf
+        if not math.isfinite(number):
+            raise errors.bad_argument(f"{self.name} must be a finite number of at least 0, such as 0.65")
+        return number
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The place in a list where a page ended: a row id."""
+
+    name: str
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "format": "cursor"}
+
+    def parse(self, text: str) -> int:
+        after = cursors.decode(text)
+        if after is None:
+            raise errors.bad_argument(f"{self.name} must be a next_cursor of an earlier reply")
+        return after
+
+
+FACE_TOKEN = Patterned("face_token", f"[A-Za-z0-9]{{{TOKEN_LENGTH}}}", f"{TOKEN_LENGTH} letters and digits")
+THRESHOLD = Distance("threshold")
+LIMIT = WholeNumber("limit", MAX_RESULTS, MAX_RESULTS)
+PAGE_LIMIT = WholeNumber("limit", MAX_PAGE_FACES, DEFAULT_PAGE_FACES)
+GROUP = Choice("group", ("none", "name"))
+QUALITY_FILTER = Choice("quality_filter", ("none", "auto"))
+# Clients take `.` and `..` out of an address, so a set of such a name could not be deleted.
+NEW_FACE_SET = Patterned(
+    "face_set",
+    r"(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}",
+    "1 to 64 letters, digits, dots, hyphens and underscores, other than `.` and `..`",
+)
+FACE_SET = replace(NEW_FACE_SET, default=DEFAULT_SET)
+# Deleting the default face set is refused by the service; the schema rules it out beforehand.
+OTHER_FACE_SET = replace(NEW_FACE_SET, pattern=rf"(?!\.{{1,2}}$|{DEFAULT_SET}$)[A-Za-z0-9_.-]{{1,64}}")
+FACE_NAME = PersonName("face_name", DEFAULT_NAME)
+NEW_NAME = PersonName("face_name", required=True)
+BEGINNING = PersonName("name")
+CURSOR = Cursor("cursor")
+
+
+def token_field(name: str) -> Patterned:
+    return replace(FACE_TOKEN, name=name)
+
+
+def _default(value: object) -> dict[str, Any]:
+    return {} if value is None else {"default": value}
