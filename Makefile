@@ -53,9 +53,9 @@ fuzz: $(VENV)/.test
 # Send hostile pictures, COUNT= of them, through the decoding, then fuzz decoding and forms, guided by coverage, for SECONDS=
 # each. SEED= repeats a run; what fails is kept in build/hostile and build/fuzz.
 hostile: $(VENV)/.test
-	@$(BIN)/python -m tests.hostile.pictures --count $(or $(COUNT),20000) --seed $(or $(SEED),1)
-	@$(BIN)/python -m tests.hostile.fuzz picture --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
-	@$(BIN)/python -m tests.hostile.fuzz form --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
+	@$(BIN)/python -m tests.harness.hostile.pictures --count $(or $(COUNT),20000) --seed $(or $(SEED),1)
+	@$(BIN)/python -m tests.harness.hostile.fuzz picture --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
+	@$(BIN)/python -m tests.harness.hostile.fuzz form --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .
@@ -72,12 +72,12 @@ format: $(VENV)/.test
 # the peers, which get an environment of their own in build/.
 bench: $(VENV)/.bench
 	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
-	@$(BIN)/python -m tests.benchmarks.peers.run
-	@$(BIN)/python -m tests.benchmarks.smallest_face
-	@$(BIN)/python -m tests.benchmarks.worst_pictures
-	@$(BIN)/python -m tests.benchmarks.gallery
-	@$(BIN)/python -m tests.benchmarks.vector_index
-	@$(BIN)/python -m tests.benchmarks.cold_start
+	@$(BIN)/python -m tests.harness.benchmarks.peers.run
+	@$(BIN)/python -m tests.harness.benchmarks.smallest_face
+	@$(BIN)/python -m tests.harness.benchmarks.worst_pictures
+	@$(BIN)/python -m tests.harness.benchmarks.gallery
+	@$(BIN)/python -m tests.harness.benchmarks.vector_index
+	@$(BIN)/python -m tests.harness.benchmarks.cold_start
 
 # docs/console.png, from a photograph that NASA took; needs Chromium.
 screenshot: $(VENV)/.test
@@ -150,7 +150,7 @@ lock:
 	uv pip compile pyproject.toml $(LOCK) -o requirements.txt
 	uv pip compile pyproject.toml $(LOCK) -c requirements.txt --group run -o infra/requirements.txt
 	uv pip compile pyproject.toml $(LOCK) -c infra/requirements.txt --group test -o tests/requirements.txt
-	uv pip compile pyproject.toml $(LOCK) -c tests/requirements.txt --group bench -o tests/benchmarks/requirements.txt
+	uv pip compile pyproject.toml $(LOCK) -c tests/requirements.txt --group bench -o tests/harness/benchmarks/requirements.txt
 
 # All that was set up, but not the face set in $(STATE).
 clean:
@@ -173,6 +173,6 @@ $(VENV)/.test: tests/requirements.txt infra/requirements.txt
 	$(call install,$<,the tests need)
 	@touch $(VENV)/.run $@
 
-$(VENV)/.bench: tests/benchmarks/requirements.txt $(VENV)/.test
+$(VENV)/.bench: tests/harness/benchmarks/requirements.txt $(VENV)/.test
 	$(call install,$<,the benchmarks need)
 	@touch $@

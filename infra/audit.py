@@ -21,7 +21,7 @@ REQUIREMENTS = (
     "requirements.txt",
     "infra/requirements.txt",
     "tests/requirements.txt",
-    "tests/benchmarks/requirements.txt",
+    "tests/harness/benchmarks/requirements.txt",
 )
 URL = "PIP_AUDIT_OSV_URL"
 """The variable of the environment that names another service with the interface of osv.dev, to pip-audit too."""

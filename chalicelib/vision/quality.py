@@ -21,7 +21,8 @@ BLUR = 11
 
 # Where the five landmarks lie on a head that looks at the camera: x to the right, y down, z away from the camera, in
 # distances of the eyes. The mean of 7,699 faces of LFW, found by factorization (Tomasi and Kanade, "Shape and Motion
-# from Image Streams under Orthography", 1992) of their landmarks and of these mirrored: `tests/benchmarks/quality.py`.
+# from Image Streams under Orthography", 1992) of their landmarks and of these mirrored:
+# `tests/harness/benchmarks/quality.py`.
 HEAD = np.array([(-0.5, -0.54, -0.01), (0.5, -0.54, -0.01), (0, 0.03, -0.43), (-0.45, 0.53, 0.22), (0.45, 0.53, 0.22)])
 
 # From where on a face is called poor: there true matches at a false match rate of 1e-3 begin to be lost, a point at the

@@ -14,7 +14,11 @@ class Figure(NamedTuple):
     """The command that measures it, where a limit was read, or that it is a guess."""
 
 
-BENCH, RATES, START = "make bench", "python -m tests.benchmarks.write_rate", "python -m tests.benchmarks.cold_start"
+BENCH, RATES, START = (
+    "make bench",
+    "python -m tests.harness.benchmarks.write_rate",
+    "python -m tests.harness.benchmarks.cold_start",
+)
 GUIDE, GUESS = "AWS's user guide, a copy of 2026", "a guess"
 
 # On one core of the machine of docs/benchmarks.md.

@@ -30,7 +30,7 @@ ELSEWHERE = {
     r"make run$": "tests/documentation/test_commands.py",
     r"make run DATABASE_URL=|make stack$|\S+/chalice local": "tests/e2e/test_local_stack.py",
     r"make test$|make check$": ".ci/run",
-    r"make bench$": "tests/benchmarks/peers/run.py",
+    r"make bench$": "tests/harness/benchmarks/peers/run.py",
     r"make re-embed PACK=retail-0095": "tests/e2e/test_re_embed.py",
     r"make accuracy|python -m models.accuracy": "tests/models/accuracy/test_command.py",
     r"make layers": "tests/layers/test_build.py",
@@ -40,7 +40,7 @@ ELSEWHERE = {
     r"curl .*execute-api|aws (rds|lambda invoke|s3vectors|apigateway|s3 sync) ": "docs/deploying.md",
     r"mariadb(-dump)? |echo |cp -a |rm -rf ": "tests/e2e/test_backup.py",
     r"make fuzz$": "tests/specification/test_fuzz.py",
-    r"make hostile$": "tests/hostile/pictures/test_pictures.py",
+    r"make hostile$": "tests/unit/test_hostile_pictures.py",
     r"make run GALLERY=s3vectors": "tests/e2e/test_reconcile.py",
     r"make rebuild-index": "tests/e2e/test_reconcile.py",
     r"make screenshot$": "tests/browser/screenshot.py",
@@ -48,10 +48,10 @@ ELSEWHERE = {
     r"make import .*DATABASE_URL=mysql": "tests/integration/transfer/test_transfer.py",
     r"pip install \./infra/cli": "tests/cli/test_commands.py",
     r"face-search |\S+ -m infra\.cli": "tests/cli/test_documentation.py",
-    r"\S+ -m tests\.load\.run": "tests/load/test_load.py",
-    r"\S+ -m tests\.load\.memory": "tests/load/test_memory.py",
-    r"\S+ -m tests\.faults\.run": "tests/faults/test_faults.py",
-    r"\S+ -m tests\.benchmarks\.transfer": "tests/benchmarks/transfer.py",
+    r"\S+ -m tests\.load\.run": "tests/e2e/test_load.py",
+    r"\S+ -m tests\.load\.memory": "tests/e2e/test_memory_leaks.py",
+    r"\S+ -m tests\.faults\.run": "tests/e2e/test_faults.py",
+    r"\S+ -m tests\.benchmarks\.transfer": "tests/harness/benchmarks/transfer.py",
 }
 
 ALL = [command for document in DOCUMENTS for command in commands(document)]

@@ -19,7 +19,7 @@ from chalicelib.stores.face_set.segments import SegmentStore
 from tests.e2e import pictures
 from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import LocalStack
-from tests.faults.traces import Bytes, in_database, in_dynamodb, in_files, in_s3
+from tests.harness.faults.traces import Bytes, in_database, in_dynamodb, in_files, in_s3
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

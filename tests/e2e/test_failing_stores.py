@@ -1,4 +1,4 @@
-"""What a client is told when a store is there, and out of order; tests/faults has those that are not there."""
+"""What a client is told when a store is there, and out of order; tests/harness/faults has those that are not there."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.http_api import HttpApi
-from tests.hostile.pictures.judge import KINDS, case
+from tests.harness.hostile.pictures.judge import KINDS, case
 
 SEED = 20261127
 EACH = 2

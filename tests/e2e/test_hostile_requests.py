@@ -1,5 +1,5 @@
 """No hostile request gets a 500, another shape, or keeps the service from answering the next; more of them by
-`python -m tests.hostile.requests`.
+`python -m tests.harness.hostile.requests`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from tests.e2e.lambda_api import LambdaApi, event
 from tests.e2e.local_stack import LocalStack
 from tests.e2e.raw_http import Connection, head
 from tests.e2e.refusals import bad_argument, upload_error
-from tests.hostile.requests.answers import Answer, faults
-from tests.hostile.requests.attacking import attack_function, attack_server
+from tests.harness.hostile.requests.answers import Answer, faults
+from tests.harness.hostile.requests.attacking import attack_function, attack_server
 
 COUNT = 280
 EVENTS = 140

@@ -14,13 +14,13 @@ from chalicelib.stores.database.base import Database
 from chalicelib.stores.face_set.face_set import FaceSet
 from infra.local import resources
 from tests.embeddings import MODEL, known_faces, unit_vectors
-from tests.stress.comparing import Comparing, Probe
-from tests.stress.final_check import check_index
-from tests.stress.galleries import bucket, new_memory_gallery, vector_parts
-from tests.stress.journal import Fate, Journal, Ledger, Operation
-from tests.stress.numbered_faces import DIMENSION, embedding, face, make_sets, set_id
-from tests.stress.plan import Fault, Plan
-from tests.stress.report import (
+from tests.harness.stress.comparing import Comparing, Probe
+from tests.harness.stress.final_check import check_index
+from tests.harness.stress.galleries import bucket, new_memory_gallery, vector_parts
+from tests.harness.stress.journal import Fate, Journal, Ledger, Operation
+from tests.harness.stress.numbered_faces import DIMENSION, embedding, face, make_sets, set_id
+from tests.harness.stress.plan import Fault, Plan
+from tests.harness.stress.report import (
     APPLICATIONS,
     COMPACTIONS,
     COMPARED,
@@ -37,7 +37,7 @@ from tests.stress.report import (
     Report,
     figures,
 )
-from tests.stress.run import run
+from tests.harness.stress.run import run
 
 # Only ends a run that would never end.
 MAX_SECONDS = 900

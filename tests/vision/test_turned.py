@@ -177,7 +177,7 @@ def test_pictures_that_came_out_wrong(name: str) -> None:
 
 @needs_faces
 def test_faces_are_found_whichever_way_they_lean() -> None:
-    """`python -m tests.benchmarks.leaning` looks at all people and all angles."""
+    """`python -m tests.harness.benchmarks.leaning` looks at all people and all angles."""
     with (SHARED_FACES / "people.csv").open(newline="") as file:
         people = [read(SHARED_FACES / row["file"]) for row in csv.DictReader(file)][::6]
 

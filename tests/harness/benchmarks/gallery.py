@@ -1,0 +1,312 @@
+"""What a search costs: `python -m tests.harness.benchmarks.gallery`.
+
+Needs a MySQL server that lets root in without a password on 127.0.0.1:3306, or mariadbd or mysqld to start one, and
+some 2 GB of its disk. Every ratio is of medians measured in turn in this run, on one thread.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import NamedTuple
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from chalicelib.faces import KnownFace, Terms
+from chalicelib.gallery import snapshot
+from chalicelib.gallery.codes import encode
+from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set import schema
+from chalicelib.stores.face_set.face_set import MAX_FACES_PER_ADDITION, FaceSet
+from chalicelib.stores.face_set.segments import SEGMENT_IDS, SegmentStore
+from tests.embeddings import MODEL, known_faces
+from tests.harness.benchmarks import gallery_plot, report
+from tests.harness.benchmarks.exactness import differences
+from tests.harness.stress.run import run as run_stress
+from tests.services import mysql_database, mysql_port
+
+DIMENSION = 160
+THRESHOLD = 0.65
+LIMIT = 10_000
+FACES_PER_PERSON = 20
+MILLION = 1_000_000
+RUNS = 21
+
+_ALL_ROWS = """SELECT face.face_token, face.face_name, vector.embedding
+    FROM face_set AS face JOIN face_set_embedding AS vector ON vector.face_id = face.id"""
+
+Vectors = NDArray[np.float32]
+
+
+class Point(NamedTuple):
+    """A search among so many faces: milliseconds, and the bytes that the process grew by."""
+
+    faces: int
+    search_ms: float
+    grown_bytes: int
+
+
+class Figures:
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str, str, str]] = []
+
+    def add(self, what: str, bar: str, value: float, detail: str, *, most: float) -> None:
+        verdict = f"{value:.3g}" if value <= most else f"**{value:.3g}**, missed"
+        self.rows.append((what, bar, verdict, detail))
+        print(f"{what}: {verdict} ({bar}); {detail}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    faiss.omp_set_num_threads(1)
+    figures = Figures()
+    with mysql_port() as port:
+        if port is None:
+            sys.exit("There is no MySQL server on 127.0.0.1:3306, and neither mariadbd nor mysqld to start one.")
+        _exactness(figures)
+        _stress(figures, port)
+        with _database(port) as (database, _):
+            _against_a_loop(figures, database)
+        with _database(port) as (database, url):
+            points = _a_million_and_more(figures, database, url)
+    gallery_plot.draw(points)
+    header = ("what", "bar", "measured", "detail")
+    curve = report.table(
+        ("faces", "search, ms", "bytes a face"),
+        [(f"{p.faces:,}", f"{p.search_ms:.2f}", f"{p.grown_bytes / p.faces:.0f}") for p in points],
+    )
+    report.write_section(
+        "gallery",
+        f"{report.machine()}, MariaDB or MySQL on the same machine, one thread.\n\n{report.table(header, figures.rows)}"
+        f"\n\nA whole search (poll, scan, rows) and the process's growth, against the number of faces:\n\n{curve}"
+        "\n\n![latency and memory against the number of faces](benchmarks-gallery.svg)",
+    )
+
+
+def _exactness(figures: Figures) -> None:
+    searches, wrong = differences()
+    figures.add("differences from float64 brute force", "0", wrong, f"{searches} searches, up to 1M faces", most=0)
+
+
+def _stress(figures: Figures, port: int) -> None:
+    for dialect in ("mysql", "sqlite"):
+        with _url(port, dialect) as url:
+            result = run_stress(url, changes=5_000, seed=1)
+        figures.add(
+            f"lost or phantom changes, read-your-writes failures, {dialect}",
+            "0",
+            result.failures,
+            f"{result.changes} changes by 8 writers, {result.searches} searches by 4 readers, {result.kills} kills, "
+            f"{result.rollbacks} rollbacks",
+            most=0,
+        )
+
+
+def _against_a_loop(figures: Figures, database: Database) -> None:
+    """What small projects do: read all rows, loop over them in Python."""
+    vectors = _people(100_000, seed=1)
+    face_set = _fill(database, vectors)
+    gallery = _gallery(database)
+    probe = vectors[5]
+
+    def loop() -> list[tuple[str, str, float]]:
+        found = []
+        for token, name, data in database.read(_ALL_ROWS):
+            distance = np.linalg.norm(np.frombuffer(data, np.float32) - probe)
+            if distance <= THRESHOLD:
+                found.append((token, name, float(distance)))
+        return sorted(found, key=lambda match: match[2])
+
+    ours, theirs = report.interleaved_ms([lambda: gallery.search(probe, Terms(THRESHOLD, LIMIT)), loop], 5)
+    assert [token for token, _, _ in loop()] == [
+        m.token for m in gallery.search(probe, Terms(THRESHOLD, LIMIT)).matches
+    ]
+    figures.add(
+        "search at 100k / reading all rows and looping",
+        "<= 1/300",
+        ours / theirs,
+        f"{ours:.2f} ms against {theirs:.0f} ms, 1/{theirs / ours:.0f}",
+        most=1 / 300,
+    )
+    assert face_set.count() == len(vectors)
+
+
+def _a_million_and_more(figures: Figures, database: Database, url: str) -> list[Point]:
+    vectors = _people(MILLION, seed=2)
+    started = time.perf_counter()
+    face_set = _fill(database, vectors)
+    rate = MILLION / (time.perf_counter() - started)
+    figures.add("bulk adding, ms a face", "<= 0.5", 1000 / rate, f"{rate:,.0f} faces a second", most=0.5)
+
+    started = time.perf_counter()
+    _gallery(database)
+    by_row = time.perf_counter() - started
+    started = time.perf_counter()
+    snapshot.compact(face_set, SegmentStore(database))
+    compaction = time.perf_counter() - started
+    started = time.perf_counter()
+    gallery = _gallery(database)
+    by_segment = time.perf_counter() - started
+    detail = f"{by_segment:.2f} s against {by_row:.1f} s; a first compaction takes {compaction:.1f} s"
+    figures.add("cold load of 1M from segments / row by row", "<= 0.15", by_segment / by_row, detail, most=0.15)
+
+    probe = vectors[7]
+    codes, wide = gallery._codes, probe.astype(np.float64)
+    index = faiss.IndexFlatL2(DIMENSION)
+    index.add(vectors)
+
+    def read() -> int:
+        """Read the same bytes, block by block, eight at a time."""
+        return sum(int(block._codes[: block.count].view(np.int64).sum()) for block in codes._blocks)
+
+    def scan() -> object:
+        return codes.near(wide, THRESHOLD, LIMIT + 1)
+
+    def search() -> object:
+        return gallery.search(probe, Terms(THRESHOLD, LIMIT))
+
+    def with_faiss() -> object:
+        return index.range_search(probe[None], THRESHOLD**2)
+
+    def poll() -> None:
+        gallery.apply()
+
+    def select_one() -> object:
+        return database.read("SELECT 1")
+
+    reading, scanning, searching, faiss_ms, polling, asking = report.interleaved_ms(
+        [read, scan, search, with_faiss, poll, select_one], RUNS
+    )
+    found = len(gallery.search(probe, Terms(THRESHOLD, LIMIT)).matches)
+    figures.add(
+        "scan of 1M / NumPy reading the same bytes",
+        "<= 2.5",
+        scanning / reading,
+        f"{scanning:.2f} ms against {reading:.2f} ms",
+        most=2.5,
+    )
+    figures.add(
+        "search at 1M / the scan alone",
+        "<= 1.3",
+        searching / scanning,
+        f"{searching:.2f} ms, {found} matches",
+        most=1.3,
+    )
+    figures.add(
+        "search at 1M / faiss IndexFlatL2.range_search",
+        "<= 0.5",
+        searching / faiss_ms,
+        f"{faiss_ms:.1f} ms, in memory",
+        most=0.5,
+    )
+    figures.add(
+        "poll without news / SELECT 1",
+        "<= 10",
+        polling / asking,
+        f"{polling:.3f} ms against {asking:.3f} ms",
+        most=10,
+    )
+    return _growth(figures, url, probe)
+
+
+def _growth(figures: Figures, url: str, probe: Vectors) -> list[Point]:
+    # A process of its own, whose memory nothing else has used before.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        points = process.submit(_grow, url, probe).result()
+    at = {point.faces: point for point in points}
+    for count, name in ((MILLION, "1M"), (10 * MILLION, "10M")):
+        grown = at[count].grown_bytes
+        detail = f"the process grew by {grown / 2**20:.0f} MiB"
+        figures.add(f"bytes a face at {name}", "<= 180", grown / count, detail, most=180)
+    small, large = at[MILLION].search_ms, at[10 * MILLION].search_ms
+    figures.add("search at 10M / at 1M", "<= 12", large / small, f"{large:.1f} ms against {small:.2f} ms", most=12)
+    return points
+
+
+def _grow(url: str, probe: Vectors) -> list[Point]:
+    """Grow a gallery in the portions that segments come in, and search it.
+
+    Its faces have no rows but those that are near the probe, which are loaded first; polls and rows are the database's.
+    """
+    database = connect(url)
+    face_set = FaceSet(database)
+    gallery = MemoryGallery(face_set, SegmentStore(database), MODEL, DIMENSION)
+    gallery._version = face_set.version()
+    near = face_set.vectors(1, 2 * FACES_PER_PERSON)
+    gallery._codes.add(encode(np.array([row.id for row in near]), np.stack([row.embedding for row in near])))
+    gallery.search(probe, Terms(THRESHOLD, LIMIT))
+    points = []
+    random = np.random.default_rng(3)
+    first_id = 2**40  # beyond those of the face set
+    base = _resident_bytes()
+    for count in (10_000, 30_000, 100_000, 300_000, MILLION, 3 * MILLION, 10 * MILLION):
+        while len(gallery) < count:
+            portion = min(SEGMENT_IDS, count - len(gallery))
+            vectors = random.standard_normal((portion, DIMENSION), np.float32)
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            gallery._codes.add(encode(np.arange(first_id, first_id + portion), vectors))
+            first_id += portion
+        taken = report.median_ms(lambda: gallery.search(probe, Terms(THRESHOLD, LIMIT)), 9)
+        points.append(Point(count, taken, _resident_bytes() - base))
+    return points
+
+
+def _people(count: int, seed: int) -> Vectors:
+    """Unit vectors in groups of FACES_PER_PERSON that lie some 0.5 apart."""
+    random = np.random.default_rng(seed)
+    people = random.standard_normal((count // FACES_PER_PERSON, DIMENSION), np.float32)
+    people /= np.linalg.norm(people, axis=1, keepdims=True)
+    noise = random.standard_normal((count, DIMENSION), np.float32) * np.float32(0.35 / DIMENSION**0.5)
+    return np.asarray(np.repeat(people, FACES_PER_PERSON, axis=0) + noise, np.float32)
+
+
+def _fill(database: Database, vectors: Vectors) -> FaceSet:
+    face_set = FaceSet(database)
+    for start in range(0, len(vectors), MAX_FACES_PER_ADDITION):
+        faces: list[KnownFace] = known_faces(vectors[start : start + MAX_FACES_PER_ADDITION])
+        face_set.add_many(faces)
+    return face_set
+
+
+def _gallery(database: Database) -> MemoryGallery:
+    gallery = MemoryGallery(FaceSet(database), SegmentStore(database), MODEL, DIMENSION)
+    gallery.apply()
+    return gallery
+
+
+def _resident_bytes() -> int:
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextmanager
+def _url(port: int, dialect: str) -> Iterator[str]:
+    import tempfile
+
+    if dialect == "sqlite":
+        with tempfile.TemporaryDirectory() as folder:
+            yield f"sqlite:///{folder}/face_set.sqlite"
+        return
+    with mysql_database(port) as name:
+        yield f"mysql://root@127.0.0.1:{port}/{name}"
+
+
+@contextmanager
+def _database(port: int) -> Iterator[tuple[Database, str]]:
+    with _url(port, "mysql") as url:
+        database = connect(url)
+        schema.migrate(database)
+        yield database, url
+        database.close()
+
+
+if __name__ == "__main__":
+    main()

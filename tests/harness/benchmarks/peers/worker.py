@@ -1,0 +1,59 @@
+"""One contender in a process of its own, on one thread and one core.
+
+`python -m tests.harness.benchmarks.peers.worker NAME`.
+
+Reads requests from standard input, one line of JSON each, `{"action": "detect" | "embed", "picture": FILE.npy}`, and
+answers each with one line: `boxes` of the last detection, `wall` and `cpu` in seconds, `peak_mb` of the process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+# Before anything that reads them is imported.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+os.environ |= {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def main(name: str) -> None:
+    import cv2
+    import numpy as np
+
+    from tests.harness.benchmarks.peers.contenders import CONTENDERS
+
+    cv2.setNumThreads(1)
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    answers, sys.stdout = sys.stdout, sys.stderr  # what the packages print does not belong into the answers
+    contender = CONTENDERS[name].make()
+    print("{}", file=answers, flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        picture = np.load(request["picture"])
+        wall, cpu = time.perf_counter(), time.process_time()
+        answer: dict[str, Any] = {}
+        if request["action"] == "detect":
+            answer["boxes"] = contender.detect(picture)
+        else:
+            assert contender.embed is not None
+            contender.embed(picture)
+        answer |= {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+        answer["peak_mb"] = _peak_mb()
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def _peak_mb() -> float:
+    """Not getrusage's figure: that begins with the memory of the process which started this one."""
+    match = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    assert match is not None
+    return int(match.group(1)) / 1024
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,53 @@
+"""Tables of measured figures, printed and kept in docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import platform
+import re
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+DOCUMENT = Path(__file__).parents[3] / "docs" / "benchmarks.md"
+
+
+def median_ms(action: Callable[[], object], runs: int) -> float:
+    """Return the median time of an action in milliseconds."""
+    return interleaved_ms([action], runs)[0]
+
+
+def interleaved_ms(actions: Sequence[Callable[[], object]], runs: int) -> list[float]:
+    """Run the actions in turn, so that a machine whose speed drifts is the same for all; return each one's median.
+
+    Each time an action runs once untimed before: what its predecessor left in the caches is not its affair.
+    """
+    times: list[list[float]] = [[] for _ in actions]
+    for _ in range(runs):
+        for action, taken in zip(actions, times, strict=True):
+            action()
+            started = time.perf_counter()
+            action()
+            taken.append((time.perf_counter() - started) * 1000)
+    return [statistics.median(taken) for taken in times]
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(cells) + " |" for cells in [header, ["---"] * len(header), *rows]]
+    return "\n".join(lines)
+
+
+def machine() -> str:
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    processor = model.group(1) if model else platform.processor()
+    return f"{processor} ({platform.machine()}), Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
+
+
+def write_section(name: str, text: str, into: Path = DOCUMENT) -> None:
+    """Print a section, and put it into a document in the place of the one of the same name."""
+    print(text)
+    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    document = into.read_text()
+    before, _, rest = document.partition(begin)
+    after = rest.partition(end)[2]
+    into.write_text(f"{before}{begin}\n{text}\n{end}{after}")

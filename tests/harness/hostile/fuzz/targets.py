@@ -1,0 +1,93 @@
+"""What is fuzzed: each target takes any bytes, and fails unless they are read or refused as the contract says."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Set
+from typing import TypeVar
+
+import numpy as np
+
+from chalicelib.api import arguments
+from chalicelib.errors import ServiceError
+from chalicelib.images import decoding, png
+from tests.harness.hostile.pictures.judge import case
+
+Result = TypeVar("Result")
+
+SEEDS = 48
+SEED = 20261126
+BOUNDARY = b"boundary"
+
+
+def picture(data: bytes) -> None:
+    """`images.decode`: upright RGB within the limits, or 1004. A PNG is tried with right checksums, too."""
+    for file in {data, _with_right_checksums(data)}:
+        image = _unless_refused({"1004"}, decoding.decode, file)
+        if image is not None:
+            assert image.dtype == np.uint8
+            assert image.ndim == 3
+            assert image.shape[2] == 3
+            assert all(decoding.MIN_SIDE_PX <= side <= decoding.MAX_SIDE_PX for side in image.shape[:2])
+
+
+def form(data: bytes) -> None:
+    """`uploads.read_form`, of a first line that is the content type and a body, then every kind of argument."""
+    content_type, _, body = data.partition(b"\n")
+    parts = _unless_refused({"1004", "1005"}, arguments.read_form, body, content_type.decode("latin-1"), 2)
+    if parts is None:
+        return
+    assert sum(len(values) for values in parts.values()) <= arguments.MAX_FORM_PARTS
+    assert sum(len(value) for values in parts.values() for value in values) <= len(body)
+    given = arguments.Arguments({}, parts)
+    for getter in (given.image, given.token, given.threshold, given.terms, given.name, given.after, given.face_set):
+        _unless_refused({"1001", "1002"}, getter)
+    for number in (1, 2):
+        _unless_refused({"1001", "1002"}, given.compared, number)
+
+
+def pictures() -> list[bytes]:
+    """Return files to begin with: whole and broken ones of every kind."""
+    return [case(SEED, number).file for number in range(SEEDS)]
+
+
+def forms() -> list[bytes]:
+    """Return content types and bodies to begin with."""
+    first = b"multipart/form-data; boundary=" + BOUNDARY + b"\n"
+    fields = [
+        (b'name="image_file"; filename="a.jpg"', b"\xff\xd8\xff" + bytes(20)),
+        (b'name="threshold"', b"0.65"),
+        (b"name=face_token; filename*=UTF-8''a", b"aB3" * 8),
+        (b'name="face_name"', "Zoë".encode()),
+        (b'name="limit"', b"10"),
+        (b'name="cursor"', b"AAAA"),
+    ]
+    parts = [b"--%b\r\nContent-Disposition: form-data; %b\r\n\r\n%b\r\n" % (BOUNDARY, *field) for field in fields]
+    end = b"--" + BOUNDARY + b"--\r\n"
+    whole = first + b"".join(parts) + end
+    return [whole, first + parts[0] + parts[0] + end, first + end, whole[:-20], whole.replace(b"\r\n", b"\n")]
+
+
+def _unless_refused(codes: Set[str], function: Callable[..., Result], *arguments: object) -> Result | None:
+    """Return what a function returns, None when it raises a `ServiceError` of one of some codes."""
+    try:
+        return function(*arguments)
+    except ServiceError as error:
+        if error.code in codes:
+            return None
+        raise
+
+
+def _with_right_checksums(data: bytes) -> bytes:
+    """Return a PNG with the checksum of each chunk set right, anything else as it is."""
+    file, position = bytearray(data), len(png.SIGNATURE)
+    while data.startswith(png.SIGNATURE) and position + 12 <= len(data):
+        end = position + 8 + int.from_bytes(data[position : position + 4])
+        if end + 4 > len(data):
+            break
+        file[end : end + 4] = zlib.crc32(data[position + 4 : end]).to_bytes(4)
+        position = end + 4
+    return bytes(file)
+
+
+TARGETS = {"picture": (picture, pictures), "form": (form, forms)}

@@ -1,0 +1,177 @@
+"""Whether all agree once nothing changes any more: rows, journals, log, segments, galleries."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from chalicelib.faces import Terms
+from chalicelib.gallery import snapshot
+from chalicelib.gallery.exact_search import ExactSearch
+from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.stores.database.base import Database
+from chalicelib.stores.database.connect import connect
+from chalicelib.stores.face_set.change_log import Operation
+from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.segments import SegmentStore
+from tests.embeddings import MODEL
+from tests.harness.stress import conditions
+from tests.harness.stress.galleries import ids_of, new_gallery, vector_parts
+from tests.harness.stress.journal import Fate, Ledger
+from tests.harness.stress.numbered_faces import DIMENSION, SET_IDS, embedding, set_id, token
+from tests.harness.stress.plan import Plan
+from tests.harness.stress.report import GALLERY, INDEX, LOG, LOST, PHANTOM, SEARCHES, SEGMENT, Report
+from tests.oracle import brute_force
+
+PROBES = 48
+THRESHOLDS = (0.0, 0.3, 0.65, 0.9, 100.0)
+LIMITS = (1, 10, 100_000)
+
+
+def check_all(plan: Plan, name: str) -> None:
+    """What is done when the writers, the readers and the compactors are gone."""
+    conditions.prepare(plan)
+    report = Report(plan.folder, name)
+    database = connect(plan.url)
+    face_set = FaceSet(database)
+    ledger = Ledger([plan.journal(writer) for writer in range(plan.writers)])
+    ledger.read()
+    _wait_for_transactions(database)
+    _check_rows(database, ledger, report)
+    _check_log(database, ledger, report)
+
+    setattr(snapshot, "CHANGES_KEPT", 0)  # noqa: B010 - imported there, so the type checker forbids the assignment
+    segments = SegmentStore(database)
+    if plan.vectors:
+        check_index(database, face_set, plan, report)
+    while snapshot.compact(face_set, segments) is None:  # the killed one's lease must run out
+        plan.check_time()
+        time.sleep(0.1)
+    _check_segments(database, report)
+    random = plan.random(name)
+    numbers = [random.randrange(len(ledger.fates())) for _ in range(PROBES)]
+    check_galleries({"new": new_gallery(database, plan, random, report)}, face_set, numbers, report)
+
+
+def check_galleries(
+    galleries: Mapping[str, ExactSearch], face_set: FaceSet, numbers: Sequence[int], report: Report
+) -> None:
+    """Compare galleries with the rows, and what they find for some faces with brute force over the rows."""
+    expected_ids = sorted(row.id for row in face_set.vectors(0, 2**62))
+    for i, number in enumerate(numbers):
+        probe, threshold, limit = embedding(number), THRESHOLDS[i % len(THRESHOLDS)], LIMITS[i % len(LIMITS)]
+        within = SET_IDS[i % len(SET_IDS)]
+        expected = brute_force(face_set, MODEL, probe, threshold, limit, set_id=within)
+        for name, gallery in galleries.items():
+            if gallery.search(probe, Terms(threshold, limit, set_id=within)) != expected:
+                report.fail(GALLERY, name, f"finds others than brute force: face {number}, {threshold}, {limit}")
+            report.count(SEARCHES)
+    for name, gallery in galleries.items():
+        if not isinstance(gallery, MemoryGallery):
+            continue
+        ids = ids_of(gallery)
+        if ids != expected_ids:
+            missing, extra = set(expected_ids) - set(ids), set(ids) - set(expected_ids)
+            report.fail(GALLERY, name, f"{len(ids)} ids, lacks {sorted(missing)[:9]}, has {sorted(extra)[:9]} too many")
+
+
+def check_index(database: Database, face_set: FaceSet, plan: Plan, report: Report) -> None:
+    """Applied to the end, the vector index holds every face once, and nothing else."""
+    parts = vector_parts(database, plan.vectors)
+    parts.changes.apply()
+    while parts.changes.behind():  # the killed one's lease must run out
+        plan.check_time()
+        time.sleep(0.1)
+        parts.changes.apply()
+    used = parts.indexes.used(MODEL)
+    if used is None:
+        report.fail(INDEX, "all", "are gone")
+        return
+    held = [vector for page in parts.store().listed(used.name, 0, 1) for vector in page]
+    expected = {row.id: row for row in face_set.vectors(0, 2**62)}
+    if sorted(vector.face_id for vector in held) != sorted(expected):
+        ids = {vector.face_id for vector in held}
+        missing, extra = expected.keys() - ids, ids - expected.keys()
+        report.fail(INDEX, "ids", f"{len(ids)}, lacks {sorted(missing)[:9]}, has {sorted(extra)[:9]} too many")
+    for vector in held:
+        row = expected.get(vector.face_id)
+        if row and (row.set_id != vector.set_id or row.embedding.tobytes() != vector.embedding.tobytes()):
+            report.fail(INDEX, vector.face_id, "is not what its row is")
+    reconciliation = parts.reconciliation(MODEL, DIMENSION, lambda: True)
+    found = reconciliation.run()
+    if found is None or not found.complete:
+        report.fail(INDEX, "reconciliation", "did not end")
+    # It has mended what was wrong.
+    found, recall = reconciliation.run(), reconciliation.measure()
+    if found is None or not found.equal or (recall is not None and recall.share < 1):
+        report.fail(INDEX, "reconciled", f"{found}, {recall}")
+
+
+def _wait_for_transactions(database: Database) -> None:
+    """A server may still be committing what a killed client has asked for; it holds the counter until then."""
+    database.write(lambda t: t.query("SELECT version FROM face_set_version WHERE id = 1 FOR UPDATE"))
+
+
+def _check_rows(database: Database, ledger: Ledger, report: Report) -> None:
+    rows = database.read(
+        """SELECT face.face_token, face.face_name, face.set_id, vector.embedding
+            FROM face_set AS face LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id"""
+    )
+    if database.read("SELECT COUNT(*) FROM face_set_embedding") != [(len(rows),)]:
+        report.fail(PHANTOM, "vectors", "are there without a face, or twice for one")
+    there = {int(row[0]): row for row in rows}
+    fates = ledger.fates()
+    for number in ledger.with_fate(Fate.THERE):
+        if number not in there:
+            report.fail(LOST, number, "has no row")
+    for number, (found_token, *found) in there.items():
+        if number >= len(fates) or fates[number] in {Fate.NEVER, Fate.GONE}:
+            report.fail(PHANTOM, number, "has a row")
+        stored = [f"name {number}", set_id(number), embedding(number).astype("<f4").tobytes()]
+        if [found_token, *found] != [token(number), *stored]:
+            report.fail(LOST, number, "its row is not what was added")
+    for numbers in ledger.together:
+        adding = [number for number in numbers if fates[number] == Fate.ADDING]
+        if 0 < len(there.keys() & set(adding)) < len(adding):
+            report.fail(LOST, numbers, "were added in part")
+
+    changes = 0
+    for number, fate in enumerate(fates.tolist()):
+        if fate in {Fate.ADDING, Fate.THERE}:
+            changes += number in there
+        elif fate in {Fate.REMOVING, Fate.GONE}:
+            changes += 1 if number in there else 2
+    version = FaceSet(database).version()
+    if version != changes:
+        report.fail(LOG, "version", f"{version} for {changes} changes")
+
+
+def _check_log(database: Database, ledger: Ledger, report: Report) -> None:
+    [(version, pruned)] = database.read("SELECT version, pruned_version FROM face_set_version")
+    log = sorted(database.read("SELECT version, op, face_id FROM face_set_change"))
+    if [entry[0] for entry in log] != list(range(pruned + 1, version + 1)):
+        report.fail(LOG, "versions", f"not those from {pruned + 1} to {version}")
+    there = {row[0] for row in database.read("SELECT id FROM face_set")}
+    removed: set[int] = set()
+    added: set[int] = set()
+    # Backwards: what is removed later need not be there now.
+    for number, operation, face_id in reversed(log):
+        known = removed if operation == Operation.REMOVE else added
+        wrong = face_id in known or face_id in added
+        wrong |= face_id in there if operation == Operation.REMOVE else face_id not in there | removed
+        known.add(face_id)
+        if wrong:
+            report.fail(LOG, number, f"operation {operation} on face id {face_id}")
+
+
+def _check_segments(database: Database, report: Report) -> None:
+    """Compacted to the end, they hold every face once and nothing of those that were removed."""
+    rows = database.read("SELECT number, ids, codes FROM face_set_segment")
+    ids = [face_id for _, data, _ in rows for face_id in np.frombuffer(data, "<i8").tolist()]
+    there = sorted(row[0] for row in database.read("SELECT id FROM face_set"))
+    if sorted(ids) != there:
+        report.fail(SEGMENT, "ids", f"{len(ids)} of {len(there)}, {len(set(ids) - set(there))} of them removed faces'")
+    if any(len(codes) != len(data) // 8 * 128 for _, data, codes in rows):
+        report.fail(SEGMENT, "codes", "more or fewer than ids")
