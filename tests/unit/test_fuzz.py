@@ -54,6 +54,7 @@ def _fuzz(target: str, runs: int, into: Path, first: str = "") -> subprocess.Com
     arguments = [target, "--runs", str(runs), "--seed", str(SEED), "--into", str(into)]
     command = [sys.executable, "-m", "tests.harness.hostile.fuzz", *arguments]
     if first:
-        program = f"{first}\nimport sys, runpy; runpy.run_module('tests.harness.hostile.fuzz', run_name='__main__',
-        alter_sys=True)" command = [sys.executable, "-c", program, *arguments]
+        module = "tests.harness.hostile.fuzz"
+        program = f"{first}\nimport sys, runpy; runpy.run_module('{module}', run_name='__main__', alter_sys=True)"
+        command = [sys.executable, "-c", program, *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, errors="replace", check=False)

@@ -1,4 +1,6 @@
-"""Are real pictures refused, and what does decoding cost? `python -m tests.harness.hostile.pictures.real_pictures FOLDER ...`.
+"""Are real pictures refused, and what does decoding cost?
+
+`python -m tests.harness.hostile.pictures.real_pictures FOLDER ...`.
 
 Beside OpenCV, which reads JPEGs that end early as well, in turn and in one thread each.
 """
