@@ -47,7 +47,7 @@ ELSEWHERE = {
     r"make test-arm64": "tests/lambda_runtime/arm64.py",
     r"make import .*DATABASE_URL=mysql": "tests/integration/transfer/test_transfer.py",
     r"pip install \./infra/cli": "tests/cli/test_commands.py",
-    r"face-search |\S+ -m infra\.cli": "tests/cli/test_documentation.py",
+    r"face-search |PYTHONPATH=infra/cli \S+ -m face_search_cli": "tests/cli/test_documentation.py",
     r"\S+ -m tests\.load\.run": "tests/load/test_load.py",
     r"\S+ -m tests\.load\.memory": "tests/load/test_memory.py",
     r"\S+ -m tests\.faults\.run": "tests/faults/test_faults.py",
