@@ -47,11 +47,11 @@ ELSEWHERE = {
     r"make test-arm64": "tests/lambda_runtime/arm64.py",
     r"make import .*DATABASE_URL=mysql": "tests/integration/transfer/test_transfer.py",
     r"pip install \./infra/cli": "tests/cli/test_commands.py",
-    r"face-search |\S+ -m infra\.cli": "tests/cli/test_documentation.py",
-    r"\S+ -m tests\.load\.run": "tests/e2e/test_load.py",
-    r"\S+ -m tests\.load\.memory": "tests/e2e/test_memory_leaks.py",
-    r"\S+ -m tests\.faults\.run": "tests/e2e/test_faults.py",
-    r"\S+ -m tests\.benchmarks\.transfer": "tests/harness/benchmarks/transfer.py",
+    r"face-search |PYTHONPATH=infra/cli \S+ -m face_search_cli": "tests/cli/test_documentation.py",
+    r"\S+ -m tests\.harness\.load\.run": "tests/e2e/test_load.py",
+    r"\S+ -m tests\.harness\.load\.memory": "tests/e2e/test_memory_leaks.py",
+    r"\S+ -m tests\.harness\.faults\.run": "tests/e2e/test_faults.py",
+    r"\S+ -m tests\.harness\.benchmarks\.transfer": "tests/harness/benchmarks/transfer.py",
 }
 
 ALL = [command for document in DOCUMENTS for command in commands(document)]
