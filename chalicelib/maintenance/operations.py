@@ -143,7 +143,7 @@ def rebuild_index(
     pack = _active(parts)
     rebuilt = parts.vectors.rebuild.run(pack.embedding_id, pack.embedder.dimension, may_go_on, progress)
     done = f"{rebuilt.written} vectors were written"
-    return f"{done}; searches ask the new vector index" if rebuilt.used else f"{done}; run it again to go on"
+    return f"{done}; searches ask the new vector index" if rebuilt.used else f"{done}; run it again to continue"
 
 
 def _active(parts: Wiring) -> ModelPack:
