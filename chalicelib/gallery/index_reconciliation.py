@@ -1,7 +1,7 @@
 """Compares the vector index in use with the face set's rows, repairs differences, and measures recall.
 
-Rows and index change during the comparison, so each apparent difference is checked again under the index's claim, while
-no other process writes to the index.
+Rows and index change during the comparison. So each apparent difference is checked again while this process holds the
+index, when no other process writes to it.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_SECONDS = 1
 READ_TIMEOUT_SECONDS = 5
 MAX_ATTEMPTS = 3
-# An attempt starts only if the request has this much time left: enough for eight addresses that do not answer, or for
-# one that connects late, makes the SDK wait a second for `100 Continue`, and then stays silent.
+# An attempt starts only if the request has this much time left. This is enough for eight addresses that do not answer,
+# or for one that connects late, delays `100 Continue` by the second that the SDK waits, and then stays silent.
 ATTEMPT_SECONDS = 8
 MAX_CONNECTIONS = 16
 

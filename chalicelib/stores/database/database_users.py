@@ -51,8 +51,8 @@ def create(
     Raises
     ------
     SettingsError
-        When the database is not on a MySQL server, the login has no `ca`, or the name has other characters than
-        letters, digits, _, $ and -, or more than 64.
+        When the database is not on a MySQL server, or the login has no `ca`. Also when the database's name is not 1 to
+        64 letters, digits, _, $ and -.
     ServiceError
         As `Database.write` does.
     """
