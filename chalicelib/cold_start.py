@@ -1,4 +1,4 @@
-"""What a container of Lambda does before its first request, which would wait for it otherwise."""
+"""Prepares a Lambda container before its first request, which would otherwise wait for this work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Mapping
 
-# The function that answers requests, as Chalice names its handler. The others need no networks, or other ones.
+# Chalice's handler of the function that answers requests. Other functions need no networks, or different ones.
 HANDLER = "app.app"
 
 log = logging.getLogger(__name__)
@@ -17,17 +17,17 @@ def _prepares(environment: Mapping[str, str]) -> bool:
     return bool(environment.get("AWS_LAMBDA_FUNCTION_NAME")) and environment.get("_HANDLER") == HANDLER
 
 
-# This module is imported first. All that is made until the container is prepared stays: to look for garbage in it would
-# take a third of the clients' time.
+# This module is imported first. Objects created until the container is ready stay alive, so collecting garbage among
+# them would only waste time: a third of the time that creating the clients takes.
 if _prepares(os.environ):
     gc.disable()
 
 
 def prepare(environment: Mapping[str, str]) -> None:
-    """On Lambda, load the networks and create the clients; do nothing anywhere else.
+    """On Lambda, load the networks and create the clients; elsewhere do nothing.
 
-    No store is asked for anything. What fails is logged, and left to the requests, which try it again and answer with
-    1003: a container that does not come up would only be started anew, again and again.
+    Sends nothing to the stores. Failures are logged; each request then retries and answers 1003. A container that
+    failed to start would only be restarted again and again.
     """
     if not _prepares(environment):
         return
@@ -35,7 +35,7 @@ def prepare(environment: Mapping[str, str]) -> None:
 
     try:
         _ = wiring().active_pack.present
-    except Exception:  # whatever it is, the requests meet it again, and are answered
+    except Exception:  # requests meet the same error and answer it
         log.exception("the container could not be prepared")
     finally:
         gc.freeze()

@@ -1,7 +1,7 @@
-"""Until when a request may be worked on, and may wait for stores.
+"""Limits the total time of a request, including its waits for stores.
 
-Each wait has a limit of its own, but a request makes many, and slow answers add up; and a picture may take long to look
-through. So a request also has one end for everything. What is no request, such as a scheduled function, has none.
+Each wait has its own limit, but a request makes many, and slow answers add up; a picture may also take long to search
+for faces. So a request has one deadline for everything. Other work, such as a scheduled function, has none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chalicelib.errors import StoreUnavailableError, took_too_long
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 GATEWAY_SECONDS = 29.0
-# The rest is for the container's start, and for what cannot be stopped once it has begun.
+# The remaining time is for the container's start, and for work that cannot be stopped once started.
 REQUEST_SECONDS = 24.0
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ _request: ContextVar[_Request | None] = ContextVar("request", default=None)
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Let what this thread does in the block go on until then, and no longer."""
+    """Give this thread a deadline in `seconds` for the block's work."""
     token = _request.set(_Request(time.monotonic() + seconds))
     try:
         yield
@@ -43,12 +43,12 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def shortened(seconds: float) -> float:
-    """Return how long a wait that begins now may last: `seconds`, or what is left.
+    """Return how long a wait that starts now may last: `seconds`, or the request's time left if that is shorter.
 
     Raises
     ------
     ServiceError
-        503 when nothing is left; it names a store only when one has failed during the request.
+        503 when no time is left; it blames a store only if one has failed during the request.
     """
     request = _request.get()
     if request is None:
@@ -60,26 +60,26 @@ def shortened(seconds: float) -> float:
 
 
 def expect(seconds: float) -> None:
-    """Raise 503 unless so much is left: for what cannot be stopped once it has begun."""
+    """Raise 503 unless `seconds` are left. Call this before work that cannot be stopped once started."""
     request = _request.get()
     if request is not None and request.end - time.monotonic() < seconds:
         raise _over(request)
 
 
 def check() -> None:
-    """Raise 503 when nothing is left: for between the parts of long work."""
+    """Raise 503 when no time is left. Call this between the parts of long work."""
     shortened(0)
 
 
 def store_failed() -> None:
-    """Remember that a store has failed, and is asked again: should the time end meanwhile, that is why."""
+    """Record that a store has failed and is retried, so that an error for lack of time names the store."""
     request = _request.get()
     if request is not None:
         request.store_failed = True
 
 
 def carried(work: Callable[[T], R]) -> Callable[[T], R]:
-    """Return `work` for other threads, which then have this thread's end."""
+    """Wrap `work` to run in other threads with this thread's deadline."""
     request = _request.get()
 
     def carrying(item: T) -> R:

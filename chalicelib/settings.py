@@ -1,4 +1,4 @@
-"""Every setting, read from the environment once."""
+"""Reads and checks all settings, once, from the environment."""
 
 from __future__ import annotations
 
@@ -21,35 +21,33 @@ SETTINGS = (
     Setting(
         "DATABASE_URL",
         "sqlite:///.local/face_set.sqlite",
-        "the face set: mysql://user:password@host:3306/database, or sqlite:///file (not on Lambda); with ?ca=file or "
-        "?ca=system the server is verified, with &auth=iam a token signed with AWS's credentials is the password",
+        "database of the face set: mysql://user:password@host:3306/database, or sqlite:///file (not on Lambda). "
+        "?ca=file or ?ca=system verifies the server; &auth=iam logs in with a token signed with AWS credentials",
     ),
-    Setting("TOKENS_TABLE", "face-search-tokens", "DynamoDB table of the temporary faces"),
-    Setting("CROPS_BUCKET", "face-search-crops", "S3 bucket of the crops"),
+    Setting("TOKENS_TABLE", "face-search-tokens", "DynamoDB table of temporary faces"),
+    Setting("CROPS_BUCKET", "face-search-crops", "S3 bucket of crops"),
     Setting(
         "GALLERY",
         "memory",
-        "what a search looks through: memory, exactly; or s3vectors, for more faces than a container's memory holds, "
-        "approximately in which faces are found",
+        "where searches look: memory (exact), or s3vectors (for more faces than a container's memory holds; may miss "
+        "faces)",
     ),
-    Setting("VECTOR_BUCKET", "face-search-vectors", "vector bucket in Amazon S3 Vectors, with GALLERY=s3vectors"),
-    Setting("TOKEN_TTL_SECONDS", "86400", "how long a detected face is kept under its token, in seconds"),
+    Setting("VECTOR_BUCKET", "face-search-vectors", "Amazon S3 Vectors bucket, with GALLERY=s3vectors"),
+    Setting("TOKEN_TTL_SECONDS", "86400", "lifetime of a detected face under its token, in seconds"),
     Setting(
         "SMALLEST_FACE_PX",
         "",
-        "faces are looked for from this size on, in pixels of their shorter side; by default the pack's, 30. 60 takes "
-        "half the time, in the largest pictures a third",
+        "smallest face to detect, in pixels of its shorter side; by default the pack's, 30. 60 takes half the time, in "
+        "the largest pictures a third",
     ),
     Setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),
-    Setting(
-        "CORS_ORIGIN", "", "the origin whose pages may call the service from a browser, or * for all; by default none"
-    ),
+    Setting("CORS_ORIGIN", "", "origin of pages that may call the service from a browser, or *; none by default"),
 )
 
 # Temporary crops expire after two days (infra/deploy/template/resources.yaml), and a token needs its crop.
 MAX_TOKEN_TTL_SECONDS = 2 * 86_400
 
-# P-Net's windows are 12 px; below 20 px a face tells nobody apart.
+# P-Net's windows are 12 px; below 20 px, people cannot be distinguished.
 SMALLEST_FACES_PX = range(20, 401)
 
 GALLERIES = ("memory", "s3vectors")
@@ -59,7 +57,7 @@ _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 class SettingsError(ValueError):
-    """A setting has a value that cannot work."""
+    """A setting has an invalid value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +75,19 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """Read and check all settings; an empty variable counts as absent.
+        """Read and check all settings. An empty variable counts as unset.
 
         Raises
         ------
         SettingsError
-            Naming the variable, what it is and what it may be.
+            When a value is invalid; the message names the variable and the accepted values.
         """
         values = {setting.name: environment.get(setting.name) or setting.default for setting in SETTINGS}
         scheme = values["DATABASE_URL"].partition(":")[0]
         if scheme not in ("mysql", "sqlite"):
             raise SettingsError("DATABASE_URL must begin with mysql:// or sqlite:///")
         if scheme == "sqlite" and environment.get("AWS_LAMBDA_FUNCTION_NAME"):
-            raise SettingsError("DATABASE_URL must name a MySQL server on Lambda: a container's files are not kept")
+            raise SettingsError("DATABASE_URL must name a MySQL server on Lambda: a container's files are lost")
         if values["GALLERY"] not in GALLERIES:
             raise SettingsError(f"GALLERY must be one of {', '.join(GALLERIES)}")
         ttl = values["TOKEN_TTL_SECONDS"]
@@ -121,7 +119,7 @@ class Settings:
 
 @cache
 def current_settings() -> Settings:
-    """Return the settings of this process, read once; `wiring.reset` has them read again.
+    """Return the settings of this process, read once; `wiring.reset` clears them.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What stands behind GALLERY=s3vectors; nothing of it is built with another setting."""
+"""Builds the S3 Vectors gallery; used only with GALLERY=s3vectors."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from chalicelib.stores.face_set.model_change import ModelChange
 from chalicelib.stores.face_set.segments import SegmentStore
 from chalicelib.stores.face_set.vector_indexes import VectorIndexes
 
-# A search waits so long for an index that throttles or cannot be reached.
+# How long a search retries when the index throttles or cannot be reached.
 SEARCH_PATIENCE_SECONDS = 2.0
-# So long a request that has changed the face set goes on to apply that; what is left the scheduled function does.
+# How long a request that changed the face set applies changes to the index; the scheduled function applies the rest.
 MAX_SECONDS_AT_ONCE = 2.0
 
 log = logging.getLogger(__name__)
 
 
 class VectorWiring:
-    """The collaborators around the vector indexes, each built when first asked for.
+    """The components for vector indexes, each built on its first use.
 
     Parameters
     ----------
     database
-        The face set's.
+        The face set's database.
     bucket
-        The vector bucket's name.
+        The name of the vector bucket.
     """
 
     def __init__(self, database: Database, bucket: str) -> None:
@@ -49,7 +49,7 @@ class VectorWiring:
         self.indexes = VectorIndexes(database)
 
     def store(self, patience_seconds: float = PATIENCE_SECONDS) -> VectorStore:
-        with self._lock:  # two threads may ask at once
+        with self._lock:  # two threads may call this at once
             store = self._stores.get(patience_seconds)
             if store is None:
                 store = VectorStore(sdk.client("s3vectors", max_attempts=1), self._bucket, patience_seconds)
@@ -58,7 +58,7 @@ class VectorWiring:
 
     @property
     def changes(self) -> IndexChanges:
-        """For whoever has time to wait for the service."""
+        """Applies changes with retries for PATIENCE_SECONDS; for callers that have time to wait."""
         return IndexChanges(FaceSet(self._database), self.indexes, self.store())
 
     @property
@@ -79,7 +79,7 @@ class VectorWiring:
         )
 
     def reconciliation(self, embedding_id: str, dimension: int, may_go_on: Callable[[], bool]) -> IndexReconciliation:
-        """Measures recall within the reference threshold."""
+        """Return the reconciliation of a model's index; it measures recall within the reference threshold."""
         face_set, ranges = FaceSet(self._database), ModelChange(self._database)
         memory = MemoryGallery(face_set, SegmentStore(self._database), embedding_id, dimension)
         gallery = self.gallery(memory, embedding_id, dimension)
@@ -97,12 +97,16 @@ class VectorWiring:
         )
 
     def try_at_once(self) -> None:
-        """Apply a change that was just made, unless another one does, or it takes long, or fails. Never raises."""
+        """Apply a new change to the index now, for up to MAX_SECONDS_AT_ONCE. Never raises.
+
+        Leaves the change to the scheduled function when time is up or a store fails. If another process holds the
+        index, does nothing.
+        """
         end = time.monotonic() + MAX_SECONDS_AT_ONCE
         try:
             changes = IndexChanges(FaceSet(self._database), self.indexes, self.store(0.0))
             changes.apply(lambda: time.monotonic() < end)
         except ServiceError:
             log.warning("a change is left for the scheduled function to apply to the vector index")
-        except Exception:  # whatever it is: the change itself is committed, and is answered
+        except Exception:  # the change is already committed and must be answered
             log.exception("a change is left for the scheduled function to apply to the vector index")

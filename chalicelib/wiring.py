@@ -1,4 +1,4 @@
-"""Builds the service from its settings: the only place that knows which part stands behind which name."""
+"""Builds the service from its settings: the only module that chooses implementations."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 
 class Wiring:
-    """The collaborators of one process, each built when first asked for; `close` gives back its connections."""
+    """The components of one process. None connects before its first use; `close` closes the idle connections."""
 
     def __init__(self, settings: Settings) -> None:
         logging.getLogger("chalicelib").setLevel(settings.log_level)
@@ -55,7 +55,7 @@ class Wiring:
         self._crops: CropStore | None = None
         self._tokens: TokenStore | None = None
         self.packs = PackFolder(Path(settings.model_dir), settings.smallest_face_px, sealed=on_lambda())
-        # None of these connects before it is used.
+        # None of these connects before its first use.
         self.database = connect(settings.database_url)
         self.vectors = self._vectors()
         self.face_set = (
@@ -72,7 +72,7 @@ class Wiring:
 
     @property
     def s3(self) -> S3Client:
-        with self._lock:  # two threads may ask at once
+        with self._lock:  # two threads may call this at once
             if self._s3 is None:
                 self._s3 = sdk.client("s3")
             return self._s3
@@ -108,7 +108,7 @@ class Wiring:
     def _vectors(self) -> VectorWiring | None:
         if self.settings.gallery != "s3vectors":
             return None
-        # Cold starts count: it is nothing to those who do not use it.
+        # Imported lazily to keep cold starts short with other galleries.
         from chalicelib.vector_wiring import VectorWiring
 
         return VectorWiring(self.database, self.settings.vector_bucket)
@@ -135,17 +135,19 @@ def model(pack: ModelPack) -> Model:
 
 
 def detector(pack: ModelPack) -> Detector:
-    """Build the detector that the pack's card asks for; it finds faces that lie on their side too."""
-    # Of true faces 98 % are this certain when turned, and of what a cat's fur looks like none.
+    """Build the detector that the pack's card names; it also finds faces turned on their side."""
+    # 98 % of true faces reach this confidence when turned; no false face in a cat's fur does.
     least_confidence = 1 - (1 - pack.detector.thresholds[-1]) * 2 / 3
     return TurnedDetector(upright_detector(pack), least_confidence)
 
 
 def upright_detector(pack: ModelPack) -> Detector:
-    """Build the detector that the pack's card asks for, as it looks at a picture that stands."""
+    """Build the detector that the pack's card names; it finds upright faces only."""
     build = _DETECTORS.get(pack.detector.kind)
     if build is None:
-        raise ModelPackError(f"the card's detector kind {pack.detector.kind!r} is none of {', '.join(_DETECTORS)}")
+        raise ModelPackError(
+            f"the card's detector kind must be one of {', '.join(_DETECTORS)}, not {pack.detector.kind!r}"
+        )
     return build(pack)
 
 
@@ -165,8 +167,8 @@ _wiring: Wiring | None = None
 
 
 def wiring() -> Wiring:
-    """Return the process's collaborators, built when first asked for; safe when two threads ask at once."""
-    global _wiring  # noqa: PLW0603  # the one piece of global state
+    """Return the process's components, built on the first call. Thread-safe."""
+    global _wiring  # noqa: PLW0603  # one instance per process
     with _lock:
         if _wiring is None:
             _wiring = Wiring(current_settings())
@@ -174,7 +176,7 @@ def wiring() -> Wiring:
 
 
 def reset() -> None:
-    """Forget and close them, for tests and for a server that shuts down."""
+    """Close and discard the process's components, for tests and for server shutdown."""
     global _wiring  # noqa: PLW0603  # as above
     with _lock:
         if _wiring is not None:

@@ -1,1 +1,1 @@
-"""What a search looks through."""
+"""Searches the known faces, in memory or in a vector index."""

@@ -1,4 +1,4 @@
-"""The face set's changes, applied to codes in memory."""
+"""Applies the face set's changes to codes in memory."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from chalicelib.stores.face_set.face_set import Change
 
 
 def apply(codes: CodeBook, changes: Sequence[Change]) -> None:
-    """Add and remove what changed, oldest change first; what was applied before changes nothing."""
+    """Apply changes, given oldest first. Changes that are already applied have no effect."""
     added = {change.face_id: (change.embedding, change.set_id) for change in changes if change.embedding is not None}
     ids = np.fromiter(added, np.int64, len(added))
     unknown = codes.unknown(ids)
     if unknown.any():
         embeddings, sets = zip(*added.values(), strict=True)
         codes.add(encode(ids[unknown], np.stack(embeddings)[unknown], np.array(sets, np.int32)[unknown]))
-    # After the additions: an id is never used twice, so nothing removed comes back.
+    # Removals come last: ids are never reused, so no removed face is added again.
     removed = [change.face_id for change in changes if change.operation is Operation.REMOVE]
     if removed:
         codes.remove(np.array(removed, np.int64))

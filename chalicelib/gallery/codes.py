@@ -1,16 +1,16 @@
-"""Compressed embeddings in memory, and which of them can be near a probe.
+"""Holds compressed embeddings in memory, and bounds their distances from a probe.
 
-An embedding x is kept as whole numbers c from -127 to 127 and a scale s, x ~ s c. Faces whose largest components are
-alike share a scale, and so a block: s is the smallest power of the square root of 2 with 127 s >= max |x|. Nothing
-clips, an odd face does not coarsen the others, and a new face fits the open block of its scale without touching it.
+An embedding x is stored as integers c from -127 to 127 and a scale s, x ~ s c. Faces with similar largest components
+share a scale, and so a block: s is the smallest power of the square root of 2 with 127 s >= max |x|. No value is
+clipped, an unusual face does not coarsen the others, and a new face fits the open block of its scale unchanged.
 
-What a scan may conclude rests on the triangle inequality. A block knows r, the largest |x - s c| of its faces. The
-probe q is coded with the block's scale as well; where it is larger than 127 s it is cut there, and k is the length of
-what is cut off. With p the rest, e the length of its rounding error and D the exact integer distance of the two codes,
+The bounds follow from the triangle inequality. A block stores r, the largest |x - s c| of its faces. The probe q is
+coded with the block's scale too, after its components are clipped to [-127 s, 127 s]: p is the clipped probe, and
+k = |q - p|. With e the length of p's rounding error and D the exact distance of the two integer codes,
 
     |p - x|  >=  s D - r - e,        and        |q - x|^2  >=  |p - x|^2 + k^2,
 
-for in every cut component x lies on the same side of p as p does of q. Above, |q - x| <= s D + r + e + k.
+as in every clipped component p lies between x and q. The upper bound is |q - x| <= s D + r + e + k.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ SetIds = NDArray[np.int32]
 LARGEST_CODE = 127
 BLOCK_FACES = 65_536
 FIRST_CAPACITY = 256
-# Float64 arithmetic on numbers of the size of the vectors: far above its error, far below any residual.
+# Relative to the size of the vectors: far above the error of float64 arithmetic, far below any residual.
 RELATIVE_SLACK = 1e-12
-# Covers zero and whatever float32 can hold.
+# Covers zero and all float32 values.
 LOWEST_EXPONENT, HIGHEST_EXPONENT = -312, 256
 
 
 class Coded(NamedTuple):
-    """Faces that share a scale. `residual` is the largest |x - s c| among them; `sets` are their face sets' numbers."""
+    """Faces that share a scale. `residual` is their largest |x - s c|; `sets` holds their face sets' numbers."""
 
     exponent: int
     residual: float
@@ -51,9 +51,9 @@ class Coded(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """Every face that can be within `reach`, and a distance that it cannot be below, in ascending order of these.
+    """Every face that can be within `reach`, with a lower bound of its distance, sorted by that bound.
 
-    `capped` when no more can be had, although there may be some, all of them farther away than these.
+    `capped` means that the gallery can return no more candidates, although farther ones may exist.
     """
 
     ids: Ids
@@ -63,7 +63,7 @@ class Candidates(NamedTuple):
 
 
 def encode(ids: Ids, embeddings: NDArray[np.float32], sets: SetIds | None = None) -> list[Coded]:
-    """Code embeddings (n x d, finite), those of one scale together; without `sets` all are in the default set."""
+    """Code embeddings (n x d, finite), grouped by scale. Without `sets`, all are in the default set."""
     if sets is None:
         sets = np.full(len(ids), DEFAULT_SET_ID, np.int32)
     vectors = embeddings.astype(np.float64)
@@ -79,7 +79,7 @@ def encode(ids: Ids, embeddings: NDArray[np.float32], sets: SetIds | None = None
 
 
 class CodeBook:
-    """All codes of a gallery. Not thread-safe: the gallery guards it."""
+    """All codes of a gallery. Not thread-safe: the gallery must lock it."""
 
     def __init__(self, dimension: int) -> None:
         self._dimension = dimension
@@ -90,7 +90,7 @@ class CodeBook:
         return sum(block.count for block in self._blocks)
 
     def add(self, faces: Iterable[Coded]) -> None:
-        """Add faces that are not here yet; see `unknown`."""
+        """Add faces; none of them may be in the book yet: see `unknown`."""
         for coded in faces:
             start = 0
             while start < len(coded.ids):
@@ -100,7 +100,9 @@ class CodeBook:
                 self._highest_id = max(self._highest_id, int(coded.ids.max()))
 
     def unknown(self, ids: Ids) -> NDArray[np.bool_]:
-        """Tell which ids are not here. Cheap for ids above all known ones, as those of new faces nearly always are."""
+        """Return a mask of the ids that are not in the book. Cheap for new faces: their ids nearly always exceed all
+        known ids.
+        """
         unknown = np.ones(len(ids), np.bool_)
         doubtful = np.flatnonzero(ids <= self._highest_id)
         if len(doubtful):
@@ -109,19 +111,19 @@ class CodeBook:
         return unknown
 
     def remove(self, ids: Ids) -> None:
-        """Erase faces, and their codes from memory; ids that are not here are passed over."""
+        """Remove faces and erase their codes from memory; ignore unknown ids."""
         for block in self._blocks:
             block.remove(ids)
         self._blocks = [block for block in self._blocks if block.count]
 
     def near(self, probe: NDArray[np.float64], threshold: float, most: int, set_id: int = DEFAULT_SET_ID) -> Candidates:
-        """Return every face of a face set that can be within `threshold` and among its `most` nearest ones.
+        """Return every face of a face set that can be within `threshold` and among its `most` nearest.
 
         Parameters
         ----------
         probe : d, finite.
         threshold : the largest distance.
-        most : how many of the nearest are wanted, at least 1.
+        most : the number of nearest faces wanted, at least 1.
         """
         found_ids: list[Ids] = []
         at_least: list[NDArray[np.float64]] = []
@@ -133,7 +135,7 @@ class CodeBook:
             at_least.append(lower)
             at_most = np.concatenate([at_most, upper])
             if len(at_most) >= most:
-                # So many faces are at most this far away: what is farther is not among the nearest.
+                # `most` faces are at most this far away, so farther faces are not among the nearest.
                 at_most = np.partition(at_most, most - 1)[:most]
                 reach = min(reach, float(at_most[-1]))
         if not found_ids:
@@ -144,7 +146,7 @@ class CodeBook:
         return Candidates(ids[order], lower[order], reach)
 
     def _open_block(self, exponent: int) -> _Block:
-        """Return a block of this scale that has room; where faces were removed there is some."""
+        """Return a block of this scale with room, as removals leave room in full blocks; or a new block."""
         for block in self._blocks:
             if block.exponent == exponent and block.count < BLOCK_FACES:
                 return block
@@ -163,7 +165,7 @@ class _Block:
         self._sets: SetIds = np.empty(FIRST_CAPACITY, np.int32)
 
     def append(self, coded: Coded, start: int) -> int:
-        """Take as many faces from `start` on as there is room for; return how many."""
+        """Add faces from `start` on while there is room; return how many were added."""
         taken = min(len(coded.ids) - start, BLOCK_FACES - self.count)
         end = self.count + taken
         if end > len(self.ids):
@@ -179,7 +181,7 @@ class _Block:
         return taken
 
     def remove(self, ids: Ids) -> None:
-        """Move the last faces into the gaps, and blank what they leave."""
+        """Move the last faces into the gaps and zero the places that they leave."""
         for position in np.flatnonzero(np.isin(self.ids[: self.count], ids))[::-1].tolist():
             last = self.count - 1
             for values in (self.ids, self._codes, self._sets):
@@ -190,7 +192,7 @@ class _Block:
     def near(
         self, probe: NDArray[np.float64], reach: float, set_id: int
     ) -> tuple[Ids, NDArray[np.float64], NDArray[np.float64]]:
-        """Return a set's faces that can be within `reach`, with the least and the most that their distances can be."""
+        """Return a set's faces that can be within `reach`, with the lower and upper bounds of their distances."""
         bound = LARGEST_CODE * self._scale
         cut = np.clip(probe, -bound, bound)
         cut_off = float(np.linalg.norm(probe - cut))
@@ -203,7 +205,7 @@ class _Block:
         inner = math.sqrt(max(reach * reach - cut_off * cut_off, 0.0)) + slack
         squares = squared_distances(code.astype(np.int8), self._codes[: self.count])
         farthest = (inner + error) / self._scale
-        # A product that is too large is infinite; the power of a float would be an error.
+        # A product that overflows is infinite; `**` on floats would raise an error.
         chosen = np.flatnonzero(squares <= farthest * farthest * (1 + RELATIVE_SLACK))
         chosen = chosen[self._sets[chosen] == set_id]
         distances = self._scale * np.sqrt(squares[chosen])
@@ -212,11 +214,11 @@ class _Block:
 
 
 def _exponents(largest: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return for each largest component the scale's exponent: the least k with 127 * 2^(k/2) >= it."""
+    """Return the scale's exponent for each largest component m: the least k with 127 * 2^(k/2) >= m."""
     with np.errstate(divide="ignore"):
         exponents = np.ceil(2 * np.log2(largest / LARGEST_CODE))
     exponents = np.clip(exponents, LOWEST_EXPONENT, HIGHEST_EXPONENT).astype(np.int64)
-    # Where rounding put the logarithm on the wrong side of a whole number.
+    # Corrects a logarithm that was rounded down across an integer.
     exponents += LARGEST_CODE * np.exp2(exponents / 2) < largest
     return np.asarray(exponents)
 
@@ -228,6 +230,6 @@ def _scale(exponent: int) -> float:
 def _grown(values: NDArray[T], count: int, capacity: int) -> NDArray[T]:
     grown = np.empty((capacity, *values.shape[1:]), values.dtype)
     grown[:count] = values[:count]
-    # The old memory goes back to the system with nothing readable in it.
+    # Erases the old memory before the system gets it back.
     values[:count] = 0
     return grown

@@ -1,4 +1,4 @@
-"""A search in two steps, whatever it looks through: candidates are proposed, and their rows decide."""
+"""Searches in two steps, for any gallery: proposes candidates, then decides by their rows."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from chalicelib.stores.face_set.face_set import MAX_IDS_PER_STATEMENT, FaceSet
 
 
 class _Measured(NamedTuple):
-    """What rows say: faces within the threshold, each with its distance and row id, how many faces were beyond it, and
-    how many were gone."""
+    """Faces within the threshold, each as its distance, row id and match; the number of faces beyond the threshold;
+    the number of faces without a row."""
 
     within: list[tuple[float, int, Match]]
     beyond: int
@@ -29,16 +29,16 @@ class _Measured(NamedTuple):
 
 
 class _Nearest:
-    """The nearest matches of those that were offered, at most so many; equally near ones in the order of their ids."""
+    """Keeps the `most` nearest of the offered matches; equally near matches in the order of their ids."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        # The farthest first, so that a nearer one takes its place.
+        # The farthest match comes first, so that a nearer one replaces it.
         self._heap: list[tuple[float, int, Match]] = []
 
     @property
     def reach(self) -> float:
-        """The distance from which on no other match is among the nearest; infinite until there are enough."""
+        """The distance beyond which no other match is among the nearest; infinite until there are `most` matches."""
         return -self._heap[0][0] if len(self._heap) == self._most else math.inf
 
     def offer(self, distance: float, row_id: int, match: Match) -> None:
@@ -50,28 +50,28 @@ class _Nearest:
 
 
 class ExactSearch(ABC):
-    """See `Gallery`. What it looks through need only propose candidates and follow the face set's changes.
+    """A `Gallery` that checks candidates by their rows. Subclasses propose candidates and follow changes.
 
-    Once the face set has been put under another model it is of no use any more, and says so by ModelChangedError, even
-    when the model is the same again.
+    Once the face set has switched models, searches raise ModelChangedError for good, even if the first model is active
+    again.
     """
 
     def __init__(self, face_set: FaceSet, embedding_id: str) -> None:
         self._face_set = face_set
         self._embedding_id = embedding_id
-        # The face set's, when it was first looked at.
+        # The face set's number of switches when it was first read.
         self._switches: int | None = None
 
     @abstractmethod
     def propose(self, probe: NDArray[np.float64], threshold: float, most: int, set_id: int) -> Candidates:
-        """Return the faces of a set that can be within `threshold` and among the `most` nearest ones.
+        """Return the faces of a set that can be within `threshold` and among the `most` nearest.
 
-        Takes account of every change that was committed before this call.
+        Includes every change that was committed before this call.
         """
 
     @abstractmethod
     def apply(self) -> int:
-        """Bring what is looked through up to the face set's present version; return the version that it then shows."""
+        """Apply all pending changes of the face set; return the version that the gallery then reflects."""
 
     @abstractmethod
     def contents(self) -> Contents:
@@ -83,15 +83,15 @@ class ExactSearch(ABC):
         return self._search_people(probe, terms) if terms.by_person else self._search_faces(probe, terms)
 
     def _search_faces(self, probe: NDArray[np.float64], terms: Terms) -> SearchResult:
-        # One more than asked for tells whether there are more; another stands for the face to leave out.
+        # One more than the limit shows whether there are more; another makes up for the face to leave out.
         most = terms.limit + 1 + (terms.without is not None)
         while True:
             candidates = self.propose(probe, terms.threshold, most, terms.set_id)
             within, beyond, gone = self._decide(probe, candidates, terms)
-            # Beyond the reach others, which were not proposed, may be nearer than those that were.
+            # Beyond the reach, faces that were not proposed may be nearer than those that were.
             certain = sum(distance < candidates.reach for distance, _, _ in within)
             if gone and candidates.reach < terms.threshold and certain <= terms.limit and not candidates.capped:
-                # Others must take the places of those that were removed after the proposal.
+                # Propose more faces to replace those removed since the proposal.
                 most += gone
                 continue
             matches = [match for _, _, match in within[: terms.limit]]
@@ -106,7 +106,7 @@ class ExactSearch(ABC):
             all_within &= not beyond
             for _, row_id, match in within:
                 people.add(row_id, match)
-        # Rows that are gone were removed, or discarded after the model was changed.
+        # A missing row was removed, or its vector was discarded after a switch of the model.
         self._check(self._face_set.state())
         nearest = people.nearest(terms.limit)
         return SearchResult(nearest.matches, truncated=nearest.truncated or (candidates.capped and all_within))
@@ -119,8 +119,8 @@ class ExactSearch(ABC):
             raise ModelChangedError(state.embedding_id)
 
     def _decide(self, probe: NDArray[np.float64], candidates: Candidates, terms: Terms) -> _Measured:
-        """Read the candidates' rows, nearest first, until no other can be among the results; return these in order, and
-        one more where there is one.
+        """Read the candidates' rows, nearest first, until no other can be among the results. Return at most `limit` + 1
+        matches, in order.
         """
         nearest = _Nearest(terms.limit + 1)
         beyond = gone = 0
@@ -134,7 +134,7 @@ class ExactSearch(ABC):
             beyond += measured.beyond
             gone += measured.gone
         if gone:
-            # Removed, or discarded after the model was changed.
+            # The faces were removed, or their vectors discarded after a switch of the model.
             self._check(self._face_set.state())
         return _Measured(nearest.ordered(), beyond, gone)
 

@@ -1,4 +1,4 @@
-"""What a search asks, whatever it looks through."""
+"""The interface that all galleries share."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from chalicelib.faces import Embedding, SearchResult, Terms
 
-if TYPE_CHECKING:  # cold starts count
+if TYPE_CHECKING:  # keeps the cold start short
     from chalicelib.stores.face_set.vector_indexes import Recall
 
 
 class Contents(NamedTuple):
-    """How many faces are at hand, and the version of the face set that they show; None before they are loaded.
+    """The number of loaded faces and the version of the face set that they reflect; None before they are loaded.
 
-    `faces` is None where that is not known. Where a search is not exact in what it finds, `recall` says how much of it
-    it does find, once that is measured.
+    `faces` is None when the number is unknown. `exact` is False when searches may miss faces; `recall` is then the
+    measured share of faces that they find, or None before a measurement.
     """
 
     faces: int | None
@@ -24,19 +24,19 @@ class Contents(NamedTuple):
 
 
 class Gallery(Protocol):
-    """The known faces, ready to be searched."""
+    """Searches the known faces."""
 
     def search(self, embedding: Embedding, terms: Terms) -> SearchResult:
-        """Return a set's faces within the threshold, nearest first, equally near ones in the order they were added.
+        """Return a set's faces within the threshold, nearest first; equally near faces in the order they were added.
 
-        The distances are those of the rows' vectors in float64. Sees every change that was answered before. Finds all
-        faces that there are, unless its `contents` are not exact. Searching by person reads the row of every face
-        within the threshold, however small the limit is.
+        Distances are computed from the rows' vectors in float64. Includes every change that was answered before.
+        Finds all faces unless `contents` is not exact. A search by person reads the row of every face within the
+        threshold, however small the limit is.
 
         Parameters
         ----------
         embedding : the probe, calibrated, under the gallery's embedding id.
-        terms : when there are more results than its limit, or can be, the result says `truncated`.
+        terms : `truncated` is set when there are more results than its limit, or may be.
 
         Raises
         ------
@@ -46,5 +46,5 @@ class Gallery(Protocol):
         ...
 
     def contents(self) -> Contents:
-        """Return what is at hand in this process, as the last search left it; asks nobody."""
+        """Return this process's contents, as of its last search. Sends no request."""
         ...

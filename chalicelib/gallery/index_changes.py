@@ -1,4 +1,4 @@
-"""The face set's changes, applied to vector indexes: in order, by one writer at a time, each as often as it takes."""
+"""Applies the face set's changes to vector indexes: in order, one writer per index, retried until recorded."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from chalicelib.stores.face_set.change_log import Operation
 from chalicelib.stores.face_set.face_set import Change, FaceSet
 from chalicelib.stores.face_set.vector_indexes import LEASE_SECONDS, IndexState, VectorIndexes, VectorIndexRow
 
-# Changes between two statements of how far an index was brought: one request, or two when faces were removed too.
+# Changes per recorded step of an index's progress: one request, or two when faces were removed too.
 CHANGES_PER_STEP = MAX_VECTORS_WRITTEN
-# A lease this old is renewed before anything else is sent. What is sent then, and repeated for up to half a minute, is
-# over before the lease is: otherwise a face that was removed since could be written again.
+# A lease this old is renewed before the next request. That request, with retries for up to half a minute, then finishes
+# before the lease ends. A later write could bring back a face that was removed meanwhile.
 RENEWED_AFTER_SECONDS = LEASE_SECONDS / 4
 PATIENCE_SECONDS = LEASE_SECONDS / 2
 
@@ -22,16 +22,16 @@ _log = logging.getLogger(__name__)
 
 
 class LogPrunedError(Exception):
-    """The log does not lead from an index to the present any more: the index must be filled anew."""
+    """The log no longer has all changes that an index lacks: the index must be rebuilt."""
 
 
 class Turn:
-    """The right to write to an index, and how far it was brought; lost when another writer takes it.
+    """The right to write to an index, and the index's progress; lost when another writer claims the index.
 
     Parameters
     ----------
     row
-        As `VectorIndexes.claim` returns it.
+        The row returned by `VectorIndexes.claim`.
     """
 
     def __init__(
@@ -50,14 +50,21 @@ class Turn:
         self._renewed = clock()
 
     def step(self) -> bool | None:
-        """Apply the next changes; True when there may be more, False when there are none, None when the turn is lost.
+        """Apply the next changes.
+
+        Returns
+        -------
+        bool or None
+            True when more changes may follow, False when there are none, None when the turn is lost.
 
         Raises
         ------
         LogPrunedError
+            When the log no longer has all changes since the index's version.
         IndexGoneError
+            When the index was deleted.
         ServiceError
-            As the stores do. What was written then stays, and is written again by whoever goes on.
+            As the stores do. Vectors already written stay; the next writer writes them again.
         """
         changes = self._face_set.changes_since(self.row.version, self.row.embedding_id, CHANGES_PER_STEP)
         if changes is None:
@@ -70,7 +77,7 @@ class Turn:
         return True
 
     def write(self, vectors: list[StoredVector]) -> bool:
-        """Write vectors, as many as one wants; False when the turn is lost."""
+        """Write any number of vectors; return False when the turn is lost."""
         for start in range(0, len(vectors), MAX_VECTORS_WRITTEN):
             if not self._may_write():
                 return False
@@ -78,7 +85,7 @@ class Turn:
         return True
 
     def erase(self, face_ids: list[int]) -> bool:
-        """Erase vectors, as many as one wants; False when the turn is lost."""
+        """Erase any number of vectors; return False when the turn is lost."""
         for start in range(0, len(face_ids), MAX_VECTORS_WRITTEN):
             if not self._may_write():
                 return False
@@ -86,7 +93,7 @@ class Turn:
         return True
 
     def state(self, *, version: int | None = None, next_id: int | None = None) -> bool:
-        """State how far the index was brought; False when the turn is lost."""
+        """Record the index's progress and renew the lease; return False when the turn is lost."""
         at = self._clock()
         later = self._indexes.advance(self.row, version=version, next_id=next_id)
         if later is None:
@@ -102,7 +109,7 @@ class Turn:
 
 
 class IndexChanges:
-    """Brings all indexes up to the face set. Any number of processes may do this at once: one index, one writer."""
+    """Applies changes to all indexes. Several processes may do so at once; each index has one writer at a time."""
 
     def __init__(
         self,
@@ -117,17 +124,17 @@ class IndexChanges:
         self._clock = clock
 
     def claim(self, name: str) -> Turn | None:
-        """Begin a turn; None while another writer has one, or when the index is gone."""
+        """Begin a turn; return None while another writer has one, or when the index is gone."""
         row = self._indexes.claim(name)
         return None if row is None else Turn(self._face_set, self._indexes, self._vectors, row, self._clock)
 
     def apply(self, may_go_on: Callable[[], bool] = lambda: True) -> None:
-        """Apply what the indexes in use lack, unless another writer does; whatever model they are of.
+        """Apply pending changes to the indexes in use, of all models; skip an index that another writer holds.
 
         Parameters
         ----------
         may_go_on
-            Asked before every step.
+            Called before every step; False ends the run.
 
         Raises
         ------
@@ -139,12 +146,12 @@ class IndexChanges:
                 self._bring_up(row.name, may_go_on)
 
     def behind(self) -> int:
-        """Return how many changes the index lacks that lags most of those in use."""
+        """Return the number of changes that the oldest index in use lacks."""
         used = [row.version for row in self._indexes.all() if row.state is IndexState.USED]
         return max(0, self._face_set.version() - min(used)) if used else 0
 
     def delete_retired(self) -> None:
-        """Delete the indexes whose place others have taken."""
+        """Delete the retired indexes."""
         for row in self._indexes.all():
             if row.state is IndexState.RETIRED:
                 self._vectors.delete_index(row.name)
@@ -165,7 +172,7 @@ class IndexChanges:
 
 
 def _outcome(changes: list[Change]) -> tuple[list[StoredVector], list[int]]:
-    """Return the vectors that are there after the changes, and the ids of the faces that are not any more."""
+    """Return the vectors to write and the ids to erase after the changes."""
     removed = {change.face_id for change in changes if change.operation is Operation.REMOVE}
     put = {
         change.face_id: StoredVector(change.face_id, change.embedding, change.set_id)

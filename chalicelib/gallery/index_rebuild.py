@@ -1,4 +1,4 @@
-"""Fills a vector index beside the one that is in use, and then lets searches ask the new one."""
+"""Fills a vector index beside the one in use, then switches searches to the new index."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _log = logging.getLogger(__name__)
 
 
 class Rebuilt(NamedTuple):
-    """How many vectors one run has written, and whether searches ask the new index."""
+    """The number of vectors that a run has written, and whether searches use the new index."""
 
     written: int
     used: bool
 
 
 class IndexRebuild:
-    """May be killed at any point, and run again: it goes on where it was. One run writes at a time; changes go on."""
+    """Builds a vector index. A killed run can be resumed. One run writes at a time; faces may change meanwhile."""
 
     def __init__(
         self,
@@ -47,14 +47,14 @@ class IndexRebuild:
         may_go_on: Callable[[], bool] = lambda: True,
         progress: Callable[[str], None] = lambda _: None,
     ) -> Rebuilt:
-        """Fill an index with all vectors of a model, apply what has changed since it was begun, and put it to use.
+        """Fill an index with all vectors of a model, apply the changes made meanwhile, and switch searches to it.
 
         Parameters
         ----------
         may_go_on
-            Asked before every range of ids and every step; when it answers no, the run ends, and the next one goes on.
+            Called before every range of ids and every step. False ends the run; the next run continues it.
         progress
-            Told in a line what is done.
+            Called with a line of text about the progress.
 
         Raises
         ------
@@ -79,7 +79,7 @@ class IndexRebuild:
         return Rebuilt(self._written, used)
 
     def _fill(self, turn: Turn, may_go_on: Callable[[], bool], progress: Callable[[str], None]) -> bool:
-        """Return False when time was up, or another run has taken the turn."""
+        """Return False when `may_go_on` ended the run or another run has claimed the index."""
         for first, end in self._ranges.ranges():
             if first < turn.row.next_id:
                 continue
@@ -99,7 +99,7 @@ class IndexRebuild:
             more = turn.step()
             if more is None:
                 return False
-            # Others write to the index in use meanwhile: which of the two is ahead changes from one moment to the next.
+            # Other processes write to the index in use, so either index may be ahead at any moment.
             if self._indexes.use(turn.row):
                 return True
         return False

@@ -1,6 +1,7 @@
-"""Compares the vector index in use with the face set's rows, vector by vector, mends what differs, and measures recall.
+"""Compares the vector index in use with the face set's rows, repairs differences, and measures recall.
 
-Rows and index change meanwhile, so what seems to differ is looked at once more while nobody writes to the index.
+Rows and index change during the comparison. So each apparent difference is checked again while this process holds the
+index, when no other process writes to it.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ from chalicelib.stores.face_set.face_set import FaceSet, VectorRow
 from chalicelib.stores.face_set.model_change import ModelChange
 from chalicelib.stores.face_set.vector_indexes import Recall, VectorIndexes
 
-# Searches that recall is measured by, and ranges of ids, a million faces, in which their neighbours are looked for.
+# Recall is measured with this many searches. Their neighbours are looked up in at most this many ranges of ids, about a
+# million faces.
 PROBES = 50
 MAX_RANGES_MEASURED = 128
-# Vectors that are mended one by one; where more differ the index is better rebuilt.
+# The most vectors repaired one by one; if more differ, the index should be rebuilt.
 MAX_MENDED = 10_000
-# Neighbours of one probe beyond which no more are counted.
+# No more neighbours are looked up for a probe that has this many.
 MAX_NEIGHBOURS = 1_000
 
 _log = logging.getLogger(__name__)
@@ -42,11 +44,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class IndexReport:
-    """What one run has found and done, in vectors.
+    """The result of one run, in numbers of vectors.
 
-    `missing`, `different` and `surplus` are what the index lacked, had otherwise, and had without a row; all of it was
-    mended. `beyond` counts what seemed to differ when that was too much to mend. `complete` is False when time was up,
-    or another writer was at work.
+    `faces` counts the rows compared. `missing`, `different` and `surplus` count vectors that the index lacked, held
+    with other values, or held without a row; all were repaired. `beyond` counts apparent differences when there were
+    too many to repair. `complete` is False when time was up, or another writer held the index.
     """
 
     faces: int = 0
@@ -63,23 +65,23 @@ class IndexReport:
 
 @dataclass
 class _Neighbours:
-    """The faces that are near a probe, by their ids, with their distances as the rows say."""
+    """The distances of a probe's neighbours, computed from rows, by face id."""
 
     probe: VectorRow
     distances: dict[int, float] = field(default_factory=dict)
 
 
 class IndexReconciliation:
-    """One run of it for the index of one model. Raises ServiceError as the stores do.
+    """Compares and repairs the index of one model. Raises ServiceError as the stores do.
 
     Parameters
     ----------
     threshold
         The distance within which recall is measured.
     seed
-        Chooses the probes.
+        Seeds the random choice of probes and ranges.
     may_go_on
-        Asked before every range of ids, page and probe; when it answers no, the run ends, and the next one begins anew.
+        Called before every range of ids, page and probe. False ends the run; the next run starts from the beginning.
     """
 
     def __init__(
@@ -110,7 +112,7 @@ class IndexReconciliation:
         self._clock = clock
 
     def run(self) -> IndexReport | None:
-        """Bring the index in use up to the face set, compare, and mend; None where there is no index."""
+        """Apply pending changes, compare the index in use with the rows, and repair it; None without an index."""
         used = self._indexes.used(self._embedding_id)
         if used is None:
             return None
@@ -119,7 +121,7 @@ class IndexReconciliation:
         ids, digests = self._read_rows(report)
         report.faces = len(ids)
         suspects = self._differing(used.name, ids, digests, report) if report.complete else []
-        if not report.complete:  # some of the rows or vectors were not read, so they only seem to be missing
+        if not report.complete:  # rows or vectors that were not read would appear to be missing
             return report
         if len(suspects) > MAX_MENDED:
             report.beyond = len(suspects)
@@ -129,11 +131,11 @@ class IndexReconciliation:
         return report
 
     def measure(self) -> Recall | None:
-        """Compare what searches find with what rows say, for faces chosen at random, and keep the result.
+        """Measure recall for randomly chosen faces, record it, and return it.
 
-        Neighbours are looked for in all rows, or in as many ranges of ids, at random: which of those are found is the
-        same question. Of a probe with more neighbours than an index returns, the nearest count. A probe is its own
-        neighbour. None when there is nothing to measure, or time was up.
+        Compares search results with neighbours computed from rows: from all rows, or from MAX_RANGES_MEASURED random
+        ranges of ids, which measure the same share. If a probe has more neighbours than an index returns, only the
+        nearest count. A probe is its own neighbour. Returns None when there is nothing to measure or time was up.
         """
         used = self._indexes.used(self._embedding_id)
         ranges = self._some_ranges()
@@ -161,11 +163,11 @@ class IndexReconciliation:
                 return None
             probe = near.probe.embedding.astype(np.float64)
             proposed = self._gallery.propose(probe, self._threshold, MAX_RESULTS, near.probe.set_id)
-            # An exact index would not propose what lies beyond the reach of so many results either.
+            # Even an exact index would not propose faces beyond the reach of MAX_RESULTS results.
             whole = proposed.reach >= self._threshold
             reachable = {i for i, distance in near.distances.items() if whole or distance < proposed.reach}
             missed = reachable - set(proposed.ids.tolist())
-            # Who was removed meanwhile is rightly not proposed.
+            # A face that was removed meanwhile does not count as missed.
             missed = {row.id for row in self._face_set.fetch(sorted(missed), self._embedding_id)}
             expected += len(reachable)
             found += len(reachable) - len(missed)
@@ -194,7 +196,7 @@ class IndexReconciliation:
         return chosen
 
     def _read_rows(self, report: IndexReport) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the ids, ascending, and the digests of all faces: 16 bytes a face."""
+        """Return the ids of all faces, ascending, and their digests: 16 bytes per face."""
         digests: list[NDArray[np.int64]] = []
         for ids in self._ranges.ranges():
             if not self._may_go_on():
@@ -210,7 +212,7 @@ class IndexReconciliation:
     def _differing(
         self, index: str, ids: NDArray[np.int64], digests: NDArray[np.int64], report: IndexReport
     ) -> list[int]:
-        """Return the ids that the rows and the index do not agree on, as they were read."""
+        """Return the ids of faces that seem to differ between the rows and the index."""
         seen = np.zeros(len(ids), np.bool_)
 
         def compare(part: int) -> list[int]:
@@ -232,7 +234,7 @@ class IndexReconciliation:
         try:
             with ThreadPoolExecutor(MAX_LISTINGS) as executor:
                 suspects = [face_id for part in executor.map(compare, range(MAX_LISTINGS)) for face_id in part]
-        except IndexGoneError:  # replaced meanwhile: the next run compares the new one
+        except IndexGoneError:  # replaced meanwhile: the next run compares the new index
             report.complete = False
             return []
         return [*suspects, *map(int, ids[~seen])]
@@ -259,15 +261,18 @@ class IndexReconciliation:
             turn.end()
 
     def _mend_some(self, turn: Turn, face_ids: Sequence[int], report: IndexReport) -> bool:
-        """Return False when the turn was lost. Faces that changed since the last step are left to the next one."""
+        """Repair some vectors; return False when the turn was lost.
+
+        Skips faces that changed since the last step: the next step applies these changes.
+        """
         wanted = {row.id: row for face_id in face_ids for row in self._vectors_of(face_id, face_id + 1)}
-        # Read after the rows, so that it names whatever they show and the index has not been told.
+        # Read after the rows, so that the pending changes cover every change in the rows that the index lacks.
         pending = self._face_set.changes_since(turn.row.version, self._embedding_id)
         if pending is None:
             raise LogPrunedError
-        untold = {change.face_id for change in pending}
-        face_ids = [face_id for face_id in face_ids if face_id not in untold]
-        wanted = {face_id: row for face_id, row in wanted.items() if face_id not in untold}
+        changed = {change.face_id for change in pending}
+        face_ids = [face_id for face_id in face_ids if face_id not in changed]
+        wanted = {face_id: row for face_id, row in wanted.items() if face_id not in changed}
         if not face_ids:
             return True
         held = {vector.face_id: vector for vector in self._vectors.get(turn.row.name, face_ids)}

@@ -1,4 +1,4 @@
-"""Exact squared distances between codes."""
+"""Computes exact squared distances between codes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ try:
 except ImportError:  # no wheel for this platform
     simsimd = None
 
-# The dot product of two codes must stay below 2^24, where float32 still tells every whole number apart.
+# The dot product of two codes must not exceed 2^24: up to there, float32 represents every integer exactly.
 MAX_EXACT_DIMENSION = 2**24 // 127**2
 CHUNK = 8_192
 
 
 def squared_distances(probe: NDArray[np.int8], codes: NDArray[np.int8]) -> NDArray[np.float64]:
-    """Return |code - probe|^2 of every code (n x d, contiguous), exact, as float64: n."""
+    """Return the exact |code - probe|^2 of every code (n x d, contiguous) as n float64 values."""
     if simsimd is None:
         return with_numpy(probe, codes)
     if len(codes) == 0:
@@ -30,7 +30,7 @@ def squared_distances(probe: NDArray[np.int8], codes: NDArray[np.int8]) -> NDArr
 
 
 def with_numpy(probe: NDArray[np.int8], codes: NDArray[np.int8]) -> NDArray[np.float64]:
-    """The same where SimSIMD has no wheel: |c|^2 - 2 c.p + |p|^2, each exact in float32, through the BLAS."""
+    """Do the same without SimSIMD, as |c|^2 - 2 c.p + |p|^2 through the BLAS; each term is exact in float32."""
     assert codes.shape[1] <= MAX_EXACT_DIMENSION
     distances = np.empty(len(codes))
     wide = probe.astype(np.float32)

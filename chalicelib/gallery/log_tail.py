@@ -1,4 +1,4 @@
-"""The end of the change log that an index has not applied yet, looked through without it."""
+"""Searches the end of the change log, which a vector index has not applied yet."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from chalicelib.stores.face_set.face_set import MAX_CHANGES_PER_POLL, FaceSet
 
 
 class LogTail:
-    """The faces that were added after one version and up to another. Not thread-safe.
+    """The faces added after one version and up to another. Not thread-safe.
 
-    Follows the log as MemoryGallery does, and lets go of what is applied.
+    Follows the log as MemoryGallery does, and drops faces once the index has applied them.
     """
 
     def __init__(self, face_set: FaceSet, embedding_id: str, dimension: int) -> None:
@@ -25,17 +25,17 @@ class LogTail:
         self._dimension = dimension
         self._after = self._upto = 0
         self._codes = CodeBook(dimension)
-        # The version and the face of each addition that is held.
+        # The version and the face id of each addition held.
         self._added: deque[tuple[int, int]] = deque()
 
     def __len__(self) -> int:
-        """Changes, not faces."""
+        """Return the number of changes, not faces."""
         return self._upto - self._after
 
     def follow(self, applied: int, present: int) -> bool:
-        """Hold what was added after the version `applied`, up to `present` or later.
+        """Hold the faces added after the version `applied`, up to `present` or later.
 
-        False when the log does not lead there any more.
+        Returns False when the log no longer has all these changes.
         """
         if not self._after <= applied <= self._upto:
             self._begin_after(applied)
@@ -58,7 +58,7 @@ class LogTail:
         gone = []
         while self._added and self._added[0][0] <= applied:
             gone.append(self._added.popleft()[1])
-        # A face that was embedded anew since stays: the index may not have its later addition.
+        # A face that was embedded again stays, as the index may lack its later addition.
         staying = {face_id for _, face_id in self._added} if gone else set()
         gone = [face_id for face_id in gone if face_id not in staying]
         if gone:

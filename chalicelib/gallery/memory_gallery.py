@@ -1,4 +1,4 @@
-"""A gallery in this process's memory, kept current from the face set's change log."""
+"""Searches faces in this process's memory, kept current from the face set's change log."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from chalicelib.stores.face_set.segments import SegmentStore
 
 
 class MemoryGallery(ExactSearch):
-    """140 bytes a face of 128 dimensions: the codes that choose candidates, ids and sets.
+    """Holds codes, ids and sets in memory: 140 bytes per face of 128 dimensions. The codes choose candidates.
 
-    Loaded from the segments when first asked; from then on every search begins with one poll of the change log. Any
-    number of threads may search at once. Proposes every face that can be meant, so searches are exact.
+    The first search loads the segments; every search then polls for changes. Thread-safe. Proposes every face that can
+    match, so searches are exact.
     """
 
     def __init__(self, face_set: FaceSet, segments: SegmentStore, embedding_id: str, dimension: int) -> None:
@@ -29,7 +29,7 @@ class MemoryGallery(ExactSearch):
         self._dimension = dimension
         self._loading = threading.Lock()
         self._lock = SharedLock()
-        # Guarded by the lock: the codes, and the version of the face set that they show. None: not loaded.
+        # Guarded by the lock: the codes, and the version of the face set that they reflect, None until loaded.
         self._codes = CodeBook(dimension)
         self._version: int | None = None
 
@@ -51,7 +51,7 @@ class MemoryGallery(ExactSearch):
         """See `ExactSearch.apply`."""
         while True:
             version = self._version
-            # Most polls bring no news: one row is cheaper to ask for than a log that has no entries.
+            # Most polls find no change, and reading one row is cheaper than querying the log.
             state = self._face_set.state()
             self._check(state)
             if state.version == version:
@@ -66,7 +66,7 @@ class MemoryGallery(ExactSearch):
                 return changes[-1].version if changes else state.version
 
     def _load(self, outdated: int | None) -> None:
-        """Read all segments anew, unless another thread has replaced the outdated version meanwhile."""
+        """Reload all segments unless another thread has already replaced the outdated version."""
         with self._loading:
             if self._version != outdated:
                 return
@@ -77,7 +77,7 @@ class MemoryGallery(ExactSearch):
 
     def _apply(self, changes: list[Change]) -> None:
         with self._lock.exclusive():
-            # Another thread may have polled the same changes, or an older state may have been loaded.
+            # Another thread may have applied the same changes or loaded an older version.
             version = self._version
             if version is None or changes[0].version > version + 1:
                 return

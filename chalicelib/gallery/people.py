@@ -1,4 +1,4 @@
-"""Matches by person: all that have one name within a face set are one."""
+"""Groups matches by person: faces with the same name in a face set are one person."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chalicelib.faces import DEFAULT_NAME, Match, SearchResult
 
 @dataclass(slots=True)
 class _Person:
-    """`place` is where the nearest face stands among all: its distance, then its row id."""
+    """`place` ranks a person among all people: the nearest face's distance, then its row id."""
 
     place: tuple[float, int]
     nearest: Match
@@ -17,7 +17,7 @@ class _Person:
 
 
 class People:
-    """Takes matches in any order. Those without a name of their own are nobody in particular: each stays alone."""
+    """Groups matches, added in any order. Each face with the default name counts as a separate person."""
 
     def __init__(self) -> None:
         self._people: dict[str | int, _Person] = {}
@@ -34,7 +34,7 @@ class People:
             person.place, person.nearest = place, match
 
     def nearest(self, limit: int) -> SearchResult:
-        """Return the nearest people, each as their nearest face with the number of their faces."""
+        """Return the nearest people, each as their nearest face and their number of faces."""
         ordered = sorted(self._people.values(), key=lambda person: person.place)
         matches = [person.nearest._replace(faces=person.faces) for person in ordered[:limit]]
         return SearchResult(matches, truncated=len(ordered) > limit)

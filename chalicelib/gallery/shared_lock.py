@@ -1,4 +1,4 @@
-"""A lock that many readers or one writer may hold."""
+"""A lock that either many readers or one writer can hold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class SharedLock:
-    """Readers that arrive while a writer waits stand behind it, so that a writer's turn comes."""
+    """A lock for readers and writers. New readers queue behind a waiting writer, so writers cannot starve."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

@@ -1,8 +1,8 @@
-"""Segments: the codes of the face set, packed, so that a new container need not read every row.
+"""Packs the face set's codes into segments, so that a new container need not read every row.
 
-Segment n holds the faces whose ids lie in [n * SEGMENT_IDS, (n + 1) * SEGMENT_IDS). Compaction packs anew the segments
-that the change log mentions since the last time, from the rows as they are then. What it packs may be newer than the
-version it states in the end, which does no harm: applying a change twice changes nothing.
+Segment n holds the faces with ids in [n * SEGMENT_IDS, (n + 1) * SEGMENT_IDS). Compaction repacks the segments that the
+change log mentions since the last compaction, from the current rows. Segments may be newer than the version recorded at
+the end. This is harmless, as applying a change twice has no effect.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from chalicelib.gallery.codes import CodeBook, Coded, encode
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.segments import SEGMENT_IDS, Segment, SegmentStore
 
-# Changes that one step of a compaction takes up: a step that was finished is never done again.
+# Changes per step of a compaction. A finished step is never repeated.
 CHANGES_PER_STEP = 500_000
-# Changes that stay in the log for containers that are behind; who is farther behind loads the segments.
+# Changes kept in the log for containers that are behind. Containers farther behind load the segments.
 CHANGES_KEPT = 100_000
 
 
 def load(segments: SegmentStore, embedding_id: str, codes: CodeBook) -> int:
-    """Fill a code book from the segments; return the version from which on changes must be applied."""
+    """Fill a code book from the segments; return the version after which changes must be applied."""
     version = segments.version()
     for segment in segments.read(embedding_id):
         ids = np.frombuffer(segment.ids, "<i8")
@@ -32,20 +32,20 @@ def load(segments: SegmentStore, embedding_id: str, codes: CodeBook) -> int:
 
 
 def compact(face_set: FaceSet, segments: SegmentStore, needed_from: int | None = None) -> int | None:
-    """Bring the segments up to the face set's present version and prune the log; return that version.
+    """Update the segments to the face set's present version and prune the log; return that version.
 
-    May be killed at any point, and be run by several processes at once: the version is stated last, and a run that was
-    overtaken by another one stops at its next write.
+    May be killed at any point, and may run in several processes at once. Each step records its version last, and a run
+    stops at its next write after another run has taken over.
 
     Parameters
     ----------
     needed_from
-        The version from which on somebody else needs the log, if anybody does.
+        The version after which vector indexes still need the log; None when none does.
 
     Returns
     -------
     int or None
-        None when another run is at work, or has overtaken this one.
+        None when another run is active or has taken over.
     """
     run = segments.claim()
     if run is None:

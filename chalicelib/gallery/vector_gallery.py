@@ -1,4 +1,4 @@
-"""A gallery in Amazon S3 Vectors, for more faces than a process's memory holds."""
+"""Searches faces in Amazon S3 Vectors, for face sets too large for a process's memory."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from chalicelib.stores.aws.vector_store import MAX_RESULTS, IndexGoneError, Vect
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.vector_indexes import UsedIndex, VectorIndexes
 
-# Changes that an index may lack: a scan of some hundredths of a second, and some 15 MB.
+# Changes that an index may lack: scanning them takes some hundredths of a second and some 15 MB.
 MAX_TAIL = 100_000
-# Asked for beyond what is wanted, so that faces equally far away are not cut off at random.
+# Results requested beyond those wanted, so that equally near faces are not cut off at random.
 TIES = 100
-# How often a search may find that its index was replaced meanwhile.
+# Attempts per search, as its index may be replaced during each.
 MAX_REPLACEMENTS = 3
-# Of a squared distance, as a share of the squared lengths that it was computed from: well above float32's error.
+# The error of a squared distance, as a share of the squared lengths behind it: well above float32's error.
 SQUARED_ERROR = 1e-5
 
 _log = logging.getLogger(__name__)
 
 
 class VectorGallery(ExactSearch):
-    """A vector index proposes candidates, and the end of the change log that it lacks is looked through here.
+    """Gets candidates from a vector index, and from the end of the change log, which the index has not applied yet.
 
-    Which faces are near is approximate, for the index is; how near they are is exact, and every change is seen at once.
-    As long as there is no index for the model, `before` answers.
+    The index is approximate, so a search may miss faces. Distances are exact, and every change is visible at once.
+    Until the model has an index, `before` answers.
     """
 
     def __init__(
@@ -58,11 +58,11 @@ class VectorGallery(ExactSearch):
         self._lock = threading.Lock()
         # Guarded by the lock.
         self._tail = LogTail(face_set, embedding_id, dimension)
-        # The index that was last seen in use.
+        # The index that the last search used.
         self._used: UsedIndex | None = None
 
     def propose(self, probe: NDArray[np.float64], threshold: float, most: int, set_id: int) -> Candidates:
-        """See `ExactSearch.propose`; at most MAX_RESULTS of them are the index's."""
+        """See `ExactSearch.propose`; at most MAX_RESULTS candidates come from the index."""
         for _ in range(MAX_REPLACEMENTS):
             look = self._indexes.look(self._embedding_id)
             self._check(look.state)
@@ -74,7 +74,7 @@ class VectorGallery(ExactSearch):
                 followed = behind <= MAX_TAIL and self._tail.follow(look.used.version, look.state.version)
                 tail = self._tail.near(probe, threshold, most, set_id)
             if not followed:
-                # What was looked at may have been applied, and pruned, since.
+                # The changes may have been applied to the index and pruned since the look.
                 _log.warning(
                     "the vector index was %d changes behind the face set, and the log does not tell them", behind
                 )
@@ -93,14 +93,14 @@ class VectorGallery(ExactSearch):
         return self._before.apply() if used is None else used.version
 
     def contents(self) -> Contents:
-        """See `Gallery.contents`; how many faces an index holds it does not say."""
+        """See `Gallery.contents`; the number of faces in an index is unknown."""
         used = self._used
         if used is None:
             return self._before.contents()
         return Contents(None, used.version, exact=False, recall=used.recall)
 
     def _nearest(self, index: str, probe: NDArray[np.float64], threshold: float, most: int, set_id: int) -> Candidates:
-        """Return the nearest vectors of an index, and with the last of the `most` all that may be as near."""
+        """Return the `most` nearest vectors of an index, and all vectors that may be as near as the last of them."""
         wanted = min(most, MAX_RESULTS)
         asked = min(wanted + TIES, MAX_RESULTS)
         length = float(np.dot(probe, probe))
@@ -111,7 +111,7 @@ class VectorGallery(ExactSearch):
                 ids += [face_id for face_id, _ in page]
                 reported += [distance for _, distance in page]
                 if reported and _at_least(reported[-1], length) > threshold:
-                    # All that follow are farther away.
+                    # All later results are farther away.
                     return _candidates(ids, reported, length, threshold)
                 if len(ids) > wanted and _surely_farther(reported[-1], reported[wanted - 1], length):
                     return _candidates(ids, reported, length, _at_least(reported[-1], length))
@@ -127,17 +127,17 @@ def _squared_slack(distance: float, squared_length: float) -> float:
 
 
 def _at_least(reported: float, squared_length: float) -> float:
-    """Return what a distance cannot be below.
+    """Return a lower bound of the distance for a reported distance.
 
-    The service computes in float32, and does not say whether the Euclidean distance that it reports is squared: the
-    smaller reading is taken.
+    The service computes in float32, and does not document whether the Euclidean distance that it reports is squared.
+    The smaller reading is used.
     """
     distance = min(reported, math.sqrt(reported))
     return math.sqrt(max(0.0, distance * distance - _squared_slack(distance, squared_length)))
 
 
 def _surely_farther(one: float, other: float, squared_length: float) -> bool:
-    """Tell whether one vector is farther away than another, whichever way the distances are meant."""
+    """Return whether `one` is surely the larger distance, whether the reported distances are squared or not."""
     slack = 2 * _squared_slack(max(one, math.sqrt(one)), squared_length)
     return one - other > slack and one * one - other * other > slack
 
@@ -148,7 +148,7 @@ def _candidates(ids: list[int], reported: list[float], squared_length: float, re
 
 
 def _united(one: Candidates, other: Candidates) -> Candidates:
-    """Return the faces of both, each once, with the higher of the two bounds that it has."""
+    """Return the faces of both, each once. A face in both gets the higher of its two lower bounds."""
     ids = np.concatenate([one.ids, other.ids])
     at_least = np.concatenate([one.at_least, other.at_least])
     order = np.argsort(-at_least, kind="stable")

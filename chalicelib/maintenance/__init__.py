@@ -1,1 +1,1 @@
-"""Operations that schedules and operators run."""
+"""Operations that scheduled functions and operators run."""

@@ -1,7 +1,7 @@
-"""What is done to the face set beside requests: by scheduled functions, by a deployment, or by hand.
+"""Maintains the face set outside requests: from scheduled functions, from a deployment, or by hand.
 
-`python -m chalicelib.maintenance.operations migrate|restored|compact|reconcile|discard|rebuild-index`, with the
-environment's settings.
+Run it by hand as `python -m chalicelib.maintenance.operations OPERATION`, with the environment's settings; OPERATION is
+migrate, restored, compact, reconcile, discard or rebuild-index.
 """
 
 from __future__ import annotations
@@ -30,55 +30,58 @@ from chalicelib.wiring import Wiring, model, wiring
 
 log = logging.getLogger(__name__)
 
-# What a function keeps of its time for the batch it has begun, and for a compaction.
+# Time that a function reserves to finish the current batch and a compaction.
 RESERVED_MILLISECONDS = 30_000
-# Tokens that a function's answer lists; Lambda's answers are limited to 6 MB.
+# Tokens listed in a function's answer, which Lambda limits to 6 MB.
 MAX_LISTED = 10_000
 
 
-# A face set so small gets its vector index while the database is migrated.
+# `migrate` builds the vector index of a face set up to this size.
 FEW_FACES = 10_000
 
 
 def migrate(parts: Wiring) -> str:
-    """Bring the database's schema to the newest version; where there is to be a vector index, give a small set one."""
+    """Migrate the schema to the newest version. With GALLERY=s3vectors, also build a missing index of a small face set.
+
+    With another gallery, retire all vector indexes.
+    """
     done = f"the schema is at version {schema.migrate(parts.database)}"
     if parts.vectors is None:
-        # Nobody brings them up to the face set now, so whoever comes back to them must fill new ones.
+        # With another gallery no process updates the indexes, so a later return to s3vectors must build new ones.
         parts.vector_indexes.retire_others(NO_MODEL)
         return done
     if parts.vectors.indexes.used(_active(parts).embedding_id):
         return done
     if parts.face_set.count() > FEW_FACES:
-        return f"{done}; there is no vector index yet, so searches use memory until `rebuild-index` has made one"
+        return f"{done}; there is no vector index yet, so searches use memory until `rebuild-index` has built one"
     return f"{done}; {rebuild_index(parts)}"
 
 
 def restored(parts: Wiring) -> str:
-    """Have what was made from the database before it was put back to an earlier state thrown away.
+    """Migrate a database that was restored to an earlier state, and invalidate all copies made before that.
 
-    A copy knows the version that it shows, and an earlier state soon has changes of its own under the same versions.
+    Copies are identified by their version, and a restored database soon has different changes under the same versions.
     """
     schema.migrate(parts.database)
     parts.model_change.disown_copies(int(time.time()))
     parts.vector_indexes.retire_others(NO_MODEL)
-    return f"{migrate(parts)}; whoever has loaded the face set loads it anew"
+    return f"{migrate(parts)}; every process that has loaded the face set reloads it"
 
 
 def migrate_by_event(parts: Wiring, event: dict[str, Any]) -> str:
-    """Do as `migrate`, or as `restored` where the event says so; before that, where the event says who administers the
-    server, create the database and its users.
+    """Run `migrate` or `restored`, as the event says. Given an administrator, first create the database and its users.
 
     Parameters
     ----------
     event
-        Nothing; or `restored`: true; or `administrator`: an object of `user` and `password`. No message repeats the
+        Empty; or `restored`: true; or `administrator`: an object of `user` and `password`. No message repeats the
         password.
 
     Raises
     ------
     SettingsError
-        When the event is another one, or DATABASE_URL names no MySQL server that is verified.
+        When the event has another form, or when it has an administrator and DATABASE_URL names no verified MySQL
+        server.
     """
     if event == {"restored": True}:
         return restored(parts)
@@ -97,9 +100,9 @@ def _administrator(event: dict[str, Any]) -> tuple[str, str]:
 
 
 def compact(parts: Wiring, *, may_go_on: Callable[[], bool] = lambda: True) -> str:
-    """Pack the changed segments anew, from which new containers load, and prune the change log.
+    """Repack the changed segments, which new containers load, and prune the change log.
 
-    Before that the vector indexes are brought up to the face set, if there are any: the log is kept for them.
+    First apply pending changes to the vector indexes, if there are any. Changes that they still lack stay in the log.
     """
     needed_from, applied = None, ""
     if parts.vectors is not None:
@@ -118,9 +121,9 @@ def _apply(parts: Wiring, vectors: VectorWiring, may_go_on: Callable[[], bool]) 
         vectors.changes.apply(may_go_on)
         vectors.changes.delete_retired()
     except ServiceError:
-        log.warning("the vector index could not be brought up to the face set; the next run goes on")
-    except Exception:  # whatever it is: removed faces' codes must leave the segments all the same
-        log.exception("the vector index could not be brought up to the face set; the next run goes on")
+        log.warning("the vector index could not be updated; the next run continues")
+    except Exception:  # the compaction must still remove the codes of removed faces
+        log.exception("the vector index could not be updated; the next run continues")
     behind = vectors.changes.behind()
     measure(Metric.INDEX_BEHIND, behind)
     if vectors.indexes.used(_active(parts).embedding_id) is None:
@@ -134,25 +137,25 @@ def rebuild_index(
     may_go_on: Callable[[], bool] = lambda: True,
     progress: Callable[[str], None] = lambda _: None,
 ) -> str:
-    """Fill a vector index beside the one in use, if any, and let searches ask the new one."""
+    """Fill a new vector index beside the one in use, if any, then switch searches to the new index."""
     if parts.vectors is None:
         raise SettingsError("GALLERY is not s3vectors: there is no vector index to rebuild")
     pack = _active(parts)
     rebuilt = parts.vectors.rebuild.run(pack.embedding_id, pack.embedder.dimension, may_go_on, progress)
     done = f"{rebuilt.written} vectors were written"
-    return f"{done}; searches ask the new vector index" if rebuilt.used else f"{done}; run it again to go on"
+    return f"{done}; searches ask the new vector index" if rebuilt.used else f"{done}; run it again to continue"
 
 
 def _active(parts: Wiring) -> ModelPack:
-    """Return the pack that the face set is under; MODEL_DIR's where it is under none, or one that is not at hand."""
+    """Return the pack of the active model; MODEL_DIR's if no model is active or its pack is missing."""
     return parts.packs.with_id(parts.face_set.state().embedding_id) or parts.packs.own
 
 
 def reconcile(parts: Wiring, *, however_many: bool = False, may_go_on: Callable[[], bool] = lambda: True) -> str:
-    """Delete the crops that no row of the face set names, and count the rows whose crop is missing.
+    """Delete crops that no row of the face set refers to, and count rows with a missing crop.
 
-    Where there is a vector index, measure its recall before that, which is soon done however many faces there are, and
-    make it equal to the rows after that.
+    With GALLERY=s3vectors, first measure the index's recall, which is quick for any number of faces, and last repair
+    the index's differences from the rows.
     """
     if parts.vectors is None:
         return _reconcile_crops(parts, however_many=however_many, may_go_on=may_go_on)
@@ -169,7 +172,7 @@ def _reconcile_index(index: IndexReconciliation) -> str:
     if report is None:
         return "there is no vector index yet"
     if not report.complete:
-        log.warning("the vector index was not compared to the end: time was up, or another writer was at work")
+        log.warning("the vector index was not fully compared: time was up, or another process was writing to it")
     return (
         f"{report.faces} vectors compared with the index: {report.missing} were missing, {report.different} different, "
         f"{report.surplus} without a face"
@@ -179,20 +182,20 @@ def _reconcile_index(index: IndexReconciliation) -> str:
 def _reconcile_crops(parts: Wiring, *, however_many: bool, may_go_on: Callable[[], bool]) -> str:
     report = Reconciliation(parts.referenced_crops, parts.crops, however_many=however_many, may_go_on=may_go_on).run()
     if report.missing:
-        log.error("the crops of %d faces are missing: they are found, but `re_embed` will lose them", report.missing)
+        log.error("%d faces have no crop: searches find them, but `re_embed` cannot embed them", report.missing)
     if not report.complete:
-        log.warning("time was up before all crops were looked at")
+        log.warning("time was up before all crops were checked")
     if not (report.complete and report.credible):
         measure(Metric.SKIPPED, 1)
     missing = "unknown" if report.missing is None else report.missing
     return (
         f"{report.crops} crops: {report.deleted} of {report.orphans} without a face deleted, "
-        f"{report.young} too young to tell; faces without a crop: {missing}"
+        f"{report.young} too new to judge; faces without a crop: {missing}"
     )
 
 
 def discard(parts: Wiring) -> str:
-    """Erase the vectors of all models but the face set's, after which there is no way back to those."""
+    """Erase the vectors of all inactive models. A later switch back to one must embed every face again."""
     erased = sum(parts.model_change.discard(*ids) for ids in parts.model_change.ranges())
     if parts.vectors is not None:
         parts.vectors.indexes.retire_others(parts.face_set.state().embedding_id)
@@ -207,10 +210,10 @@ def re_embed(
     may_go_on: Callable[[], bool] = lambda: True,
     progress: Callable[[str], None] = lambda _: None,
 ) -> re_embedding.Report:
-    """Embed every face anew with another pack, then put the face set under it."""
+    """Embed every face again with another pack, then switch the face set to it."""
 
     def prepare() -> bool:
-        """Fill the new model's vector index before searches need it."""
+        """Build the new model's vector index before searches need it."""
         vectors = parts.vectors
         if vectors is None or vectors.indexes.used(pack.embedding_id):
             return True
@@ -230,32 +233,33 @@ def re_embed(
 
 
 def reconcile_in_time(parts: Wiring, remaining_milliseconds: Callable[[], int]) -> str:
-    """Do as much of `reconcile` as the time of one invocation allows; the next one begins anew."""
+    """Do as much of `reconcile` as one invocation's time allows. The next invocation starts again."""
     return reconcile(parts, may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS)
 
 
 def compact_in_time(parts: Wiring, remaining_milliseconds: Callable[[], int]) -> str:
-    """Do as `compact`, and leave to the next invocation what the vector index lacks when time is up."""
+    """Run `compact`. When time is up, leave the vector index's pending changes to the next invocation."""
     return compact(parts, may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS)
 
 
 def rebuild_index_in_time(parts: Wiring, remaining_milliseconds: Callable[[], int]) -> str:
-    """Do as much of `rebuild_index` as the time of one invocation allows; the next invocation goes on."""
+    """Do as much of `rebuild_index` as one invocation's time allows. The next invocation continues."""
     return rebuild_index(parts, may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS)
 
 
 def re_embed_in_time(parts: Wiring, event: dict[str, Any], remaining_milliseconds: Callable[[], int]) -> dict[str, Any]:
-    """Do as much of `re_embed` as the time of one invocation allows; the next invocation goes on.
+    """Do as much of `re_embed` as one invocation's time allows. The next invocation continues.
 
     Parameters
     ----------
     event
-        `pack`: the name of a folder beside MODEL_DIR. `leave_behind`: whether to switch although faces are lost.
+        `pack`: the name of a folder beside MODEL_DIR. `leave_behind`: whether to switch even if faces are lost.
 
     Returns
     -------
     dict
-        The fields of `re_embedding.Report`; done when `switched`. Long lists of tokens are cut off; the log says so.
+        The fields of `re_embedding.Report`. The work is done when `switched` is true. Lists of tokens are cut to
+        MAX_LISTED, with a warning in the log.
     """
     report = re_embed(
         parts,
@@ -267,7 +271,7 @@ def re_embed_in_time(parts: Wiring, event: dict[str, Any], remaining_millisecond
 
 
 def listed(tokens: list[str]) -> list[str]:
-    """Return as many tokens as a function's answer holds; log how many there are when that is not all."""
+    """Return the first MAX_LISTED tokens; log the total number when there are more."""
     if len(tokens) > MAX_LISTED:
         log.warning("the answer lists the first %d of %d tokens", MAX_LISTED, len(tokens))
     return tokens[:MAX_LISTED]
@@ -287,17 +291,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m chalicelib.maintenance.operations", description=__doc__)
     parser.add_argument("operation", choices=OPERATIONS)
     parser.add_argument(
-        "--however-many", action="store_true", help="reconcile: delete crops although they are more than is credible"
+        "--however-many",
+        action="store_true",
+        help="reconcile: delete orphans even if suspiciously many",
     )
     arguments = parser.parse_args()
     operation = OPERATIONS[arguments.operation]
     if arguments.however_many:
         if operation is not reconcile:
-            parser.error("--however-many is for reconcile")
+            parser.error("--however-many is only valid with reconcile")
         operation = partial(reconcile, however_many=True)
     logs.configure()
     try:
-        print(operation(wiring()))  # noqa: T201  # its output is what it is run for
+        print(operation(wiring()))  # noqa: T201  # the command's output
     except (SettingsError, ServiceError) as error:
         parser.exit(1, f"{error}\n")
 

@@ -1,7 +1,7 @@
-"""Finds crops that no row of the face set names, which a failure between two stores leaves behind, and deletes them.
+"""Finds and deletes orphaned crops: no row of the face set refers to them. Failures between two stores leave them.
 
-A row without a crop does not come about in the service; should somebody else delete crops, such rows are counted, and
-left.
+The service itself never leaves a row without a crop. If crops were deleted from outside, rows without one are counted
+and kept.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 from chalicelib.stores.aws.crops import MAX_DELETIONS_PER_REQUEST, CropStore, StoredCrop
 from chalicelib.stores.face_set.referenced_crops import ReferencedCrops
 
-# An addition copies its crop and then adds its row, within a minute. A younger crop may be waiting for its row.
+# An addition copies its crop and then adds its row, within a minute. A crop younger than this may still get its row.
 SAFE_AGE_SECONDS = 3_600
-# More orphans than both, or no crop that a row names, mean another fault: another face set's bucket, or a database that
-# was restored or is empty.
+# More orphans than both limits, or orphans only, point to another fault: the bucket of another face set, or a database
+# that was restored or is empty.
 CREDIBLE_NUMBER = 1_000
 CREDIBLE_SHARE = 0.1
-# Crops that one run deletes, for their names are kept in memory; the next run goes on. All orphans are counted.
+# Crops deleted per run, as their names are held in memory. The next run continues. All orphans are counted.
 MAX_DELETIONS = 100_000
 
-# The names are random UUIDs, so their first digits part them evenly: ten thousand pages are listed in parallel.
+# Names are random UUIDs, so their first digits split them evenly: ten thousand pages are listed in parallel.
 _PARTS = "0123456789abcdef"
 
 _log = logging.getLogger(__name__)
@@ -35,12 +35,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Report:
-    """What one run has found and done, in crops.
+    """The result of one run, in numbers of crops.
 
-    `young` are named by no row, but may yet be. `orphans` are all others that no row names; `failed` could not be
-    deleted. What is neither deleted nor failed is left to the next run. `missing` counts the rows whose crop is not
-    there; None when that is not known. `complete` is False when time was up before the end. `credible` is False when
-    nothing was deleted, because the rows cannot be those of this bucket.
+    `young` crops have no row but may still get one. `orphans` are all other crops without a row. `deleted` and `failed`
+    count orphans that were deleted or could not be; the next run deletes the rest. `missing` counts rows without a
+    crop; None when unknown. `complete` is False when time was up before the end. `credible` is False when nothing was
+    deleted, because the rows do not seem to belong to this bucket.
     """
 
     crops: int = 0
@@ -55,9 +55,9 @@ class Report:
 
 @dataclass
 class _Rows:
-    """Every face: the hash of its crop's name, ascending and each once, its id, and whether the crop was seen.
+    """For every face: the hash of its crop's name (sorted, unique), its id, and whether the crop was seen.
 
-    17 bytes a face, where the names would take a hundred. Should two names have the same hash, one too many is kept.
+    Takes 17 bytes per face; the names would take a hundred. If two names have the same hash, an orphan may be kept.
     """
 
     hashes: NDArray[np.int64]
@@ -67,7 +67,7 @@ class _Rows:
 
 @dataclass
 class _Part:
-    """What was found under one digit."""
+    """The crops with names that start with one digit."""
 
     crops: int = 0
     young: int = 0
@@ -77,17 +77,17 @@ class _Part:
 
 
 class Reconciliation:
-    """One run of it; any number of others, additions and removals may go on meanwhile.
+    """Deletes orphaned crops in one run. Other runs, additions and removals may go on meanwhile.
 
     Parameters
     ----------
     however_many
-        Whether to delete orphans although they are more than is credible.
+        Whether to delete orphans even if there are suspiciously many.
     may_go_on
-        Asked before every page, range of ids and batch; when it answers no, the run ends, and the next one begins anew.
+        Called before every page, range of ids and batch. False ends the run; the next run starts again.
     clock
-        Returns the seconds since 1970. S3 accepts no request of a clock that differs from its own by more than 15
-        minutes, which SAFE_AGE_SECONDS allows for.
+        Returns the seconds since 1970. S3 rejects requests when the clock differs from its own by more than 15 minutes;
+        SAFE_AGE_SECONDS allows for this difference.
     """
 
     def __init__(
@@ -106,15 +106,15 @@ class Reconciliation:
         self._clock = clock
 
     def run(self) -> Report:
-        """Look through all rows, then through all crops, and delete the orphans.
+        """Read all rows, then list all crops, and delete the orphans.
 
-        A crop that is old enough had its row before the rows are read here, or never gets one, for no name is used
-        twice.
+        A crop of SAFE_AGE_SECONDS either got its row before the rows are read here, or never gets one, as names are
+        never reused.
 
         Raises
         ------
         ServiceError
-            When a store fails; what was deleted until then stays deleted.
+            When a store fails; crops already deleted stay deleted.
         """
         old = self._clock() - SAFE_AGE_SECONDS
         rows = self._read_rows()
@@ -135,7 +135,7 @@ class Reconciliation:
         return report
 
     def _read_rows(self) -> _Rows | None:
-        """None when time was up."""
+        """Return all rows, or None when time was up."""
         found: list[NDArray[np.int64]] = [np.empty((0, 2), np.int64)]
         for ids in self._named.ranges():
             if not self._may_go_on():
@@ -174,8 +174,8 @@ class Reconciliation:
     def _delete(self, orphans: list[str], report: Report) -> None:
         if not report.credible:
             _log.error(
-                "%d of %d crops are named by no face, so none was deleted: is this the face set's bucket? If they are "
-                "to be deleted, reconcile however many they are",
+                "%d of %d crops are named by no face, so none was deleted: check that this is the face set's bucket. "
+                "To delete the crops, run reconcile with --however-many",
                 report.orphans,
                 report.crops,
             )
@@ -191,7 +191,7 @@ class Reconciliation:
 
 
 def _is_credible(report: Report, named: int) -> bool:
-    """Decide from a whole run's counts; a part of the orphans says nothing about all crops."""
+    """Return whether the counts of a complete run are plausible; partial counts would prove nothing."""
     if not report.orphans:
         return True
     return named > 0 and report.orphans <= max(CREDIBLE_NUMBER, CREDIBLE_SHARE * report.crops)

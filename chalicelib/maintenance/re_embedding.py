@@ -1,7 +1,7 @@
-"""Brings the face set under another model: every face is embedded anew from its crop while the old model answers.
+"""Moves the face set to another model: embeds every face again from its crop, while the old model still answers.
 
-May be killed at any point, run by several processes at once, and while faces are added and removed: what is done is the
-vectors themselves, and the switch looks whether any face lacks one.
+Safe to kill at any point, and to run in several processes while faces are added and removed: progress is stored only as
+vectors, and the switch checks that no face lacks one.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from chalicelib.stores.face_set.model_change import Lacking, ModelChange
 from chalicelib.stores.face_set.segments import SegmentStore
 from chalicelib.vision.model import Model
 
-# Faces of one transaction, and of one run of the embedder: a second or less of work that a kill can undo.
+# Faces per transaction and per run of the embedder: a kill loses at most a second of work.
 BATCH_FACES = 64
 
 
 @dataclass
 class Report:
-    """What one run has done. The faces are named by their tokens.
+    """The result of one run. Faces are identified by token.
 
-    `left` is how many faces have no vector under the new model yet. `not_found_again` could not be found by the new
-    detector, so the old one's landmarks served. `lost` could not be embedded, for their crops are missing or broken.
+    `done` counts the faces embedded. `left` counts the faces without a vector under the new model. `not_found_again`
+    lists faces that the new detector did not find, so the old landmarks were used. `lost` lists faces that could not
+    be embedded because their crops are missing or broken.
     """
 
     done: int = 0
@@ -38,21 +39,21 @@ class Report:
 
 
 class ReEmbedding:
-    """One run of it.
+    """Re-embeds the face set in one run.
 
     Parameters
     ----------
     model
-        The new one.
+        The new model.
     leave_behind
-        Whether to switch although some faces are lost. They stay in the face set, but searches do not find them.
+        Whether to switch even if faces are lost. Lost faces stay in the face set, but searches do not find them.
     prepare
-        Called when every face has a vector, before the switch: makes ready what searches will look through. Where it
-        answers no, time was up.
+        Called before the switch, when every face that is not lost has a vector: prepares the gallery for searches under
+        the new model. Returns False when time was up.
     may_go_on
-        Asked before every batch and every range of ids; when it answers no, the run ends, and the next one goes on.
+        Called before every batch and every range of ids. False ends the run; the next run continues.
     progress
-        Told after every batch what remains, in a line.
+        Called after every batch with a line of text about the remaining work.
     """
 
     def __init__(
@@ -84,12 +85,12 @@ class ReEmbedding:
         self._started = 0.0
 
     def run(self) -> Report:
-        """Embed all faces that have no vector under the new model, then switch; stop where that is not possible.
+        """Embed all faces without a vector under the new model, then switch if possible.
 
         Raises
         ------
         ServiceError
-            When a store fails; what was done until then stays done.
+            When a store fails; vectors already stored stay.
         """
         report = self._report
         self._to_do = sum(self._change.count_lacking(self._embedding_id, *ids) for ids in self._change.ranges())
@@ -108,9 +109,9 @@ class ReEmbedding:
             if not self._embed(self._all_lacking()):
                 return False
             if self._report.done > before:
-                # Containers that load the new model's codes find them packed.
+                # Packs the new model's codes for the containers that will load them.
                 snapshot.compact(self._face_set, self._segments)
-                continue  # and look through all once more: quick now, and the log since then is short
+                continue  # checks all faces again: this is quick now, and leaves only a short log to check
             if self._lost and not self._leave_behind:
                 return True
             if not self._prepare():
@@ -121,7 +122,7 @@ class ReEmbedding:
                 if self._change.switch(self._embedding_id, seen, self._lost):
                     self._report.switched = True
                     return True
-                # Some were added meanwhile.
+                # Faces were added meanwhile.
                 later = self._face_set.state()
                 lacking = self._change.lacking_since(self._embedding_id, seen)
                 if lacking is None:
@@ -135,14 +136,14 @@ class ReEmbedding:
             yield self._change.lacking(self._embedding_id, first_id, end_id)
 
     def _embed(self, portions: Iterator[list[Lacking]] | Sequence[list[Lacking]]) -> bool:
-        """Embed faces batch by batch; return False when time is up before the end."""
+        """Embed faces in batches; return False when time was up before the end."""
         for faces in portions:
             for start in range(0, max(len(faces), 1), BATCH_FACES):
                 if not self._may_go_on():
                     return False
                 if faces:
                     self._embed_batch(faces[start : start + BATCH_FACES])
-                    self._tell()
+                    self._report_progress()
         return True
 
     def _embed_batch(self, faces: Sequence[Lacking]) -> None:
@@ -153,11 +154,11 @@ class ReEmbedding:
         results = list(zip(faces, embedded, strict=True))
         self._report.not_found_again += [face.token for face, e in results if e is not None and not e.found_again]
         failed = [face for face, e in results if e is None]
-        # Who was removed a moment ago has no crop any more, for the crop goes after the row.
+        # A face removed a moment ago has no crop, as a removal deletes the row and then the crop.
         there = self._change.present([face.id for face in failed])
         self._lost |= {face.id: face.token for face in failed if face.id in there}
 
-    def _tell(self) -> None:
+    def _report_progress(self) -> None:
         done = self._to_do - self._report.left
         rate = done / max(time.monotonic() - self._started, 1e-6)
         minutes = self._report.left / rate / 60 if rate else 0.0

@@ -1,4 +1,4 @@
-"""How long to wait before trying again."""
+"""Random waits between retries."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ _random = random.SystemRandom()
 
 
 def backoff_seconds(attempt: int, *, first: float, longest: float) -> float:
-    """Return a random wait in seconds, up to twice as long each time: "full jitter".
+    """Return a random wait in seconds ("full jitter"); its upper limit doubles with each attempt.
 
-    Callers that were in each other's way then do not meet again
+    Random waits keep callers that collided from colliding again
     (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 
     Parameters
     ----------
     attempt
-        How many attempts have failed, from 1.
+        The number of failed attempts, from 1.
     first
         The longest wait after the first failure, in seconds.
     longest
-        What no wait exceeds, in seconds.
+        The longest wait of all, in seconds.
     """
     return _random.uniform(0.0, min(longest, first * 2.0 ** (attempt - 1)))

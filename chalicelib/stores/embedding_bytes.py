@@ -1,4 +1,4 @@
-"""Embeddings as the stores keep them: float32, little-endian."""
+"""Converts embeddings to and from the bytes that are stored: float32, little-endian."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The log: on Lambda one JSON object a line on standard output, elsewhere lines for a person on standard error.
+"""Configures logging: on Lambda one JSON object per line on standard output, elsewhere text on standard error.
 
-An error of somebody else's code may quote what it was given: a name, a token, a picture's bytes. Of such an error the
-log tells the type, the number and where it arose; only this project's own errors, which quote nothing of the kind, are
-told in their words. Other packages are heard from WARNING on, for below it the SDK logs the requests it sends.
+Errors of other packages may quote their input: a name, a token, a picture's bytes. So the log shows only their type,
+number and traceback. The messages of this project's own errors quote no such data and are logged. Other packages log
+from WARNING on, as the SDK logs the requests it sends at lower levels.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 SERVICE = "face-search"
 
-# Whose errors are told in their words. An ImportError names modules and files.
+# The messages of these packages' errors are logged. So are those of ImportError, which name only modules and files.
 _OWN_PACKAGES = ("chalicelib", "infra", "models")
 
 _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
@@ -29,7 +29,7 @@ def on_lambda() -> bool:
 
 
 class TextFormatter(logging.Formatter):
-    """A record as a line, and the lines of its error."""
+    """Formats a record as a line of text, followed by the lines of its error."""
 
     def __init__(self) -> None:
         super().__init__("%(levelname)s %(message)s")
@@ -39,7 +39,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JsonFormatter(LambdaPowertoolsFormatter):
-    """A record as a JSON object, with the keys of the invocation that is going on."""
+    """Formats a record as a JSON object with the keys of the current invocation."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -47,7 +47,7 @@ class JsonFormatter(LambdaPowertoolsFormatter):
             location="%(name)s:%(lineno)d",
             utc=True,
             use_rfc3339=True,
-            serialize_stacktrace=False,  # it holds the error's message
+            serialize_stacktrace=False,  # it would contain the error's message
         )
 
     def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802  # the base class's name
@@ -59,13 +59,13 @@ class JsonFormatter(LambdaPowertoolsFormatter):
 
 
 class _StandardOutput(logging.Handler):
-    """What standard output is at the moment, where the metrics are printed too."""
+    """Writes to the current standard output, where the metrics are printed too."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            sys.stdout.write(f"{self.format(record)}\n")  # at once, so that threads do not mix their lines
+            sys.stdout.write(f"{self.format(record)}\n")  # in one call, so that threads do not mix their lines
             sys.stdout.flush()
-        except Exception:  # noqa: BLE001  # what cannot be logged must not fail the request
+        except Exception:  # noqa: BLE001  # a logging error must not fail the request
             self.handleError(record)
 
 
@@ -73,14 +73,14 @@ _json = JsonFormatter()
 
 
 def configure() -> None:
-    """Lead all loggers of the process to the log; on Lambda instead of the runtime's handler, which would repeat it."""
+    """Set up the root handler. On Lambda it replaces the runtime's handler, which would repeat every record."""
     root = logging.getLogger()
     if on_lambda():
         handler = _StandardOutput()
         handler.setFormatter(_json)
         root.handlers[:] = [handler]
         root.setLevel(logging.WARNING)
-        # Until the settings are read.
+        # Applies until the settings are read.
         logging.getLogger("chalicelib").setLevel(logging.INFO)
     else:
         text = logging.StreamHandler()
@@ -89,13 +89,13 @@ def configure() -> None:
 
 
 def begin_invocation(**keys: str | None) -> None:
-    """Put these into every record from now on, in the place of the last invocation's; a container has one at a time."""
+    """Add `keys` to every record from now on, replacing the last invocation's. Invocations never overlap."""
     _json.clear_state()
     _json.append_keys(**keys)
 
 
 def described(error: BaseException | None) -> str:
-    """Return where an error and those behind it arose, and what they are, without what others say in them."""
+    """Return the tracebacks and types of an error and its causes, with the messages of this project's errors only."""
     parts: list[str] = []
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

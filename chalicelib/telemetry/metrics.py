@@ -1,7 +1,7 @@
-"""What is measured while a request is answered, for whoever collects it; nobody does outside Lambda.
+"""Collects metrics while a request or function runs. Outside Lambda, measurements are dropped.
 
-A custom metric costs money by the month, so there are few; how many requests fail and how long they take is what API
-Gateway counts for nothing.
+There are few metrics, as each custom metric costs money every month. API Gateway counts failed requests and latency for
+free.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from enum import Enum
 
 
 class Metric(Enum):
-    """The name in CloudWatch, and the unit."""
+    """A metric's name in CloudWatch and its unit."""
 
     COLD_START = ("ColdStart", "Count")
     """1 for the first request of a container that was started for it."""
     FACES_FOUND = ("FacesFound", "Count")
-    """Faces in a picture of /detect or /search."""
+    """Faces found in an uploaded picture."""
     DETECT = ("DetectMilliseconds", "Milliseconds")
-    """How long the detector took for a picture."""
+    """Time of the detector for a picture."""
     SEARCH = ("SearchMilliseconds", "Milliseconds")
-    """How long the gallery took for a search: the poll of the log, the scan, the candidates' rows; after a cold start
-    its loading too."""
+    """Time of the gallery for a search: polling the log, scanning, reading the candidates' rows; after a cold start
+    also loading."""
     GALLERY_SIZE = ("GallerySize", "Count")
-    """Faces in this container's gallery after a search; not where they are in a vector index."""
+    """Faces in this container's gallery after a search; not measured for a vector index."""
     INDEX_BEHIND = ("IndexBehind", "Count")
-    """Changes of the face set that the vector index lacks after the scheduled function has applied what it could."""
+    """Changes that the vector index still lacks after the scheduled function has applied what it could."""
 
     SKIPPED = ("SkippedRuns", "Count")
-    """1 for a run of a scheduled function that has left its work undone, though nothing has failed."""
+    """1 for a run of a scheduled function that left its work undone without a failure."""
 
 
 Measures = list[tuple[Metric, float]]
@@ -55,7 +55,7 @@ def timed(metric: Metric) -> Iterator[None]:
 
 @contextmanager
 def collecting() -> Iterator[Measures]:
-    """Yield a list to which everything is added that this thread measures in the block."""
+    """Yield a list that collects all measurements of this thread in the block."""
     measures: Measures = []
     token = _collected.set(measures)
     try:

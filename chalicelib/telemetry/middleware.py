@@ -1,8 +1,8 @@
-"""What a deployed service tells of each invocation: a line of the log, and metrics; elsewhere nothing.
+"""Logs each invocation of a deployed service and writes its metrics. Does nothing outside Lambda.
 
-The metrics are those of `measures.Metric`, in the namespace FaceSearch, with the dimensions `service` and `function`.
-They are written as one line of CloudWatch's embedded metric format a request, so they cost no call. The line also holds
-the route, the status and the request's ids, which are no dimensions but can be searched for.
+The metrics are those of `metrics.Metric`, in the namespace FaceSearch, with the dimensions `service` and `function`.
+They need no API call: each request writes one line in CloudWatch's embedded metric format. The line also has the route,
+the status and the request's ids; these are not dimensions, but can be searched for.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ NAMESPACE = "FaceSearch"
 
 log = logging.getLogger(__name__)
 
-# Whether this process has answered a request before.
+# Whether this process has already answered a request.
 _warm = False
 
 
 def observe(app: Chalice) -> None:
-    """Watch all functions of the app. To be called before other middleware is registered, which it then sees too."""
+    """Observe all functions of the app. Call this before registering other middleware, to observe that too."""
     logs.configure()
     app.register_middleware(observe_request, "http")
     app.register_middleware(observe_function, "scheduled")
@@ -59,10 +59,10 @@ def observe_request(request: Request | None, get_response: Callable[[Any], Respo
 
 
 def observe_function(event: Any, get_response: Callable[[Any], Any]) -> Any:
-    """Chalice middleware of what is no request: log its duration, and what it fails with.
+    """Chalice middleware for functions that do not answer requests: log the duration and errors.
 
-    An error that leaves a function is logged by Lambda and told to the caller, in its own words. Other people's errors
-    may quote the event, so an error of the contract takes their place.
+    Lambda logs an error that leaves a function, and returns its message to the caller. Errors of other packages may
+    quote the event, so a contract error replaces them.
     """
     if not logs.on_lambda():
         return get_response(event)
@@ -83,14 +83,14 @@ def observe_function(event: Any, get_response: Callable[[Any], Any]) -> Any:
 
 
 def _starts_cold() -> bool:
-    global _warm  # noqa: PLW0603  # of the process, as what it tells
+    global _warm  # noqa: PLW0603  # a property of the process
     cold = not _warm and os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "provisioned-concurrency"
     _warm = True
     return cold
 
 
 def _write(taken: metrics.Measures, properties: dict[str, Any]) -> None:
-    """Write what was measured. Never raises: what it was measured for is done, and is answered."""
+    """Write the metrics. Never raises, as the measured work is done and must be answered."""
     try:
         if taken:
             _write_metrics(taken, properties)

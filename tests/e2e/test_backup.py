@@ -78,7 +78,7 @@ def test_an_older_dump_is_put_back_beside_a_running_process(tmp_path: Path, mysq
             assert searches(api, [ada, ben, eve]) == before
             assert api.get(f"/faces/{added_since}").status == 404
             report = reconciled(stack, url)
-            assert "0 without a face deleted, 1 too young to tell; faces without a crop: 1" in report
+            assert "0 without a face deleted, 1 too new to judge; faces without a crop: 1" in report
             elsewhere.close()
 
         with local_stack(tmp_path / "state", DATABASE_URL=url) as stack:

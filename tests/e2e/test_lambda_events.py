@@ -384,7 +384,7 @@ class TestContainers:
         if on_s3_vectors():
             equal = "vectors compared with the index: 0 were missing, 0 different, 0 without a face"
             compared, not_compared = f"; 1 {equal}; recall 1.0000", f"; 0 {equal}; recall not measured"
-        crops = "crops: 0 of 0 without a face deleted, 0 too young to tell; faces without a crop"
+        crops = "crops: 0 of 0 without a face deleted, 0 too new to judge; faces without a crop"
         assert done == f"1 {crops}: 0{compared}"
         assert no_time == f"0 {crops}: unknown{not_compared}"
         assert api.remove(added)

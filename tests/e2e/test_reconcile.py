@@ -45,7 +45,7 @@ def test_crops_of_the_running_stack_are_looked_through(tmp_path: Path) -> None:
 
     index = "1 vectors compared with the index: 0 were missing, 0 different, 0 without a face; recall 1.0000"
     assert done.stdout == (
-        "2 crops: 0 of 0 without a face deleted, 1 too young to tell; faces without a crop: 0"
+        "2 crops: 0 of 0 without a face deleted, 1 too new to judge; faces without a crop: 0"
         f"{'; ' + index if on_s3_vectors() else ''}\n"
     )
 

@@ -147,7 +147,7 @@ def test_what_cannot_be_exported_is_said_in_words(tmp_path: Path, what: str) -> 
     else:
         parts.mkdir()
         (parts / "unfinished.json").write_bytes(b"{")
-        reason = f"unfinished.json is not that of an export to go on with. Delete {parts} and export again.\n"
+        reason = f"unfinished.json is not from an export that can be continued. Delete {parts} and export again.\n"
 
     assert transfer("export", archive, state, code=1).endswith(reason)
 
@@ -159,7 +159,7 @@ def test_what_cannot_be_imported_is_said_in_words(tmp_path: Path) -> None:
 
     for file, reason in {
         broken: "is neither a folder nor a zip file, or it is cut off.\n",
-        empty: "this is no archive, or its export has not ended.\n",
+        empty: "this is not an archive, or its export is unfinished.\n",
         tmp_path / "none.zip": "cannot be read: No such file or directory.\n",
     }.items():
         assert transfer("import", file, tmp_path / "state", code=1).endswith(reason)

@@ -55,7 +55,7 @@ def test_a_copy_of_what_came_after_the_backup_is_thrown_away(database: Database,
     path.write_bytes(backup)
 
     parts = Wiring(Settings.from_environment({"DATABASE_URL": database_url}))
-    assert "loads it anew" in operations.restored(parts)
+    assert "reloads it" in operations.restored(parts)
     others = faces.add(known_faces(unit_vectors(5, seed=9) * np.float32(3)))
 
     with pytest.raises(ModelChangedError):

@@ -158,7 +158,7 @@ def test_another_face_sets_bucket_is_not_emptied(
     report = reconcile(database, crops)
 
     assert (report.credible, report.deleted, names(crops)) == (False, 0, before)
-    assert "is this the face set's bucket?" in caplog.text
+    assert "check that this is the face set's bucket" in caplog.text
     assert reconcile(database, crops, however_many=True).deleted == 4
 
 
@@ -231,7 +231,7 @@ def test_without_a_row_nothing_is_deleted(
     report = reconcile(database, crops)
 
     assert (report.orphans, report.credible, report.deleted, names(crops)) == (count, False, 0, before)
-    assert "is this the face set's bucket?" in caplog.text
+    assert "check that this is the face set's bucket" in caplog.text
 
 
 def test_in_another_face_sets_bucket_nothing_is_deleted(

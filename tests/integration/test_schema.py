@@ -113,7 +113,7 @@ class TestVersionThree:
         migrate(connect(database_url))
 
         assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
-            "under another model than the face set, so not found until `make re-embed`: 1 faces"
+            "searches miss faces of another model than the face set until `make re-embed`: 1 faces"
         ]
 
     @pytest.mark.usefixtures("rows")

@@ -163,7 +163,7 @@ def test_a_converter_that_is_not_known_is_named_with_those_that_are(card: Path, 
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [
-        ('kind = "mtcnn"', 'kind = "retina"', "the card's detector kind 'retina' is none of mtcnn, yunet"),
+        ('kind = "mtcnn"', 'kind = "retina"', "the card's detector kind must be one of mtcnn, yunet, not 'retina'"),
         ('kind = "mtcnn"', 'kind = "yunet"', "a detector of the kind 'yunet' needs other files or thresholds"),
         ("[0.7, 0.6, 0.91]", "[0.6]", "a detector of the kind 'mtcnn' needs other files or thresholds"),
     ],

@@ -1,1 +1,1 @@
-"""Takes the face set out into an archive, and in from one; docs/transfer.md describes the archive."""
+"""Exports the face set to an archive and imports it from one; docs/transfer.md describes the archive."""

@@ -1,4 +1,4 @@
-"""One face as an archive holds it: a line of JSON with everything that the service knows of it."""
+"""Converts a face to and from its line in an archive: JSON with all that the service stores about the face."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from chalicelib.names import kept
 from chalicelib.stores.aws.crops import Crop
 from chalicelib.stores.embedding_bytes import from_bytes, to_bytes
 
-# The longest that this module writes: a crop of the largest size, a vector of 2,048 numbers, a name in escapes.
+# Fits the longest line: a crop of the largest size, a vector of 2,048 numbers and an escaped name.
 MAX_LINE_BYTES = 512 * 1024
-# Twice what noise of 320 x 320 px takes at the quality that crops are saved in.
+# Twice the size of 320 x 320 px of noise at the quality of saved crops.
 MAX_CROP_BYTES = 320 * 1024
-# Landmarks may lie outside a crop, but no face is larger than a picture.
+# Landmarks may lie outside the crop, but no face is larger than a picture.
 FARTHEST_LANDMARK_PX = 4096.0
-# The longest name of the published contract, in characters.
+# The longest name that the published contract allows, in characters.
 MAX_NAME_CHARACTERS = 255
 
 _FACE_SET = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}", re.ASCII)
@@ -36,7 +36,7 @@ EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
 
 @dataclass(frozen=True, slots=True)
 class ArchivedFace:
-    """`added_at` is in seconds since 1970. The crop's name is that of the store it comes from, and in no archive."""
+    """A face of an archive. `added_at` is in seconds since 1970. The crop's name is not archived."""
 
     token: str
     name: str
@@ -47,7 +47,7 @@ class ArchivedFace:
 
 
 def to_line(face: ArchivedFace) -> bytes:
-    """Return the face as one line of JSON, with its end."""
+    """Return the face as one line of JSON, with a line end."""
     landmarks = face.crop.landmarks
     record = {
         "face_token": face.token,
@@ -56,7 +56,7 @@ def to_line(face: ArchivedFace) -> bytes:
         "added_at": times.as_text(face.added_at),
         "embedding": base64.b64encode(to_bytes(face.embedding)).decode(),
         "crop": base64.b64encode(face.crop.jpeg).decode(),
-        # As the crop's metadata have them: to a hundredth of a pixel.
+        # Rounded to a hundredth of a pixel, as in the crop's metadata.
         "landmarks": None if landmarks is None else [[round(float(x), 2), round(float(y), 2)] for x, y in landmarks],
         "detector_id": face.crop.detector_id,
     }
@@ -64,12 +64,12 @@ def to_line(face: ArchivedFace) -> bytes:
 
 
 def from_line(line: bytes, dimension: int) -> ArchivedFace:
-    """Return the face of a line, everything about it checked; fields that are not known are passed over.
+    """Parse and check a line; return its face. Unknown fields are ignored.
 
     Raises
     ------
     ValueError
-        Saying in one sentence which field is wrong, without its value.
+        When a field is not valid; the message names the field but not its value.
     """
     record = _record(line)
     token, name, face_set = (_text(record, field) for field in ("face_token", "face_name", "face_set"))
@@ -79,12 +79,12 @@ def from_line(line: bytes, dimension: int) -> ArchivedFace:
 
 
 def check(face: ArchivedFace, dimension: int) -> None:
-    """See that a face is one that an import takes: the export takes no other along.
+    """Check that an import accepts a face. Exports leave out other faces.
 
     Raises
     ------
     ValueError
-        Saying in one sentence which field is wrong, without its value.
+        When a field is not valid; the message names the field but not its value.
     """
     name, crop = face.name, face.crop
     _expect(faces.is_token(face.token), "face_token must be 24 letters and digits")
@@ -96,7 +96,7 @@ def check(face: ArchivedFace, dimension: int) -> None:
     _expect(len(crop.jpeg) <= MAX_CROP_BYTES, f"crop must have at most {MAX_CROP_BYTES} bytes")
     _expect(decoding.is_crop(crop.jpeg), f"crop must be a whole JPEG of at most {decoding.MAX_CROP_SIDE_PX} px a side")
     _expect(
-        crop.landmarks is None or bool((np.abs(crop.landmarks) <= FARTHEST_LANDMARK_PX).all()),  # which NaN is not
+        crop.landmarks is None or bool((np.abs(crop.landmarks) <= FARTHEST_LANDMARK_PX).all()),  # False for NaN
         "landmarks must be null or five points of the crop",
     )
     _expect(
@@ -111,7 +111,7 @@ def _record(line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         record = None
     if not isinstance(record, dict):
-        raise ValueError("it is not a JSON object")
+        raise ValueError("the line is not a JSON object")
     return record
 
 
@@ -123,7 +123,7 @@ def _embedding(record: dict[str, Any], dimension: int) -> Embedding:
 
 def _crop(record: dict[str, Any]) -> Crop:
     detector_id = record.get("detector_id")
-    _expect(detector_id is None or isinstance(detector_id, str), "detector_id must be null or a text")
+    _expect(detector_id is None or isinstance(detector_id, str), "detector_id must be null or a string")
     return Crop("", _bytes(record, "crop"), _landmarks(record.get("landmarks")), detector_id)
 
 
@@ -134,7 +134,7 @@ def _landmarks(value: Any) -> Landmarks | None:
         isinstance(value, list)
         and len(value) == 5
         and all(isinstance(point, list) and len(point) == 2 for point in value)
-        # Before they are made 32-bit numbers, not all of them can be.
+        # Checked before the conversion to float32, which fails for some numbers.
         and all(
             type(number) in (int, float) and abs(number) <= FARTHEST_LANDMARK_PX for point in value for number in point
         ),
@@ -154,18 +154,18 @@ def _bytes(record: dict[str, Any], field: str) -> bytes:
     try:
         return base64.b64decode(_text(record, field), validate=True)
     except ValueError:
-        raise ValueError(f"{field} must be in base64") from None
+        raise ValueError(f"{field} must be base64") from None
 
 
 def _text(record: dict[str, Any], field: str) -> str:
     value = record.get(field)
     if not isinstance(value, str):
-        raise ValueError(f"{field} must be a text")
+        raise ValueError(f"{field} must be a string")
     return value
 
 
 def _is_unicode(text: str) -> bool:
-    """Tell whether it has no lone surrogates, which JSON can express and no database can keep."""
+    """Return whether the text has no lone surrogates, which JSON allows but databases cannot store."""
     try:
         text.encode()
     except UnicodeEncodeError:

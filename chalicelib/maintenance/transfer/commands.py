@@ -1,4 +1,4 @@
-"""Export and import of the face set, by hand or as functions that work as long as one invocation may."""
+"""Exports and imports the face set, by hand or in functions with limited time per invocation."""
 
 from __future__ import annotations
 
@@ -55,31 +55,31 @@ def import_from(
 
 
 def export_in_time(parts: Wiring, event: dict[str, Any], remaining_milliseconds: Callable[[], int]) -> dict[str, Any]:
-    """Write as much of an archive into the crops' bucket as the time of one invocation allows.
+    """Write as much of an archive to the crops' bucket as one invocation's time allows.
 
     Parameters
     ----------
     event
-        `name`: the archive is under `exports/<name>/`, and the next invocation with this name goes on with it.
+        `name`: the archive is under `exports/<name>/`. The next invocation with this name continues it.
 
     Returns
     -------
     dict
-        The fields of `exporting.Report`. A long list of tokens is cut off; the log says so.
+        The fields of `exporting.Report`. A long list of tokens is cut off, with a warning in the log.
     """
     report = export_to(parts, _folder(parts, event), may_go_on=_in_time(remaining_milliseconds))
     return asdict(report) | {"left_out": listed(report.left_out)}
 
 
 def import_in_time(parts: Wiring, event: dict[str, Any], remaining_milliseconds: Callable[[], int]) -> dict[str, Any]:
-    """Take as many faces of an archive in the crops' bucket as the time of one invocation allows.
+    """Import as many faces of an archive in the crops' bucket as one invocation's time allows.
 
     Parameters
     ----------
     event
-        `name`: the archive is under `exports/<name>/`. `first_part`: the `next_part` of the invocation before, which
-        saves looking through the parts that it has done. `checked`: leave out the check of all parts that the first
-        invocation makes; for an archive that is too large to be checked by one.
+        `name`: the archive is under `exports/<name>/`. `first_part`: the `next_part` of the previous invocation, to
+        skip the parts that it has imported. `checked`: skip the check of all parts in the first invocation, for an
+        archive too large to check in one invocation.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def import_in_time(parts: Wiring, event: dict[str, Any], remaining_milliseconds:
 def _folder(parts: Wiring, event: dict[str, Any]) -> ExportFolder:
     name = event.get("name")
     if not isinstance(name, str) or not ExportFolder.is_name(name):
-        raise ArchiveError("name must be 1 to 64 letters, digits, _, . and -, not beginning with a dot")
+        raise ArchiveError("name must be 1 to 64 letters, digits, _, . and -, not starting with a dot")
     return ExportFolder(parts.s3, parts.settings.crops_bucket, name)
 
 

@@ -1,4 +1,4 @@
-"""Where an archive's files are: a folder, a zip file, or a prefix of S3."""
+"""The interface to an archive's files, in a folder, a zip file, or under a prefix in S3."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Protocol
 
 
 class Source(Protocol):
-    """Files by their names, to be read."""
+    """Reads files by name."""
 
     def read(self, name: str, limit: int) -> bytes | None:
-        """Return a file, or None when there is none; raise ArchiveError when it has more bytes than `limit`."""
+        """Return a file's bytes, or None when there is no such file; raise ArchiveError above `limit` bytes."""
 
 
 class Container(Source, Protocol):
-    """Files by their names, to be read and written."""
+    """Reads and writes files by name."""
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a whole file or nothing, over one of that name."""
+        """Write the whole file or nothing; replace a file of the same name."""
 
     def delete(self, name: str) -> None:
-        """Delete a file, if there is one."""
+        """Delete a file if it exists."""

@@ -1,10 +1,10 @@
-"""What can be wrong with an archive."""
+"""Errors of archives."""
 
 from __future__ import annotations
 
 
 class ArchiveError(Exception):
-    """The archive is missing, damaged, or not for this face set; the message is one sentence without personal data."""
+    """The archive is missing, damaged, or unsuitable for this face set. One sentence, without personal data."""
 
 
 def too_large(file: str, limit: int) -> ArchiveError:

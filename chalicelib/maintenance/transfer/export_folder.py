@@ -1,4 +1,4 @@
-"""An archive's files in S3, under a prefix of the crops' bucket that expires."""
+"""Stores an archive's files in S3, under a prefix of the crops' bucket with expiring objects."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from chalicelib.stores.aws.sdk import faults_translated
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-PREFIX = "exports/"  # infra/deploy/template/resources.yaml lets what is under it expire
+PREFIX = "exports/"  # infra/deploy/template/resources.yaml expires objects with this prefix
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}", re.ASCII)
 
 
 class ExportFolder:
-    """A Container under a name of letters, digits, _, . and -.
+    """A Container in S3; its name has letters, digits, _, . and -, and must satisfy `is_name`.
 
-    Every method raises ServiceError as those of CropStore do.
+    `read`, `write` and `delete` raise ServiceError as CropStore does.
 
     Parameters
     ----------
     client
-        A boto3 client of S3.
+        An S3 client.
     """
 
     def __init__(self, client: S3Client, bucket: str, name: str) -> None:

@@ -1,7 +1,7 @@
-"""Takes the face set out into an archive, while it is searched and changed.
+"""Exports the face set to an archive while it is searched and changed.
 
-May be killed at any point. A file beside the parts keeps account of them, and at the end the manifest does: every run
-compares all parts with the face set, whichever run wrote them.
+Safe to kill at any point. An account file beside the parts records them; at the end the manifest holds the account.
+Every run compares all parts with the face set, including parts of earlier runs.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from chalicelib.times import as_text
 ACCOUNT = "unfinished.json"
 MAX_ACCOUNT_BYTES = 64 * 1024 * 1024
 
-# In the place of a digest: the part's file is not what the account says, and has to be written again.
+# Used instead of a digest: the part's file does not match the account and must be written again.
 _NOT_WRITTEN = ""
 
 
 @dataclass
 class Written:
-    """A part that is there: the faces with ids from above `after` up to `upto`.
+    """A written part: the faces with `after` < id <= `upto`.
 
-    `labels` is a digest of their tokens and names; `left_out` are the tokens of those that cannot be taken along, for
+    `labels` is a digest of their ids, tokens and names. `left_out` lists the tokens of faces that cannot be exported:
     their crops are missing or broken, or they have no embedding.
     """
 
@@ -46,7 +46,7 @@ class Written:
 
 @dataclass
 class Account:
-    """What the runs of an export have done so far, and under which model."""
+    """The progress of all runs of an export, and the model of its embeddings."""
 
     embedding_id: str
     switches: int
@@ -56,7 +56,7 @@ class Account:
 
 @dataclass
 class Report:
-    """`left_out` names faces by their tokens: their crops are missing or broken, or they have no vector."""
+    """The state of the export. `left_out` lists tokens of faces with a missing or broken crop, or without a vector."""
 
     faces: int = 0
     left_out: list[str] = field(default_factory=list)
@@ -64,14 +64,14 @@ class Report:
 
 
 class Export:
-    """One run of it.
+    """Exports the face set in one run.
 
     Parameters
     ----------
     may_go_on
-        Asked before every part; when it answers no, the run ends, and the next one goes on.
+        Called before every part. False ends the run; the next run continues.
     progress
-        Told, after every part, how many faces are done and how many there are.
+        Called before every part with the number of faces done and the total.
     clock
         Returns the seconds since 1970.
     """
@@ -97,17 +97,17 @@ class Export:
         self._account = Account("", 0)
 
     def run(self) -> Report:
-        """Write what is missing, and again what the face set no longer has in this way.
+        """Write missing parts, and rewrite parts that no longer match the face set.
 
-        The archive holds every face that was there when the last run began and is not removed. It holds no face whose
-        removal was answered by then.
+        The archive holds every face that existed when the last run began and was not removed since. It holds no face
+        with a removal that was answered by then.
 
         Raises
         ------
         ServiceError
-            When a store fails; what was done until then stays done.
+            When a store fails; parts already written stay.
         ArchiveError
-            When what lies in the container is not an export.
+            When the container's files are not from an export.
         """
         self._take_up()
         while True:
@@ -123,7 +123,7 @@ class Export:
         return self._report(done=True)
 
     def _write_parts(self) -> bool:
-        """Write the faces behind the last part; return False when time is up."""
+        """Write the faces after the last part; return False when time was up."""
         total, done = self._face_set.count(), sum(written.part.faces for written in self._account.written)
         while True:
             self._progress(done, max(done, total))
@@ -139,7 +139,7 @@ class Export:
             done += written.part.faces
 
     def _look_again(self) -> bool:
-        """Write those parts again in which a face was removed, added or renamed; return False when time is up."""
+        """Rewrite parts in which a face was removed, added or renamed; return False when time was up."""
         at = 0
         while at < len(self._account.written):
             if not self._may_go_on():
@@ -151,9 +151,9 @@ class Export:
         return True
 
     def _write_again(self, at: int) -> None:
-        """Write a part's first faces to its file; what is left of its range becomes a part of its own, not written yet.
+        """Rewrite a part's file with its first MAX_FACES faces; the rest of its range becomes a new, unwritten part.
 
-        Something is left where ids became visible out of order: then a range holds more faces than one part.
+        A range can hold more faces than a part when ids became visible out of order.
         """
         written = self._account.written
         old = written[at]
@@ -164,7 +164,7 @@ class Export:
             rest = Part(part_file(len(written) + 1), 0, 0, "")
             pieces.append(Written(rest, upto, old.upto, _NOT_WRITTEN, []))
         written[at : at + 1] = pieces
-        self._keep_account()  # first, so that a kill leaves no file that the account describes otherwise
+        self._keep_account()  # first, so that after a kill no file contradicts the account
         written[at] = self._write(old.part.file, old.after, upto, faces)
         self._keep_account()
 
@@ -188,7 +188,7 @@ class Export:
         )
 
     def _take_up(self) -> None:
-        """Go on from the account of an earlier run, unless the face set is under another model since then."""
+        """Resume from the account of an earlier run, or start again if the model was switched since."""
         state = self._face_set.state()
         account = _read_account(self._container)
         if account is not None and (account.embedding_id, account.switches) != (state.embedding_id, state.switches):
@@ -198,7 +198,7 @@ class Export:
         self._account = account or Account(state.embedding_id, state.switches)
         if account is not None:
             self._keep_account()
-        # Until this run has looked at all parts the archive is not whole.
+        # The archive is incomplete until this run has compared all parts.
         self._container.delete(MANIFEST)
 
     def _keep_account(self) -> None:
@@ -227,7 +227,7 @@ class Export:
 
 
 def _archived(face: WholeFace, crop: Crop | None) -> ArchivedFace | None:
-    """Return what the archive holds of a face; None when an import would refuse it."""
+    """Return the face for the archive, or None when an import would refuse it."""
     if crop is None or face.embedding is None:
         return None
     archived = ArchivedFace(face.token, face.name, face.face_set, face.added_at, face.embedding, crop)
@@ -243,12 +243,12 @@ def _digest(labels: Sequence[Label]) -> str:
 
 
 def _file_without_account(account: Account) -> str:
-    """Return the one file that a run may have written just before it was killed, without noting it."""
+    """Return the only file that a killed run may have written without recording it."""
     return part_file(len(account.written) + 1)
 
 
 def _read_account(container: Container) -> Account | None:
-    """Return the account of the runs so far: in its own file, or in the manifest when the last run ended."""
+    """Return the account of earlier runs: from its own file or, after a finished export, from the manifest."""
     data = container.read(ACCOUNT, MAX_ACCOUNT_BYTES)
     finished = container.read(MANIFEST, MAX_MANIFEST_BYTES) if data is None else None
     if data is None and finished is None:
@@ -259,4 +259,4 @@ def _read_account(container: Container) -> Account | None:
         return Account(**fields, written=written)
     except (ValueError, KeyError, TypeError, AttributeError):
         file = ACCOUNT if finished is None else MANIFEST
-        raise ArchiveError(f"{file} is not that of an export to go on with") from None
+        raise ArchiveError(f"{file} is not from an export that can be continued") from None

@@ -1,6 +1,6 @@
-"""Takes an archive's faces into the face set, while it is searched and changed.
+"""Imports an archive's faces while the face set is searched and changed.
 
-May be killed at any point and run again: a face whose token is there already is passed over.
+Safe to kill at any point and run again: a face is skipped when its token already exists.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from chalicelib.vision.pack_folder import PackFolder
 
 @dataclass
 class Report:
-    """What one run has done: faces that are new, and that were there already. `next_part` is where to go on from."""
+    """The result of one run. `there` counts faces that already existed; the next run continues at `next_part`."""
 
     added: int = 0
     there: int = 0
@@ -35,18 +35,20 @@ class Report:
 
 
 class Import:
-    """One run of it.
+    """Imports an archive in one run.
 
     Parameters
     ----------
     first_part
-        The number of the first part to add, from 1; those before it were done by an earlier run, which has checked all.
+        The number of the first part to add, from 1. Above 1, an earlier run has checked all parts and added the parts
+        before this one.
     checked
-        Leave out the check of all parts before the first one is added: for an archive that is too large for one run.
+        Skip the check of all parts before the first one is added, for an archive too large to check in one run.
     may_go_on
-        Asked before every part; when it answers no, the run ends.
+        Called before every part is added. False ends the run.
     progress
-        Told, after every part, how many faces are done and how many the archive has: first checked, then added.
+        Called before every part, and at the end, with the number of faces done and the archive's total. Counts the
+        faces checked first, then the faces added.
     """
 
     def __init__(
@@ -77,18 +79,19 @@ class Import:
         self._report = Report(next_part=first_part)
 
     def run(self) -> Report:
-        """Check the whole archive, then add who is not there yet, part by part.
+        """Check the whole archive, then add the faces that do not exist yet, part by part.
 
         Raises
         ------
         ServiceError
-            When a store fails; what was done until then stays done.
+            When a store fails; parts already added stay.
         ArchiveError
-            When the archive is missing, not whole, damaged, or of another model than the face set; nothing has changed.
+            When the archive is missing, incomplete, damaged, or of another model than the face set. If the check finds
+            the fault, nothing has changed.
         """
         manifest = manifests.read(self._source)
         if manifest is None:
-            raise ArchiveError(f"there is no {manifests.MANIFEST}: this is no archive, or its export has not ended")
+            raise ArchiveError(f"there is no {manifests.MANIFEST}: this is not an archive, or its export is unfinished")
         report = self._report
         if manifest.parts:
             self._check_model(manifest)
@@ -108,12 +111,12 @@ class Import:
         return report
 
     def _check_model(self, manifest: Manifest) -> None:
-        """See that the face set is under the archive's model, or can be put under it."""
+        """Check that the face set uses the archive's model or, being empty, can adopt it."""
         pack = self._packs.with_id(manifest.embedding_id)
         if pack is None:
             raise ArchiveError(
-                f"the archive's embeddings are of the model {manifest.embedding_id}, which no pack beside MODEL_DIR "
-                "has: `make models` builds packs"
+                f"no pack beside MODEL_DIR has the archive's model {manifest.embedding_id}: build the pack with "
+                "`make models`"
             )
         if pack.embedder.dimension != manifest.dimension:
             raise ArchiveError(f"{manifests.MANIFEST} is not valid: the model has {pack.embedder.dimension} dimensions")
@@ -122,7 +125,7 @@ class Import:
             raise _other_model(manifest.embedding_id, active)
 
     def _adopt_model(self, manifest: Manifest) -> None:
-        """Put a face set in which nobody is under the archive's model."""
+        """Switch an empty face set to the archive's model."""
         active = self._face_set.state().embedding_id
         if active != manifest.embedding_id:
             active = self._model_change.adopt(manifest.embedding_id)
@@ -130,7 +133,7 @@ class Import:
             raise _other_model(manifest.embedding_id, active)
 
     def _check_parts(self, manifest: Manifest) -> None:
-        """Read all parts, so that a fault in the last one is found before anything of the first one is added."""
+        """Read all parts, to find a fault in any part before the first face is added."""
         sets = {DEFAULT_SET}
         done = 0
         for part in manifest.parts:
@@ -143,7 +146,7 @@ class Import:
     def _read(self, part: Part, dimension: int) -> list[ArchivedFace]:
         faces = unpack(part.file, manifests.read_part(self._source, part), dimension)
         if len(faces) != part.faces:
-            raise ArchiveError(f"{part.file} has {len(faces)} faces, and the manifest says {part.faces}")
+            raise ArchiveError(f"{part.file} has {len(faces)} faces, but the manifest says {part.faces}")
         if len({face.token for face in faces}) != len(faces):
             raise ArchiveError(f"{part.file} has a face_token twice")
         return faces
@@ -165,7 +168,7 @@ class Import:
             raise _other_model(manifest.embedding_id, changed.embedding_id) from None
         self._report.added += added
         self._report.there += len(faces) - added
-        if added < len(new):  # somebody else added them meanwhile, so their crops are the rows'
+        if added < len(new):  # another process added some meanwhile, with its own crops
             self._delete_unused(known)
 
     def _set_id(self, face_set: str) -> int:
@@ -182,6 +185,6 @@ class Import:
 
 def _other_model(archive: str, active: str) -> ArchiveError:
     return ArchiveError(
-        f"the archive's embeddings are of the model {archive}, and the face set is under {active}: "
-        "bring the face set under the archive's model first, with `make re-embed`, or import into an empty one"
+        f"the archive's model is {archive}, but the face set's is {active}: first move the face set to the archive's "
+        "model with `make re-embed`, or import into an empty face set"
     )

@@ -1,4 +1,4 @@
-"""What an archive says of itself: `manifest.json`, which is written last and makes it whole."""
+"""Reads and writes an archive's `manifest.json`. It is written last and completes the archive."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from chalicelib.maintenance.transfer.part import MAX_FACES, MAX_PART_BYTES
 MANIFEST = "manifest.json"
 FORMAT = "face-search-archive"
 VERSION = 1
-# A part takes some 600 bytes, with its entry in the account: room for 25 million faces.
+# A part takes some 600 bytes, with its entry in the account, so 25 million faces fit.
 MAX_MANIFEST_BYTES = 32 * 1024 * 1024
-# What a row of the face set has room for.
+# A row of the face set can hold no more.
 MAX_DIMENSION = 2048
 LARGEST_VERSION = 2**63 - 1
-# Of the format: a number that can be said in a sentence.
+# The highest format version accepted, which keeps the number in error messages short.
 MAX_VERSION = 1_000_000
 
 _PART_FILE = re.compile(r"faces-[0-9]{5,9}\.jsonl\.gz", re.ASCII)
@@ -32,7 +32,7 @@ _EMBEDDING_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A file of the archive: its name, how many faces it holds, its size, and its sha256 in hexadecimal."""
+    """A file of the archive: its name, number of faces, size in bytes, and sha256 in hexadecimal."""
 
     file: str
     faces: int
@@ -42,11 +42,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`dimension` is how many numbers an embedding has. Both it and the id are of no meaning without a face.
+    """The contents of `manifest.json`.
 
-    `created_at` is a time in ISO 8601; `face_set_version` is the number of changes that the face set had seen when the
-    export looked at all faces for the last time. `left_out` are the tokens of faces that are not in the archive, for
-    their crops are missing, or they have no embedding.
+    `dimension` is the number of values in an embedding; it and `embedding_id` mean nothing without a face.
+    `created_at` is a time in ISO 8601. `face_set_version` is the face set's number of changes when the export last
+    compared all faces. `left_out` lists the tokens of faces that are not in the archive: their crops are missing or
+    broken, or they have no embedding.
     """
 
     embedding_id: str
@@ -61,7 +62,7 @@ class Manifest:
         return sum(part.faces for part in self.parts)
 
     def to_json(self, account: Mapping[str, Any]) -> bytes:
-        """Return the file. `account` is what the export needs to go on from here, and no reader does."""
+        """Return the file's bytes. Only a later export reads `account`, to continue from this one."""
         fields = {"format": FORMAT, "version": VERSION, "faces": self.faces, **asdict(self), "account": account}
         return json.dumps(fields, indent=1).encode() + b"\n"
 
@@ -71,12 +72,12 @@ def part_file(number: int) -> str:
 
 
 def read(source: Source) -> Manifest | None:
-    """Return an archive's manifest, checked; None when there is none: the archive is not whole, or not there.
+    """Read and check an archive's manifest; return None when the archive is missing or incomplete.
 
     Raises
     ------
     ArchiveError
-        When it is not one, or of a version that this program does not know.
+        When the manifest is not valid, or has an unknown format version.
     """
     data = source.read(MANIFEST, MAX_MANIFEST_BYTES)
     if data is None:
@@ -88,12 +89,12 @@ def read(source: Source) -> Manifest | None:
     if not isinstance(fields, dict):
         raise ArchiveError(f"{MANIFEST} is damaged or not valid")
     if fields.get("format") != FORMAT:
-        raise ArchiveError(f"{MANIFEST} is not that of a face search archive")
+        raise ArchiveError(f"{MANIFEST} is not from a face search archive")
     version = fields.get("version")
     if _is_count(version, MAX_VERSION) and version != VERSION:
         raise ArchiveError(
-            f"the archive has version {version} of the format, and this program reads {VERSION}: "
-            "use the program that wrote it, or a newer one"
+            f"the archive has version {version} of the format, but this program reads version {VERSION}: "
+            "use the program that wrote the archive, or a newer one"
         )
     if not _is_valid(fields):
         raise ArchiveError(f"{MANIFEST} is damaged or not valid")
@@ -113,13 +114,13 @@ def read_part(source: Source, part: Part) -> bytes:
     Raises
     ------
     ArchiveError
-        When it is missing, or is not the one of the manifest.
+        When the file is missing or does not match the manifest.
     """
     data = source.read(part.file, part.bytes)
     if data is None:
         raise ArchiveError(f"{part.file} is missing")
     if hashlib.sha256(data).hexdigest() != part.sha256:
-        raise ArchiveError(f"{part.file} is damaged: its sha256 is not the manifest's")
+        raise ArchiveError(f"{part.file} is damaged: its sha256 differs from the manifest's")
     return data
 
 
@@ -135,7 +136,7 @@ def _is_valid(fields: dict[str, Any]) -> bool:
         and isinstance(fields.get("created_at"), str)
         and isinstance(left_out, list)
         and all(isinstance(token, str) and is_token(token) for token in left_out)
-        # An archive without a face may have been made before the face set had a model.
+        # An archive without faces may have been written before the face set had a model.
         and (_matches(_EMBEDDING_ID, fields.get("embedding_id")) or (fields.get("embedding_id") == "" and not parts))
     )
 

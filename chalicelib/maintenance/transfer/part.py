@@ -1,4 +1,4 @@
-"""A part of an archive: the faces of a range of ids, as lines of JSON, compressed."""
+"""Packs and unpacks a part of an archive: the faces of a range of ids, as compressed lines of JSON."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from chalicelib.maintenance.transfer.archived_face import MAX_LINE_BYTES, Archiv
 from chalicelib.maintenance.transfer.errors import ArchiveError
 
 MAX_FACES = 500
-# Above what as many crops of the largest size take.
+# More than MAX_FACES crops of the largest size take.
 MAX_PART_BYTES = 192 * 1024 * 1024
-# Pictures and vectors can hardly be compressed: more only undoes what base64 has added.
+# Pictures and vectors hardly compress: level 1 already removes base64's overhead.
 COMPRESSION_LEVEL = 1
 CHUNK_BYTES = 64 * 1024
 
-_GZIP = 16 + zlib.MAX_WBITS  # zlib's way to say that there is a header of gzip's
+_GZIP = 16 + zlib.MAX_WBITS  # makes zlib expect a gzip header
 
 
 def pack(faces: Iterable[ArchivedFace]) -> bytes:
-    """Return the part's file; the same faces give the same bytes."""
+    """Return the part's file. The same faces give the same bytes."""
     buffer = io.BytesIO()
     with gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=COMPRESSION_LEVEL, mtime=0) as lines:
         for face in faces:
@@ -30,12 +30,12 @@ def pack(faces: Iterable[ArchivedFace]) -> bytes:
 
 
 def unpack(file: str, data: bytes, dimension: int) -> list[ArchivedFace]:
-    """Return the faces of a part. Time and memory are bounded by its size and MAX_FACES, whatever the bytes say.
+    """Return the faces of a part. The part's size and MAX_FACES limit time and memory, even for hostile bytes.
 
     Raises
     ------
     ArchiveError
-        Naming the file, and the line that is wrong.
+        When the part is damaged or not valid; the message names the file and the faulty line.
     """
     faces: list[ArchivedFace] = []
     try:
@@ -49,18 +49,19 @@ def unpack(file: str, data: bytes, dimension: int) -> list[ArchivedFace]:
             except ValueError as error:
                 raise ArchiveError(f"line {number} of {file} is not valid: {error}") from None
     except (EOFError, zlib.error):
-        raise ArchiveError(f"{file} is damaged behind its line {len(faces)}") from None
+        raise ArchiveError(f"{file} is damaged after line {len(faces)}") from None
     return faces
 
 
 def _lines(data: bytes) -> Iterator[bytes]:
-    """Yield the lines of one gzip member; what follows the first one that is longer than MAX_LINE_BYTES means nothing.
+    """Yield the lines of one gzip member. After a line longer than MAX_LINE_BYTES, ignore the rest.
 
-    Not by GzipFile: it reads members without contents and the names in their headers byte by byte in Python.
+    GzipFile would be slow here: it reads empty members, and the names in their headers, byte by byte in Python.
 
     Raises
     ------
     EOFError, zlib.error
+        When the data are not one complete gzip member.
     """
     inflate = zlib.decompressobj(wbits=_GZIP)
     line, end = b"", 0

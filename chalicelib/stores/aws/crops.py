@@ -1,4 +1,4 @@
-"""The pictures of faces, kept in S3: for a while those of every detected face, for good those of the face set."""
+"""Stores face crops in S3: temporarily for every detected face, permanently for known faces."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 URL_SECONDS = 300
 
-_TEMPORARY = "temporary/"  # infra/deploy/template/resources.yaml lets what is under it expire
+_TEMPORARY = "temporary/"  # infra/deploy/template/resources.yaml expires objects with this prefix
 _PERMANENT = "faces/"
-# Any UUID will do, as long as it stays the same.
+# Any UUID works, as long as it never changes.
 _TOKENS = UUID("5a0e4c1c-6c0b-4f0e-9a35-5b0f4d3c2a17")
 
-# S3's own limits.
+# S3's limits.
 CROPS_PER_PAGE = 1_000
 MAX_DELETIONS_PER_REQUEST = 1_000
 
@@ -36,8 +36,8 @@ _log = logging.getLogger(__name__)
 class Crop(NamedTuple):
     """A face cut out of its image, as a JPEG file.
 
-    With `landmarks`, in pixels of the crop, it can be aligned and embedded again without a detector; `detector_id` says
-    whose they are.
+    With `landmarks`, in pixels of the crop, the face can be aligned and embedded again without a detector.
+    `detector_id` names the detector that found the landmarks.
     """
 
     name: str
@@ -47,27 +47,30 @@ class Crop(NamedTuple):
 
 
 class StoredCrop(NamedTuple):
-    """A crop's name, and when it was stored, in seconds since 1970."""
+    """A crop's name, and the time it was stored, in seconds since 1970."""
 
     name: str
     modified_at: float
 
 
 def temporary_name(token: str) -> str:
-    """Return the name of a token's temporary crop: known whatever has become of the token, which it does not reveal."""
+    """Return the name of a token's temporary crop.
+
+    The name depends only on the token, so it is known even after the token expires. It does not reveal the token.
+    """
     return f"{uuid5(_TOKENS, token)}.jpg"
 
 
 class CropStore:
     """Crops by name, under a temporary and a permanent prefix.
 
-    Every method raises ServiceError: 503 when S3 cannot be reached or throttles, 500 when it refuses. The caller's role
-    needs s3:ListBucket, without which S3 answers 403 instead of 404 for a crop that is not there.
+    Every method raises ServiceError unless it says otherwise: 503 when S3 cannot be reached or throttles, 500 when S3
+    refuses. The caller's role needs s3:ListBucket; without it S3 answers 403 instead of 404 for a missing crop.
 
     Parameters
     ----------
     client
-        A client of S3.
+        An S3 client.
     """
 
     def __init__(self, client: S3Client, bucket: str) -> None:
@@ -75,24 +78,24 @@ class CropStore:
         self._bucket = bucket
 
     def save_temporary(self, crops: Sequence[Crop]) -> None:
-        """Save all crops, in parallel; when this fails some may have been saved, and expire."""
+        """Save all crops, in parallel. After a failure some may be saved; they expire."""
         with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
-            # Reading the results raises the first failure and cancels what has not begun.
+            # Reading the results raises the first failure and cancels the uploads that have not started.
             list(executor.map(deadline.carried(partial(self._put, _TEMPORARY)), crops))
 
     def save(self, crops: Sequence[Crop]) -> list[str]:
-        """Save crops for good, in parallel, each under a new name whatever its own; return these, in their order."""
+        """Save crops permanently, in parallel, under new names; return the new names in the order of the crops."""
         named = [crop._replace(name=f"{uuid4()}.jpg") for crop in crops]
         with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
             list(executor.map(deadline.carried(partial(self._put, _PERMANENT)), named))
         return [crop.name for crop in named]
 
     def keep(self, temporary_name: str) -> str | None:
-        """Copy a temporary crop to the permanent prefix; return its name there, or None when it has expired.
+        """Copy a temporary crop to the permanent prefix; return its new name, or None when the crop has expired.
 
-        The name is a new one every time. Were it the same, this could happen: one request removes a face's row, another
-        adds the face again and copies the crop, then the first deletes the crop of the row that it removed, and the new
-        row has none.
+        The name is new every time, as a repeated name would allow a race. One request removes a face's row; another
+        adds the face again and copies the crop. The first request then deletes the crop of the row that it removed,
+        and the new row has no crop.
         """
         permanent_name = f"{uuid4()}.jpg"
         with faults_translated():
@@ -112,13 +115,13 @@ class CropStore:
         return self._read(_PERMANENT, permanent_name)
 
     def presigned(self, permanent_name: str) -> str:
-        """Return an address from which anyone can read a crop for URL_SECONDS. Nothing is sent for it."""
+        """Return a URL from which anyone can read a crop for URL_SECONDS. Sends no request."""
         return self._client.generate_presigned_url(
             "get_object", Params={"Bucket": self._bucket, "Key": _PERMANENT + permanent_name}, ExpiresIn=URL_SECONDS
         )
 
     def read_many(self, permanent_names: Sequence[str]) -> list[Crop | None]:
-        """Read crops in parallel, in the order of their names."""
+        """Read crops in parallel; return them in the order of `permanent_names`."""
         with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
             return list(executor.map(deadline.carried(self.read), permanent_names))
 
@@ -129,7 +132,7 @@ class CropStore:
         self._delete(_PERMANENT + permanent_name)
 
     def permanent(self, beginning: str) -> Iterator[list[StoredCrop]]:
-        """Yield the permanent crops whose names begin so, page by page, in the order of their names."""
+        """Yield the permanent crops with names that start with `beginning`, page by page, sorted by name."""
         after: dict[str, Any] = {}
         while True:
             with faults_translated():
@@ -145,7 +148,7 @@ class CropStore:
             after = {"ContinuationToken": reply["NextContinuationToken"]}
 
     def delete_many(self, permanent_names: Sequence[str]) -> int:
-        """Delete at most MAX_DELETIONS_PER_REQUEST crops by one request; return how many could not be deleted."""
+        """Delete at most MAX_DELETIONS_PER_REQUEST crops in one request; return how many could not be deleted."""
         with faults_translated():
             reply = self._client.delete_objects(
                 Bucket=self._bucket,
@@ -158,12 +161,12 @@ class CropStore:
         return len(failures)
 
     def delete_orphan(self, permanent_name: str) -> None:
-        """Delete a crop that no row names any more; should that fail, `reconcile` finds it. Never raises."""
+        """Delete a crop that no row refers to any more. Never raises; after a failure, `reconcile` deletes the crop."""
         try:
             self.delete(permanent_name)
         except ServiceError:
             _log.warning("a crop without a row could not be deleted; reconcile will")
-        except Exception:  # noqa: BLE001  # whatever it is: what the crop was deleted for is done, and is answered
+        except Exception:  # noqa: BLE001  # the caller's change is already committed and must be answered
             _log.exception("a crop without a row could not be deleted; reconcile will")
 
     def delete_temporary(self, name: str) -> None:
@@ -200,7 +203,7 @@ def _notes(crop: Crop) -> dict[str, str]:
 
 
 def _as_text(landmarks: Landmarks) -> str:
-    """Return x and y of one point after the other, to a hundredth of a pixel."""
+    """Return x and y of each point in turn, rounded to a hundredth of a pixel."""
     return ",".join(f"{number:.2f}" for number in landmarks.ravel())
 
 

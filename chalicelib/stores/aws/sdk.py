@@ -1,4 +1,4 @@
-"""The clients of AWS's services, and their faults as ServiceErrors."""
+"""Creates AWS clients and raises their errors as ServiceErrors."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3vectors import S3VectorsClient
 
-# Of each of the addresses that the service's name has; S3's has up to eight.
+# For each IP address of the service's host name; S3's has up to eight.
 CONNECT_TIMEOUT_SECONDS = 1
 READ_TIMEOUT_SECONDS = 5
 MAX_ATTEMPTS = 3
-# A request begins no attempt without so much time left: enough for eight addresses that do not answer, or for one that
-# connects late, lets the SDK wait a second for its `100 Continue`, and then says nothing.
+# An attempt starts only if the request has this much time left. This is enough for eight addresses that do not answer,
+# or for one that connects late, delays `100 Continue` by the second that the SDK waits, and then stays silent.
 ATTEMPT_SECONDS = 8
 MAX_CONNECTIONS = 16
 
-# Errors with a 4xx status that pass by themselves.
+# Errors with a 4xx status that are temporary.
 _TRANSIENT_CODES = frozenset(
     {
         "LimitExceededException",
@@ -56,13 +56,13 @@ def client(service: Literal["s3"]) -> S3Client: ...
 @overload
 def client(service: Literal["s3vectors"], max_attempts: int = ...) -> S3VectorsClient: ...
 def client(service: str, max_attempts: int = MAX_ATTEMPTS) -> Any:
-    """Return a new client with short timeouts; credentials, region and endpoint are the SDK's, from the environment.
+    """Return a new client with short timeouts. The SDK reads credentials, region and endpoint from the environment.
 
-    It may be used by several threads at once, and clients created by them.
+    This function and the client are thread-safe.
     """
     from botocore.config import Config
 
-    # Presigned addresses must name the region, which a local server's own address does not have.
+    # The host of a presigned URL must name the region. A local server's address has no region.
     style: Literal["auto", "virtual"] = "auto" if os.environ.get("AWS_ENDPOINT_URL") else "virtual"
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -72,7 +72,7 @@ def client(service: str, max_attempts: int = MAX_ATTEMPTS) -> Any:
         signature_version="s3v4" if service == "s3" else None,
         s3={"addressing_style": style},
     )
-    with _lock:  # a session is for one thread at a time
+    with _lock:  # sessions are not thread-safe
         create: Any = _session().create_client
         made = create(service, config=config)
     made.meta.events.register("before-send", _expect_an_attempt)
@@ -88,11 +88,11 @@ def _expect_an_attempt(request: Any, **_: Any) -> None:
 
 @cache
 def _session() -> Session:
-    """Return the process's session: what it has read of the SDK's data is read once for all clients.
+    """Return the process's session. All clients share it, so the SDK's data files are read once.
 
-    botocore's and not boto3's, which imports the transfers of large files, unused here. The loader is told which
-    services there are: to see for itself it would list the folders of some 400, twice. And it reads JSON into plain
-    dicts, ordered too, in half the time of botocore's OrderedDicts.
+    It is a botocore session: boto3's imports the code for transfers of large files, unused here. The loader gets a
+    fixed list of services, as listing the folders of some 400 services, twice, takes time. The loader reads JSON into
+    plain dicts, which are also ordered and take half the time of botocore's OrderedDicts.
     """
     import gzip
 
@@ -108,7 +108,7 @@ def _session() -> Session:
             return None
 
     class LoaderOfThree(Loader):
-        def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002  # as the SDK calls it
+        def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002  # the SDK's signature
             return ["dynamodb", "s3", "s3vectors"]
 
     session = Session()
@@ -118,14 +118,14 @@ def _session() -> Session:
 
 @contextmanager
 def faults_translated() -> Iterator[None]:
-    """Turn an error of the SDK in the block into 503 when it may pass by itself, else into a logged 500.
+    """Log an SDK error in the block and raise it as ServiceError: 503 for a temporary error, otherwise 500.
 
-    Logs tell its kind only: the SDK's messages may quote what was sent.
+    The log names only the kind of error, as the SDK's messages may quote the request.
     """
     from botocore.exceptions import (
         BotoCoreError,
         ClientError,
-        ConnectionError,  # noqa: A004  # botocore's, not the built-in one, in this function only
+        ConnectionError,  # noqa: A004  # botocore's class hides the built-in one in this function only
         HTTPClientError,
         IncompleteReadError,
     )

@@ -1,4 +1,4 @@
-"""Keeps to a service's rate from the caller's side, which costs less than being refused."""
+"""Limits a caller to a service's rate, which costs less than throttled requests."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Callable
 
 
 class TokenBucket:
-    """Lets through so much a second, with up to a second's worth at once: a token bucket.
+    """A token bucket: allows `per_second` a second on average, and a second's worth at once.
 
-    For one thread at a time.
+    Not thread-safe.
 
     Parameters
     ----------
     clock
-        Returns seconds from any beginning.
+        Returns seconds from any starting point.
     sleep
-        Waits so many seconds.
+        Waits for the given number of seconds.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class TokenBucket:
         self._at = clock()
 
     def take(self, amount: float) -> None:
-        """Wait until so much may go; more than a second's worth goes when a second's worth is there."""
+        """Wait until `amount` is available. A larger amount than a second's worth waits for a second's worth only."""
         now = self._clock()
         self._left = min(self._per_second, self._left + (now - self._at) * self._per_second)
         self._at = now

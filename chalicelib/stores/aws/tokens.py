@@ -1,4 +1,4 @@
-"""The temporary faces, kept in DynamoDB under their tokens until they expire."""
+"""Stores temporary faces in DynamoDB by token until they expire."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, WriteRequestOutputTypeDef, WriteRequestTypeDef
 
-MAX_ITEMS_PER_WRITE = 25  # DynamoDB's own limit
+MAX_ITEMS_PER_WRITE = 25  # DynamoDB's limit
 MAX_SETBACKS = 6
 FIRST_BACKOFF_SECONDS = 0.05
 LONGEST_BACKOFF_SECONDS = 1.0
@@ -29,18 +29,18 @@ _log = logging.getLogger(__name__)
 class TokenStore:
     """Temporary faces by token.
 
-    Every method raises ServiceError: 503 when DynamoDB cannot be reached or throttles, 500 when it refuses.
+    Methods that use DynamoDB raise ServiceError: 503 when it cannot be reached or throttles, 500 when it refuses.
 
     Parameters
     ----------
     client
-        A client of DynamoDB.
+        A DynamoDB client.
     ttl_seconds
-        How long a face is kept.
+        The lifetime of a face in seconds.
     clock
         Returns the seconds since 1970.
     sleep
-        Waits so many seconds between repetitions.
+        Waits for the given number of seconds before a retry.
     """
 
     def __init__(
@@ -58,18 +58,18 @@ class TokenStore:
         self._sleep = sleep
 
     def expiry(self) -> int:
-        """Return when a face saved now is to expire, in seconds since 1970."""
+        """Return the expiry time of a face saved now, in seconds since 1970."""
         return int(self._clock()) + self._ttl_seconds
 
     def save(self, faces: Sequence[TemporaryFace]) -> None:
-        """Save all faces; when this fails some may have been saved, and expire."""
+        """Save all faces. After a failure some may be saved; they expire."""
         pending: list[WriteRequestTypeDef | WriteRequestOutputTypeDef] = [_put_request(face) for face in faces]
         setbacks = 0
         while pending:
             batch, pending = pending[:MAX_ITEMS_PER_WRITE], pending[MAX_ITEMS_PER_WRITE:]
             with faults_translated():
                 reply = self._client.batch_write_item(RequestItems={self._table: batch})
-            # A reply without it was cut off, which the SDK takes for an empty one.
+            # A reply without UnprocessedItems was cut off; the SDK parses it as an empty reply.
             unprocessed = reply["UnprocessedItems"].get(self._table, []) if "UnprocessedItems" in reply else batch
             if not unprocessed:
                 continue
@@ -82,7 +82,7 @@ class TokenStore:
             self._sleep(backoff_seconds(setbacks, first=FIRST_BACKOFF_SECONDS, longest=LONGEST_BACKOFF_SECONDS))
 
     def get(self, token: str) -> TemporaryFace | None:
-        """Return the face, or None when there is none or it has expired: DynamoDB may delete it up to days late."""
+        """Return the face, or None when it is missing or has expired: DynamoDB may delete it days late."""
         item = self._item(token)
         if item is None:
             return None
@@ -99,7 +99,7 @@ class TokenStore:
         )
 
     def crop_of(self, token: str) -> str | None:
-        """Return the name of a face's temporary crop, even of one that has expired and is not deleted yet."""
+        """Return the name of a face's temporary crop, even if the face has expired but is not deleted yet."""
         item = self._item(token)
         return None if item is None else item["crop"]["S"]
 
@@ -115,7 +115,8 @@ class TokenStore:
                 ConsistentRead=True,
                 ReturnConsumedCapacity="TOTAL",
             )
-        # Every whole reply tells it. The SDK takes one that was cut off for an empty one: for no such face.
+        # Every complete reply has ConsumedCapacity. The SDK parses a reply that was cut off as empty, which would
+        # look like a missing face.
         if "ConsumedCapacity" not in reply:
             _log.warning("DynamoDB's reply was cut off")
             raise StoreUnavailableError()

@@ -1,6 +1,6 @@
-"""Vectors in Amazon S3 Vectors: one bucket, any number of indexes. A vector's key is its face's id.
+"""Stores vectors in Amazon S3 Vectors: one bucket, any number of indexes. A vector's key is its face's id.
 
-The limits are the service's:
+The limits are from:
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-limitations.html
 """
 
@@ -23,14 +23,14 @@ from chalicelib.stores.backoff import backoff_seconds
 if TYPE_CHECKING:
     from mypy_boto3_s3vectors import S3VectorsClient
 
-# Of one request.
+# Per request.
 MAX_VECTORS_WRITTEN = 500
 MAX_VECTORS_READ = 100
 MAX_VECTORS_LISTED = 1_000
 MAX_LISTINGS = 16
-# The most that a query answers, in pages.
+# Per query, over all its pages.
 MAX_RESULTS = 10_000
-# Of one index, vectors that are put and that are deleted taken together.
+# Per index: vectors put and vectors deleted, added together.
 MAX_VECTORS_PER_SECOND = 2_500
 
 FIRST_BACKOFF_SECONDS = 0.1
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 
 class IndexGoneError(Exception):
-    """There is no such index: it was replaced by another one, and deleted."""
+    """The index does not exist: it was replaced and deleted."""
 
 
 class StoredVector(NamedTuple):
@@ -56,17 +56,19 @@ class StoredVector(NamedTuple):
 class VectorStore:
     """The indexes of one vector bucket.
 
-    Every method may be repeated without harm. All raise ServiceError, 503 when the service cannot be reached or has
-    throttled for longer than `patience_seconds`, 500 when it refuses; and IndexGoneError.
+    Every method is safe to repeat. Methods raise ServiceError: 503 when the service cannot be reached or throttles for
+    longer than `patience_seconds`, 500 when it refuses. Methods that need the index raise IndexGoneError without it.
 
     Parameters
     ----------
     client
-        A client of S3 Vectors that does not repeat requests itself.
+        An S3 Vectors client that does not retry by itself.
     patience_seconds
-        How long a request is repeated that fails in passing; 0 for once.
-    clock, sleep
-        Return seconds from any beginning, and wait so many.
+        How long temporary failures are retried; 0 for a single attempt.
+    clock
+        Returns seconds from any starting point.
+    sleep
+        Waits for the given number of seconds.
     """
 
     def __init__(
@@ -85,7 +87,7 @@ class VectorStore:
         self._rate = TokenBucket(MAX_VECTORS_PER_SECOND, clock, sleep)
 
     def create(self, index: str, dimension: int) -> None:
-        """Create an index of Euclidean distances unless it is there."""
+        """Create an index with Euclidean distances unless it exists."""
 
         def call() -> None:
             try:
@@ -105,7 +107,7 @@ class VectorStore:
         self._patiently(call)
 
     def delete_index(self, index: str) -> None:
-        """Delete an index and all that is in it; nothing happens when it is not there."""
+        """Delete an index and its vectors; do nothing when there is no such index."""
 
         def call() -> None:
             try:
@@ -116,7 +118,7 @@ class VectorStore:
         self._patiently(call)
 
     def put(self, index: str, vectors: Sequence[StoredVector]) -> None:
-        """Write at most MAX_VECTORS_WRITTEN vectors, at the service's rate; when this fails some may be written."""
+        """Write at most MAX_VECTORS_WRITTEN vectors, at the service's rate. After a failure some may be written."""
         written: Any = [
             {
                 "key": str(vector.face_id),
@@ -131,13 +133,13 @@ class VectorStore:
         )
 
     def delete(self, index: str, face_ids: Sequence[int]) -> None:
-        """Erase at most MAX_VECTORS_WRITTEN vectors, at the service's rate; those not there are passed over."""
+        """Erase at most MAX_VECTORS_WRITTEN vectors, at the service's rate. Missing vectors are ignored."""
         keys = [str(face_id) for face_id in face_ids]
         self._rate.take(len(keys))
         self._patiently(lambda: self._client.delete_vectors(vectorBucketName=self._bucket, indexName=index, keys=keys))
 
     def get(self, index: str, face_ids: Sequence[int]) -> list[StoredVector]:
-        """Return those of at most MAX_VECTORS_READ vectors that are there."""
+        """Return the existing ones of at most MAX_VECTORS_READ vectors."""
         keys = [str(face_id) for face_id in face_ids]
         reply = self._patiently(
             lambda: self._client.get_vectors(
@@ -147,7 +149,10 @@ class VectorStore:
         return [_stored(vector) for vector in reply["vectors"]]
 
     def listed(self, index: str, part: int, parts: int) -> Iterator[list[StoredVector]]:
-        """Yield one of at most MAX_LISTINGS parts of an index, page by page, in no particular order."""
+        """Yield the vectors of one part of an index, page by page, in no particular order.
+
+        An index may be listed in at most MAX_LISTINGS parts; `part` counts from 0.
+        """
         request = {
             "vectorBucketName": self._bucket,
             "indexName": index,
@@ -161,9 +166,10 @@ class VectorStore:
             yield [_stored(vector) for vector in reply["vectors"]]
 
     def nearest(self, index: str, probe: Embedding, most: int, set_id: int) -> Iterator[list[tuple[int, float]]]:
-        """Yield the ids of a face set's nearest vectors with the service's word for how far they are, page by page.
+        """Yield the ids of a face set's nearest vectors and the distances that the service reports, page by page.
 
-        Approximately: some may be missing. All pages together have at most the lesser of `most` and MAX_RESULTS.
+        The search is approximate and may miss vectors. All pages together hold at most `most` vectors, or MAX_RESULTS
+        if that is lower.
         """
         request = {
             "vectorBucketName": self._bucket,
@@ -177,7 +183,7 @@ class VectorStore:
             yield [(int(vector["key"]), float(vector["distance"])) for vector in reply["vectors"]]
 
     def _pages(self, call: Callable[..., Any], request: Mapping[str, Any]) -> Iterator[Any]:
-        """Yield the replies to a request, asking for the next when the one before is used up."""
+        """Yield the replies to a request; fetch each page only when it is needed."""
         after: dict[str, str] = {}
         while True:
             reply = self._patiently(partial(call, **request, **after))
@@ -187,7 +193,7 @@ class VectorStore:
             after = {"nextToken": reply["nextToken"]}
 
     def _patiently(self, call: Callable[[], T]) -> T:
-        """Repeat what fails in passing, after random and growing waits, for as long as patience lasts."""
+        """Retry temporary failures, after random and growing waits, for up to `patience_seconds`."""
         end = self._clock() + self._patience
         attempt = 0
         while True:

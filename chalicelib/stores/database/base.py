@@ -1,4 +1,4 @@
-"""One small layer over two DB-API drivers: pooled connections, repeated transactions, faults as ServiceErrors."""
+"""A small layer over two DB-API drivers: pools connections, retries transactions, raises faults as ServiceErrors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class Cursor(Protocol):
-    """The part of a DB-API cursor that is used."""
+    """The part of a DB-API cursor used here."""
 
     @property
     def rowcount(self) -> int: ...
@@ -38,27 +38,27 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """The part of a DB-API connection that is used; it is in autocommit mode."""
+    """The part of a DB-API connection used here. The connection is in autocommit mode."""
 
     def cursor(self) -> Cursor: ...
     def close(self) -> None: ...
 
 
 class Fault(Enum):
-    """What a driver's error means to the caller."""
+    """The meaning of a driver's error."""
 
-    LOST = auto()  # this connection is of no use any more; a new one may be
-    CONFLICT = auto()  # another transaction was in the way; the same work may succeed now
+    LOST = auto()  # this connection is unusable; a new one may work
+    CONFLICT = auto()  # another transaction interfered; a retry may succeed
     DUPLICATE = auto()  # a unique key is already taken
     UNAVAILABLE = auto()
-    SCHEMA = auto()  # a table or column is not there, or is there already
+    SCHEMA = auto()  # a table or column is missing or already exists
     UNEXPECTED = auto()
 
 
 class DatabaseFault(Exception):  # noqa: N818  # `fault` is this module's word for what a driver's error means
-    """A driver's error on its way through this module; it never leaves it.
+    """A driver's error; `Database.read` and `write` retry after it or raise it as a ServiceError.
 
-    `description` holds no parameters: the drivers' own messages quote them, and they are names and embeddings.
+    `description` quotes no parameters, as they are names and embeddings; the drivers' messages would quote them.
     """
 
     def __init__(self, fault: Fault, description: str) -> None:
@@ -68,7 +68,7 @@ class DatabaseFault(Exception):  # noqa: N818  # `fault` is this module's word f
 
 
 class Transaction:
-    """What the work given to `Database.write` does its statements with."""
+    """Runs the statements of the work passed to `Database.write`."""
 
     def __init__(self, database: Database, connection: Connection) -> None:
         self._database = database
@@ -80,7 +80,7 @@ class Transaction:
         return self._database.dialect
 
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
-        """Return the number of rows that the statement matched, changed or not."""
+        """Run a statement; return the number of rows it matched, changed or not."""
         self.has_deleted |= sql.startswith("DELETE")
         with self._database.statement(sql) as dialect_sql:
             cursor = self._connection.cursor()
@@ -100,21 +100,20 @@ class Transaction:
             raise
 
     def execute_many(self, sql: str, rows: Sequence[Parameters]) -> None:
-        """Run one statement for every row; MySQL gets an INSERT's rows in few statements of many rows."""
+        """Run a statement for every row. On MySQL, an INSERT sends many rows per statement."""
         with self._database.statement(sql) as dialect_sql:
             self._connection.cursor().executemany(dialect_sql, rows)
 
     def query(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """Return a SELECT's rows. Before rows are written it must end in FOR UPDATE, so that it reads the newest."""
+        """Return a SELECT's rows. If writes depend on them, `sql` must end in FOR UPDATE, to read the newest."""
         return self._database.query(self._connection, sql, parameters)
 
 
 class Database(ABC):
-    """One database, for any number of threads.
+    """One database, shared by any number of threads.
 
-    Statements are written once for all dialects, with `?` for a parameter and, at the end, `FOR UPDATE` or
-    `LOCK IN SHARE MODE` where a row is to be locked.
-    A connection on which anything failed is closed, which also rolls its transaction back.
+    Statements are written once for all dialects. `?` stands for a parameter; a final `FOR UPDATE` or
+    `LOCK IN SHARE MODE` locks rows. After any failure the connection is closed, which rolls its transaction back.
     """
 
     dialect: ClassVar[str]
@@ -139,17 +138,17 @@ class Database(ABC):
     def in_dialect(self, sql: str) -> str: ...
 
     def forget_deleted(self, connection: Connection) -> None:  # noqa: B027  # nothing to do for a server
-        """Erase what the database's own files still hold of deleted rows, where the service has those files.
+        """Erase deleted rows from the database's own files, if the service has access to those files.
 
-        Called after a commit, so what it raises is logged and not raised further.
+        Called after a commit, so the caller logs its errors and does not raise them.
         """
 
     @abstractmethod
     def alone(self, work: Callable[[Transaction], T]) -> T:
-        """Run `work` while no other process runs one; a statement that changes the schema may commit on its own."""
+        """Run `work` while no other process runs `alone`. A statement that changes the schema may commit by itself."""
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Row]:
-        """Return the rows of one SELECT, which is a transaction of its own.
+        """Return the rows of one SELECT, run as its own transaction.
 
         Raises
         ------
@@ -161,19 +160,19 @@ class Database(ABC):
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Run `work` inside one transaction and commit it.
 
-        `work` runs again from its beginning when another transaction was in the way, and once when the connection is
-        lost before COMMIT is sent; it must do nothing but statements.
+        `work` runs again from the start when another transaction interferes. It also runs again, once, when the
+        connection is lost before COMMIT is sent. So `work` must do nothing except run statements.
 
         Raises
         ------
         ServiceError
-            503 when the database cannot be reached, stays busy, or is lost during COMMIT, in which case the
-            transaction may or may not have taken place; 500 when a statement fails.
+            503 when the database cannot be reached, stays busy, or is lost during COMMIT; after a loss during COMMIT
+            the transaction may or may not have been committed. 500 when a statement fails.
         """
         return self._repeat(lambda connection: self._transact(connection, work))
 
     def close(self) -> None:
-        """Close the connections that are idle."""
+        """Close the idle connections."""
         self._pool.close()
 
     def query(self, connection: Connection, sql: str, parameters: Parameters) -> list[Row]:
@@ -184,7 +183,7 @@ class Database(ABC):
 
     @contextmanager
     def statement(self, sql: str) -> Iterator[str]:
-        """Yield `sql` in the dialect, and turn a driver's error in the block into a DatabaseFault."""
+        """Yield `sql` in the dialect, and raise driver errors from the block as DatabaseFault."""
         try:
             yield self.in_dialect(sql)
         except self.driver_errors as error:
@@ -199,7 +198,7 @@ class Database(ABC):
         except DatabaseFault as error:
             if error.fault is not Fault.LOST:
                 raise
-            # Nobody can tell whether it was carried out, so repeating it might do the work twice.
+            # The commit may have succeeded, so a retry might do the work twice.
             _log.warning("the connection was lost during COMMIT: %s", error.description)
             raise StoreUnavailableError() from None
         if transaction.has_deleted:
@@ -219,9 +218,9 @@ class Database(ABC):
             except DatabaseFault as error:
                 if error.fault is Fault.LOST and not reopened:
                     reopened = True
-                    # The idle ones are likely to be lost too, as all are after Lambda's freeze.
+                    # The idle connections are probably lost too: a Lambda freeze loses all of them.
                     self._pool.close()
-                # A key that was free when the work looked and is taken now: the next time it will see it.
+                # DUPLICATE: the key was taken after the work looked for it. The next attempt will find the row.
                 elif error.fault in (Fault.CONFLICT, Fault.DUPLICATE) and conflicts < MAX_CONFLICTS:
                     conflicts += 1
                     self._sleep(

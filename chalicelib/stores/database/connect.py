@@ -1,4 +1,4 @@
-"""Chooses the database that an address names."""
+"""Chooses the database for a DATABASE_URL."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from chalicelib.stores.database.base import Database
 
 
 def connect(url: str, sleep: Callable[[float], None] = time.sleep) -> Database:
-    """Return the database that `url` names, without connecting to it yet.
+    """Return the database at `url`, without connecting to it yet.
 
     Parameters
     ----------
     url
         See `database_url.parse`.
     sleep
-        Waits so many seconds between the repetitions of a transaction.
+        Waits for the given number of seconds before a transaction is retried.
 
     Raises
     ------
     SettingsError
-        When it names none.
+        When `url` is not a valid DATABASE_URL.
     """
     named = database_url.parse(url)
-    # A driver is imported only when its database is used: cold starts wait for every import.
+    # Imports only the driver in use, as every import lengthens a cold start.
     if isinstance(named, Path):
         from chalicelib.stores.database.sqlite import SQLiteDatabase
 

@@ -1,4 +1,4 @@
-"""What a DATABASE_URL says."""
+"""Parses DATABASE_URL."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _URL_FORMS = "DATABASE_URL must be mysql://user:password@host:port/database or s
 class MySQLLogin:
     """A user of a database on a server.
 
-    `ca` is a file of PEM certificates, or `system`; None: the server is not verified. With `iam` the password is a
-    token that AWS's credentials sign.
+    `ca` is a file of PEM certificates, or `system`; None leaves the server unverified. With `iam`, the password is a
+    token signed with AWS credentials.
     """
 
     host: str
@@ -31,22 +31,22 @@ class MySQLLogin:
 
 
 def parse(url: str) -> MySQLLogin | Path:
-    """Return what `url` names: a login of a MySQL server, or SQLite's file.
+    """Return the MySQL login or the SQLite file that `url` names.
 
     Parameters
     ----------
     url
         ``mysql://user:password@host:port/database?ca=file&auth=iam``, each part percent-encoded where needed.
-        With `ca`, a file of PEM certificates, TLS is required and the server's certificate and host name are verified;
-        ``ca=system`` takes the system's certificates for that, as RDS Proxy needs. Without it TLS is used when the
-        server offers it, unverified. ``auth=iam`` needs `ca`, and no password: each connection is authenticated by a
-        token signed with AWS's credentials.
+        `ca` is a file of PEM certificates: it requires TLS and verifies the server's certificate and host name.
+        ``ca=system`` verifies with the system's certificates, as RDS Proxy needs. Without `ca`, TLS is used when the
+        server offers it, unverified. ``auth=iam`` requires `ca` and no password: each connection is authenticated by a
+        token signed with AWS credentials.
         Or ``sqlite:///relative/file``, ``sqlite:////absolute/file``.
 
     Raises
     ------
     SettingsError
-        When it is neither. The message does not repeat the URL, which holds a password.
+        When `url` has neither form. The message does not repeat the URL, which holds a password.
     """
     try:
         parts = urlsplit(url)
@@ -66,12 +66,15 @@ def parse(url: str) -> MySQLLogin | Path:
 
 
 def _options(query: str) -> tuple[str | None, bool]:
-    """Return `ca` and whether `auth` is iam. Nothing unknown is passed over: a misspelt `ca` would verify nobody."""
+    """Return `ca` and whether `auth` is iam.
+
+    Unknown options are refused: ignoring a misspelt `ca` would leave the server unverified.
+    """
     given = parse_qsl(query, keep_blank_values=True)
     options = dict(given)
     if len(options) < len(given) or not options.keys() <= {"ca", "auth"} or options.get("auth", "iam") != "iam":
         raise SettingsError("DATABASE_URL may have the options ca=file, ca=system and auth=iam, each once")
     ca = options.get("ca")
     if ca is not None and ca != SYSTEM_CA and not Path(ca).is_file():
-        raise SettingsError(f"DATABASE_URL names {ca} as the CA file, which is not a file")
+        raise SettingsError(f"DATABASE_URL names {ca} as the CA file, but it is not a file")
     return ca, "auth" in options

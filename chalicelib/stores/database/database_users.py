@@ -1,7 +1,7 @@
-"""The users of the face set's database, which an administrator creates once.
+"""Creates the face set's database and its two users, with an administrator's login.
 
-`face_search` reads and writes rows; `face_search_owner` may change the tables too. Neither has a password: RDS lets in
-who shows a token that is signed by a role with rds-db:connect, over TLS.
+`face_search` reads and writes rows; `face_search_owner` may also change the tables. Neither has a password: over TLS,
+RDS accepts a token signed by a role with rds-db:connect.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from chalicelib.stores.database.mysql import MySQLDatabase
 
 USER = "face_search"
 OWNER = "face_search_owner"
-# What each may do in the face set's database, and nowhere else.
+# Privileges in the face set's database; neither user has any elsewhere.
 PRIVILEGES = {
     USER: "SELECT, INSERT, UPDATE, DELETE",
     OWNER: "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES",
@@ -35,35 +35,36 @@ def create(
     authentication: str = RDS_AUTHENTICATION,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Create the database and both users where they are not there, and grant them what they may do.
+    """Create the database and both users unless they exist, and grant the users their privileges.
 
-    May run any number of times: a database or a user that is there stays as it is, but for the privileges it lacks.
+    May run any number of times: it changes an existing database or user only by granting missing privileges.
 
     Parameters
     ----------
     database
-        The one to be created, on its server; whom it logs in as does not matter.
+        The database to create, on its server. The login's user and password are not used.
     administrator, password
-        Of a user of the server who may create users and grant them privileges: RDS's master user.
+        The login of a user who may create users and grant privileges, such as RDS's master user.
     authentication
-        How the users log in, as a clause of CREATE USER.
+        The clause of CREATE USER that sets how the users log in.
 
     Raises
     ------
     SettingsError
-        When it is not on a MySQL server, the server would not be verified, or the name is not fit to be created.
+        When the database is not on a MySQL server, or the login has no `ca`. Also when the database's name is not 1 to
+        64 letters, digits, _, $ and -.
     ServiceError
         As `Database.write` does.
     """
     if not isinstance(database, MySQLDatabase):
-        raise SettingsError("DATABASE_URL must name a MySQL server: no other database has users")
+        raise SettingsError("DATABASE_URL must name a MySQL server: SQLite has no users")
     login = database.login
     if login.ca is None:
-        raise SettingsError("DATABASE_URL must have ca=: the administrator's password is for a verified server only")
+        raise SettingsError("DATABASE_URL must have ca=: the administrator's password may only go to a verified server")
     name = login.database or ""
     if not _DATABASE_NAME.fullmatch(name):
-        raise SettingsError("DATABASE_URL must name a database of letters, digits, _, $ and -, for it to be created")
-    # Where privileges are granted, _ stands for any character.
+        raise SettingsError("DATABASE_URL must name a database of 1 to 64 letters, digits, _, $ and -")
+    # In GRANT, an unescaped _ matches any character.
     pattern = name.replace("_", r"\_")
 
     def work(transaction: Transaction) -> None:

@@ -1,4 +1,4 @@
-"""The MySQL dialect, on PyMySQL; MariaDB speaks it too."""
+"""The MySQL and MariaDB dialect, through PyMySQL."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from chalicelib.stores.database.rds_token import RdsTokenSigner
 CONNECT_TIMEOUT_SECONDS = 5
 READ_TIMEOUT_SECONDS = 10
 WRITE_TIMEOUT_SECONDS = 10
-# Shorter than the read timeout: the server's default of 50 s would look like a lost connection.
+# Shorter than the read timeout: a wait of 50 s, the server's default, would look like a lost connection.
 LOCK_TIMEOUT_SECONDS = 2
 MIGRATION_LOCK_TIMEOUT_SECONDS = 8
 
 _SQL_MODE = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
-# GET_LOCK's names are the whole server's, and may have 64 characters.
+# GET_LOCK's names are shared by the whole server and limited to 64 characters, hence the MD5 of the database's name.
 _MIGRATION_LOCK = "CONCAT('face_search.migrate.', MD5(DATABASE()))"
 _ACCESS_DENIED = 1045
-_IAM_HINT = "may the role rds-db:connect as this user, and has the migrate function made the user?"
+_IAM_HINT = "check that the role has rds-db:connect for this user and that the migrate function has created the user"
 
-# The plugins under which a client sends the password as it is.
+# Plugins that make the client send the password in clear text.
 _READABLE = ("mysql_clear_password", "dialog")
 
 T = TypeVar("T")
@@ -42,9 +42,9 @@ else:  # generic to the type checker only
 
 
 class MySQLDatabase(Database):
-    """Connections are READ COMMITTED, strict and utf8mb4; an UPDATE counts the rows it matches.
+    """A MySQL or MariaDB server. Connections are READ COMMITTED, strict and utf8mb4; an UPDATE counts matched rows.
 
-    A connection can be opened when the login's server is verified, or does not ask for the password in clear text.
+    `open` fails when an unverified server asks for the password in clear text.
     """
 
     dialect: ClassVar[str] = "mysql"
@@ -79,7 +79,7 @@ class MySQLDatabase(Database):
                 write_timeout=WRITE_TIMEOUT_SECONDS,
                 sql_mode=_SQL_MODE,
                 init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-                # An SSLContext makes TLS a condition. None: TLS is used when the server offers it.
+                # An SSLContext requires TLS. With None, TLS is used when the server offers it.
                 ssl=None if login.ca is None else _verifying(login.ca),
                 auth_plugin_map={} if login.ca else dict.fromkeys(_READABLE, _Refusal),
             )
@@ -113,10 +113,10 @@ class MySQLDatabase(Database):
 
 
 class _TimedConnection(_Connection):
-    """Waits for no packet longer than the request may; PyMySQL reads both attributes before each."""
+    """Limits the wait for each packet to the request's time left; PyMySQL reads both timeouts before each packet."""
 
     def _create_ssl_ctx(self, ssl_arguments: Any) -> ssl.SSLContext:
-        """Return the context that was given; where there is none, PyMySQL would make one for each connection."""
+        """Return the given context, or a cached unverifying one: PyMySQL would make one for each connection."""
         return ssl_arguments if isinstance(ssl_arguments, ssl.SSLContext) else _unverifying()
 
     @property
@@ -137,7 +137,7 @@ class _TimedConnection(_Connection):
 
 
 class _Refusal:
-    """Answers a server that asks for the password itself, and is not known to be the one that may have it."""
+    """Refuses to send the password in clear text to an unverified server."""
 
     def __init__(self, _: object) -> None: ...
 
@@ -148,14 +148,14 @@ class _Refusal:
 @lru_cache
 def _verifying(ca: str) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=None if ca == SYSTEM_CA else ca)
-    # Python 3.13 began to refuse what RFC 5280 does not allow; RDS's older CA certificates are such.
+    # Since version 3.13 Python rejects certificates that violate RFC 5280, as RDS's older CA certificates do.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 
 
 @lru_cache
 def _unverifying() -> ssl.SSLContext:
-    """Return what PyMySQL would make, but for the system's certificates: to read those takes 30 ms, for nothing."""
+    """Return PyMySQL's default context without the system's certificates: reading them takes 30 ms, for no use."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -168,6 +168,6 @@ def _with_percent_marks(sql: str) -> str:
 
 
 def _number(error: Exception) -> int:
-    """Return the error's number, or -1: some of PyMySQL's own errors carry only a sentence."""
+    """Return the error's number, or -1: some of PyMySQL's own errors have only a message."""
     number = error.args[0] if error.args else None
     return number if isinstance(number, int) else -1

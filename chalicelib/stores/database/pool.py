@@ -1,4 +1,4 @@
-"""Open connections that wait for their next use."""
+"""Pools open connections for reuse."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _log = logging.getLogger(__name__)
 
 
 class Pool(Generic[C]):
-    """At most MAX_OPEN_CONNECTIONS connections of a process; the one used last is used next.
+    """At most MAX_OPEN_CONNECTIONS connections per process; the most recently used one is reused first.
 
     Parameters
     ----------
     open_one
         Opens a connection.
     close_one
-        Closes a connection, in whatever state it is.
+        Closes a connection in any state.
     """
 
     def __init__(self, open_one: Callable[[], C], close_one: Callable[[C], None]) -> None:
@@ -39,12 +39,12 @@ class Pool(Generic[C]):
 
     @contextmanager
     def connection(self) -> Iterator[C]:
-        """Lend a connection to the block; an error in the block closes it for good.
+        """Lend a connection to the block; an error in the block closes the connection.
 
         Raises
         ------
         ServiceError
-            503 when all are in use for MAX_WAIT_SECONDS, or the request's time is over.
+            503 when all connections stay in use for MAX_WAIT_SECONDS, or the request's time is over.
         """
         places = self._places_of_this_process()
         try:
@@ -65,7 +65,7 @@ class Pool(Generic[C]):
             places.put(connection)
 
     def close(self) -> None:
-        """Close the connections that are idle."""
+        """Close the idle connections."""
         places = self._places_of_this_process()
         taken: list[C | None] = []
         with suppress(queue.Empty):
@@ -78,14 +78,14 @@ class Pool(Generic[C]):
 
     def _places_of_this_process(self) -> queue.LifoQueue[C | None]:
         if self._process != os.getpid():
-            # A forked child must neither use nor close its parent's connections, so they stay referenced.
+            # A forked child must neither use nor close its parent's connections. A reference keeps them open.
             self._inherited.append(self._places)
             self._start()
         return self._places
 
     def _start(self) -> None:
         self._process = os.getpid()
-        # None is the place of a connection that is yet to be opened.
+        # None stands for a connection that is not open yet.
         self._places: queue.LifoQueue[C | None] = queue.LifoQueue()
         for _ in range(MAX_OPEN_CONNECTIONS):
             self._places.put(None)

@@ -1,4 +1,4 @@
-"""Signs the tokens that are a database user's password under RDS's IAM authentication."""
+"""Signs the tokens that RDS's IAM authentication takes as a database user's password."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 from chalicelib.stores.aws.sdk import faults_translated
 
-# RDS accepts no longer ones. Only who connects needs one; an open connection outlives it.
+# The longest validity that RDS accepts. Only connecting needs a token; an open connection outlives it.
 TOKEN_SECONDS = 900
 
 
 class RdsTokenSigner:
-    """Signs with the process's credentials, in its region, which the SDK finds; for any number of threads.
+    """Signs with the credentials and region that the SDK finds for this process. Thread-safe.
 
-    Signature version 4 in the query of a URL, of which the scheme is left out
+    A token is a URL without its scheme, signed in its query with signature version 4
     (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html). boto3's
-    `generate_db_auth_token` gives the same, but needs a client of RDS, which takes three times as long.
+    `generate_db_auth_token` returns the same, but needs an RDS client, which takes three times as long.
     """
 
     def __init__(self, host: str, port: int, user: str) -> None:
@@ -26,7 +26,7 @@ class RdsTokenSigner:
         self._session: Any = None
 
     def sign(self) -> str:
-        """Return a new token. Asks nobody, but for credentials that have expired.
+        """Return a new token. Sends no request unless the credentials must be fetched or renewed.
 
         Raises
         ------
@@ -52,7 +52,7 @@ class RdsTokenSigner:
     def _credentials_and_region(self) -> tuple[Any, str | None]:
         from botocore.session import Session
 
-        with self._lock:  # a session is for one thread at a time; the credentials renew themselves for any number
+        with self._lock:  # sessions are not thread-safe; credentials are, and renew themselves
             if self._session is None:
                 self._session = Session()
             return self._session.get_credentials(), self._session.get_config_variable("region")

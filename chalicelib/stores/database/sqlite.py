@@ -1,4 +1,4 @@
-"""The SQLite dialect: the face set of a laptop, in one file."""
+"""The SQLite dialect: keeps a local face set in one file."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ T = TypeVar("T")
 
 
 class SQLiteDatabase(Database):
-    """Readers go on while one writes (WAL), and a commit is on the disk when it returns.
+    """A SQLite file. Reads continue during a write (WAL), and a commit is on disk when it returns.
 
     Parameters
     ----------
     file
-        Made with the folders above it when it is not there.
+        The database file; created with its parent folders if missing.
     """
 
     dialect: ClassVar[str] = "sqlite"
-    # Takes the write lock at once: a transaction that began as a reader could not wait for it.
+    # Takes the write lock at once: a transaction that starts with a read cannot wait for the lock later.
     begin: ClassVar[str] = "BEGIN IMMEDIATE"
     driver_errors: ClassVar[tuple[type[Exception], ...]] = (sqlite3.Error, OSError)
 
@@ -57,15 +57,15 @@ class SQLiteDatabase(Database):
 
     def open(self) -> Connection:
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        # The pool gives a connection to one thread at a time, but not always to the same.
+        # The pool lends a connection to one thread at a time, but not always to the same thread.
         connection = sqlite3.connect(
             self._file, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-            # NORMAL could lose the last commits when the power fails.
+            # NORMAL could lose the last commits in a power failure.
             connection.execute("PRAGMA synchronous = FULL")
-            # What is deleted is overwritten, which is the default on some systems only.
+            # Overwrites deleted data; the default only on some systems.
             connection.execute("PRAGMA secure_delete = ON")
         except sqlite3.Error:
             connection.close()
@@ -86,14 +86,14 @@ class SQLiteDatabase(Database):
         return getattr(error, "sqlite_errorname", type(error).__name__)
 
     def in_dialect(self, sql: str) -> str:
-        # The one writer holds the whole database's lock.
+        # SQLite has no row locks: the only writer holds the lock of the whole database.
         sql = sql.removesuffix(" FOR UPDATE").removesuffix(" LOCK IN SHARE MODE")
         return _FORCED_INDEX.sub(r"INDEXED BY \1", sql)
 
     def forget_deleted(self, connection: Connection) -> None:
-        """Empty the write-ahead log, which has the pages as they were.
+        """Empty the write-ahead log, which holds older copies of the pages.
 
-        Nobody is made to wait for it: where others are at work, the next deletion does it, or else the compaction's.
+        This never waits: if other connections are active, the next deletion or compaction empties the log.
         """
         cursor = connection.cursor()
         try:

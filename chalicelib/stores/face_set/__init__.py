@@ -1,1 +1,1 @@
-"""The face set in SQL: faces, names, changes, segments and the active model."""
+"""Stores the face set in SQL: faces, names, changes, segments, vector indexes and the active model."""

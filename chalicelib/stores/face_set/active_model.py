@@ -1,4 +1,4 @@
-"""Which model's embeddings the face set is searched by: one row, which everybody who reads or writes looks at."""
+"""Reads and checks the active model, whose embeddings searches compare: one row, read by every reader and writer."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from typing import NamedTuple
 from chalicelib.errors import StoreFailedError
 from chalicelib.stores.database.base import Row
 
-# One row of two tables that have one row each.
+# Joins two tables of one row each.
 READ_STATE = """SELECT counter.version, model.embedding_id, model.switches, model.discards
     FROM face_set_version AS counter JOIN face_set_model AS model ON model.id = counter.id
     WHERE counter.id = 1"""
 
-# The embedding id of a face set to which nobody was ever added.
+# The embedding id of a face set that has never had a face.
 NO_MODEL = ""
 
 _log = logging.getLogger(__name__)
 
 
 class ModelChangedError(Exception):
-    """The face set is under another model than the caller's; what was asked for must be done anew under that one."""
+    """The face set uses another model than the caller; the caller must start again with that model."""
 
     def __init__(self, embedding_id: str) -> None:
-        super().__init__(f"the face set is under the embedding id {embedding_id!r}")
+        super().__init__(f"the face set uses the embedding id {embedding_id!r}")
         self.embedding_id = embedding_id
 
 
 class State(NamedTuple):
     """The face set at one moment.
 
-    `version` is the number of changes so far. `switches` counts the changes of the model: a copy that was made before
-    one is worth nothing after it, even if the model is the same again. `discards` counts the transactions that have
-    erased vectors of models that are not in use.
+    `version` is the number of changes so far. `switches` counts the changes of model: each one invalidates all earlier
+    copies, even if the same model is active again. `discards` counts the transactions that erased vectors of inactive
+    models.
     """
 
     version: int
@@ -42,13 +42,13 @@ class State(NamedTuple):
 
 
 def check_model(active: str, embedding_id: str) -> None:
-    """Raise ModelChangedError unless the active embedding id is the caller's, or there is none yet."""
+    """Raise ModelChangedError unless `active` is the caller's `embedding_id` or no model is active yet."""
     if active not in (embedding_id, NO_MODEL):
         raise ModelChangedError(active)
 
 
 def only_row(rows: list[Row]) -> Row:
-    """Return the row of a statement on the counter or the model, which always gives one."""
+    """Return the first row of a statement on the counter or the model; raise ServiceError (500) when there is none."""
     if not rows:
         _log.error("face_set_version or face_set_model has no row: run the migration")
         raise StoreFailedError()

@@ -1,8 +1,8 @@
-"""The log of the face set's changes, as writing transactions keep it.
+"""Writes the log of the face set's changes.
 
-Each raises the counter in `face_set_version` and logs what it has changed, last of all: the lock of the counter's row
-makes the log's versions appear in the order of the commits, without gaps, and keeps the model from being switched
-until the commit.
+As its last step, each transaction raises the counter in `face_set_version` and logs its changes. The lock on the
+counter's row makes versions appear in commit order, without gaps. The lock also blocks a switch of the model until the
+commit.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from chalicelib.stores.database.base import Transaction
 from chalicelib.stores.face_set.active_model import NO_MODEL, check_model, only_row
 
 _RAISE_VERSION = "UPDATE face_set_version SET version = version + ? WHERE id = 1"
-# Whoever logs a change says that they count faces too: see the schema.
+# `counted` shows that the writer also counts faces: see the schema.
 _LOG_CHANGE = """INSERT INTO face_set_change (version, op, face_id, counted)
     SELECT version, ?, ?, 1 FROM face_set_version WHERE id = 1"""
-# Logs nothing when the face set is under another model than the one that is given, if one is.
+# Logs nothing when a model is given and another model is active.
 _LOG_ADDITIONS = """INSERT INTO face_set_change (version, op, face_id, counted)
     SELECT counter.version - ? + ROW_NUMBER() OVER (ORDER BY face.id), ?, face.id, 1
     FROM face_set AS face
@@ -36,10 +36,10 @@ _log = logging.getLogger(__name__)
 
 class Operation(IntEnum):
     ADD = 1
-    """The face has got a vector: it is new, or was embedded under one more model."""
+    """The face has a new vector: it was added, or embedded under another model."""
     REMOVE = 2
     DISCARD = 3
-    """Vectors of models that are not in use were erased in this id's range: its segments must be packed anew."""
+    """Vectors of inactive models were erased in this id's range: its segments must be packed again."""
 
 
 def log_change(transaction: Transaction, operation: Operation, face_id: int) -> None:
@@ -57,17 +57,17 @@ def log_removals(transaction: Transaction, face_ids: Sequence[int]) -> None:
 
 
 def log_additions(transaction: Transaction, face_ids: Sequence[int], active: str | None = None) -> None:
-    """Log that faces have got vectors, in the order of their ids.
+    """Log that faces have new vectors, in the order of their ids.
 
     Parameters
     ----------
     active
-        The embedding id that the face set must be under. The first who comes puts it under theirs.
+        The embedding id that must be active. It becomes active if the face set has no model yet. None accepts any.
 
     Raises
     ------
     ModelChangedError
-        When it is under another one; nothing of the transaction may then be kept.
+        When another model is active; the caller must then roll the transaction back.
     """
     statement = _LOG_ADDITIONS.format(marks=", ".join("?" * len(face_ids)))
     parameters = (len(face_ids), int(Operation.ADD), active, *face_ids)

@@ -1,4 +1,4 @@
-"""The face set's rows with all they hold, in the order of their ids: what an export reads."""
+"""Reads complete rows of the face set in id order, for exports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LARGEST_ID = 2**63 - 1
 
 
 class WholeFace(NamedTuple):
-    """`added_at` is in seconds since 1970; the embedding is None when the face has none under the model."""
+    """A complete row. `added_at` is in seconds since 1970; `embedding` is None without a vector under the model."""
 
     id: int
     token: str
@@ -33,7 +33,7 @@ class WholeFace(NamedTuple):
 
 
 class Label(NamedTuple):
-    """What may change of a face while it is there."""
+    """The token and name of a face. Of a face's fields, only the name may change."""
 
     id: int
     token: str
@@ -41,13 +41,13 @@ class Label(NamedTuple):
 
 
 class ExportedFaces:
-    """Every method raises ServiceError as `Database.read` does."""
+    """Reads complete faces. Every method raises ServiceError as `Database.read` does."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def page(self, embedding_id: str, after: int, upto: int, limit: int) -> list[WholeFace]:
-        """Return the first faces with ids from above `after` up to `upto`, with their vectors under one model."""
+        """Return the first `limit` faces with `after` < id <= `upto`, with their vectors under one model."""
         rows = self._database.read(_PAGE, (embedding_id, after, upto, limit))
         return [
             WholeFace(face_id, token, name, face_set, added_at, crop, None if data is None else from_bytes(data))
@@ -58,7 +58,7 @@ class ExportedFaces:
         return [Label(*row) for row in self._database.read(_LABELS, (after, upto))]
 
     def present(self, tokens: Sequence[str]) -> set[str]:
-        """Return those of at most some hundred tokens that are in the face set."""
+        """Return the tokens that are in the face set. Pass at most a few hundred."""
         if not tokens:
             return set()
         statement = _PRESENT.format(marks=", ".join("?" * len(tokens)))

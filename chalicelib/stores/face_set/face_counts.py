@@ -1,4 +1,4 @@
-"""How many faces each face set has, kept by the transactions that change it: no request counts rows."""
+"""The number of faces in each face set. Each transaction that changes faces updates it, so no request counts rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from chalicelib.stores.database.base import Transaction
 
-# At most as many rows as there may be face sets.
+# Reads one row per face set at most.
 TOTAL = "SELECT COALESCE(SUM(faces), 0) FROM face_set_count"
 
 _CHANGE = "UPDATE face_set_count SET faces = faces + ? WHERE set_id = ?"
@@ -16,13 +16,13 @@ _END = "DELETE FROM face_set_count WHERE set_id = ?"
 
 
 def count_added(transaction: Transaction, set_ids: Iterable[int]) -> None:
-    """Count faces that the transaction has added, one for each number of a set. See `_change`."""
+    """Count the faces that the transaction has added; `set_ids` has one entry per face. See `_change`."""
     for set_id, faces in sorted(Counter(set_ids).items()):
         _change(transaction, set_id, faces)
 
 
 def count_removed(transaction: Transaction, set_ids: Iterable[int]) -> None:
-    """Count faces that the transaction has removed, one for each number of a set. See `_change`."""
+    """Count the faces that the transaction has removed; `set_ids` has one entry per face. See `_change`."""
     for set_id, faces in sorted(Counter(set_ids).items()):
         _change(transaction, set_id, -faces)
 
@@ -32,9 +32,10 @@ def forget_set(transaction: Transaction, set_id: int) -> None:
 
 
 def _change(transaction: Transaction, set_id: int, difference: int) -> None:
-    """Change a set's number, after the rows and the log: whoever has raised the log's counter writes alone.
+    """Change a face set's count. Call this after writing the rows and the log.
 
-    A set without a number is new. Its rows are counted, of which nobody else can commit any meanwhile.
+    Raising the log's counter locks out other writers until the commit. A face set without a count is new: its rows are
+    counted, and no other transaction can commit rows meanwhile.
     """
     if not transaction.execute(_CHANGE, (difference, set_id)):
         transaction.execute(_BEGIN, (set_id, set_id))

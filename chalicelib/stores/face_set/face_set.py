@@ -1,7 +1,7 @@
-"""The face set: the truth about which faces are known, and a log of its changes for those who keep a copy.
+"""Stores the face set: the known faces, and a log of changes that keeps copies up to date.
 
-Ids become visible out of order when several transactions insert at once, so copies follow the log and not the ids.
-A face has a vector under every model that it was embedded by; the face set is searched by those of one.
+Simultaneous transactions make ids visible out of order, so copies follow the log and not the ids.
+A face has one vector for each model that embedded it; searches use the vectors of the active model.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from chalicelib.stores.face_set.face_set_names import lock_face_set
 from chalicelib.stores.face_set.folded_name import fold
 
 MAX_IDS_PER_STATEMENT = 500
-# Below what a statement may have in parameters, and short enough that nobody waits long for the counter.
+# Stays below the limit on a statement's parameters, and holds the counter's lock only briefly.
 MAX_FACES_PER_ADDITION = 1_000
 MAX_CHANGES_PER_POLL = 10_000
 MAX_CHANGES_PER_PRUNING = 10_000
@@ -39,7 +39,7 @@ _DELETE = "DELETE FROM face_set WHERE id IN ({marks})"
 _DELETE_VECTORS = "DELETE FROM face_set_embedding WHERE face_id IN ({marks})"
 
 _SET_OF = "SELECT set_id FROM face_set WHERE face_token = ?"
-# The model's row comes even without the face.
+# Returns the model's row even when there is no such face.
 _GET = """SELECT model.embedding_id, face.face_token, face.face_name, vector.embedding, face.crop, face.set_id
     FROM face_set_model AS model
     LEFT JOIN face_set AS face ON face.face_token = ?
@@ -49,7 +49,7 @@ _FETCH = """SELECT face.id, face.face_token, face.face_name, vector.embedding
     FROM face_set AS face
     JOIN face_set_embedding AS vector ON vector.face_id = face.id AND vector.embedding_id = ?
     WHERE face.id IN ({marks})"""
-# The counter's row comes even without a change, so that a log whose end was pruned is told from one without news.
+# Returns the counter's row even without a change, which distinguishes a pruned log from an unchanged one.
 _CHANGES = """SELECT latest.version, log.version, log.op, log.face_id, vector.embedding, face.set_id
     FROM face_set_version AS latest
     LEFT JOIN face_set_change AS log ON log.version > ? AND log.version <= ?
@@ -60,7 +60,7 @@ _CHANGES = """SELECT latest.version, log.version, log.op, log.face_id, vector.em
 _VECTORS = """SELECT face.id, vector.embedding_id, vector.embedding, face.set_id
     FROM face_set AS face JOIN face_set_embedding AS vector ON vector.face_id = face.id
     WHERE face.id >= ? AND face.id < ?"""
-# The first id of every range that was touched.
+# The first id of every changed range.
 _TOUCHED = "SELECT DISTINCT face_id - face_id % ? FROM face_set_change WHERE version > ? AND version <= ?"
 _PRUNED_VERSION = "SELECT pruned_version FROM face_set_version WHERE id = 1"
 _PRUNE = "UPDATE face_set_version SET pruned_version = ? WHERE id = 1 AND pruned_version < ?"
@@ -82,7 +82,7 @@ class VectorRow(NamedTuple):
 
 
 class PlacedFace(NamedTuple):
-    """Where a known face is: its row, its set, its crop."""
+    """The row id, face set and crop of a known face."""
 
     id: int
     set_id: int
@@ -90,7 +90,7 @@ class PlacedFace(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One entry of the log. The embedding is None when the face has none under the reader's model, or is gone."""
+    """One entry of the log. `embedding` is None when the face was removed or has no vector under the reader's model."""
 
     version: int
     operation: Operation
@@ -100,18 +100,18 @@ class Change(NamedTuple):
 
 
 class FaceSet:
-    """The faces that were added and not removed.
+    """The known faces.
 
-    Tokens must be such as `faces.is_token` accepts. Every method raises ServiceError as `Database.read` and
-    `Database.write` do; those that take an embedding, or its id, raise ModelChangedError when the face set is under
-    another one, unless they say otherwise.
+    `faces.is_token` must accept every token. Every method raises ServiceError as `Database.read` and `Database.write`
+    do. Unless they say otherwise, methods that take a face or an embedding id raise ModelChangedError when another
+    model is active.
 
     Parameters
     ----------
     clock
         Returns the seconds since 1970.
     changed
-        Called after every transaction that has added or removed faces; must not raise.
+        Called after every transaction that added or removed faces; must not raise.
     """
 
     def __init__(
@@ -125,12 +125,12 @@ class FaceSet:
         self._changed = changed
 
     def add(self, face: KnownFace) -> bool:
-        """Add a face and return True; when its token is already there, only rename that face and return False.
+        """Add a face and return True; if its token already exists, only rename that face and return False.
 
         Raises
         ------
         ServiceError
-            1001 when its token is in another face set; 1001 (404) when its face set is not there.
+            1001 when the token is in another face set; 1001 (404) when the face set does not exist.
         """
         row = _row(face, int(self._clock()))
 
@@ -151,16 +151,15 @@ class FaceSet:
         return added
 
     def add_many(self, faces: Sequence[KnownFace], added_at: Sequence[int] | None = None) -> int:
-        """Add faces of one model whose tokens are all different, in one transaction, and return how many were new.
+        """Add faces of one model with distinct tokens in one transaction; return the number of new faces.
 
-        Those already there are renamed. Raises what `add` does. The counter, which all writers wait for, is raised
-        once: thousands of faces a second go in this way, some hundreds one by one. At most MAX_FACES_PER_ADDITION at a
-        time.
+        Existing faces are renamed. Raises what `add` does. Takes at most MAX_FACES_PER_ADDITION faces. The counter,
+        which all writers wait for, is raised once: this adds thousands of faces a second, one by one some hundreds.
 
         Parameters
         ----------
         added_at
-            When each was added, in seconds since 1970; now, unless it is given.
+            When each face was added, in seconds since 1970; defaults to now.
         """
         assert len(faces) <= MAX_FACES_PER_ADDITION
         if not faces:
@@ -195,16 +194,16 @@ class FaceSet:
         return added
 
     def rename(self, token: str, name: str) -> bool:
-        """Return False when the token is not there. Copies hold no names, so the log does not mention it."""
+        """Rename a face; return False when there is no such token. The log omits renames, as copies hold no names."""
         return self._database.write(lambda transaction: transaction.execute(_RENAME, (name, fold(name), token))) > 0
 
     def remove(self, token: str) -> str | None:
-        """Remove a face and its vectors under every model; return its crop's name, or None when it is not there."""
+        """Remove a face and all its vectors; return the name of its crop, or None when there is no such face."""
         removed = self.remove_many([token])
         return removed[0] if removed else None
 
     def remove_many(self, tokens: Sequence[str]) -> list[str]:
-        """Remove faces in one transaction, as `remove` does; return the crops' names of those that were there."""
+        """Remove faces in one transaction, as `remove` does; return the crop names of the faces removed."""
 
         def work(transaction: Transaction) -> list[str]:
             found = _find(transaction, tokens)
@@ -223,12 +222,12 @@ class FaceSet:
         return crops
 
     def set_of(self, token: str) -> int | None:
-        """Return the number of the face set that a face is in, or None when it is in none."""
+        """Return the number of a face's face set, or None when there is no such face."""
         rows = self._database.read(_SET_OF, (token,))
         return int(rows[0][0]) if rows else None
 
     def get(self, token: str, embedding_id: str) -> KnownFace | None:
-        """Return a face; None when it is not there, or could not be embedded under this model."""
+        """Return a face, or None when there is no such face or it has no vector under this model."""
         rows = self._database.read(_GET, (token,))
         active, token, name, embedding, crop, set_id = only_row(rows)
         check_model(active, embedding_id)
@@ -237,19 +236,19 @@ class FaceSet:
         return KnownFace(token, name, from_bytes(embedding), embedding_id, crop, set_id)
 
     def count(self) -> int:
-        """Return how many faces there are in all face sets; no row of a face is read for it."""
+        """Return the number of faces in all face sets, without reading their rows."""
         return int(self._database.read(TOTAL)[0][0])
 
     def state(self) -> State:
-        """Return what the face set is at, by one statement that reads one row."""
+        """Return the face set's state, with one statement that reads one row."""
         return State(*only_row(self._database.read(READ_STATE)))
 
     def version(self) -> int:
-        """Return the number of changes that were ever logged."""
+        """Return the number of changes ever logged."""
         return self.state().version
 
     def fetch(self, ids: Sequence[int] | NDArray[np.int64], embedding_id: str) -> list[FaceRow]:
-        """Return the rows of those ids that have a vector under this model, active or not, in no particular order."""
+        """Return the rows of the given ids that have a vector under this model, active or not, in no order."""
         found: list[FaceRow] = []
         for start in range(0, len(ids), MAX_IDS_PER_STATEMENT):
             chunk = [int(face_id) for face_id in ids[start : start + MAX_IDS_PER_STATEMENT]]
@@ -258,19 +257,22 @@ class FaceSet:
         return found
 
     def vectors(self, first_id: int, end_id: int) -> list[VectorRow]:
-        """Return the vectors, under all models, of the faces with ids from `first_id` to below `end_id`."""
+        """Return the vectors, under all models, of faces with `first_id` <= id < `end_id`."""
         return [
             VectorRow(face_id, embedding_id, from_bytes(data), set_id)
             for face_id, embedding_id, data, set_id in self._database.read(_VECTORS, (first_id, end_id))
         ]
 
     def touched(self, after: int, upto: int, size: int) -> list[int]:
-        """Return which ranges of `size` ids hold a face that was added or removed in the versions (after, upto]."""
+        """Return the sorted numbers of the ranges of `size` ids that changed in the versions (after, upto]."""
         rows = self._database.read(_TOUCHED, (size, after, upto))
         return sorted(first_id // size for (first_id,) in rows)
 
     def prune(self, version: int) -> None:
-        """Forget the changes up to a version, some thousands a transaction; who has not seen them reads anew."""
+        """Delete the log up to a version, some thousands of changes per transaction.
+
+        Copies that have not read these changes must be rebuilt.
+        """
         pruned = int(self._database.read(_PRUNED_VERSION)[0][0])
         while pruned < version:
             upto = min(pruned + MAX_CHANGES_PER_PRUNING, version)
@@ -278,18 +280,19 @@ class FaceSet:
             pruned = upto
 
     def changes_since(self, version: int, embedding_id: str, limit: int = MAX_CHANGES_PER_POLL) -> list[Change] | None:
-        """Return the changes after `version`, oldest first and without gaps, by one statement.
+        """Return the changes after `version`, oldest first and without gaps, with one statement.
 
-        The embeddings are those under one model, whichever model the face set is under.
+        The embeddings are those under the given model, active or not.
 
         Returns
         -------
         list of Change, or None
-            At most `limit` of them; when there are as many, more may follow. None when the log does not lead from
-            `version` to the present: it was pruned, or the database replaced. The face set must then be read anew.
+            At most `limit` changes; exactly `limit` means that more may follow. None when the log has no complete
+            history since `version`: it was pruned, or the database was replaced. The caller must then read the whole
+            face set again.
         """
         rows = self._database.read(_CHANGES, (version, version + limit, embedding_id))
-        # Sorted here: MySQL would copy the embeddings into a temporary table for it.
+        # Sorted in Python: to sort them, MySQL would copy the embeddings into a temporary table.
         changes = sorted((_change(row) for row in rows if row[1] is not None), key=lambda change: change.version)
         latest = rows[0][0]
         expected = range(version + 1, min(latest, version + limit) + 1)
@@ -308,7 +311,7 @@ def _row(face: KnownFace, now: int) -> tuple[str, str, bytes, str, int, int]:
 
 
 def _find(transaction: Transaction, tokens: Sequence[str]) -> dict[str, PlacedFace]:
-    """Return those faces that are there, by their tokens."""
+    """Return the existing faces by token, and lock their rows."""
     rows = transaction.query(_FIND.format(marks=", ".join("?" * len(tokens))), list(tokens))
     return {token: PlacedFace(*placed) for token, *placed in rows}
 

@@ -1,4 +1,4 @@
-"""The names of the face sets: parts of all known faces that are searched each for itself."""
+"""Stores the names of the face sets. Each face set is searched separately."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chalicelib.faces import DEFAULT_SET, DEFAULT_SET_ID
 from chalicelib.stores.database.base import Database, Transaction
 from chalicelib.stores.face_set.face_counts import forget_set
 
-# So that the list of all fits one reply of Lambda's.
+# The list of all face sets must fit into one Lambda reply.
 MAX_FACE_SETS = 10_000
 
 _LIST = """SELECT named.name, COALESCE(counted.faces, 0)
@@ -29,7 +29,7 @@ class CountedFaceSet(NamedTuple):
 
 
 class FaceSetNames:
-    """Face sets by name. A number is never used again, so a set that was deleted and made anew is another one.
+    """Face sets by name. Numbers are never reused, so a face set deleted and created again gets a new number.
 
     Every method raises ServiceError as `Database.read` and `Database.write` do.
     """
@@ -38,7 +38,7 @@ class FaceSetNames:
         self._database = database
 
     def all(self) -> list[CountedFaceSet]:
-        """Return every face set with the number of its faces, by name."""
+        """Return every face set with its number of faces, sorted by name."""
         return sorted(CountedFaceSet(*row) for row in self._database.read(_LIST))
 
     def id_of(self, name: str) -> int:
@@ -47,9 +47,9 @@ class FaceSetNames:
         Raises
         ------
         ServiceError
-            1001 (404) when there is none of that name.
+            1001 (404) when there is no face set of that name.
         """
-        if name == DEFAULT_SET:  # always there: nobody needs to be asked
+        if name == DEFAULT_SET:  # always exists, so no query is needed
             return DEFAULT_SET_ID
         rows = self._database.read(_ID, (name,))
         if not rows:
@@ -57,7 +57,7 @@ class FaceSetNames:
         return int(rows[0][0])
 
     def create(self, name: str) -> bool:
-        """Make a face set; return False when it is there already.
+        """Create a face set; return False when it already exists.
 
         Raises
         ------
@@ -75,9 +75,10 @@ class FaceSetNames:
         return self._database.write(work)
 
     def delete_if_empty(self, set_id: int) -> bool:
-        """Delete a face set in which nobody is; return False when somebody is.
+        """Delete a face set if it has no faces; return False when it has any.
 
-        Who adds to it at the same moment either is seen here, or finds it gone: see `lock_face_set`.
+        A simultaneous addition either commits first and is seen here, or fails because the face set is gone: see
+        `lock_face_set`.
         """
         assert set_id != DEFAULT_SET_ID
 
@@ -93,12 +94,12 @@ class FaceSetNames:
 
 
 def lock_face_set(transaction: Transaction, set_id: int) -> None:
-    """See that a face set is there and is not deleted before the transaction ends.
+    """Check that a face set exists, and keep it from being deleted until the transaction ends.
 
     Raises
     ------
     ServiceError
-        1001 (404) when it is not there.
+        1001 (404) when there is no such face set.
     """
     if set_id != DEFAULT_SET_ID and not transaction.query(_STAYS, (set_id,)):
         raise errors.unknown_face_set()

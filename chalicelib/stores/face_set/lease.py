@@ -1,14 +1,14 @@
-"""Leases: columns `leased_until` that say until when somebody works alone, in seconds since 1970 by their clock.
+"""Leases: a column `leased_until` holds the end of a process's sole turn, in seconds since 1970 by its clock.
 
-A lease that ends later than any honest clock can have set it is nobody's: the clock of who took it was wrong.
+A lease that ends implausibly late is ignored: the clock of the process that took it was wrong.
 """
 
 from __future__ import annotations
 
 
 def bounds(now: float, seconds: int) -> tuple[int, int]:
-    """Return between which two times a lease of so many seconds ends while it is held: above one, up to the other.
+    """Return two times, `(low, high)`: a lease of `seconds` is held while `low < leased_until <= high`.
 
-    Twice its length ahead, because two machines' clocks may differ by as much as one lease.
+    `high` is twice the lease's length ahead, because two machines' clocks may differ by as much as one lease.
     """
     return int(now), int(now) + 2 * seconds

@@ -1,4 +1,4 @@
-"""Brings the face set from one model under another: first vectors beside the old ones, then one switch."""
+"""Moves the face set to another model: adds vectors beside the old ones, then switches all faces at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chalicelib.stores.face_set.active_model import READ_STATE, State, only_row
 from chalicelib.stores.face_set.change_log import Operation, log_additions, log_change
 from chalicelib.stores.face_set.segments import SEGMENT_IDS
 
-# Ids that one statement looks through: far below the read timeout, and a short transaction where it erases.
+# Ids per statement: few enough to stay far below the read timeout, and to keep transactions that erase short.
 IDS_PER_RANGE = SEGMENT_IDS
 
 _HIGHEST_ID = "SELECT COALESCE(MAX(id), 0) FROM face_set"
@@ -41,7 +41,7 @@ _DISCARD = """DELETE FROM face_set_embedding WHERE face_id >= ? AND face_id < ?
 
 
 class Lacking(NamedTuple):
-    """A face of the face set that has no vector under some model."""
+    """A face that has no vector under some model."""
 
     id: int
     token: str
@@ -49,7 +49,7 @@ class Lacking(NamedTuple):
 
 
 class ModelChange:
-    """What is done to vectors of models that are not in use, and the change of the one that is.
+    """Adds and erases vectors of inactive models, and switches the active model.
 
     Every method raises ServiceError as `Database.read` and `Database.write` do.
     """
@@ -58,7 +58,7 @@ class ModelChange:
         self._database = database
 
     def ranges(self) -> list[tuple[int, int]]:
-        """Return the ranges of ids, each from its first to below its end, that hold all faces there are now."""
+        """Return ranges of ids that cover all present faces; each range excludes its end."""
         highest = int(self._database.read(_HIGHEST_ID)[0][0])
         return [(first, first + IDS_PER_RANGE) for first in range(0, highest + 1, IDS_PER_RANGE)]
 
@@ -67,27 +67,27 @@ class ModelChange:
         return int(rows[0][0])
 
     def lacking(self, embedding_id: str, first_id: int, end_id: int) -> list[Lacking]:
-        """Return the faces of a range of ids that have no vector under this model, in the order of their ids."""
+        """Return the faces in a range of ids that have no vector under this model, sorted by id."""
         rows = self._database.read(
             f"SELECT face.id, face.face_token, face.crop {_LACKING} ORDER BY face.id", (embedding_id, first_id, end_id)
         )
         return [Lacking(*row) for row in rows]
 
     def present(self, face_ids: Collection[int]) -> set[int]:
-        """Return those of some faces that are in the face set."""
+        """Return the given ids that are in the face set."""
         if not face_ids:
             return set()
         marks = ", ".join("?" * len(face_ids))
         return {row[0] for row in self._database.read(_PRESENT.format(marks=marks), list(face_ids))}
 
     def lacking_since(self, embedding_id: str, seen: State) -> list[Lacking] | None:
-        """Return those without a vector that were added after a state in which all others had theirs.
+        """Return the faces added after `seen` that have no vector under this model.
 
-        None when that cannot be told any more: the log was pruned, or vectors were discarded. All must then be looked
-        through again.
+        At `seen`, all faces must have had a vector. Returns None when the log was pruned or vectors were discarded
+        since `seen`; all faces must then be checked again.
         """
         found = self._database.read(_LACKING_SINCE, (embedding_id, seen.version))
-        # Asked for afterwards: what is not pruned now was not pruned then.
+        # Read afterwards: changes that are not pruned now were not pruned before either.
         pruned = only_row(self._database.read(_PRUNED_VERSION))[0]
         present = State(*only_row(self._database.read(READ_STATE)))
         if pruned > seen.version or present.discards != seen.discards:
@@ -95,19 +95,19 @@ class ModelChange:
         return [Lacking(*row) for row in found]
 
     def add_embeddings(self, embedding_id: str, embeddings: Mapping[int, Embedding]) -> int:
-        """Give faces, by their ids, a vector under a model, in one transaction, and log that.
+        """Add vectors under a model to faces, by id, and log the additions, in one transaction.
 
-        Faces that were removed meanwhile, and those that somebody else has embedded, are passed over.
+        Skips faces that were removed meanwhile and faces that already have a vector under this model.
 
         Returns
         -------
         int
-            How many have got one.
+            The number of vectors added.
         """
         marks = ", ".join("?" * len(embeddings))
 
         def work(transaction: Transaction) -> int:
-            # Who removes a face or embeds it too waits from here on.
+            # From here on, other transactions that remove or embed these faces wait.
             present = {
                 face_id
                 for (face_id,) in transaction.query(f"{_PRESENT} FOR UPDATE".format(marks=marks), list(embeddings))
@@ -124,17 +124,17 @@ class ModelChange:
         return self._database.write(work) if embeddings else 0
 
     def switch(self, embedding_id: str, seen: State, without: Collection[int] = ()) -> bool:
-        """Put the face set under a model, unless a face has no vector under it; return whether it is.
+        """Switch the face set to a model unless a face has no vector under it; return whether the model is active.
 
-        Additions wait meanwhile: those that were answered before are looked at, those that come after are refused under
-        the old model. So no face can slip through between the look and the switch.
+        Additions wait meanwhile. Earlier additions are checked; later additions under the old model are refused. So no
+        face can be missed between the check and the switch.
 
         Parameters
         ----------
         seen
-            A state of the face set after which all faces were looked through, and had vectors.
+            A state of the face set. All faces were checked after it and had vectors.
         without
-            The ids of faces that may be left behind.
+            The ids of faces that may lack a vector.
         """
 
         def work(transaction: Transaction) -> bool:
@@ -154,7 +154,7 @@ class ModelChange:
         return self._database.write(work)
 
     def adopt(self, embedding_id: str) -> str:
-        """Put a face set in which nobody is under a model; return the embedding id that it then is under."""
+        """Switch an empty face set to a model; return the embedding id that is then active."""
 
         def work(transaction: Transaction) -> str:
             transaction.query(_LOCK_COUNTER)
@@ -167,23 +167,24 @@ class ModelChange:
         return self._database.write(work)
 
     def disown_copies(self, number: int) -> None:
-        """Have every copy of the face set thrown away: what it was made from is not what is there now.
+        """Invalidate every copy of the face set, as its rows no longer match what the copies were made from.
 
         Parameters
         ----------
         number
-            Of switches: one that no other history of this face set has had, such as the seconds since 1970.
+            The new number of switches. No other history of this face set may have used it: for example, pass the
+            seconds since 1970.
         """
         self._database.write(lambda transaction: transaction.execute(_SET_SWITCHES, (number,)))
 
     def discard(self, first_id: int, end_id: int) -> int:
-        """Erase the vectors that faces of a range of ids have under models that are not in use; return how many.
+        """Erase the vectors of inactive models of the faces in a range of ids; return how many were erased.
 
-        Their codes leave the segments with the next compaction.
+        The next compaction removes their codes from the segments.
         """
 
         def work(transaction: Transaction) -> int:
-            transaction.query(_LOCK_COUNTER)  # nobody switches the model until the commit
+            transaction.query(_LOCK_COUNTER)  # prevents a switch of the model until the commit
             erased = transaction.execute(_DISCARD, (first_id, end_id))
             if erased:
                 transaction.execute(_COUNT_DISCARD)

@@ -1,4 +1,4 @@
-"""Which crops the rows of the face set name."""
+"""Lists the crops that the rows of the face set refer to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from chalicelib.stores.database.base import Database
 
-# Rows that one statement reads: far below the read timeout, and a megabyte.
+# Rows read per statement: far below the read timeout and a megabyte.
 IDS_PER_RANGE = 8_192
 MAX_IDS_PER_STATEMENT = 500
 
@@ -16,7 +16,7 @@ _PRESENT = "SELECT COUNT(*) FROM face_set WHERE id IN ({marks})"
 
 
 class ReferencedCrops:
-    """The face set's crops, by ranges of ids, for no index on their names is needed elsewhere.
+    """The face set's crops by ranges of ids, as nothing else needs an index on crop names.
 
     Every method raises ServiceError as `Database.read` does.
     """
@@ -25,16 +25,16 @@ class ReferencedCrops:
         self._database = database
 
     def ranges(self) -> list[tuple[int, int]]:
-        """Return the ranges of ids, each from its first to below its end, that hold all faces there are now."""
+        """Return ranges of ids that cover all present faces; each range excludes its end."""
         highest = int(self._database.read(_HIGHEST_ID)[0][0])
         return [(first, first + IDS_PER_RANGE) for first in range(0, highest + 1, IDS_PER_RANGE)]
 
     def within(self, ids: tuple[int, int]) -> list[tuple[int, str]]:
-        """Return the id and the crop's name of every face in a range."""
+        """Return the id and the crop name of every face in a range of ids."""
         return [(row[0], row[1]) for row in self._database.read(_NAMED, ids)]
 
     def count(self, ids: Sequence[int]) -> int:
-        """Return how many of these faces are in the face set."""
+        """Return how many of the given ids are in the face set."""
         present = 0
         for start in range(0, len(ids), MAX_IDS_PER_STATEMENT):
             chunk = ids[start : start + MAX_IDS_PER_STATEMENT]

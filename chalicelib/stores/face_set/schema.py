@@ -1,4 +1,4 @@
-"""The tables of the face set, and how a database gets from any earlier version of them to the newest."""
+"""Creates the tables of the face set, and migrates them from any earlier version to the newest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.names import kept
 from chalicelib.stores.database.base import Database, DatabaseFault, Fault, Transaction
 from chalicelib.stores.face_set.folded_name import fold
 
-# Rows that one statement copies: more would outlast the connection's read timeout.
+# Rows copied per statement: more would exceed the connection's read timeout.
 ROWS_PER_COPY = 20_000
 NAMES_PER_STATEMENT = 500
 
@@ -27,7 +27,7 @@ _TYPES = {
         "token": "CHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL",
         "name": "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL",
         "word": "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL",
-        # 255 characters fold to at most three times as many, of four bytes each; an index may span 3,072 bytes.
+        # 255 characters fold to at most three times as many, of four bytes each. An index key may have 3,072 bytes.
         "folded": "VARBINARY(3060) NOT NULL",
         "embedding": "VARBINARY(8192) NOT NULL",
         "packed": "MEDIUMBLOB NOT NULL",
@@ -37,14 +37,14 @@ _TYPES = {
         "end": "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
     },
     "sqlite": {
-        # AUTOINCREMENT: without it the id of a removed face would be used again.
+        # Without AUTOINCREMENT, the id of a removed face could be reused.
         "id": "INTEGER PRIMARY KEY AUTOINCREMENT",
         "integer": "INTEGER NOT NULL",
         "added_integer": "INTEGER NOT NULL DEFAULT 0",
         "token": "TEXT NOT NULL",
         "name": "TEXT NOT NULL",
         "word": "TEXT NOT NULL",
-        # A column that is added to rows needs a default here; MySQL gives those that are there an empty value.
+        # SQLite needs a default to add a column to existing rows; MySQL gives existing rows an empty value.
         "folded": "BLOB NOT NULL DEFAULT x''",
         "embedding": "BLOB NOT NULL",
         "packed": "BLOB NOT NULL",
@@ -56,11 +56,11 @@ _TYPES = {
 }
 
 Step = str | Callable[[Transaction], None]
-"""A statement, its types in braces, or a function for what one statement cannot do."""
+"""A statement with its types in braces, or a function where one statement is not enough."""
 
 
 def _unless_done(statement: str) -> Step:
-    """Pass over a statement whose column or index is gone, or there, already: it was run before."""
+    """Run a statement; ignore a schema fault, as the column or index was already changed by an earlier run."""
 
     def step(transaction: Transaction) -> None:
         try:
@@ -73,7 +73,7 @@ def _unless_done(statement: str) -> Step:
 
 
 def _copy_vectors(transaction: Transaction) -> None:
-    """Copy every face's vector into the table of vectors, unless the old column is gone, and all are copied."""
+    """Copy every face's vector into the table of vectors. If the old column is gone, all vectors are already copied."""
     copy = """INSERT INTO face_set_embedding (face_id, embedding_id, embedding)
         SELECT face.id, face.embedding_id, face.old_embedding FROM face_set AS face
         LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id
@@ -86,17 +86,17 @@ def _copy_vectors(transaction: Transaction) -> None:
             raise
 
 
-def _tell_of_other_models(transaction: Transaction) -> None:
-    """Log how many faces are not found from now on, being under another model than the face set."""
+def _log_faces_of_other_models(transaction: Transaction) -> None:
+    """Log how many faces searches no longer find, as their vectors are under another model than the face set."""
     count = """SELECT COUNT(*) FROM face_set_embedding AS vector JOIN face_set_model AS model ON model.id = 1
         WHERE vector.face_id >= ? AND vector.face_id < ? AND vector.embedding_id <> model.embedding_id"""
     others = sum(transaction.query(count, ids)[0][0] for ids in _ranges(transaction))
     if others:
-        _log.warning("under another model than the face set, so not found until `make re-embed`: %d faces", others)
+        _log.warning("searches miss faces of another model than the face set until `make re-embed`: %d faces", others)
 
 
 def _fold_names(transaction: Transaction) -> None:
-    """Give every face the form of its name that it is looked for by."""
+    """Store the folded form of every name, by which faces are looked up."""
     for ids in _ranges(transaction):
         rows = transaction.query("SELECT id, face_name FROM face_set WHERE id >= ? AND id < ? FOR UPDATE", ids)
         for start in range(0, len(rows), NAMES_PER_STATEMENT):
@@ -105,7 +105,7 @@ def _fold_names(transaction: Transaction) -> None:
 
 
 def _normalize_names(transaction: Transaction) -> None:
-    """Bring every name, and the form that it is looked for by, to what is stored since `names.normalized`."""
+    """Normalize every stored name as `names.kept` does, and update its folded form."""
     select = "SELECT id, face_name, folded_name FROM face_set WHERE id >= ? AND id < ? FOR UPDATE"
     for ids in _ranges(transaction):
         rows = [(row, kept(row[1])) for row in transaction.query(select, ids) if not _is_plain(row[1])]
@@ -121,16 +121,16 @@ def _is_plain(name: str) -> bool:
 
 
 def _set_column(transaction: Transaction, column: str, values: Sequence[tuple[int, str | bytes]]) -> None:
-    """Give one column of some faces, by their ids, a value each."""
+    """Set one column of some faces; `values` holds pairs of an id and a value."""
     cases, marks = " ".join(["WHEN ? THEN ?"] * len(values)), ", ".join("?" * len(values))
     parameters = [*chain.from_iterable(values), *(face_id for face_id, _ in values)]
     transaction.execute(_SET.format(column=column, cases=cases, marks=marks), parameters)
 
 
 def _count_faces(transaction: Transaction) -> None:
-    """Give every face set the number of its faces, while nobody can add or remove any."""
+    """Store the number of faces of every face set. The counter's lock blocks additions and removals meanwhile."""
     if transaction.dialect == "mysql":
-        transaction.execute("BEGIN")  # the statements before have ended the transaction
+        transaction.execute("BEGIN")  # the earlier statements have ended the transaction
     transaction.query("SELECT version FROM face_set_version WHERE id = 1 FOR UPDATE")
     counts: Counter[int] = Counter()
     for ids in _ranges(transaction):
@@ -148,8 +148,8 @@ def _ranges(transaction: Transaction) -> list[tuple[int, int]]:
 
 _LEDGER = "CREATE TABLE IF NOT EXISTS schema_version (version {integer} PRIMARY KEY) {end}"
 
-# One entry a version, in order; a released entry is never edited. MySQL commits after every CREATE or ALTER, so a crash
-# may leave an entry half done: each step must be harmless when it runs a second time.
+# One entry per version, in order. A released entry is never edited. MySQL commits after every CREATE or ALTER, so a
+# crash may leave an entry half done: each step must be safe to run a second time.
 MIGRATIONS: tuple[tuple[Step, ...], ...] = (
     (
         """CREATE TABLE IF NOT EXISTS face_set (
@@ -207,17 +207,17 @@ MIGRATIONS: tuple[tuple[Step, ...], ...] = (
             switches {integer},
             discards {integer}
         ) {end}""",
-        # Renamed before it is copied: what still runs the code of before fails from here on, and adds nothing that the
-        # copy would miss.
+        # Renamed before it is copied: processes still running the previous code fail from here on, and so add no rows
+        # that the copy would miss.
         _unless_done("ALTER TABLE face_set RENAME COLUMN embedding TO old_embedding"),
         _copy_vectors,
-        # The model that the newest face is under; none where there are no faces.
+        # The model of the newest face; none when there are no faces.
         """INSERT INTO face_set_model (id, embedding_id, switches, discards)
             SELECT 1, COALESCE((
                 SELECT embedding_id FROM face_set_embedding ORDER BY face_id DESC LIMIT 1
             ), ''), 0, 0
             FROM (SELECT COUNT(*) AS present FROM face_set_model) AS existing WHERE present = 0""",
-        _tell_of_other_models,
+        _log_faces_of_other_models,
         _unless_done("ALTER TABLE face_set DROP COLUMN old_embedding"),
         _unless_done("ALTER TABLE face_set DROP COLUMN embedding_id"),
     ),
@@ -228,13 +228,13 @@ MIGRATIONS: tuple[tuple[Step, ...], ...] = (
         ) {end}""",
         """INSERT INTO face_set_name (id, name)
             SELECT 1, 'default' FROM (SELECT COUNT(*) AS present FROM face_set_name) AS existing WHERE present = 0""",
-        # From here on MySQL refuses what the code of before adds or packs: it would know nothing of sets and names.
+        # From here on MySQL refuses rows and segments from the previous code, as they lack sets and folded names.
         _unless_done("ALTER TABLE face_set ADD COLUMN folded_name {folded}"),
         _unless_done("ALTER TABLE face_set ADD COLUMN set_id {integer} DEFAULT 1"),
         _fold_names,
         _unless_done("CREATE INDEX face_set_by_set ON face_set (set_id, id)"),
         _unless_done("CREATE INDEX face_set_by_name ON face_set (set_id, folded_name)"),
-        # Empty where all faces are in the default set.
+        # Empty when all faces are in the default set.
         _unless_done("ALTER TABLE face_set_segment ADD COLUMN sets {added_packed}"),
     ),
     (
@@ -258,7 +258,7 @@ MIGRATIONS: tuple[tuple[Step, ...], ...] = (
             set_id {integer} PRIMARY KEY,
             faces {integer}
         ) {end}""",
-        # From here on MySQL refuses what the code of before adds and removes: it would not count it.
+        # From here on MySQL refuses additions and removals by the previous code, which would not count them.
         _unless_done("ALTER TABLE face_set_change ADD COLUMN counted {added_integer}"),
         _count_faces,
     ),
@@ -266,9 +266,9 @@ MIGRATIONS: tuple[tuple[Step, ...], ...] = (
 
 
 def migrate(database: Database) -> int:
-    """Bring the database to the newest version of the schema; return the version it then has.
+    """Migrate the database to the newest version of the schema; return that version.
 
-    Any number of processes may do this at once, and again after one was killed while doing it.
+    Any number of processes may migrate at once, and again after one was killed during a migration.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The packed codes of the face set, and who may write them."""
+"""Stores the packed codes of the face set, and which run may write them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import NamedTuple
 from chalicelib.stores.database.base import Database, Transaction
 from chalicelib.stores.face_set import lease
 
-# Ids a segment: at 128 dimensions 1.1 MB, at 512 4.3 MB, which stays below 16 MiB when a driver escapes it.
+# Ids per segment: 1.1 MB at 128 dimensions, 4.3 MB at 512, which stays below 16 MiB when a driver escapes it.
 SEGMENT_IDS = 8_192
-# Segments that a load reads in one statement.
+# Segments read per statement.
 SEGMENTS_PER_READ = 4
-# How long a run may be silent before another takes its place.
+# A run that is silent for longer loses its claim to another.
 LEASE_SECONDS = 120
 
 _STATE = "SELECT version, run FROM face_set_compaction WHERE id = 1"
@@ -30,9 +30,9 @@ _LAST = "SELECT COALESCE(MAX(number), -1) FROM face_set_segment"
 
 
 class Segment(NamedTuple):
-    """The faces of one range of ids that share a scale; ids as little-endian int64, codes as int8.
+    """The faces in one range of ids that share a scale: ids as little-endian int64, codes as int8.
 
-    `sets` holds the number of each face's set as little-endian int32; empty when all are in the default one.
+    `sets` holds the number of each face's set as little-endian int32; empty when all are in the default set.
     """
 
     embedding_id: str
@@ -44,7 +44,7 @@ class Segment(NamedTuple):
 
 
 class Run(NamedTuple):
-    """The right to write segments: its number, and the version that the segments show so far."""
+    """The right to write segments: the run's number, and the version that the segments reflect so far."""
 
     number: int
     version: int
@@ -53,8 +53,8 @@ class Run(NamedTuple):
 class SegmentStore:
     """Segments in the face set's database. Every method raises ServiceError as `Database.read` and `write` do.
 
-    A run's number decides who writes: claiming raises it, and a write under a lower one is refused. The lease only
-    keeps runs from overtaking each other without need, so clocks that differ do no harm.
+    Each claim raises the run number, and writes of an older run are refused. The lease only avoids needless takeovers,
+    so differing clocks do no harm.
     """
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
@@ -62,18 +62,18 @@ class SegmentStore:
         self._clock = clock
 
     def version(self) -> int:
-        """Return the version of the face set from which on the segments lack changes."""
+        """Return the version of the face set after which the segments may lack changes."""
         return int(self._database.read(_STATE)[0][0])
 
     def read(self, embedding_id: str) -> Iterator[Segment]:
-        """Yield all segments of one embedding id. Ask for the version first: they may be newer than it, never older."""
+        """Yield all segments of one embedding id. Read `version` first: segments may be newer than it, never older."""
         last = int(self._database.read(_LAST)[0][0])
         for first in range(0, last + 1, SEGMENTS_PER_READ):
             for row in self._database.read(_READ, (first, first + SEGMENTS_PER_READ, embedding_id)):
                 yield Segment(*row)
 
     def claim(self) -> Run | None:
-        """Become the one who writes, or return None while another one is at work."""
+        """Claim the right to write segments; return None while another run holds it."""
 
         def work(transaction: Transaction) -> Run | None:
             if not transaction.execute(_CLAIM, (self._lease(), *lease.bounds(self._clock(), LEASE_SECONDS))):
@@ -84,7 +84,7 @@ class SegmentStore:
         return self._database.write(work)
 
     def replace(self, run: Run, number: int, segments: Sequence[Segment]) -> bool:
-        """Put these in the place of a range's segments; False when the run has been overtaken."""
+        """Replace the segments of a range; return False when another run has taken over."""
 
         def work(transaction: Transaction) -> bool:
             if not transaction.execute(_RENEW, (self._lease(), run.number)):
@@ -97,7 +97,7 @@ class SegmentStore:
         return self._database.write(work)
 
     def state(self, run: Run, version: int) -> bool:
-        """State that the segments show a version; False when the run has been overtaken."""
+        """Record that the segments reflect a version; return False when another run has taken over."""
         return self._database.write(lambda t: t.execute(_ADVANCE, (version, self._lease(), run.number))) > 0
 
     def release(self, run: Run) -> None:

@@ -1,4 +1,4 @@
-"""Which vector indexes there are, up to which version of the face set each was brought, and who may write to it."""
+"""Records the vector indexes, the version of the face set that each reflects, and which process may write to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chalicelib.stores.database.base import Database, Transaction
 from chalicelib.stores.face_set import lease
 from chalicelib.stores.face_set.active_model import State, only_row
 
-# How long who writes to an index may be silent before another takes their place.
+# A writer that is silent for longer loses its index to another.
 LEASE_SECONDS = 60
 
 _LOOK = """SELECT counter.version, model.embedding_id, model.switches, model.discards,
@@ -43,12 +43,11 @@ class IndexState(StrEnum):
     FILLING = "filling"
     USED = "used"
     RETIRED = "retired"
-    """Another one has taken its place; it is to be deleted."""
+    """No longer used; to be deleted."""
 
 
 class Recall(NamedTuple):
-    """Which share of the faces that searches should have found they did find, by how many searches, and when that was
-    measured, in seconds since 1970."""
+    """The share of expected faces that searches found, the number of searches, and the time in seconds since 1970."""
 
     share: float
     probes: int
@@ -56,7 +55,7 @@ class Recall(NamedTuple):
 
 
 class UsedIndex(NamedTuple):
-    """What a search asks. `recall` is None until it is measured."""
+    """The index that searches query. `recall` is None until it is measured."""
 
     name: str
     version: int
@@ -64,16 +63,17 @@ class UsedIndex(NamedTuple):
 
 
 class Look(NamedTuple):
-    """The face set's state, and the index of one embedding id at the same moment; None while there is none."""
+    """The face set's state and, at the same moment, the used index of one embedding id, or None without one."""
 
     state: State
     used: UsedIndex | None
 
 
 class VectorIndexRow(NamedTuple):
-    """An index as the database knows it.
+    """The database's row of an index.
 
-    All changes up to `version` were applied to it. While it is filled, all faces with ids below `next_id` are in it.
+    All changes up to `version` were applied to the index. While it is being filled, it holds all faces with ids below
+    `next_id`.
     """
 
     name: str
@@ -86,10 +86,10 @@ class VectorIndexRow(NamedTuple):
 
 
 class VectorIndexes:
-    """The rows about vector indexes in the face set's database. Every method raises ServiceError as `Database` does.
+    """The rows of vector indexes in the face set's database. Every method raises ServiceError as `Database` does.
 
-    A run's number decides who advances an index: claiming raises it, and under a lower one nothing is changed here. The
-    service behind the index knows of no numbers, so who writes to it must stop in time before the lease ends.
+    Each claim raises an index's run number; `advance` and `use` change nothing for an older run. S3 Vectors does not
+    check run numbers, so a writer must stop writing before its lease ends.
     """
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
@@ -97,7 +97,7 @@ class VectorIndexes:
         self._clock = clock
 
     def look(self, embedding_id: str) -> Look:
-        """Return what a search begins with, by one statement."""
+        """Return the face set's state and its used index, with one statement."""
         row = only_row(self._database.read(_LOOK, (embedding_id,)))
         name, version, recall, probes, measured_at = row[4:]
         measured = Recall(recall, probes, measured_at) if probes else None
@@ -110,9 +110,9 @@ class VectorIndexes:
         return self.look(embedding_id).used
 
     def begin(self, embedding_id: str, dimension: int) -> str:
-        """Return the name of the index that is being filled for an embedding id; without one it begins now.
+        """Return the name of the index being filled for an embedding id; record a new index if there is none.
 
-        Its version is the face set's: what changes from then on must be applied after it was filled.
+        A new index gets the face set's version: later changes must be applied after it is filled.
         """
 
         def work(transaction: Transaction) -> str:
@@ -126,7 +126,7 @@ class VectorIndexes:
         return self._database.write(work)
 
     def claim(self, name: str) -> VectorIndexRow | None:
-        """Become the one who writes to an index; None while another one does, or when the index is gone."""
+        """Claim the right to write to an index; return None while another run holds it, or when the index is gone."""
 
         def work(transaction: Transaction) -> VectorIndexRow | None:
             now = int(self._clock())
@@ -139,7 +139,7 @@ class VectorIndexes:
     def advance(
         self, turn: VectorIndexRow, *, version: int | None = None, next_id: int | None = None
     ) -> VectorIndexRow | None:
-        """State how far an index was brought, and renew the lease; None when another one has claimed it."""
+        """Record an index's progress and renew the lease; return None when another run has claimed the index."""
         later = turn._replace(
             version=turn.version if version is None else version, next_id=turn.next_id if next_id is None else next_id
         )
@@ -149,9 +149,9 @@ class VectorIndexes:
         self._advance(turn, 0)
 
     def use(self, turn: VectorIndexRow) -> bool:
-        """Let searches ask this index from now on, in the place of the one before, and end the turn.
+        """Make searches use this index instead of the previous one, and release it.
 
-        False when it is behind the one before, or another one has claimed it; then nothing is changed.
+        Returns False, and changes nothing, when the previous index is newer or another run has claimed this one.
         """
 
         def work(transaction: Transaction) -> bool:
@@ -165,18 +165,18 @@ class VectorIndexes:
         return self._database.write(work)
 
     def retire(self, name: str) -> None:
-        """Let go of an index that cannot be brought up to the face set any more."""
+        """Retire an index that can no longer catch up with the face set."""
         self._database.write(lambda transaction: transaction.execute(_RETIRE, (name,)))
 
     def retire_others(self, embedding_id: str) -> None:
-        """Let go of the indexes of all embedding ids but this one."""
+        """Retire the indexes of all other embedding ids."""
         self._database.write(lambda transaction: transaction.execute(_RETIRE_OTHERS, (embedding_id,)))
 
     def drop(self, name: str) -> None:
         self._database.write(lambda transaction: transaction.execute(_DROP, (name,)))
 
     def oldest_version(self) -> int | None:
-        """Return the version from which on the log is needed; None when there is no index."""
+        """Return the version after which indexes still need the log, or None when no index needs it."""
         oldest = self._database.read(_OLDEST)[0][0]
         return None if oldest is None else int(oldest)
 

@@ -44,7 +44,7 @@ class TestRefused:
             ({"added_at": "yesterday"}, "added_at"),
             ({"added_at": 1}, "added_at"),
             ({"embedding": "AAAA"}, "embedding must be 128 numbers"),
-            ({"embedding": "not base64!"}, "embedding must be in base64"),
+            ({"embedding": "not base64!"}, "embedding must be base64"),
             ({"embedding": base64.b64encode(b"\0\0\xc0\x7f" * 128).decode()}, "embedding must be finite"),
             ({"crop": base64.b64encode(b"MZ not a picture").decode()}, "crop must be a whole JPEG"),
             ({"crop": base64.b64encode(b"\xff\xd8\xff" + b"\0" * 400_000).decode()}, "line 1 of .* is longer"),
@@ -67,7 +67,7 @@ class TestRefused:
     def test_a_line_that_is_no_object(self, site: Sites, archive: Folder, line: bytes) -> None:
         replace_part(archive, gzip.compress(line + b"\n"))
 
-        self.refused(site, archive, "line 1 of faces-00001.jsonl.gz is not valid: it is not a JSON object")
+        self.refused(site, archive, "line 1 of faces-00001.jsonl.gz is not valid: the line is not a JSON object")
 
     def test_a_face_twice(self, site: Sites, archive: Folder) -> None:
         rewrite(archive, lambda lines: [lines[0], lines[0]])
@@ -77,7 +77,7 @@ class TestRefused:
     def test_fewer_faces_than_said(self, site: Sites, archive: Folder) -> None:
         rewrite(archive, lambda lines: lines[:1])
 
-        self.refused(site, archive, "has 1 faces, and the manifest says 2")
+        self.refused(site, archive, "has 1 faces, but the manifest says 2")
 
     def test_a_bomb_of_one_line_and_one_of_many(self, site: Sites, archive: Folder) -> None:
         whole_line = json.dumps(records(archive)[0]).encode() + b"\n"
@@ -92,7 +92,7 @@ class TestRefused:
         data = bytearray(file.read_bytes())
         data[len(data) // 2] ^= 1
         file.write_bytes(data)
-        self.refused(site, archive, "its sha256 is not the manifest's")
+        self.refused(site, archive, "its sha256 differs from the manifest's")
 
         file.write_bytes(bytes(data) + b"\0")
         self.refused(site, archive, "has more than")
@@ -104,12 +104,12 @@ class TestRefused:
         data = (archive.path / "faces-00001.jsonl.gz").read_bytes()
         for broken in (data[: len(data) // 2], b"no gzip at all", data[:-8] + b"\0" * 8):
             replace_part(archive, broken)
-            self.refused(site, archive, "is damaged behind its line")
+            self.refused(site, archive, "is damaged after line")
 
     @pytest.mark.parametrize(
         ("changes", "reason"),
         [
-            ({"format": "another"}, "not that of a face search archive"),
+            ({"format": "another"}, "not from a face search archive"),
             ({"version": 2}, "version 2 of the format"),
             ({"dimension": 4}, "dimensions"),
             ({"dimension": 10**9}, "not valid"),

@@ -150,7 +150,7 @@ class TestStale:
         process.add(range(1))
         folder.write("manifest.json", b'{"format": "face-search-archive"}')
 
-        with pytest.raises(ArchiveError, match=r"manifest\.json is not that of an export to go on with"):
+        with pytest.raises(ArchiveError, match=r"manifest\.json is not from an export that can be continued"):
             commands.export_to(process.parts, folder)
 
     def test_a_whole_archive_of_what_is_there_is_not_written_again(self, site: Sites, folder: Folder) -> None:
