@@ -18,7 +18,7 @@ from tests.deploy.conftest import STACK, Operator
 WORDS = {
     "ROLLBACK_COMPLETE": "run `make destroy STAGE=dev`, then `make deploy STAGE=dev`",
     "ROLLBACK_FAILED": "run `make destroy STAGE=dev`, then `make deploy STAGE=dev`",
-    "DELETE_FAILED": "`make destroy STAGE=dev` tries again",
+    "DELETE_FAILED": "run `make destroy STAGE=dev` to try again",
     "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name face-search-dev --region eu",
 }
 

@@ -39,8 +39,8 @@ def test_an_unknown_stage_names_the_file_to_write(operator: Operator) -> None:
     done = operator.run("staging")
 
     assert done.returncode == 1
-    assert "Not deployed: there is no stage staging: write " in done.stderr
-    assert "infra/deploy/stages/staging.toml, as those of dev are" in done.stderr
+    assert "Not deployed: there is no stage staging: create " in done.stderr
+    assert "infra/deploy/stages/staging.toml, like those of dev" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["../dev", "Dev", "1st", "a" * 21, ""])

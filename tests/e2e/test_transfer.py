@@ -66,7 +66,7 @@ def test_out_of_one_stack_and_into_another(tmp_path: Path) -> None:
         assert tokens(api.search_picture(pictures.drawing(), "0.3")) == [ada]
         assert api.get(f"/faces/{ada}").body["added_at"].endswith("Z")
         assert api.get(f"/faces/{ada}/crop").status == 200
-        assert "0 faces were added; 2 were there" in transfer("import", archive, tmp_path / "two")
+        assert "Added 0 faces; left 2 existing faces unchanged" in transfer("import", archive, tmp_path / "two")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
