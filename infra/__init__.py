@@ -1,1 +1,1 @@
-"""The local stack, and what deploys the service."""
+"""The local stack, the deployment commands and the command line."""

@@ -1,1 +1,1 @@
-"""Brings a packaged stage to AWS by CloudFormation, and takes it away again."""
+"""Deploys a packaged stage to AWS with CloudFormation, and deletes it again."""

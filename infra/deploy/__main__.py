@@ -1,6 +1,6 @@
-"""`make deploy`: brings a packaged stage to AWS, migrates its database, and says how to call it.
+"""Runs `make deploy`: deploys a packaged stage to AWS, migrates its database, and prints how to call it.
 
-May be repeated at any time: what is there is not uploaded again, and where nothing has changed nothing is done.
+Safe to repeat: existing artifacts are not uploaded again, and an unchanged stack is not updated.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from infra.deploy.stack import REACHED, Stack
 if TYPE_CHECKING:
     from infra.deploy.change_set import ChangeSet
 
-# Of changes that are told of one by one.
+# How many changes are printed one by one.
 MAX_LISTED = 60
-# Without which a stack cannot be migrated or called.
+# The outputs needed to migrate and call a stack.
 OUTPUTS = ("ApiUrl", "ApiKeyId", "MigrateFunction")
 DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", REACHED)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=__doc__)
-    parser.add_argument("stage", help="the name of a file of infra/deploy/stages/")
-    parser.add_argument("--check", action="store_true", help="look at stage, credentials and region only")
-    parser.add_argument("--confirm", default="", help="`replace`: although the database, the table or a bucket is lost")
+    parser.add_argument("stage", help="name of a file in infra/deploy/stages/")
+    parser.add_argument("--check", action="store_true", help="only check the stage, credentials and region")
+    parser.add_argument("--confirm", default="", help="`replace`: deploy even if the database, table or bucket is lost")
     options = parser.parse_args(arguments)
-    # Lines are seen as they are told, in a log too.
+    # Print each line at once, even into a log file.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         parameters(options.stage)
@@ -49,18 +49,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"Not deployed: {error}.")
     except KeyboardInterrupt:
         sys.exit(
-            "\nInterrupted. What CloudFormation has begun goes on at AWS: `make deploy` with the same STAGE= waits for "
-            "it, and then does what is left, the migration above all."
+            "\nInterrupted. CloudFormation continues at AWS: `make deploy` with the same STAGE= waits for it, and then "
+            "does the remaining steps, including the migration."
         )
 
 
 def deploy(stage: str, account: Account, *, replace: bool) -> None:
-    """Upload, change the stack, migrate, and print how to go on.
+    """Upload the artifacts, update the stack, migrate the database, and print how to call the API.
 
     Raises
     ------
     DeployError
-        When any of it fails.
+        When a step fails.
     """
     package = load(stage)
     print(f"Stage {stage} in account {account.id}, region {account.region}.")
@@ -70,7 +70,7 @@ def deploy(stage: str, account: Account, *, replace: bool) -> None:
     template, _ = bucket.upload(package.template)
     stack = Stack(account.session.client("cloudformation", config=CONFIG), stack_name(stage))
     if obstacle := next_steps.obstacle(stack.idle(), stack, stage):
-        _tell_failures(stack)
+        _print_failures(stack)
         raise DeployError(obstacle)
     changes = change_set.propose(
         stack,
@@ -86,15 +86,17 @@ def deploy(stage: str, account: Account, *, replace: bool) -> None:
         _apply(changes, stack, stage, replace=replace)
         for left in vectors - set(stack.resources(vector_bucket.TYPE)):
             name = vector_bucket.delete(account.session.client("s3vectors", config=CONFIG), left)
-            print(f"The vector bucket {name}, which the stage has no use for any more, is deleted with all indexes.")
+            print(f"Deleted the vector bucket {name} with all its indexes: the stage no longer uses it.")
     outputs = stack.outputs()
     if missing := [name for name in OUTPUTS if name not in outputs]:
-        raise DeployError(f"{stack.name} has no output {', '.join(missing)}: it is not of this project's template")
+        raise DeployError(
+            f"{stack.name} has no output {', '.join(missing)}: it was not made from this project's template"
+        )
     answer = migration.migrate(
         account, function=outputs["MigrateFunction"], secret=outputs.get("DatabaseSecretArn"), stage=stage
     )
     print(f"Database: {answer}.")
-    _tell_how_to_call(outputs, account.region)
+    _print_how_to_call(outputs, account.region)
 
 
 def stack_name(stage: str) -> str:
@@ -102,18 +104,18 @@ def stack_name(stage: str) -> str:
 
 
 def _upload(package: Package, bucket: ArtifactBucket) -> dict[str, str]:
-    """Upload what is not there yet; return each artifact's key by its parameter."""
+    """Upload the artifacts that are not in the bucket; return each artifact's key by its parameter."""
     keys = {}
     for parameter, path in package.artifacts.items():
         keys[parameter], fresh = bucket.upload(path)
         size = f"{path.stat().st_size / 1e6:.1f} MB"
-        print(f"  {path.name}: {f'uploaded, {size}' if fresh else 'there already'}")
+        print(f"  {path.name}: {f'uploaded, {size}' if fresh else 'already uploaded'}")
     return keys
 
 
 def _apply(changes: ChangeSet, stack: Stack, stage: str, *, replace: bool) -> None:
     if changes.creates:
-        print(f"Creating {len(changes.changes)} resources; the database alone takes some ten minutes.")
+        print(f"Creating {len(changes.changes)} resources; the database alone takes about ten minutes.")
     else:
         print(f"{len(changes.changes)} changes:")
         for change in changes.changes[:MAX_LISTED]:
@@ -124,26 +126,26 @@ def _apply(changes: ChangeSet, stack: Stack, stage: str, *, replace: bool) -> No
     if lost and not replace:
         stack.client.delete_change_set(ChangeSetName=changes.id)
         raise DeployError(
-            "\n".join(["these keep data, which would be LOST or left behind:", *(f"  {line}" for line in lost)])
-            + "\nNothing was changed. Undo the change of the stage's file or the template that causes this; or make a "
-            f"backup, and run `make deploy STAGE={stage} CONFIRM=replace`"
+            "\n".join(["these changes would LOSE or abandon stored data:", *(f"  {line}" for line in lost)])
+            + "\nNothing was changed. Undo the change in the stage's file or the template that causes this; or make a "
+            f"backup and run `make deploy STAGE={stage} CONFIRM=replace`"
         )
     before = stack.newest_event()
     stack.client.execute_change_set(ChangeSetName=changes.id)
     status = stack.follow(before)
     if status not in DONE:
-        _tell_failures(stack)
+        _print_failures(stack)
         raise DeployError(next_steps.failed(status, stack, stage))
 
 
-def _tell_failures(stack: Stack) -> None:
+def _print_failures(stack: Stack) -> None:
     if lines := next_steps.told(stack.failures()):
-        print("\nWhat failed, first what failed first:", *lines, sep="\n")
+        print("\nFailures, earliest first:", *lines, sep="\n")
 
 
-def _tell_how_to_call(outputs: dict[str, str], region: str) -> None:
+def _print_how_to_call(outputs: dict[str, str], region: str) -> None:
     url = outputs["ApiUrl"].rstrip("/")
-    print(f"\nThe API is at {url}. Fetch its key, and try it:\n")
+    print(f"\nThe API is at {url}. Fetch its key and try it:\n")
     print(
         f"  KEY=$(aws apigateway get-api-key --api-key {outputs['ApiKeyId']} --include-value --query value "
         f"--output text --region {region})"

@@ -1,4 +1,4 @@
-"""Whose AWS account this is, and AWS's refusals in plain words."""
+"""Identifies the AWS account, and explains AWS's errors."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ CONFIG = Config(retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS}
 RIGHTS = "docs/deploying.md lists the rights that a deployment needs"
 
 _NO_CREDENTIALS = (
-    "there are no AWS credentials: `aws configure` or `aws sso login` makes some; AWS_PROFILE= chooses among several"
+    "there are no AWS credentials: run `aws configure` or `aws sso login`, or choose a profile with AWS_PROFILE="
 )
 _EXPIRED = "the AWS credentials have expired: sign in again, for example with `aws sso login`, and repeat the command"
-_WRONG = "AWS does not know the credentials: look at AWS_ACCESS_KEY_ID and AWS_PROFILE, or sign in again"
+_WRONG = "AWS rejected the credentials: check AWS_ACCESS_KEY_ID and AWS_PROFILE, or sign in again"
 _NO_REGION = "no region is set: set AWS_REGION, for example AWS_REGION=eu-central-1, or run `aws configure set region`"
 
 _EXPIRED_CODES = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
@@ -46,7 +46,7 @@ _REFUSED_CODES = frozenset({"AccessDenied", "AccessDeniedException", "Unauthoriz
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account that the credentials of the environment belong to, and the region that it names."""
+    """The account of the environment's credentials, and the environment's region."""
 
     session: Session
     id: str
@@ -55,7 +55,7 @@ class Account:
 
 
 def sign_in() -> Account:
-    """Ask AWS whose credentials the environment has.
+    """Return the account of the environment's credentials, as AWS reports it.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def sign_in() -> Account:
         When there are none, they are not valid, or no region is set.
     """
     with explained():
-        # AWS_REGION is what AWS's other tools go by; boto3 reads AWS_DEFAULT_REGION only.
+        # AWS's other tools read AWS_REGION; boto3 reads only AWS_DEFAULT_REGION.
         session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
         if session.get_credentials() is None:
             raise DeployError(_NO_CREDENTIALS)
@@ -87,11 +87,11 @@ def explained() -> Iterator[None]:
     except sdk.NoRegionError as error:
         raise DeployError(_NO_REGION) from error
     except (sdk.InvalidRegionError, sdk.EndpointConnectionError, sdk.ConnectTimeoutError) as error:
-        raise DeployError(f"{error} Is the region right, and the network up?") from error
+        raise DeployError(f"{error} Check the region and the network connection") from error
     except sdk.ClientError as error:
         raise DeployError(_refusal(error)) from error
     except (sdk.BotoCoreError, S3UploadFailedError) as error:
-        raise DeployError(f"AWS could not be asked: {error}") from error
+        raise DeployError(f"the request to AWS failed: {error}") from error
 
 
 def error_code(error: sdk.ClientError) -> str:

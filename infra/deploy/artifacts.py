@@ -1,4 +1,4 @@
-"""The bucket from which CloudFormation takes what is deployed, one for each account and region."""
+"""Uploads the deployment's files to the bucket that CloudFormation reads, one for each account and region."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def bucket_name(account: Account) -> str:
 
 
 class ArtifactBucket:
-    """Keeps each file under a key made of its sha256, so that what is there need not be uploaded again.
+    """A bucket that stores each file under a key with its sha256, so that no file is uploaded twice.
 
-    Every call names the account that must own the bucket: names are global, and someone else may have taken this one.
-    Nothing expires, for CloudFormation takes the artifacts of before when an update fails.
+    Calls name the account that must own the bucket: names are global, so another account may have taken this one.
+    Files never expire, because CloudFormation needs the previous ones to roll back a failed update.
     """
 
     def __init__(self, account: Account) -> None:
@@ -37,15 +37,15 @@ class ArtifactBucket:
         self._s3: S3Client = account.session.client("s3", config=CONFIG)
 
     def ensure(self) -> None:
-        """Create the bucket where it is not there; private, encrypted, over TLS only.
+        """Create the bucket unless it exists, and make it private, encrypted and TLS-only.
 
         Raises
         ------
         DeployError
-            When the name belongs to another account.
+            When the bucket belongs to another account, or the credentials may not access it.
         """
         owner = self._account.id
-        settings: Any = self._s3  # whose nested arguments the stubs cannot tell apart
+        settings: Any = self._s3  # untyped, because the stubs do not accept these nested arguments
         if not self._is_there():
             self._create()
         settings.put_public_access_block(
@@ -65,7 +65,7 @@ class ArtifactBucket:
                 "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": ENCRYPTION}}]
             },
         )
-        if self._s3.meta.endpoint_url.startswith("https:"):  # else, as with a stand-in for AWS, it would shut us out
+        if self._s3.meta.endpoint_url.startswith("https:"):  # over http, as with an AWS emulator, it would lock us out
             settings.put_bucket_policy(Bucket=self.name, ExpectedBucketOwner=owner, Policy=json.dumps(self._policy()))
         settings.put_bucket_lifecycle_configuration(
             Bucket=self.name,
@@ -83,7 +83,7 @@ class ArtifactBucket:
         )
 
     def upload(self, path: Path) -> tuple[str, bool]:
-        """Put a file where it is not there yet; return its key, and whether it had to be uploaded."""
+        """Upload a file unless the bucket has it; return its key, and whether it was uploaded now."""
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         key = f"{path.stem}-{digest}{path.suffix}"
@@ -108,7 +108,7 @@ class ArtifactBucket:
         return key, True
 
     def url(self, key: str) -> str:
-        """Return a key's address in the form that CloudFormation takes for a template."""
+        """Return a key's URL in the form that CloudFormation accepts for a template."""
         return f"{self._s3.meta.endpoint_url}/{self.name}/{key}"
 
     def _is_there(self) -> bool:
@@ -119,25 +119,26 @@ class ArtifactBucket:
                 return False
             if error_code(error) == "403":
                 raise DeployError(
-                    f"the bucket {self.name} belongs to another account, or these credentials may not see it: nothing "
-                    "was written. If it is another's, report it to AWS, and deploy in another region meanwhile"
+                    f"the bucket {self.name} belongs to another account, or these credentials may not access it. "
+                    "Nothing was uploaded. If another account owns it, report this to AWS and use another region "
+                    "meanwhile"
                 ) from error
             raise
         return True
 
     def _create(self) -> None:
         try:
-            if self._account.region == "us-east-1":  # the one region that must not be named
+            if self._account.region == "us-east-1":  # S3 accepts every region's name except this one
                 self._s3.create_bucket(Bucket=self.name)
             else:
                 place: Any = {"LocationConstraint": self._account.region}
                 self._s3.create_bucket(Bucket=self.name, CreateBucketConfiguration=place)
         except self._s3.exceptions.BucketAlreadyOwnedByYou:
-            pass  # by a deployment that runs at the same time
+            pass  # another deployment created it at the same time
         except self._s3.exceptions.BucketAlreadyExists as error:
             raise DeployError(
-                f"the bucket {self.name} belongs to another account, so nothing was written: report it to AWS, and "
-                "deploy in another region meanwhile"
+                f"the bucket {self.name} belongs to another account. Nothing was uploaded. Report this to AWS and use "
+                "another region meanwhile"
             ) from error
         self._s3.get_waiter("bucket_exists").wait(Bucket=self.name, ExpectedBucketOwner=self._account.id)
 

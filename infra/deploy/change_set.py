@@ -1,4 +1,4 @@
-"""What a deployment would change, and whether it would lose data."""
+"""Asks CloudFormation what a deployment would change, and checks whether the changes would lose data."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import ResourceChangeTypeDef
 
 POLL_SECONDS = 2
-# What keeps data: replaced or removed, it is another, empty one.
+# Types that store data. Replacing or removing such a resource loses its data.
 STATEFUL = frozenset({"AWS::DynamoDB::Table", "AWS::RDS::DBCluster", "AWS::RDS::DBInstance", "AWS::S3::Bucket"})
 
-# What a change set says for a reason when it failed because there is nothing to do.
+# The reasons of a change set that failed because there is nothing to change.
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 _MARKS = {"Add": "+", "Remove": "-", "Modify": "~", "Import": "+", "Dynamic": "?"}
 
@@ -33,12 +33,12 @@ class ChangeSet:
 def propose(
     stack: Stack, *, template_url: str, parameters: dict[str, str], tags: dict[str, str], name: str
 ) -> ChangeSet | None:
-    """Have CloudFormation work out what would change; None when nothing would.
+    """Create a change set and return it, or return None when nothing would change.
 
     Raises
     ------
     DeployError
-        When the template and the parameters do not fit each other or what is there.
+        When the template and parameters do not match each other or the deployed stack.
     """
     creates = stack.status() in (GONE, EMPTY)
     made = stack.client.create_change_set(
@@ -48,7 +48,7 @@ def propose(
         TemplateURL=template_url,
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-        # Roles are made, named ones among them.
+        # The template creates IAM roles. This capability also allows roles with names.
         Capabilities=["CAPABILITY_NAMED_IAM"],
     )
     while (described := stack.client.describe_change_set(ChangeSetName=made["Id"]))["Status"] not in (
@@ -61,21 +61,21 @@ def propose(
         stack.client.delete_change_set(ChangeSetName=made["Id"])
         if any(text in reason for text in _NO_CHANGES):
             return None
-        raise DeployError(f"CloudFormation cannot work out what to change: {reason}")
+        raise DeployError(f"CloudFormation cannot determine the changes: {reason}")
     pages = stack.client.get_paginator("describe_change_set").paginate(ChangeSetName=made["Id"])
     changes = [change["ResourceChange"] for page in pages for change in page["Changes"] if "ResourceChange" in change]
     return ChangeSet(made["Id"], made["StackId"], creates, changes)
 
 
 def loses_data(change: ResourceChangeTypeDef) -> bool:
-    """Tell whether a change may put an empty resource, or none, in the place of one that keeps data."""
+    """Return whether a change may remove a resource that stores data, or replace it with an empty one."""
     if change.get("ResourceType") not in STATEFUL:
         return False
     return change.get("Action") == "Remove" or change.get("Replacement") in ("True", "Conditional")
 
 
 def described(change: ResourceChangeTypeDef) -> str:
-    """Return a change as a line."""
+    """Describe a change in one line."""
     action = change.get("Action", "Modify")
     line = f"{_MARKS.get(action, '?')} {change.get('LogicalResourceId', '')}  {change.get('ResourceType', '')}"
     if action != "Modify":

@@ -1,16 +1,16 @@
-"""`python -m infra.deploy.costs`: what a deployed stage costs a month, as the tables of docs/costs.md.
+"""Prints the tables of docs/costs.md, the monthly cost of a deployed stage: `python -m infra.deploy.costs`.
 
-List prices of us-east-1, without free tiers and discounts. What is assumed of the traffic is in constants here: nothing
-was billed by AWS yet.
+Prices are list prices of us-east-1, without free tiers and discounts. The constants below are assumptions about the
+traffic: AWS has not billed anything yet.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-HOURS = 730  # a month, as AWS's own calculator counts
+HOURS = 730  # a month, as in AWS's own calculator
 
-# The traffic: one /detect to two POST /search, each with one face. Either keeps one crop and one token.
+# The traffic: one /detect for every two POST /search, each with one face. Each request stores one crop and one token.
 DETECT_SHARE = 1 / 3
 FACES = 10_000  # in the face set
 CROP_GB = 20e-6
@@ -19,7 +19,7 @@ REPLY_GB = 1.5e-6
 LOG_GB = 2e-6  # the access log, the line `answered`, and the metrics
 TEMPORARY_DAYS = 2
 
-# The function, which was not timed on Lambda yet: 30 to 45 ms of computing on a faster core, the stores, as much again.
+# The function, not yet timed on Lambda: 30 to 45 ms of computing on a faster core, the stores, and as much again.
 MEMORY_GB = 1769 / 1024
 REQUEST_SECONDS = 0.15
 COLD_START_SECONDS = 2.0
@@ -27,8 +27,8 @@ COMPACTIONS = HOURS * 12
 COMPACTION_GB_SECONDS = 0.3
 RECONCILIATION_GB_SECONDS = 30 * 10 * MEMORY_GB
 
-# With the gallery on S3 Vectors: a vector is 128 numbers, its key, and what filters by face set. GB and TB are powers
-# of 1024 there, as in AWS's worked examples.
+# With the gallery on S3 Vectors: a vector is 128 numbers, its key, and the metadata that filters by face set. GB and TB
+# are powers of 1024 for S3 Vectors, as in AWS's worked examples.
 VECTOR_BYTES = 128 * 4 + 38
 QUERY_TIERS = (
     (100_000, "S3 Vectors, query, vectors up to 100,000"),
@@ -36,7 +36,7 @@ QUERY_TIERS = (
     (None, "S3 Vectors, query, beyond"),
 )
 SMALLEST_PUT_BYTES = 128 * 1024
-VECTOR_JSON_BYTES = 2_000  # on its way: 128 numbers as text
+VECTOR_JSON_BYTES = 2_000  # sent over the network: 128 numbers as text
 PUT_BATCH = 500
 DATA_CENTRES = 2
 INDEXED_FACES = (10_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
@@ -51,7 +51,7 @@ class Price:
     usd: float
     unit: str
     source: str
-    """Where it was read, and the date that is written there."""
+    """Where the price was read, with the date given there."""
 
 
 S3_VECTORS = (
@@ -128,7 +128,7 @@ DATABASES = (
 
 
 def parts(load: Load, database: Database = SMALLEST) -> dict[str, float]:
-    """Return what each service costs in a month, in US dollars."""
+    """Return each service's monthly cost in US dollars."""
     millions = load.requests / 1e6
     gb_seconds = load.requests * (REQUEST_SECONDS + load.cold_share * COLD_START_SECONDS) * MEMORY_GB
     scheduled = COMPACTIONS * COMPACTION_GB_SECONDS + RECONCILIATION_GB_SECONDS
@@ -147,16 +147,16 @@ def parts(load: Load, database: Database = SMALLEST) -> dict[str, float]:
 
 
 def database_costs(database: Database) -> float:
-    """Return what the database costs in a month. Backups up to the size of its storage are free."""
+    """Return the database's monthly cost in US dollars. Backups up to the size of its storage are free."""
     proxy = usd("RDS Proxy", 2 * HOURS) if database.proxy else 0
     server = usd(database.instance, HOURS) + usd("RDS, gp3", STORAGE_GB)
     return database.servers * server + usd("Secrets Manager") + proxy
 
 
 def rekognition(load: Load) -> float:
-    """Return what Rekognition costs for the same: DetectFaces, SearchFacesByImage, a collection of as many faces.
+    """Return Rekognition's monthly cost in US dollars for the same load and the same number of faces.
 
-    Its price of the first million images in a month.
+    Counts DetectFaces, SearchFacesByImage and a collection, at the price of the first million images in a month.
     """
     return usd("Rekognition, image", load.requests) + usd("Rekognition, face", FACES)
 
@@ -166,19 +166,22 @@ def total(load: Load, database: Database = SMALLEST) -> float:
 
 
 def break_even(database: Database) -> float:
-    """Return the requests a month from which on Rekognition costs more."""
+    """Return the number of requests a month above which Rekognition costs more."""
     idle, many = LOADS[0], LOADS[-1]
     each = (total(many, database) - total(idle, database)) / many.requests
     return (total(idle, database) - rekognition(idle)) / (usd("Rekognition, image") - each)
 
 
 def vector_storage(faces: int, vector_bytes: float = VECTOR_BYTES) -> float:
-    """Return what so many faces' vectors cost in a month."""
+    """Return the monthly cost of storing the vectors of this many faces, in US dollars."""
     return usd("S3 Vectors, storage", faces * vector_bytes / 1024**3)
 
 
 def vector_query(faces: int, vector_bytes: float = VECTOR_BYTES) -> float:
-    """Return what one query of an index of so many faces costs; its first page of results, up to 512 KB, is in that."""
+    """Return the cost in US dollars of one query in an index of this many faces.
+
+    The first page of results, up to 512 KB, is included.
+    """
     cost, left = usd("S3 Vectors, query", 1e-6), faces
     for tier, price in QUERY_TIERS:
         among = left if tier is None else min(left, tier)
@@ -188,17 +191,17 @@ def vector_query(faces: int, vector_bytes: float = VECTOR_BYTES) -> float:
 
 
 def vector_put(vectors: int, vector_bytes: float = VECTOR_BYTES) -> float:
-    """Return what one request that puts so many vectors costs."""
+    """Return the cost in US dollars of one request that puts this many vectors."""
     return usd("S3 Vectors, PUT", max(vectors * vector_bytes, SMALLEST_PUT_BYTES) / 1024**3)
 
 
 def vector_comparison(faces: int) -> float:
-    """Return what `reconcile` costs in a month, which reads the whole index through the endpoint every day."""
+    """Return the monthly cost in US dollars of `reconcile`, which reads the whole index through the endpoint daily."""
     return usd("Interface endpoint, traffic", 30 * faces * VECTOR_JSON_BYTES / 1e9)
 
 
 def vector_endpoint() -> float:
-    """Return what the way to S3 Vectors costs in a month when nobody takes it."""
+    """Return the monthly cost in US dollars of the endpoint to S3 Vectors without traffic."""
     return usd("Interface endpoint", HOURS * DATA_CENTRES)
 
 

@@ -1,4 +1,4 @@
-"""`make destroy`: deletes a stage from AWS, and says what of it stays."""
+"""Runs `make destroy`: deletes a stage from AWS, and lists everything that remains."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ CROPS = "AWS::S3::Bucket"
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.deploy.destroy", description=__doc__)
     parser.add_argument("stage")
-    parser.add_argument("--confirm", default="", help="the stage's name once more; else it is asked for")
-    parser.add_argument("--data", choices=("keep", "delete"), default="keep", help="what becomes of the crops")
+    parser.add_argument("--confirm", default="", help="repeat the stage's name to skip the prompt")
+    parser.add_argument("--data", choices=("keep", "delete"), default="keep", help="keep or delete the crops")
     options = parser.parse_args(arguments)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
@@ -36,24 +36,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except DeployError as error:
         sys.exit(f"Not destroyed: {error}.")
     except KeyboardInterrupt:
-        sys.exit("\nInterrupted. What CloudFormation has begun goes on at AWS: `make destroy` waits for it.")
+        sys.exit("\nInterrupted. CloudFormation continues at AWS: `make destroy` waits for it.")
 
 
 def destroy(stage: str, account: Account, *, confirm: str, delete_data: bool) -> None:
-    """Delete the stack after it was confirmed, and the crops when that is asked for.
+    """Delete the stack after confirmation, and the crops if `delete_data`.
 
     Raises
     ------
     DeployError
-        When it is not confirmed, the database is protected, or something cannot be deleted.
+        When the deletion is not confirmed, the database is protected, or a resource cannot be deleted.
     """
     stack = Stack(account.session.client("cloudformation", config=CONFIG), stack_name(stage))
     found = stack.describe()
     if found is None:
         print(f"There is no stack {stack.name} in account {account.id}, region {account.region}.")
         return
-    stack = Stack(stack.client, found["StackId"])  # its name is forgotten when it is gone
-    # Not from the outputs, which a stack has not whose first deployment failed.
+    stack = Stack(stack.client, found["StackId"])  # a deleted stack is found only by its id
+    # Read from the resources, because a stack has no outputs if its first deployment failed.
     crops = next(iter(stack.resources(CROPS)), None)
     databases, vectors = stack.resources(DATABASE), stack.resources(vector_bucket.TYPE)
     for database in databases:
@@ -62,26 +62,29 @@ def destroy(stage: str, account: Account, *, confirm: str, delete_data: bool) ->
     if (status := stack.idle()) != GONE:
         before = stack.newest_event()
         stack.client.delete_stack(StackName=stack.name)
-        print("Deleting; the functions' network interfaces alone may take half an hour.")
+        print("Deleting. The functions' network interfaces alone may take half an hour.")
         status = stack.follow(before)
     if status != GONE:
-        print("\nWhat failed, first what failed first:", *next_steps.told(stack.failures()), sep="\n")
+        print("\nFailures, earliest first:", *next_steps.told(stack.failures()), sep="\n")
         raise DeployError(
-            f"some of it is left ({status}): do what the failures ask for, and run `make destroy STAGE={stage}` again"
+            f"some resources remain ({status}): resolve the failures, and run `make destroy STAGE={stage}` again"
         )
-    print(f"{found['StackName']} is deleted.")
+    print(f"Deleted the stack {found['StackName']}.")
     for bucket in vectors:
         name = vector_bucket.delete(account.session.client("s3vectors", config=CONFIG), bucket)
-        print(f"The vector bucket {name} and all indexes are deleted.")
+        print(f"Deleted the vector bucket {name} with all its indexes.")
     if crops and delete_data:
         _delete_bucket(account.session.client("s3", config=CONFIG), crops, account.id)
-        print(f"The bucket {crops} and all crops are deleted.")
+        print(f"Deleted the bucket {crops} with all crops.")
         crops = None
-    _tell_what_stays(account, crops, databases)
+    _print_what_remains(account, crops, databases)
 
 
 def _refuse_protected(account: Account, database: str, stage: str) -> None:
-    """Refuse before anything is deleted: CloudFormation would come upon the protection when the rest is gone."""
+    """Fail if the database is protected, before anything is deleted.
+
+    CloudFormation would notice the protection only after deleting everything else.
+    """
     rds: Any = account.session.client("rds", config=CONFIG)
     try:
         found = rds.describe_db_instances(DBInstanceIdentifier=database)["DBInstances"]
@@ -89,28 +92,28 @@ def _refuse_protected(account: Account, database: str, stage: str) -> None:
         return
     if any(instance.get("DeletionProtection") for instance in found):
         raise DeployError(
-            f"the database {database} is protected against deletion, and nothing was deleted. To destroy it all the "
-            f'same, set DatabaseDeletionProtection = "false" in infra/deploy/stages/{stage}.toml, and run `make deploy '
-            f"STAGE={stage}`, then this again"
+            f"the database {database} is protected against deletion, and nothing was deleted. To destroy it anyway, "
+            f'set DatabaseDeletionProtection = "false" in infra/deploy/stages/{stage}.toml and run `make deploy '
+            f"STAGE={stage}`, then run this again"
         )
 
 
 def _confirm(
     stage: str, account: Account, crops: str | None, vectors: list[str], confirm: str, *, delete_data: bool
 ) -> None:
-    pictures = "deleted for ever, as is their bucket" if delete_data else "kept, in their bucket"
+    pictures = "deleted permanently, with their bucket" if delete_data else "kept in their bucket"
     print(
         f"This deletes stage {stage} of account {account.id}, region {account.region}: the API, its key and address, "
-        f"the functions, the tokens{', the vector indexes' if vectors else ''}, and the database but for a final "
+        f"the functions, the tokens{', the vector indexes' if vectors else ''}, and the database except for a final "
         "snapshot.\n"
         f"The crops{f' in {crops}' if crops else ''} are {pictures}."
     )
     if not confirm and sys.stdin.isatty():
         with suppress(EOFError):
-            confirm = input("Type the stage's name to go on: ").strip()
+            confirm = input("Type the stage's name to continue: ").strip()
     if confirm != stage:
         raise DeployError(
-            f"it was not confirmed, and nothing was deleted. CONFIRM={stage} confirms it without being asked"
+            f"the deletion was not confirmed, and nothing was deleted. CONFIRM={stage} confirms it without a prompt"
         )
 
 
@@ -125,14 +128,14 @@ def _delete_bucket(s3: S3Client, bucket: str, owner: str) -> None:
             if errors := answer.get("Errors"):
                 raise DeployError(
                     f"{len(errors)} crops could not be deleted, the first with {errors[0].get('Code')}: "
-                    f"`aws s3 rb s3://{bucket} --force` tries again"
+                    f"run `aws s3 rb s3://{bucket} --force` to try again"
                 )
     s3.delete_bucket(Bucket=bucket, ExpectedBucketOwner=owner)
 
 
-def _tell_what_stays(account: Account, crops: str | None, databases: list[str]) -> None:
+def _print_what_remains(account: Account, crops: str | None, databases: list[str]) -> None:
     region = account.region
-    print("\nWhat stays, and costs a little, until you delete it:")
+    print("\nThese remain, at a small cost, until you delete them:")
     if crops:
         print(f"  the crops:               aws s3 rb s3://{crops} --force --region {region}")
     for database in databases:

@@ -1,7 +1,7 @@
-"""What stops a deployment."""
+"""Errors of a deployment."""
 
 from __future__ import annotations
 
 
 class DeployError(Exception):
-    """A deployment cannot go on; the message says why and what to do about it."""
+    """A deployment cannot continue. The message gives the reason and the remedy."""

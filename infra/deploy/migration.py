@@ -1,4 +1,4 @@
-"""Brings the database of a deployed stage to the schema that its code expects."""
+"""Migrates the database of a deployed stage to the schema that its code expects."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from infra.deploy.errors import DeployError
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
-# A function runs 900 s at most, and a migration is not to be begun a second time beside itself.
+# A function runs at most 900 s. A retry could start a second migration while the first is running.
 TIMEOUT_SECONDS = 910
 INVOKE_CONFIG = Config(read_timeout=TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 1})
 
 
 def migrate(account: Account, *, function: str, secret: str | None, stage: str) -> str:
-    """Invoke the stage's function `migrate`; return its answer.
+    """Invoke the stage's function `migrate` and return its answer.
 
     Parameters
     ----------
     secret
-        The ARN of the secret in which RDS keeps the master user's password. It goes to the function each time, which
-        makes the service's own users where they are not there, and is neither printed nor kept.
+        The ARN of the secret where RDS stores the master user's password. The function gets the password each time,
+        and creates the service's own users if they are missing. The password is neither printed nor stored.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def migrate(account: Account, *, function: str, secret: str | None, stage: str) 
     try:
         answer = client.invoke(FunctionName=function, Payload=payload)
     except ClientError as error:
-        # A function loses its network interface when it is idle for weeks, and gets one when it is next invoked.
+        # A function loses its network interface after weeks without calls, and gets a new one at the next call.
         if error_code(error) not in ("ResourceConflictException", "ResourceNotReadyException"):
             raise
         client.get_waiter("function_active_v2").wait(FunctionName=function)
@@ -48,9 +48,9 @@ def migrate(account: Account, *, function: str, secret: str | None, stage: str) 
     if "FunctionError" in answer:
         group = _log_group(client, function)
         raise DeployError(
-            f"the database was not migrated: {_reason(body)}. `aws logs tail {group} --since 15m --region "
-            f"{account.region}` tells more. The new code is deployed, and what needs the new schema fails "
-            f"until `make deploy STAGE={stage}` is repeated, which migrates again"
+            f"the database was not migrated: {_reason(body)}. For details, run `aws logs tail {group} --since 15m "
+            f"--region {account.region}`. The new code is deployed, and requests that need the new schema fail until "
+            f"the migration succeeds: run `make deploy STAGE={stage}` again"
         )
     text: Any = json.loads(body)
     return text if isinstance(text, str) else "migrated"

@@ -1,4 +1,4 @@
-"""What `make package` made of a stage, and the parameters that its operator chose."""
+"""Loads the files that `make package` wrote for a stage, and the stage's parameters."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A stage that can be uploaded.
+    """A packaged stage, ready to upload.
 
-    `artifacts` leads from a template's parameter to the local file that is uploaded for it; `parameters` are the
-    stage's own.
+    `artifacts` maps each template parameter to the local file uploaded for it. `parameters` are the stage's own.
     """
 
     template: Path
@@ -26,14 +25,14 @@ class Package:
 
 
 def load(name: str, root: Path = ROOT) -> Package:
-    """Read what was packaged for a stage.
+    """Load the package of a stage.
 
     Raises
     ------
     infra.deploy.package.errors.PackageError
-        When there is no such stage.
+        When there is no such stage, or its file is invalid.
     DeployError
-        When something of the package is missing.
+        When a file of the package is missing.
     """
     parameters = stage.parameters(name)
     folder = root / "build" / "package" / name
@@ -41,9 +40,9 @@ def load(name: str, root: Path = ROOT) -> Package:
     again = f"run `make package STAGE={name}`"
     for path in (template, listed):
         if not path.is_file():
-            raise DeployError(f"{path.relative_to(root)} is not there: {again}")
+            raise DeployError(f"{path.relative_to(root)} does not exist: {again}")
     artifacts = {parameter: root / path for parameter, path in json.loads(listed.read_text("utf-8")).items()}
     for path in artifacts.values():
         if not path.is_file():
-            raise DeployError(f"{path.relative_to(root)} is not there: {again}")
+            raise DeployError(f"{path.relative_to(root)} does not exist: {again}")
     return Package(template, artifacts, parameters)

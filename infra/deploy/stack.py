@@ -1,4 +1,4 @@
-"""A stack of CloudFormation: its state, and what happens to it while something is at work."""
+"""Reads the state of a CloudFormation stack, and follows the operations on it."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
 
 POLL_SECONDS = 5
-# Polls without news after which it is told what is being waited for.
+# Polls without a new event before the resources in progress are printed.
 QUIET_POLLS = 12
 
 GONE = "DELETE_COMPLETE"
-# The new state is reached; what is left is to delete what it has no use for.
+# The update is complete; only the deletion of unused resources remains.
 REACHED = "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"
-# Only a change set was ever made.
+# The stack has only a change set that was never executed.
 EMPTY = "REVIEW_IN_PROGRESS"
 
 _BEGINNINGS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"})
-# Not why something failed, but what was given up because of it.
+# Reasons of resources that were cancelled because another one failed.
 _GIVEN_UP = ("cancelled", "The following resource(s) failed")
 
 
 class Stack:
-    """One stack, by its name or id. Whatever it tells goes to `tell`, a line at a time."""
+    """One stack, identified by its name or id. Progress goes to `tell`, one line at a time."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Stack:
         self._sleep = sleep
 
     def describe(self) -> StackTypeDef | None:
-        """Return what CloudFormation knows of the stack; None when it does not know it."""
+        """Return CloudFormation's description of the stack, or None when there is no such stack."""
         try:
             return self.client.describe_stacks(StackName=self.name)["Stacks"][0]
         except ClientError as error:
@@ -65,7 +65,7 @@ class Stack:
         return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
     def resources(self, resource_type: str) -> list[str]:
-        """Return the ids of what the stack still has of a type."""
+        """Return the physical ids of the stack's remaining resources of a type."""
         pages = self.client.get_paginator("list_stack_resources").paginate(StackName=self.name)
         return [
             resource["PhysicalResourceId"]
@@ -80,39 +80,39 @@ class Stack:
         return next((event["EventId"] for event in self._events()), None)
 
     def idle(self) -> str:
-        """Wait until nothing is at work on the stack; return its status then."""
+        """Wait until no operation is in progress on the stack; return its final status."""
         while True:
-            # In this order: while something is at work, an event newer than the newest is yet to come.
+            # The event is read before the status: an operation in progress then has at least one newer event to come.
             newest, status = self.newest_event(), self.status()
             if not status.endswith("_IN_PROGRESS") or status == EMPTY:
                 return status
-            self._tell(f"The stack is {status}: waiting for the end of that.")
+            self._tell(f"The stack is {status}: waiting until it finishes.")
             self.follow(newest)
 
     def follow(self, begun_after: str | None) -> str:
-        """Tell what happens until nothing is at work any more; return the status then.
+        """Report the stack's events until the operation ends; return the final status.
 
         Parameters
         ----------
         begun_after
-            The newest event of before what is followed began: without a newer one it has not begun yet.
+            The newest event before the operation. Until a newer event appears, the operation has not started.
         """
         last, at_work, quiet = begun_after, set[str](), 0
         while True:
             status = self.status()
             news = self._events_after(last)
             for event in news:
-                self._tell_of(event, at_work)
+                self._report(event, at_work)
             last = news[-1]["EventId"] if news else last
             if status == GONE or (last != begun_after and (status == REACHED or not status.endswith("_IN_PROGRESS"))):
                 return status
             quiet = 0 if news else quiet + 1
             if quiet % QUIET_POLLS == QUIET_POLLS - 1:
-                self._tell(f"  ... at work: {', '.join(sorted(at_work)) or status}")
+                self._tell(f"  ... in progress: {', '.join(sorted(at_work)) or status}")
             self._sleep(POLL_SECONDS)
 
     def failures(self) -> list[StackEventTypeDef]:
-        """Return what failed in the newest operation, first what failed first; once for each resource."""
+        """Return the failures of the newest operation, earliest first, one for each resource."""
         failed: dict[str, StackEventTypeDef] = {}
         for event in self._events():
             reason, status = event.get("ResourceStatusReason", ""), event.get("ResourceStatus", "")
@@ -131,7 +131,7 @@ class Stack:
             for page in self.client.get_paginator("describe_stack_events").paginate(StackName=self.name):
                 yield from page["StackEvents"]
         except ClientError as error:
-            if error_code(error) != "ValidationError":  # the stack is not there
+            if error_code(error) != "ValidationError":  # the stack does not exist
                 raise
 
     def _events_after(self, event_id: str | None) -> list[StackEventTypeDef]:
@@ -142,7 +142,7 @@ class Stack:
             news.append(event)
         return news[::-1]
 
-    def _tell_of(self, event: StackEventTypeDef, at_work: set[str]) -> None:
+    def _report(self, event: StackEventTypeDef, at_work: set[str]) -> None:
         name, status = event.get("LogicalResourceId", ""), event.get("ResourceStatus", "")
         if status.endswith("_IN_PROGRESS"):
             at_work.add(name)

@@ -1,4 +1,4 @@
-"""Deletes vector buckets that a stack has left: CloudFormation cannot, for there are indexes in them."""
+"""Deletes the vector buckets that a stack leaves, because CloudFormation cannot delete buckets with indexes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ TYPE = "AWS::S3Vectors::VectorBucket"
 
 
 def delete(client: S3VectorsClient, resource: str) -> str:
-    """Delete a bucket with all indexes, and return its name; what is gone already is passed over.
+    """Delete a bucket with all its indexes, and return its name. A missing bucket or index is ignored.
 
-    Nothing is lost: the rows have every vector, and `rebuild_index` fills a new index with them.
+    No data is lost: the database rows have every vector, and `rebuild_index` fills a new index from them.
 
     Parameters
     ----------
     resource
-        What CloudFormation knows it by, its ARN or its name.
+        The bucket's id in CloudFormation, which is its ARN or its name.
     """
     name = resource.rpartition("/")[2]
     with suppress(client.exceptions.NotFoundException):

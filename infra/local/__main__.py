@@ -1,6 +1,6 @@
-"""The local stack: `python -m infra.local run` serves the API, `stack` starts all but the app.
+"""Runs the local stack: `python -m infra.local run` serves the API, `stack` starts everything except the app.
 
-moto's server stands for DynamoDB, S3 and S3 Vectors; the face set is in SQLite, or where DATABASE_URL says.
+moto's server replaces DynamoDB, S3 and S3 Vectors. The face set is in SQLite, or in the database of DATABASE_URL.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from infra.local.running_stack import RunningStack, announced, find, make_privat
 
 ROOT = Path(__file__).parents[2]
 LOOPBACK = "127.0.0.1"
-# How long requests under way may take when the server is told to end.
+# How long running requests may take after the stop signal.
 GRACE_SECONDS = 5
 
 
 def main() -> None:
     arguments = _arguments()
     os.chdir(ROOT)
-    sys.path.insert(0, str(ROOT))  # of app.py
+    sys.path.insert(0, str(ROOT))  # for `import app`
     hurry = ending.on_signals()
     try:
         if arguments.what == "run":
-            remedy = "choose another one with PORT=, as in `make run PORT=8001`"
+            remedy = "choose another port with PORT=, as in `make run PORT=8001`"
             _check_port(arguments.bind, arguments.port, remedy)
             share_one_heap()
         with stack(arguments.state, arguments.moto_port) as settings:
@@ -54,7 +54,7 @@ def main() -> None:
 
 @contextmanager
 def stack(state: Path, moto_port: int) -> Iterator[Settings]:
-    """Start what the app needs, lead the environment to it, and stop it at the end."""
+    """Start the app's stores, set the environment variables that point to them, and stop them after the block."""
     make_private(state)
     with only_one(state):
         settings = lead_environment(state)
@@ -67,17 +67,17 @@ def stack(state: Path, moto_port: int) -> Iterator[Settings]:
 
 @contextmanager
 def stack_of(state: Path) -> Iterator[Settings]:
-    """Lead the environment to the stack that runs on the folder, or to one that runs for as long as the block."""
+    """Point the environment to the stack running on the folder; if there is none, start one for the block."""
     running = find(state)
     if running is None:
-        print(f"No local stack runs on {state}: one is started for the time.", flush=True)
+        print(f"No local stack is running on {state}: starting one for this command.", flush=True)
         with stack(state, 0) as settings:
             yield settings
         return
     settings = lead_environment(state)
     os.environ["AWS_ENDPOINT_URL"] = running.endpoint
     if without_password(settings.database_url) != running.database:
-        sys.exit(f"The running stack's face set is {running.database}: run this with the same DATABASE_URL.")
+        sys.exit(f"The running stack uses the face set {running.database}: run this with the same DATABASE_URL.")
     yield settings
 
 
@@ -95,7 +95,7 @@ def _create(settings: Settings) -> None:
     try:
         schema.migrate(face_set)
     except ServiceError:
-        sys.exit(f"The database at {without_password(settings.database_url)} cannot be used; the line above tells why.")
+        sys.exit(f"The database at {without_password(settings.database_url)} cannot be used; see the line above.")
     finally:
         face_set.close()
     if settings.gallery == "s3vectors":
@@ -103,9 +103,9 @@ def _create(settings: Settings) -> None:
 
 
 def serve(bind: str, port: int, state: Path, settings: Settings, hurry: threading.Event) -> None:
-    """Serve the API until the process is told to end, on a stack to which the environment leads.
+    """Serve the API until a stop signal, on the stack that the environment points to.
 
-    Then requests under way have some seconds to be answered, or until `hurry` is set.
+    After the signal, running requests have GRACE_SECONDS to finish, or until `hurry` is set.
     """
     import app
     from chalicelib import wiring
@@ -117,14 +117,14 @@ def serve(bind: str, port: int, state: Path, settings: Settings, hurry: threadin
     try:  # loads the models: what is wrong shows now, not at the first request
         served, _ = wiring.wiring().active_pack.answer(lambda service: (service.pack, service.count()))
     except ServiceError:
-        sys.exit("The face set cannot be served; the line above tells why.")
+        sys.exit("The face set cannot be served; see the line above.")
     sample_face.write(state / "sample.jpg")
     server = make_server(app.app, bind, port).server
     url = f"http://{'localhost' if bind == LOOPBACK else bind}:{port}"
-    print(f"Face set: {without_password(settings.database_url)}, under the model pack {served.name}")
+    print(f"Face set: {without_password(settings.database_url)}, model pack: {served.name}")
     if not ipaddress.ip_address(socket.gethostbyname(bind)).is_loopback:
-        print(f"No key is asked for: everyone who reaches {bind} can read and change the face set.")
-    print(f"Serving on {url} (Ctrl-C stops). Open that in a browser for the console, or try the API:")
+        print(f"No API key is required: everyone who can reach {bind} can read and change the face set.")
+    print(f"Serving on {url} (Ctrl-C stops). Open this URL in a browser for the console, or try the API:")
     print(f"  curl -F image_file=@{state / 'sample.jpg'} {url}/detect", flush=True)
     try:
         with compacted_regularly(wiring.wiring(), app.COMPACTION_MINUTES * 60):
@@ -135,7 +135,7 @@ def serve(bind: str, port: int, state: Path, settings: Settings, hurry: threadin
 
 
 def _stay(settings: Settings) -> None:
-    """Keep what `chalice local` needs until the process is told to end."""
+    """Keep the stores of `chalice local` running until a stop signal."""
     import app
     from chalicelib.wiring import Wiring
     from infra.local.regular_compaction import compacted_regularly
@@ -152,7 +152,7 @@ def _stay(settings: Settings) -> None:
 def _moto(port: int, crops: Path, bucket: str) -> Iterator[int]:
     if port:
         _check_port(LOOPBACK, port, "stop that program, or change AWS_ENDPOINT_URL in .chalice/config.json")
-    # A session of its own: Ctrl-C reaches only this process, which stops moto when nobody uses it any more.
+    # In a new session, so that Ctrl-C reaches only this process; it stops moto once the app no longer needs it.
     with subprocess.Popen(
         [sys.executable, "-m", "infra.local.moto_server", str(port), "--crops", str(crops), bucket],
         stdout=subprocess.PIPE,
@@ -164,14 +164,17 @@ def _moto(port: int, crops: Path, bucket: str) -> Iterator[int]:
             assert process.stdout is not None
             answer = process.stdout.readline()
             if not answer:
-                sys.exit("moto's server did not start; `make clean` and `make run` set everything up anew.")
+                sys.exit("moto's server did not start; run `make clean`, then `make run`, to reinstall everything.")
             yield int(answer)
         finally:
             process.terminate()
 
 
 def lead_environment(state: Path) -> Settings:
-    """Set the local stage of .chalice/config.json and the state folder's database where the environment names none."""
+    """Set the environment variables of the local stage in .chalice/config.json, and return the settings.
+
+    DATABASE_URL defaults to a SQLite file in the state folder.
+    """
     config = json.loads((ROOT / ".chalice" / "config.json").read_text())
     stage = dict(config["stages"]["local"]["environment_variables"])
     os.environ.update(stage)
@@ -187,12 +190,12 @@ def _check_port(bind: str, port: int, remedy: str) -> None:
             probe.bind((bind, port))
         except (OSError, OverflowError) as error:
             if isinstance(error, socket.gaierror) or getattr(error, "errno", None) == errno.EADDRNOTAVAIL:
-                sys.exit(f"{bind} is no address of this machine: choose another one with BIND=.")
-            sys.exit(f"Port {port} is taken by another program, or not allowed: {remedy}.")
+                sys.exit(f"{bind} is not an address of this machine: choose another with BIND=.")
+            sys.exit(f"Port {port} is in use by another program or not allowed: {remedy}.")
 
 
 def _where(settings: Settings) -> str:
-    """What leads another process to this face set; nothing when that is where it looks anyway."""
+    """Return the DATABASE_URL assignment that another process needs, or "" when its default is the same database."""
     if settings.database_url == Settings.from_environment({}).database_url:
         return ""
     return f"DATABASE_URL={without_password(settings.database_url)} "
@@ -210,9 +213,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("what", choices=("run", "stack"))
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--bind", default=LOOPBACK, help="IPv4 address or name of this machine to listen on")
-    parser.add_argument("--state", type=Path, default=Path(".local"), help="folder of what the stack keeps")
+    parser.add_argument("--state", type=Path, default=Path(".local"), help="folder for the stack's data")
     arguments = parser.parse_args()
-    # `chalice local` finds moto where its stage's configuration says; our own server is told.
+    # `chalice local` expects moto at the port in its stage's configuration. `run` takes any free port.
     arguments.moto_port = urlsplit(endpoint).port if arguments.what == "stack" else 0
     return arguments
 

@@ -1,4 +1,4 @@
-"""Archives on this machine: a folder, or the same files in one zip."""
+"""Reads and writes archives on this machine: a folder, or the same files in one zip."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from pathlib import Path
 from chalicelib.maintenance.transfer.errors import ArchiveError, too_large
 
 COPY_BYTES = 1024 * 1024
-# The same archive gives the same zip, byte for byte; zip knows no earlier time.
+# A fixed time makes zips of one archive identical, byte for byte. The zip format has no earlier time.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 
-# Those of which zipfile can read a part: a few bytes of bzip2 or LZMA fill the memory.
+# zipfile can read a part of these. A few bytes of bzip2 or LZMA can expand until the memory is full.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# Parts are compressed already, and half of a manifest is sums.
+# Parts are already compressed, and half of a manifest is checksums.
 MAX_EXPANSION = 20
-# What zipfile raises for damaged files: RuntimeError for what is encrypted or of a later version of the format,
-# ValueError for names in no encoding, OverflowError for places that no file has.
+# zipfile raises these for damaged files: RuntimeError for encrypted files or a later version of the format, ValueError
+# for names in no encoding, OverflowError for offsets outside any file.
 _FAULTS = (zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, RuntimeError, ValueError, OverflowError)
 
 
 class Folder:
-    """A Container whose files are whole even when the machine stops while one is written.
+    """A Container that never holds half a file, even when the machine stops during a write.
 
-    Every method raises OSError, naming the file, when it cannot be read or written.
+    Every method raises OSError with the file's name when the file cannot be read or written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,7 +44,7 @@ class Folder:
             return None
 
     def write(self, name: str, data: bytes) -> None:
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # only its owner's: it holds pictures and names
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)  # private: it holds pictures and names
         partial = self.path / f"{name}.partial"
         with _naming(partial), partial.open("wb") as file:
             file.write(data)
@@ -57,7 +57,7 @@ class Folder:
 
 
 class Zip:
-    """A Source. Nothing is ever unpacked to a file, so the names in it lead nowhere."""
+    """A Source. Nothing is unpacked to a file, so the names in the zip cannot write outside a folder."""
 
     def __init__(self, file: zipfile.ZipFile) -> None:
         self._file = file
@@ -68,27 +68,25 @@ class Zip:
         except KeyError:
             return None
         if entry.compress_type not in METHODS:
-            raise ArchiveError(
-                f"{name} is compressed in a way that is not read here: only stored and deflated files are"
-            )
+            raise ArchiveError(f"{name} uses an unsupported compression method: files must be stored or deflated")
         if entry.file_size > limit:
             raise too_large(name, limit)
         if entry.file_size > MAX_EXPANSION * entry.compress_size:
-            raise ArchiveError(f"{name} is more than {MAX_EXPANSION} times larger than what the zip holds of it")
+            raise ArchiveError(f"{name} expands to more than {MAX_EXPANSION} times its size in the zip")
         try:
             with self._file.open(entry) as member:
-                return member.read(entry.file_size)  # read() decompresses all that there is, whatever the size says
+                return member.read(entry.file_size)  # read() would decompress everything, beyond the declared size
         except _FAULTS:
             raise ArchiveError(f"{name} cannot be read: the zip is damaged or encrypted") from None
 
 
 def open_archive(path: Path) -> Folder | Zip:
-    """Return a folder or zip file to import from.
+    """Open a folder or zip file to import from.
 
     Raises
     ------
     ArchiveError
-        When it is neither.
+        When the path cannot be read, or is neither a folder nor a zip file.
     """
     if path.is_dir():
         return Folder(path)
@@ -100,16 +98,16 @@ def open_archive(path: Path) -> Folder | Zip:
         return Zip(zipfile.ZipFile(file))
     except _FAULTS:
         file.close()
-        raise ArchiveError(f"{path} is neither a folder nor a zip file, or it is cut off") from None
+        raise ArchiveError(f"{path} is neither a folder nor a complete zip file") from None
 
 
 def pack(folder: Path, names: Iterable[str], into: Path) -> None:
-    """Make one zip file of some of a folder's files, as they are; replace what is there at the end.
+    """Store some of a folder's files in one zip file, uncompressed; at the end, replace any file at `into`.
 
     Raises
     ------
     OSError
-        Naming the file that cannot be read or written.
+        With the name of the file that cannot be read or written.
     """
     partial = into.with_name(f"{into.name}.partial")
     try:
@@ -124,12 +122,12 @@ def pack(folder: Path, names: Iterable[str], into: Path) -> None:
                         shutil.copyfileobj(source, target, COPY_BYTES)
             partial.rename(into)
     finally:
-        partial.unlink(missing_ok=True)  # half a zip on a full disk
+        partial.unlink(missing_ok=True)  # incomplete after a failure, such as a full disk
 
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Give the name of a file to faults that have none, such as a full disk."""
+    """Add the file's name to an OSError that has none, such as a full disk."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a client sends, for as long as it may take over it: a socket's own timeout begins again with every byte."""
+"""Reads a connection with one deadline for everything, because a socket's timeout restarts with every byte."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 
 
 class ArrivingBytes(io.RawIOBase):
-    """Reads a connection until a deadline; `TimeoutError` after it.
+    """Reads a connection until a deadline, then raises `TimeoutError`.
 
     Attributes
     ----------
     begun
         Whether a byte has arrived since `allow`.
     ended
-        Whether the client has said that nothing more comes.
+        Whether the client has closed its sending side.
     late
-        Whether the deadline has passed before what was wanted had arrived.
+        Whether a read has failed because the deadline passed or `give_up` was called.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -31,14 +31,15 @@ class ArrivingBytes(io.RawIOBase):
         self._given_up = False
 
     def allow(self, seconds: float) -> None:
+        """Set the deadline to this many seconds from now."""
         self.begun = False
         self._deadline = time.monotonic() + seconds
 
     def give_up(self) -> None:
-        """End the time at once, from another thread."""
+        """Make this and all later reads fail as late; called from another thread."""
         self._given_up = True
         with suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RD)  # wakes the thread that waits for more
+            self._connection.shutdown(socket.SHUT_RD)  # wakes the reading thread
 
     def readable(self) -> bool:
         return True

@@ -1,4 +1,4 @@
-"""The local server's connections: how many there are, what they may hold of its memory, and how they end."""
+"""Limits the local server's connections, requests and memory, and closes its connections."""
 
 from __future__ import annotations
 
@@ -16,29 +16,28 @@ from chalice.local import ThreadedHTTPServer
 from infra.local.arriving_bytes import ArrivingBytes
 
 BACKLOG = 256
-# A process may open some 1,000 files.
+# A process may open about 1,000 files.
 MAX_CONNECTIONS = 256
-# Of all bodies that arrive, wait for their turn or are worked on.
+# For all bodies together that are arriving, waiting for their turn or being processed.
 MAX_BODY_BYTES = 128 * 1024 * 1024
-# How many requests are worked on at once. One with a body brings a picture, which takes some 100 MB and a core.
+# How many requests are processed at once. A request with a body has a picture, which takes about 100 MB and one core.
 MAX_WITH_BODY = max(2, os.cpu_count() or 1)
 MAX_WITHOUT_BODY = 16
-# How long the rest of a refused body is received and forgotten.
+# How long the rest of a refused body is received and discarded.
 LINGER_SECONDS = 2
 
 
 class Server(ThreadedHTTPServer):
-    """The listening socket, with a thread for each connection.
+    """A listening socket, with a thread for each connection.
 
-    When there are too many connections, or the bodies that arrive are too large in all, the client that the server has
-    awaited longest has to go.
+    With too many connections, or too many bytes of bodies, the server drops the client that it has waited for longest.
 
     Attributes
     ----------
     bound
-        The name or address that it listens on.
+        The host name or address that the server listens on.
     open_to_all
-        The addresses that need no API key where deployed.
+        The paths that need no API key when deployed.
     """
 
     request_queue_size = BACKLOG
@@ -50,10 +49,10 @@ class Server(ThreadedHTTPServer):
         self.open_to_all: set[str] = set()
         self._changed = threading.Condition()
         self._open: set[socket.socket] = set()
-        # Those that a request is to come from, the longest awaited first.
+        # Clients that have not yet sent their whole request, longest wait first.
         self._awaited: dict[ArrivingBytes, None] = {}
         self._working: set[ArrivingBytes] = set()
-        # The bytes of each body that is held.
+        # The size in bytes of each client's body in memory.
         self._bodies: dict[ArrivingBytes, int] = {}
         self._with_body = threading.Semaphore(MAX_WITH_BODY)
         self._without_body = threading.Semaphore(MAX_WITHOUT_BODY)
@@ -66,41 +65,41 @@ class Server(ThreadedHTTPServer):
         super().process_request(request, client_address)
 
     def waits_for(self, client: ArrivingBytes) -> None:
-        """Note that a client's next request is awaited, and its last one done."""
+        """Record that the client's last request is done and its next one is awaited."""
         with self._changed:
             self._forget(client)
             self._awaited[client] = None
 
     def make_room(self, client: ArrivingBytes, body_bytes: int) -> None:
-        """Return when a body may arrive."""
+        """Wait until there is memory for a body; drop clients that are still sending theirs, longest wait first."""
         with self._changed:
             while sum(self._bodies.values()) + body_bytes > MAX_BODY_BYTES:
                 arriving = next((other for other in self._awaited if other in self._bodies), None)
                 if arriving is None:
-                    self._changed.wait()  # for one that is worked on
+                    self._changed.wait()  # until a request in progress ends
                 else:
                     self._give_up(arriving)
             self._bodies[client] = body_bytes
 
     def works_for(self, client: ArrivingBytes) -> None:
-        """Note that a client's request has arrived: from now on it is not hung up on."""
+        """Record that the client's request has arrived: from now on its connection is never dropped."""
         with self._changed:
             self._awaited.pop(client, None)
             self._working.add(client)
 
     def is_done_with(self, client: ArrivingBytes) -> None:
-        """Note that nothing more is awaited from a client or done for it."""
+        """Record that the client has no request left, neither awaited nor in progress."""
         with self._changed:
             self._forget(client)
 
     @contextmanager
     def turn(self, *, has_body: bool) -> Iterator[None]:
-        """Wait until a request may be worked on, for the block."""
+        """Wait for a free processing slot, and hold it for the block."""
         with self._with_body if has_body else self._without_body:
             yield
 
     def finish(self, seconds: float, hurry: threading.Event) -> None:
-        """Take no more connections, and wait until all requests that have arrived are answered, or until `hurry`."""
+        """Accept no more connections; wait for running requests, at most `seconds` or until `hurry` is set."""
         self.server_close()
         end = time.monotonic() + seconds
         with self._changed:
@@ -108,7 +107,10 @@ class Server(ThreadedHTTPServer):
                 self._changed.wait(0.1)
 
     def shutdown_request(self, request: Any) -> None:
-        """Receive what the client still sends: closing at once would reset the connection before it read its answer."""
+        """Receive the rest of the client's data, because closing at once could reset the connection.
+
+        After a reset the client could not read its answer.
+        """
         with suppress(OSError):
             request.shutdown(socket.SHUT_WR)
             request.settimeout(LINGER_SECONDS)
@@ -120,7 +122,7 @@ class Server(ThreadedHTTPServer):
         self.close_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no news; anything else is."""
+        """Report any error except a client's closed or timed-out connection."""
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 

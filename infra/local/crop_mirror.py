@@ -1,4 +1,4 @@
-"""Keeps the permanent crops of moto's S3 in a folder, for moto forgets everything when it stops."""
+"""Keeps the permanent crops of moto's S3 in a folder, because moto loses everything when it stops."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ if TYPE_CHECKING:
     from moto.s3.models import FakeKey, S3Backend
 
 PREFIX = "faces/"
-# What S3 keeps with a crop, beside its bytes.
+# The metadata that S3 stores with a crop.
 NOTES = ("landmarks", "detector")
 
-# Any program of this machine may name a key: none must lead out of the folder.
+# Any program on this machine can send a key: no key may lead out of the folder.
 _NAME = re.compile(r"[0-9A-Za-z-]+\.jpg")
 _META = "x-amz-meta-"
 _LOCKS = 64
 
 
 class CropMirror:
-    """A bucket's permanent crops as files: each is written, or gone, before its request is answered.
+    """Stores a bucket's permanent crops as files; writes or deletes each file before its request is answered.
 
-    A crop is `<name>.jpg`, its landmarks `<name>.landmarks`, and the id of their detector `<name>.detector`. Works
-    inside moto's process, for every program that uses the stack changes crops there.
+    A crop is `<name>.jpg`, its landmarks `<name>.landmarks`, and the id of their detector `<name>.detector`. The mirror
+    runs inside moto's process because every program that uses the stack changes crops there.
     """
 
     def __init__(self, folder: Path, bucket: str) -> None:
         self._folder = folder
         self._bucket = bucket
-        # Two requests for one crop, such as a repeated one, take turns.
+        # Two requests for one crop, such as a request and its retry, take turns.
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
 
     def restore(self) -> None:
-        """Create the bucket with the folder's crops, each as old as its file; wait while another process has the
-        folder.
+        """Create the bucket with the folder's crops, each dated as its file.
+
+        Waits while another process holds the folder.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         self._held = os.open(self._folder, os.O_RDONLY)
@@ -50,11 +51,11 @@ class CropMirror:
         for path in self._folder.iterdir():
             if _NAME.fullmatch(path.name):
                 self._load(backend, path)
-            elif not path.with_suffix(".jpg").exists():  # what a kill left of one, which no row names
+            elif not path.with_suffix(".jpg").exists():  # left by a kill; no row names it
                 path.unlink()
 
     def attach(self) -> None:
-        """Follow every change that requests make from now on."""
+        """Mirror every change that requests make from now on."""
         from moto.s3.models import S3Backend
         from moto.s3.responses import S3Response
 
@@ -64,7 +65,7 @@ class CropMirror:
         def of_deletion(_: Any, bucket_name: str, key_name: str, *__: Any, **___: Any) -> None:
             self._follow(bucket_name, key_name)
 
-        # An object has its metadata only at the end of its request; many are deleted by one request.
+        # An object gets its metadata only at the end of its request. One request can delete many objects.
         _afterwards(S3Response, "put_object", of_request)
         _afterwards(S3Response, "copy_object", of_request)
         _afterwards(S3Backend, "delete_object", of_deletion)
@@ -77,7 +78,7 @@ class CropMirror:
         key.last_modified = datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(tzinfo=None)
 
     def _follow(self, bucket_name: str, key_name: str) -> None:
-        """Bring the file of a crop to what the bucket has, whatever the request was."""
+        """Make a crop's files equal to the bucket's object, whatever the request was."""
         name = key_name.removeprefix(PREFIX)
         if bucket_name != self._bucket or name == key_name or not _NAME.fullmatch(name):
             return
@@ -96,12 +97,12 @@ class CropMirror:
         for note in NOTES:
             if (text := key.metadata.get(_META + note)) is not None:
                 _write(path.with_suffix(f".{note}"), text.encode())
-        # The picture last: it is what says that the crop is here.
+        # The picture last: its file marks the crop as complete.
         _write(path, key.value)
 
 
 def _afterwards(owner: Any, method: str, then: Callable[..., None]) -> None:
-    """Have a method call `then` with its own arguments at its end, however it ends."""
+    """Make a method call `then` with its own arguments when it returns or raises."""
     original = getattr(owner, method)
 
     @functools.wraps(original)

@@ -1,4 +1,4 @@
-"""How the local stack ends on Ctrl-C, TERM or a closed terminal."""
+"""Ends the local stack on Ctrl-C, TERM or a closed terminal."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(SystemExit):
-    """The first signal, raised in the main thread: all that was started is stopped in order."""
+    """The first signal, raised in the main thread so that everything started is stopped in order."""
 
 
 def on_signals() -> threading.Event:
-    """Have the first signal raise `Stopped`, and every later one set the event that is returned.
+    """Make the first signal raise `Stopped`, and every later signal set the returned event.
 
-    A signal that the process was started to ignore stays ignored, as `nohup` wants it.
+    A signal that the process inherited as ignored stays ignored, as `nohup` requires.
     """
     hurry = threading.Event()
     listened = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
@@ -35,8 +35,8 @@ def on_signals() -> threading.Event:
 
 
 def leave() -> NoReturn:
-    """End the process with status 0 although threads still work: were it taken down under them, C++ would abort."""
-    with suppress(OSError):  # of a terminal that is closed
+    """End the process with status 0 without a Python shutdown: C++ would abort while threads still run."""
+    with suppress(OSError):  # the terminal may be closed
         print("\nStopped.", flush=True)
         sys.stderr.flush()
     os._exit(0)

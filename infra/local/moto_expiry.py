@@ -1,4 +1,4 @@
-"""Deletes from moto what DynamoDB and S3 let expire by themselves, and lets its memory go."""
+"""Deletes expired items and objects from moto, as DynamoDB and S3 do by themselves, and frees moto's memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INTERVAL_SECONDS = 60
 
 
 def start() -> None:
-    """Expire every minute, in a thread that ends with the process."""
+    """Delete expired items and objects every minute, in a thread that ends with the process."""
     release_the_deleted()
 
     def run() -> None:
@@ -28,7 +28,7 @@ def start() -> None:
 
 
 def release_the_deleted() -> None:
-    """Have moto keep no list of every object and item that it ever made, deleted ones too."""
+    """Stop moto keeping a list of every object and item it has ever made, including deleted ones."""
     from moto.core.common_models import BaseModel
 
     def new(cls: type[BaseModel], *_: Any, **__: Any) -> BaseModel:
@@ -38,7 +38,13 @@ def release_the_deleted() -> None:
 
 
 def expire(now: float) -> None:
-    """Delete the items after their table's TTL, and the objects after their bucket's rules; in seconds since 1970."""
+    """Delete items past their table's TTL and objects past their bucket's expiry rules.
+
+    Parameters
+    ----------
+    now
+        In seconds since 1970.
+    """
     from moto.core.models import DEFAULT_ACCOUNT_ID
     from moto.dynamodb.models import dynamodb_backends
     from moto.s3.models import s3_backends
@@ -67,7 +73,7 @@ def _expire_objects(bucket: FakeBucket, now: float) -> None:
             continue
         prefix = rule.filter.prefix if rule.filter is not None else rule.prefix
         end = datetime.fromtimestamp(now, UTC).replace(tzinfo=None) - timedelta(days=int(rule.expiration_days))
-        for name in list(dict.keys(bucket.keys)):  # at once: requests go on
+        for name in list(dict.keys(bucket.keys)):  # a copy: requests change the bucket meanwhile
             key = bucket.keys.get(name)
             if name.startswith(prefix or "") and key is not None and key.last_modified <= end:
                 with suppress(KeyError):  # deleted meanwhile

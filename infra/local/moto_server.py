@@ -1,6 +1,6 @@
-"""moto's server, with S3 Vectors as infra/s3_vectors has it, as a process of its own; ends when its parent does.
+"""Runs moto's server, with the S3 Vectors of infra/s3_vectors, as a separate process that ends with its parent.
 
-Run by local.py: `python -m infra.local.moto_server PORT`; prints the port it listens on. 0 takes a free one.
+infra.local starts it as `python -m infra.local.moto_server PORT`. It prints its port; PORT 0 takes a free one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def start(port: int) -> ThreadedMotoServer:
-    """Start a server in a thread of this process, on 127.0.0.1."""
+    """Start a server on 127.0.0.1, in a thread of this process."""
     from moto.server import ThreadedMotoServer
 
     from infra.s3_vectors.installation import install
@@ -50,7 +50,7 @@ def main() -> None:
     stop = threading.Event()
     threading.Thread(target=_watch, args=(parent, stop), daemon=True).start()
     stop.wait()
-    # Its threads hold nothing that must be put in order.
+    # The server's threads have nothing to clean up.
     os._exit(0)
 
 
@@ -63,8 +63,8 @@ def _watch(parent: int, stop: threading.Event) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.local.moto_server")
     parser.add_argument("port", type=int)
-    parser.add_argument("--rates", action="store_true", help="S3 Vectors refuses what comes too fast for the service")
-    parser.add_argument("--crops", nargs=2, metavar=("FOLDER", "BUCKET"), help="keep a bucket's permanent crops")
+    parser.add_argument("--rates", action="store_true", help="make S3 Vectors enforce the service's write rates")
+    parser.add_argument("--crops", nargs=2, metavar=("FOLDER", "BUCKET"), help="store a bucket's permanent crops")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""One heap for all threads of a process, where the C library is glibc."""
+"""Makes all threads of a process share one heap, where the C library is glibc."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import ctypes
 
 # <malloc.h>
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
-# From this size on, an allocation goes back to the system when it is freed: a picture above some 600 x 600 px, and what
-# is made of it. Left alone, glibc raises the bound up to 32 MB, and the heap grows around what is small and stays.
+# Allocations from this size on return to the system when freed. Pictures above about 600 x 600 px, and the arrays made
+# from them, are that large. By default glibc raises the bound up to 32 MB; small allocations then keep the heap large.
 LARGE_BYTES = 1024 * 1024
 
 
 def share_one_heap() -> None:
-    """Have threads that begin later allocate where the first one does, and what is large outside of it.
+    """Make later threads allocate in the first thread's heap, and large blocks outside it.
 
-    glibc gives threads up to eight heaps a core, and each keeps the room that the largest picture took in it. Elsewhere
-    than on glibc, nothing happens.
+    glibc gives threads up to eight heaps per core, and each heap keeps the memory that its largest picture took.
+    Without glibc this does nothing.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -1,6 +1,6 @@
-"""`make reconcile` and `make rebuild-index`: what is done to the local stack's face set and what lies beside it.
+"""Runs `make reconcile` and `make rebuild-index` on the local stack's face set, crops and vector index.
 
-Works beside a running stack.
+Works while the stack runs; starts a stack if none is running.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from infra.local import __main__
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.local.operate", description=__doc__)
     parser.add_argument("operation", choices=("reconcile", "rebuild-index"))
-    parser.add_argument("--state", type=Path, default=Path(".local"), help="folder of what the stack keeps")
-    parser.add_argument("--however-many", action="store_true", help="delete crops although they are suspiciously many")
+    parser.add_argument("--state", type=Path, default=Path(".local"), help="folder for the stack's data")
+    parser.add_argument("--however-many", action="store_true", help="delete crops even if there are suspiciously many")
     arguments = parser.parse_args()
     os.chdir(__main__.ROOT)
     try:
@@ -33,7 +33,7 @@ def main() -> None:
                 print(operations.rebuild_index(parts, progress=print))
             parts.close()
     except ServiceError:
-        sys.exit("A store failed, as the line above tells.")
+        sys.exit("A store failed; see the line above.")
     except SettingsError as error:
         sys.exit(f"{error}.")
 

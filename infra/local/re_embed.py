@@ -1,7 +1,7 @@
-"""`make re-embed PACK=name`: brings the face set of the local stack under another model pack.
+"""Runs `make re-embed PACK=name`: moves the local stack's face set to another model pack.
 
-Works beside a running stack, whose server goes on answering under the old pack until the switch; starts one where none
-runs. May be interrupted: the next run goes on.
+Works while the stack runs: its server answers with the old pack until the switch. Starts a stack if none is running.
+After an interruption, the next run continues.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ def main() -> None:
             report = operations.re_embed(parts, ModelPack(folder), leave_behind=arguments.leave_behind, progress=_print)
             parts.close()
     except KeyboardInterrupt:
-        sys.exit("\nInterrupted: `make re-embed` with the same PACK= goes on from here.")
+        sys.exit("\nInterrupted: run `make re-embed` with the same PACK= to continue.")
     except ServiceError:
-        sys.exit("A store failed, as the line above tells: `make re-embed` with the same PACK= goes on from here.")
+        sys.exit("A store failed; see the line above. Run `make re-embed` with the same PACK= to continue.")
     except (SettingsError, ModelPackError, build.BuildError, sources.SourceError) as error:
         sys.exit(f"{error}.")
-    _tell(report)
+    _show(report)
     if not report.switched:
         sys.exit(
-            f"The face set is still under its old model, for {len(report.lost)} faces would be lost: remove them, or "
+            f"The face set still uses its old model, because {len(report.lost)} faces would be lost: remove them, or "
             "run this again with LEAVE_BEHIND=yes."
         )
-    print(f"The face set is under the model pack {folder.name}.")
+    print(f"The face set now uses the model pack {folder.name}.")
     if model_dir.is_symlink():
         print(build.use(folder))
     else:
         print(f"Set MODEL_DIR={folder}.")
 
 
-def _tell(report: Report) -> None:
-    print(f"{report.done:,} faces were embedded anew.")
+def _show(report: Report) -> None:
+    print(f"{report.done:,} faces were re-embedded.")
     for tokens, what in (
-        (report.not_found_again, "were not found again by the new detector, so their old landmarks served"),
-        (report.lost, "could not be embedded, for their crops are missing or broken"),
+        (report.not_found_again, "were not found by the new detector, so their old landmarks were used"),
+        (report.lost, "could not be embedded, because their crops are missing or broken"),
     ):
         if tokens:
             print(f"{len(tokens):,} {what}:", *tokens, sep="\n  ")
@@ -66,12 +66,12 @@ def _print(line: str) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.local.re_embed", description=__doc__)
-    parser.add_argument("pack", help="a card's name or path")
+    parser.add_argument("pack", help="name or path of a card")
     parser.add_argument(
-        "--from", dest="files", type=Path, nargs="+", default=[], help="local files to take for published ones"
+        "--from", dest="files", type=Path, nargs="+", default=[], help="local files to use instead of published ones"
     )
-    parser.add_argument("--state", type=Path, default=Path(".local"), help="folder of what the stack keeps")
-    parser.add_argument("--leave-behind", action="store_true", help="switch although some faces cannot be embedded")
+    parser.add_argument("--state", type=Path, default=Path(".local"), help="folder for the stack's data")
+    parser.add_argument("--leave-behind", action="store_true", help="switch even if some faces cannot be embedded")
     return parser.parse_args()
 
 

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def compacted_regularly(parts: Wiring, interval_seconds: float) -> Iterator[None]:
-    """Compact now, and in another thread after every interval of the block."""
+    """Compact now, and after every interval in another thread until the block ends."""
     stopping = threading.Event()
 
     def run() -> None:
@@ -39,4 +39,4 @@ def _compact(parts: Wiring) -> None:
     try:
         operations.compact(parts)
     except ServiceError:
-        log.warning("the face set could not be compacted; the next run goes on")
+        log.warning("compacting the face set failed; the next run continues")

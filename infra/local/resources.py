@@ -1,4 +1,4 @@
-"""Creates the table and the buckets of resources.yaml on any endpoint: what CloudFormation does when deployed."""
+"""Creates the table and buckets on any endpoint, as CloudFormation does from resources.yaml when deployed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ FILE = Path(__file__).parents[1] / "deploy" / "template" / "resources.yaml"
 
 
 def create(resources_file: Path, dynamodb: DynamoDBClient, s3: S3Client, *, table_name: str, bucket_name: str) -> None:
-    """Create what is not there yet. Encryption, backups and access rules are the deployment's affair."""
+    """Create the table and the bucket unless they exist, and set their expiry rules.
+
+    Encryption, backups and access rules exist only when deployed.
+    """
     resources = yaml.safe_load(resources_file.read_text(encoding="utf-8"))["Resources"]
     _create_table(dynamodb, table_name, resources["TokensTable"]["Properties"])
     _create_bucket(s3, bucket_name, resources["CropsBucket"]["Properties"])
 
 
 def create_vector_bucket(client: S3VectorsClient, name: str) -> None:
-    """Create it if it is not there yet; the service makes the indexes in it."""
+    """Create the vector bucket unless it exists; the service creates its indexes."""
     with suppress(client.exceptions.ConflictException):
         client.create_vector_bucket(vectorBucketName=name)
 
@@ -38,7 +41,7 @@ def _create_table(client: DynamoDBClient, name: str, properties: dict[str, Any])
             KeySchema=properties["KeySchema"],
         )
     client.get_waiter("table_exists").wait(TableName=name)
-    # DynamoDB refuses to enable what is enabled.
+    # DynamoDB fails when TTL is already enabled.
     status = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"].get("TimeToLiveStatus")
     if status not in ("ENABLED", "ENABLING"):
         client.update_time_to_live(TableName=name, TimeToLiveSpecification=properties["TimeToLiveSpecification"])
@@ -47,7 +50,7 @@ def _create_table(client: DynamoDBClient, name: str, properties: dict[str, Any])
 def _create_bucket(client: S3Client, name: str, properties: dict[str, Any]) -> None:
     region: Any = client.meta.region_name
     with suppress(client.exceptions.BucketAlreadyOwnedByYou):
-        if region == "us-east-1":  # the one region that must not be named
+        if region == "us-east-1":  # S3 accepts every region's name except this one
             client.create_bucket(Bucket=name)
         else:
             client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})
@@ -56,7 +59,7 @@ def _create_bucket(client: S3Client, name: str, properties: dict[str, Any]) -> N
 
 
 def _lifecycle_rule(rule: dict[str, Any]) -> dict[str, Any]:
-    """Return a rule of CloudFormation as S3's API names its parts."""
+    """Return a CloudFormation lifecycle rule with the field names of S3's API."""
     translated = {"ID": rule["Id"], "Status": rule["Status"], "Filter": {"Prefix": rule.get("Prefix", "")}}
     if "ExpirationInDays" in rule:
         translated["Expiration"] = {"Days": rule["ExpirationInDays"]}

@@ -1,4 +1,4 @@
-"""How another program on this machine finds the local stack that runs on a state folder."""
+"""Finds the local stack that runs on a state folder, and keeps a second one off it."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from typing import NamedTuple
 
 
 class RunningStack(NamedTuple):
-    """Where moto answers, and the face set's URL without its password."""
+    """moto's endpoint, and the face set's database URL without its password."""
 
     endpoint: str
     database: str
 
 
 def make_private(state: Path) -> None:
-    """Create the state folder, or take an earlier one, for this user alone: it holds people's faces and names."""
+    """Create the state folder if needed and make it private to this user: it holds people's faces and names."""
     state.mkdir(parents=True, exist_ok=True)
     try:
         if state.stat().st_mode & stat.S_ISVTX:  # such as /tmp
             raise PermissionError
         state.chmod(0o700)
     except PermissionError:
-        sys.exit(f"{state} is not this user's alone: choose another folder with STATE=.")
+        sys.exit(f"{state} is shared with other users: choose another folder with STATE=.")
 
 
 @contextmanager
 def only_one(state: Path) -> Iterator[None]:
-    """Hold the state folder for the block: a second stack on it is refused."""
+    """Lock the state folder for the block; exit if another stack has locked it."""
     with (state / "lock").open("a+") as lock:
         if not _taken(lock.fileno()):
             sys.exit(f"Another local stack already uses {state}: stop it first, or choose another folder with STATE=.")
@@ -41,7 +41,7 @@ def only_one(state: Path) -> Iterator[None]:
 
 @contextmanager
 def announced(state: Path, stack: RunningStack) -> Iterator[None]:
-    """Tell others of the stack for the block."""
+    """Publish the stack in stack.json for the block, so that other programs find it."""
     file = state / "stack.json"
     file.write_text(json.dumps(stack._asdict()))
     try:
@@ -51,7 +51,7 @@ def announced(state: Path, stack: RunningStack) -> Iterator[None]:
 
 
 def find(state: Path) -> RunningStack | None:
-    """Return the stack that runs on a state folder, or None; one that was killed has left its file but no lock."""
+    """Return the stack that runs on a state folder, or None. A killed stack leaves its file but no lock."""
     make_private(state)
     with (state / "lock").open("a+") as lock:
         if _taken(lock.fileno()):

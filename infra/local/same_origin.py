@@ -1,7 +1,7 @@
-"""Which requests of browsers the local server takes.
+"""Decides which browser requests the local server accepts.
 
-Where deployed, an API key keeps the pages of other origins out. Here there is none, and any page can send requests to
-localhost. The rules are those of Go's `http.CrossOriginProtection`, for requests that only read too.
+When deployed, an API key blocks the pages of other origins. The local server has no key, and any page can send requests
+to localhost. The rules are those of Go's `http.CrossOriginProtection`, applied to read-only requests too.
 """
 
 from __future__ import annotations
@@ -15,19 +15,21 @@ from chalicelib import errors
 from chalicelib.api import cors
 from chalicelib.errors import ServiceError
 
-# What `Sec-Fetch-Site` says of the service's own page, and of an address that the user typed.
+# `Sec-Fetch-Site` of the service's own page, and of an address that the user typed.
 _OWN = frozenset({"same-origin", "none"})
 
 
 def check_host(host: str | None, bound: str) -> None:
-    """Refuse a name that may be another site's: its page could make the name lead here, and would be of one origin.
+    """Refuse a host name that may belong to another site (DNS rebinding).
+
+    The site could resolve its name to this server; its page would then have the same origin.
 
     Parameters
     ----------
     host
-        The header `Host`, which plain clients may leave out.
+        The header `Host`, which simple clients may leave out.
     bound
-        The name or address that the operator chose to listen on.
+        The name or address that the server listens on.
 
     Raises
     ------
@@ -35,11 +37,13 @@ def check_host(host: str | None, bound: str) -> None:
         1001, status 403.
     """
     if host is not None and not _is_own(_name(host), bound.lower()):
-        raise _refused(f"this server is called localhost, {bound}, or by an IP address")
+        raise _refused(f"the Host header must be localhost, {bound} or an IP address")
 
 
 def check_origin(headers: Message) -> None:
-    """Refuse a request of another origin's page, unless CORS_ORIGIN names the origin. Programs send none of this.
+    """Refuse a request from another origin's page, unless CORS_ORIGIN names the origin.
+
+    Programs other than browsers send neither `Origin` nor `Sec-Fetch-Site`, and pass.
 
     Raises
     ------
@@ -51,7 +55,7 @@ def check_origin(headers: Message) -> None:
         return
     if site is None and (origin is None or _place(origin) == headers.get("host", "").lower()):
         return
-    raise _refused("a page of another origin may not call this server; CORS_ORIGIN names one that may")
+    raise _refused("pages of other origins cannot call this server; set CORS_ORIGIN to allow one")
 
 
 def _is_own(name: str, bound: str) -> bool:

@@ -1,4 +1,4 @@
-"""Draws a face, so that the first request needs no photograph."""
+"""Draws a sample face, so that a first request needs no photograph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHIRT, _WALL, _LIPS = (60, 70, 110), (176, 190, 200), (176, 80, 80)
 
 
 def draw() -> Image:
-    """Return a drawn portrait, RGB, in which the detector finds exactly one face."""
+    """Return a drawn portrait, RGB; the detector finds exactly one face on it."""
     image = np.full((SIDE_PX, SIDE_PX, 3), _WALL, np.uint8)
     _ellipse(image, (240, 470), (170, 110), _SHIRT)
     cv2.rectangle(image, (200, 330), (280, 400), (196, 150, 125), cv2.FILLED)

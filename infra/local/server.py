@@ -1,5 +1,7 @@
-"""Chalice's local server with the manners of a real one: no delay on small replies, bounds for bodies, times and
-connections, no pages of other origins, and the contract's error shape for what never reaches a route.
+"""Hardens Chalice's local server.
+
+Small replies go out without delay. Bodies, times and connections are limited, and pages of other origins are refused.
+Requests that never reach a route get errors of the contract's shape.
 """
 
 from __future__ import annotations
@@ -41,13 +43,13 @@ from infra.local import same_origin
 from infra.local.arriving_bytes import ArrivingBytes
 from infra.local.connections import Server
 
-# What API Gateway takes before it answers by itself.
+# API Gateway answers larger requests itself.
 MAX_REQUEST_BYTES = 10 * 1024 * 1024
-# For a request's head, the wait for it included; for its body; and for each part of the answer to be taken.
+# For a request's head, including the wait for it; for its body; and for each part of the answer.
 HEAD_TIMEOUT_SECONDS = 30
 BODY_TIMEOUT_SECONDS = 60
 WRITE_TIMEOUT_SECONDS = 30
-# More digits than any body has bytes; int() itself refuses some thousand of them.
+# Enough for any body's length. int() fails from some thousands of digits on.
 MAX_LENGTH_DIGITS = 18
 
 _TOKEN = re.compile(rf"/[A-Za-z0-9]{{{TOKEN_LENGTH}}}(?=/|$)")
@@ -59,7 +61,7 @@ log = logging.getLogger(__name__)
 
 
 class InTurn:
-    """Hands on as many requests at once as the server has turns. An answer is sent after its turn."""
+    """Passes a request on once the server has a free slot. The slot is free again before the answer is sent."""
 
     def __init__(self, gateway: LocalGateway, server: Server) -> None:
         self._gateway = gateway
@@ -71,7 +73,7 @@ class InTurn:
 
 
 class Handler(ChaliceRequestHandler):
-    """One connection."""
+    """Handles the requests of one connection."""
 
     raw_requestline: bytes
     timeout = WRITE_TIMEOUT_SECONDS
@@ -87,7 +89,7 @@ class Handler(ChaliceRequestHandler):
 
     def handle_one_request(self) -> None:
         self._status: int | None = None
-        self.command = ""  # until it has been read
+        self.command = ""  # until the request line is read
         self._server.waits_for(self._arriving)
         self._arriving.allow(HEAD_TIMEOUT_SECONDS)
         super().handle_one_request()
@@ -99,12 +101,12 @@ class Handler(ChaliceRequestHandler):
         super().finish()
 
     def parse_request(self) -> bool:
-        """Escape the bytes of an address that are not ASCII, which clients send as UTF-8.
+        """Percent-encode the non-ASCII bytes of an address, which clients send as UTF-8.
 
-        Refuse what the base class takes, or drops without a word: HTTP/0.9, and empty lines.
+        Refuse HTTP/0.9, which the base class accepts, and empty lines, which it drops silently.
         """
         if len(self.raw_requestline.split()) == 3:
-            # The base class would read them as Latin-1, of which some are white space.
+            # The base class would read these bytes as Latin-1, where some are white space.
             self.raw_requestline = _NOT_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], self.raw_requestline)
             return bool(super().parse_request())
         self.command = ""
@@ -121,13 +123,13 @@ class Handler(ChaliceRequestHandler):
             self._refuse(error)
         except TimeoutError:
             self.close_connection = True
-            if not self._arriving.late:  # the answer was not taken in time
+            if not self._arriving.late:  # the client did not read the answer in time
                 raise
             self._refuse(errors.slow_upload())
         except ConnectionError:
             raise
         except Exception:
-            log.exception("%s failed before it reached a route", self.command)
+            log.exception("%s failed before reaching a route", self.command)
             self.close_connection = True
             self._refuse(errors.internal_error())
         self.wfile.flush()
@@ -136,13 +138,13 @@ class Handler(ChaliceRequestHandler):
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = do_PATCH = do_OPTIONS = _generic_handle
 
     def __getattr__(self, name: str) -> Any:
-        """Let the routes refuse any other method too: they know which ones an address takes."""
+        """Pass every other method to the routes too: they know the methods that an address accepts."""
         if name.startswith("do_"):
             return self._generic_handle
         raise AttributeError(name)
 
     def handle_expect_100(self) -> bool:
-        """Answer a client that waits with its body until it is told to send it, or that it need not."""
+        """Check the head before a client sends its body: answer 100 to continue, or refuse at once."""
         try:
             self._check_head()
         except ServiceError as error:
@@ -154,8 +156,8 @@ class Handler(ChaliceRequestHandler):
         return True
 
     def _check_head(self) -> None:
-        # A head without its end; a line that is no header, after which others would be overlooked; a folded line, which
-        # others may read as a header of its own.
+        # Refuse a head without its end; a line that is no header, because the parser skips every header after it; and
+        # a folded line, because other parsers may read it as a separate header.
         cut_off, folded = self._arriving.ended, any("\n" in value for value in self.headers.values())
         twice = len(self.headers.get_all("host", ())) > 1
         if cut_off or folded or twice or any(isinstance(defect, _NO_HEADER) for defect in self.headers.defects):
@@ -185,20 +187,20 @@ class Handler(ChaliceRequestHandler):
         if body is not None and len(body) < length:
             raise errors.upload_error("the body is cut off")
         self._server.works_for(self._arriving)
-        # Chalice quotes it where there is no such address, and fails at strange bytes; nothing here reads it.
+        # Chalice repeats `Authorization` in its reply to an unknown address, and fails on some bytes. Nothing reads it.
         return {name: value for name, value in headers.items() if name.lower() != "authorization"}, body
 
     def _send_error_response(self, error: Any) -> None:
-        """Chalice knows one failure before a route is called: no route. API Gateway's 403 for it helps nobody."""
+        """Answer 404 for an unknown address, the one failure that Chalice answers before a route, with a 403."""
         if isinstance(error, ForbiddenError):
             self._refuse(errors.bad_argument("there is no such address", status=404))
         else:
             super()._send_error_response(error)
 
     def send_error(self, code: int, *_: Any, **__: Any) -> None:
-        """What http.server refuses by itself: what it cannot read."""
+        """Send the contract's error when http.server cannot read a request."""
         self.close_connection = True
-        self.request_version = self.protocol_version  # to HTTP/0.9 it would answer without a head
+        self.request_version = self.protocol_version  # http.server answers HTTP/0.9 without a head
         status = code if code < HTTPStatus.INTERNAL_SERVER_ERROR else HTTPStatus.BAD_REQUEST
         detail = "the request did not arrive in time" if self._arriving.late else "the request cannot be read"
         self._refuse(errors.bad_argument(detail, status=status))
@@ -222,10 +224,10 @@ class Handler(ChaliceRequestHandler):
         super().send_response(code, message)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Replaced by `_log`, which leaves the query string and tokens out: they are nobody's business."""
+        """Do nothing: `_log` logs requests without the query string and tokens, which are private."""
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
-        """Silent: what it would say repeats the request line."""
+        """Do nothing: the base class's message would repeat the request line."""
 
     @property
     def _server(self) -> Server:
@@ -233,16 +235,16 @@ class Handler(ChaliceRequestHandler):
 
     def _log(self, seconds: float) -> None:
         path = _TOKEN.sub("/{face_token}", unquote(self.path.partition("?")[0]))
-        request = _UNPRINTABLE.sub("?", f"{self.command} {path}")  # a terminal would obey
+        request = _UNPRINTABLE.sub("?", f"{self.command} {path}")  # a terminal would obey control characters
         print(f"{request} {self._status} {seconds * 1000:.0f} ms", file=sys.stderr, flush=True)
 
 
 def make_server(app: Chalice, host: str, port: int) -> LocalDevServer:
-    """Bind the app to a port; `serve_forever` serves, each connection on a thread of its own."""
-    # As chalice.local.create_local_server does: each thread then has its own current request.
+    """Bind the app to a port; `serve_forever` then serves each connection on its own thread."""
+    # As in chalice.local.create_local_server: each thread then has its own current request.
     CustomLocalChalice.__bases__ = (LocalChalice, app.__class__)
     app.__class__ = CustomLocalChalice
-    cast(Service, app).keeps_head_bodies = True  # `Handler` leaves them out, with their length in the head
+    cast(Service, app).keeps_head_bodies = True  # `Handler` sends their length and omits the bodies
     config = Config.create(project_dir=str(Path.cwd()), chalice_stage="local")
     made = LocalDevServer(app, config, host, port, handler_cls=Handler, server_cls=Server)
     made.server.open_to_all = {

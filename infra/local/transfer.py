@@ -1,6 +1,6 @@
-"""`make export FILE=faces.zip` and `make import FILE=faces.zip`: the local stack's face set out to an archive, and in.
+"""Runs `make export FILE=faces.zip` and `make import FILE=faces.zip` on the local stack's face set.
 
-Both work beside a running stack, and start one where none runs. Both may be interrupted: run again, they go on.
+Both work while the stack runs, and start one if none is running. After an interruption, the same command continues.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ def main() -> None:
             (_export if arguments.what == "export" else _import)(parts, file)
             parts.close()
     except KeyboardInterrupt:
-        sys.exit(f"\nInterrupted: the same `make {arguments.what}` goes on from here.")
+        sys.exit(f"\nInterrupted: run the same `make {arguments.what}` to continue.")
     except ServiceError as error:
         if error.refused:
             sys.exit(f"{error.detail}.")
-        sys.exit(f"A store failed, see the line above: the same `make {arguments.what}` goes on from here.")
+        sys.exit(f"A store failed; see the line above. Run the same `make {arguments.what}` to continue.")
     except OSError as error:
         file = error.filename2 or error.filename
-        sys.exit(f"{file} cannot be written or read: {error.strerror}." if file else f"The system refuses: {error}.")
+        sys.exit(f"{file} cannot be written or read: {error.strerror}." if file else f"System error: {error}.")
     except (ArchiveError, SettingsError, ModelPackError) as error:
         sys.exit(f"{error}.")
 
@@ -60,21 +60,21 @@ def _export(parts: Wiring, file: Path) -> None:
             report = commands.export_to(parts, folder, progress=progress)
         whole = manifest.read(folder)
         assert whole is not None
-        for part in whole.parts:  # an earlier run may have written it, and anything may have happened since
+        for part in whole.parts:  # a part from an earlier run may have been changed since
             manifest.read_part(folder, part)
     except ArchiveError as error:
         raise ArchiveError(f"{error}. Delete {folder.path} and export again") from None
     archive_file.pack(folder.path, [manifest.MANIFEST, *(part.file for part in whole.parts)], file)
     shutil.rmtree(folder.path)
     size, seconds = file.stat().st_size / 1e6, time.monotonic() - started
-    print(f"{report.faces:,} faces are in {file}, {size:,.1f} MB; {seconds:.1f} s.")
-    _tell_left_out(report)
+    print(f"Exported {report.faces:,} faces to {file}: {size:,.1f} MB in {seconds:.1f} s.")
+    _show_left_out(report)
 
 
-def _tell_left_out(report: exporting.Report) -> None:
+def _show_left_out(report: exporting.Report) -> None:
     if not report.left_out:
         return
-    print(f"{len(report.left_out):,} faces are not, for their crops are missing or broken, or they have no embedding:")
+    print(f"Left out {len(report.left_out):,} faces, which have no usable crop (missing or broken) or no embedding:")
     print(*report.left_out[:MAX_NAMED], sep="\n")
     if len(report.left_out) > MAX_NAMED:
         print("...")
@@ -86,14 +86,12 @@ def _import(parts: Wiring, file: Path) -> None:
     with _progress("checked, then imported") as progress:
         report = commands.import_from(parts, archive, progress=progress)
     seconds = time.monotonic() - started
-    print(
-        f"{report.added:,} faces were added; {report.there:,} were there already and are as they were; {seconds:.1f} s."
-    )
+    print(f"Added {report.added:,} faces; left {report.there:,} existing faces unchanged; {seconds:.1f} s.")
 
 
 @contextmanager
 def _progress(done_is: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield what shows how many faces are done of how many, as a bar on a terminal, and elsewhere not at all."""
+    """Yield a function that takes the numbers of done and of all faces, and shows them as a bar on a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
@@ -104,8 +102,8 @@ def _progress(done_is: str) -> Iterator[Callable[[int, int], None]]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.local.transfer", description=__doc__)
     parser.add_argument("what", choices=("export", "import"))
-    parser.add_argument("file", type=Path, help="the archive")
-    parser.add_argument("--state", type=Path, default=Path(".local"), help="folder of what the stack keeps")
+    parser.add_argument("file", type=Path, help="path of the archive")
+    parser.add_argument("--state", type=Path, default=Path(".local"), help="folder for the stack's data")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""Fills the vector index of a local stack that starts: the face set outlives a stack, moto's indexes do not."""
+"""Fills the vector index when a local stack starts, because moto's indexes are lost when a stack stops."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from infra.local import resources
 
 
 def make(settings: Settings) -> None:
-    """Create the bucket, let go of the indexes that were another moto's, and fill one with the face set.
+    """Create the bucket, drop the indexes of earlier moto processes, and fill a new index with the face set.
 
     Raises
     ------

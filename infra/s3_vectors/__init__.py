@@ -1,5 +1,5 @@
-"""Amazon S3 Vectors in moto's server: what moto leaves out, its limits, and faults on demand.
+"""Emulates Amazon S3 Vectors in moto's server, with the operations and limits that moto lacks, and faults on demand.
 
-moto 5.2 keeps the buckets and the indexes. Vectors, queries, pages, limits and rates are here, after the service's
-model in botocore and https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-limitations.html.
+moto 5.2 stores the buckets and the indexes. This package adds vectors, queries, pages, limits and rates, according to
+the service's model in botocore and https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-limitations.html.
 """

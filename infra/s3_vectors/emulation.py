@@ -1,4 +1,4 @@
-"""What the emulation is set to do, and what it has seen: one for each process, as moto's own state is."""
+"""Holds the emulation's settings and a record of its replies, once per process, like moto's own state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infra.s3_vectors.rates import WriteRates
 
 
 class Emulation:
-    """`rates` and `faults` may be set at any time; None, as at first, is without limits or without faults."""
+    """The settings and the record. `rates` and `faults` may be set at any time; None, the default, disables them."""
 
     def __init__(self) -> None:
         self.rates: WriteRates | None = None
@@ -29,19 +29,19 @@ class Emulation:
                 self._violations.append(f"{operation}: {violation}")
 
     def replies(self) -> dict[str, int]:
-        """Return how often each operation was answered with each status, as `PutVectors 429`; 0 is a cut connection."""
+        """Return the number of replies by operation and status, such as `PutVectors 429`; 0 is a cut connection."""
         with self._lock:
             return dict(self._replies)
 
     def take_violations(self) -> list[str]:
-        """Return, and forget, why requests were answered with a ValidationException: no sound client meets one."""
+        """Return and clear the reasons of all ValidationExceptions. A correct client causes none."""
         with self._lock:
             taken, self._violations = self._violations, []
             return taken
 
     @contextmanager
     def failing(self, faults: Faults) -> Iterator[None]:
-        """Have operations fail for the length of the block."""
+        """Make operations fail during the block."""
         before, self.faults = self.faults, faults
         try:
             yield
@@ -50,7 +50,7 @@ class Emulation:
 
     @contextmanager
     def limited(self, rates: WriteRates) -> Iterator[None]:
-        """Have writes that come too fast refused for the length of the block."""
+        """Refuse writes above these rates during the block."""
         before, self.rates = self.rates, rates
         try:
             yield
@@ -58,7 +58,7 @@ class Emulation:
             self.rates = before
 
     def seen(self) -> dict[str, Any]:
-        """Return the replies, and take the violations: what another process asks for."""
+        """Return the replies, and return and clear the violations, for another process."""
         return {"replies": self.replies(), "violations": self.take_violations()}
 
 

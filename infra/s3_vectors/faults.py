@@ -1,4 +1,4 @@
-"""Faults on demand: which operations fail, how, and whether they have taken effect by then."""
+"""Injects faults: which operations fail, how, and whether they take effect before they fail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 
 class Failure(Enum):
-    """How the client learns of it."""
+    """How the client sees the failure: an HTTP status, or a cut connection."""
 
     THROTTLED = 429
     INTERNAL = 500
@@ -20,6 +20,8 @@ class Failure(Enum):
 
 
 class Moment(Enum):
+    """How much of the operation has taken effect when it fails."""
+
     BEFORE = "nothing has happened"
     AFTER = "all has happened, only the answer is lost"
     HALFWAY = "the first half of the vectors of a put or a delete is written; other operations: as BEFORE"
@@ -30,7 +32,7 @@ class Fault(NamedTuple):
     moment: Moment = Moment.BEFORE
 
 
-# A request that is throttled has no effect.
+# A throttled request never takes effect.
 ALL_FAULTS = tuple(
     Fault(failure, moment)
     for failure in Failure
@@ -41,12 +43,12 @@ ALL_FAULTS = tuple(
 
 class Faults(Protocol):
     def next(self, operation: str) -> Fault | None:
-        """Return what is to go wrong with the operation, such as PutVectors, that has just arrived."""
+        """Return the fault for an arriving operation, such as PutVectors, or None to let it succeed."""
         ...
 
 
 class ShareFails:
-    """A share of the operations fails, in one of several ways each; the same ones for the same seed."""
+    """Makes a share of the operations fail, each with a random fault. The same seed gives the same failures."""
 
     def __init__(
         self,
@@ -69,7 +71,7 @@ class ShareFails:
 
 
 class NthFails:
-    """The n-th of an operation fails, counted from 1."""
+    """Makes the n-th call of an operation fail, counted from 1."""
 
     def __init__(self, operation: str, faults: Mapping[int, Fault]) -> None:
         self._operation = operation

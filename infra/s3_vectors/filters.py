@@ -1,6 +1,6 @@
 """Metadata filters: https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-metadata-filtering.html.
 
-What the manual does not say is MongoDB's: `$ne` and `$nin` hold where the key is absent.
+Behaviour that the manual does not describe follows MongoDB: `$ne` and `$nin` match when the key is absent.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def parse(document: Any, non_filterable: Collection[str] = ()) -> Filter:
     Raises
     ------
     ValidationRefusal
-        When it is none, or asks for a key that the index was told not to filter by.
+        When the document is not a valid filter, or uses a non-filterable key of the index.
     """
     if not isinstance(document, dict) or not document:
         raise ValidationRefusal("Invalid filter: it must be an object with at least one key")
@@ -69,12 +69,12 @@ def _is_list(value: Any) -> bool:
 
 
 def _same(value: Any, operand: Any) -> bool:
-    """In Python, but not here, True is 1."""
+    """Compare two values without equating booleans and numbers, as Python does with True and 1."""
     return isinstance(value, bool) == isinstance(operand, bool) and bool(value == operand)
 
 
 def _equals(value: Any, operand: Any) -> bool:
-    """An array equals what any of its elements equals."""
+    """Compare a value with the operand; an array matches if any of its elements does."""
     return any(_same(each, operand) for each in (value if isinstance(value, list) else [value]))
 
 

@@ -1,4 +1,4 @@
-"""Puts the emulation into moto, where moto looks for its own parts."""
+"""Installs the emulation in moto, in place of moto's own S3 Vectors."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 from infra.s3_vectors.emulation import emulation
 
-# Where another process asks what the emulation has seen.
+# Other processes read the record of replies here.
 SEEN_PATH = "/moto-api/s3vectors/seen"
 
 
 def install() -> None:
-    """Have the moto servers that this process starts from now on answer S3 Vectors' operations; may be repeated."""
+    """Make moto servers that this process starts later answer S3 Vectors' operations. Safe to call repeatedly."""
     from moto.moto_api._internal import urls as own_urls
     from moto.s3vectors import urls
 

@@ -1,4 +1,4 @@
-"""The pages of a query: it is answered once, and its tokens lead through what was found then."""
+"""Splits a query's results into pages: the query runs once, and its tokens page through the results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infra.s3_vectors.refusals import ValidationRefusal
 from infra.s3_vectors.stored_vectors import Near
 
 RESULTS_PER_PAGE = 100
-# The service keeps tokens valid for some minutes.
+# Older queries' tokens become invalid. The service's tokens are valid for some minutes.
 MAX_QUERIES_KEPT = 256
 
 _SAME_ON_EVERY_PAGE = ("queryVector", "topK", "filter", "queryMode")
@@ -25,19 +25,19 @@ class Page(NamedTuple):
 
 
 class QueryPages:
-    """Those of one index. Safe to use from several threads at once."""
+    """The pages of one index's queries. Safe to use from several threads at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._queries: OrderedDict[str, tuple[str, list[Near]]] = OrderedDict()
 
     def page(self, parameters: Mapping[str, Any], answer: Callable[[], list[Near]]) -> Page:
-        """Return the page that a request's parameters ask for; `answer` gives all results, nearest first.
+        """Return the page that a request's parameters ask for. `answer` returns all results, nearest first.
 
         Raises
         ------
         ValidationRefusal
-            When the token is none of this index, too old, or another query's.
+            When the token is not from this index, too old, or from another query.
         """
         asked = json.dumps([parameters.get(name) for name in _SAME_ON_EVERY_PAGE], sort_keys=True)
         token = parameters.get("nextToken")

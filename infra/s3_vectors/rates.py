@@ -1,4 +1,4 @@
-"""How much may be written to an index: 1,000 requests and 2,500 vectors a second, puts and deletes together."""
+"""Limits writes to an index: 1,000 requests and 2,500 vectors a second, for puts and deletes together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WRITTEN_VECTORS_PER_SECOND = 2_500
 
 
 class WriteRates:
-    """A token bucket for requests and one for vectors, for each index; a bucket holds what one second grants."""
+    """Two token buckets for each index, for requests and for vectors. A bucket holds the tokens of one second."""
 
     def __init__(
         self,
@@ -25,7 +25,10 @@ class WriteRates:
         self._indexes: dict[str, tuple[_Bucket, _Bucket]] = {}
 
     def allow(self, index_arn: str, vectors: int) -> bool:
-        """Take one request and so many vectors from an index's buckets; when one lacks them, nothing, and say False."""
+        """Take one request and this many vectors from an index's buckets, and return True.
+
+        If a bucket has too few tokens, take nothing and return False.
+        """
         with self._lock:
             now = self._clock()
             if index_arn not in self._indexes:

@@ -1,4 +1,4 @@
-"""What the service answers instead of a result: its errors' names and texts."""
+"""The service's errors, with its names and messages."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from moto.core.exceptions import ServiceException
 
 
 class ValidationRefusal(ServiceException):
-    """400: the request is not as the service's model, its limits or the index would have it."""
+    """400: the request violates the service's model, its limits or the index's settings."""
 
     code = "ValidationException"
 
 
-class Conflict(ServiceException):  # named as the service does
+class Conflict(ServiceException):  # the service's name
     code = "ConflictException"
 
 

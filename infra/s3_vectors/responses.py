@@ -1,4 +1,4 @@
-"""The operations that moto lacks, or has without the service's limits and pages; the others are moto's own."""
+"""Answers the operations that moto lacks, or has without the service's limits and pages. moto answers the others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from infra.s3_vectors.stored_vectors import Stored, StoredVectors
 
 MAX_REQUEST_BYTES = 20 * 2**20
 MAX_RESULTS = 10_000
-# A page of a listing ends with the vector that makes it as large.
+# A listing's page ends when it reaches this size.
 MAX_PAGE_BYTES = 2**20
 VECTORS_PER_PAGE = 500
 INDEXES_PER_PAGE = 500
@@ -38,17 +38,17 @@ _making = threading.Lock()
 
 
 class _Contents(NamedTuple):
-    """What stands in the place of moto's vectors."""
+    """Replaces an index's vectors in moto."""
 
     vectors: StoredVectors
     pages: QueryPages
 
 
 class Responses(S3VectorsResponse):
-    """One request's: moto makes a new one for each."""
+    """Answers one request: moto creates a new instance for each."""
 
     def parse_parameters(self, request: Any) -> None:
-        """Read the body in one go, where moto looks at each number of each vector."""
+        """Parse the body at once, because moto's parser is slow: it visits each number of each vector."""
         super_reads_it = self.uri_match or not request.data or len(request.data) > MAX_REQUEST_BYTES
         if super_reads_it:
             super().parse_parameters(request)
@@ -56,7 +56,7 @@ class Responses(S3VectorsResponse):
             self.params = json.loads(request.data)
 
     def call_action(self) -> Any:
-        """Answer, or fail when that is due, and take note of it."""
+        """Answer the request, or inject the next fault, and record the reply."""
         operation = self._get_action()
         self._refusal: ServiceException | None = None
         fault = emulation.faults.next(operation) if emulation.faults else None
@@ -67,7 +67,7 @@ class Responses(S3VectorsResponse):
         return reply
 
     def serialized(self, action_result: ActionResult) -> Any:
-        """See moto; results that are errors come this way too."""
+        """Return moto's serialized result, and remember errors, which also pass through here."""
         if isinstance(action_result.result, ServiceException):
             self._refusal = action_result.result
         return super().serialized(action_result)
@@ -80,7 +80,7 @@ class Responses(S3VectorsResponse):
             name = self._get_param("indexName")
             if any(index.index_name == name for index in bucket.indexes.values()):
                 raise Conflict("An index with the specified name already exists")
-            # Not moto's response to it, which refuses the largest dimension.
+            # Bypasses moto's response to CreateIndex, which refuses the largest dimension.
             self.s3vectors_backend.create_index(
                 bucket.vector_bucket_name,
                 bucket.vector_bucket_arn,
@@ -132,7 +132,9 @@ class Responses(S3VectorsResponse):
         index = self._index()
         segment, segments = self._get_param("segmentIndex"), self._get_param("segmentCount")
         if (segment is None) != (segments is None) or (segments is not None and segment >= segments):
-            raise ValidationRefusal("segmentIndex and segmentCount go together, and the index is below the count")
+            raise ValidationRefusal(
+                "segmentIndex and segmentCount must be given together, and segmentIndex must be less than segmentCount"
+            )
         token = self._get_param("nextToken") or "-1"
         if not token.removeprefix("-").isdecimal():
             raise ValidationRefusal("Invalid nextToken")
@@ -182,7 +184,7 @@ class Responses(S3VectorsResponse):
         return 500, {}, ""
 
     def _halve(self, operation: str) -> bool:
-        """Leave the first half of what is to be written; False when that is nothing."""
+        """Drop the second half of the vectors to write; return False when none remain."""
         written = self.params.get(_BATCHES.get(operation), [])
         del written[len(written) // 2 :]
         return bool(written)
@@ -213,7 +215,7 @@ class Responses(S3VectorsResponse):
 
 
 def _reply(body: dict[str, Any]) -> Any:
-    """Return an answer as it goes out: moto's serializer is slow where there are many numbers."""
+    """Return an answer already serialized, because moto's serializer is slow with many numbers."""
     return 200, {"Content-Type": "application/json"}, json.dumps(body)
 
 

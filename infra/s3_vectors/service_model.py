@@ -1,7 +1,7 @@
-"""Whether a request is as botocore's model of the service says.
+"""Validates requests against botocore's model of the service.
 
-botocore's own check, of clients, is of required and unknown members, types and smallest sizes. Here largest ones,
-enumerations and patterns are checked as well.
+botocore's own client-side check covers required and unknown members, types and minimum sizes. This module also checks
+maximum sizes, enumerations and patterns.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def service_model() -> ServiceModel:
 
 
 def problems(operation: str, parameters: dict[str, Any]) -> list[str]:
-    """Return what is wrong with a request's parameters, in words."""
+    """Return a message for each fault in a request's parameters."""
     model: OperationModel = service_model().operation_model(operation)
     if model.input_shape is None:
         return []
@@ -34,7 +34,7 @@ def problems(operation: str, parameters: dict[str, Any]) -> list[str]:
 
 
 def _without_numbers(value: Any, shape: Shape) -> Any:
-    """Empty the lists of numbers in which all is well, on which botocore would spend most of the time."""
+    """Return the parameters with valid lists of numbers emptied, because botocore spends most of its time on them."""
     if isinstance(shape, ListShape) and isinstance(value, list):
         if shape.member.type_name == "float":
             return [] if set(map(type, value)) <= {int, float} else value
@@ -49,9 +49,9 @@ def _without_numbers(value: Any, shape: Shape) -> Any:
 
 
 def _beyond(value: Any, shape: Shape, where: str) -> Iterator[str]:
-    """Yield what is too large, outside an enumeration or unlike a pattern, in parameters whose types are right."""
+    """Yield the values that are too large, outside an enumeration or unlike a pattern; the types must be right."""
     if isinstance(value, bool) != (shape.type_name == "boolean"):  # in Python a boolean is a number
-        yield f"{where}: {value} is no {shape.type_name}"
+        yield f"{where}: {value} is not a {shape.type_name}"
         return
     size = len(value) if isinstance(value, str | list | dict) else value
     largest = shape.metadata.get("max")
@@ -70,8 +70,8 @@ def _beyond(value: Any, shape: Shape, where: str) -> Iterator[str]:
             yield from _beyond(member, shape.value, f"{where}.{name}")
     elif isinstance(shape, StringShape):
         if shape.enum and value not in shape.enum:
-            yield f"{where}: {value} is none of {', '.join(shape.enum)}"
+            yield f"{where}: {value} is not one of {', '.join(shape.enum)}"
         pattern = shape.metadata.get("pattern", "")
-        # Python's `re` knows no classes of Unicode; only tags have such.
+        # Python's `re` does not support Unicode classes; only the patterns of tags use them.
         if pattern and "\\p{" not in pattern and not re.fullmatch(pattern, value):
             yield f"{where}: {value} does not match {pattern}"

@@ -1,4 +1,4 @@
-"""The vectors of one index, in the order in which their keys came, and which of them are nearest to a query."""
+"""Stores the vectors of one index, ordered by the arrival of their keys, and finds the nearest to a query."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 FIRST_CAPACITY = 1_024
-# What float32 arithmetic may be wrong by, twice over.
+# Twice the largest relative error of a float32 operation.
 _EPSILON = float(np.finfo(np.float32).eps)
 _RELATIVE_SLACK = 1e-12
 
-# What there is of each row.
+# The arrays with one entry for each row.
 _COLUMNS = ("_matrix", "_squares", "_sequences", "_alive", "_hashes", "_kinds")
 
 Metadata = dict[str, Any]
@@ -24,7 +24,7 @@ Rows = NDArray[np.int64]
 
 
 class Stored(NamedTuple):
-    """`sequence` is higher for keys that came later; `vector` is d x float32."""
+    """A stored vector. `sequence` is higher for keys that arrived later; `vector` is d x float32."""
 
     sequence: int
     key: str
@@ -39,7 +39,10 @@ class Near(NamedTuple):
 
 
 class StoredVectors:
-    """Safe to use from several threads at once. Metadata that several vectors share is kept, and filtered, once."""
+    """The vectors of one index. Safe to use from several threads at once.
+
+    Metadata shared by several vectors is stored and filtered once.
+    """
 
     def __init__(self, dimension: int, metric: str) -> None:
         self.dimension = dimension
@@ -53,9 +56,9 @@ class StoredVectors:
         self._squares = np.zeros(FIRST_CAPACITY, np.float64)
         self._sequences = np.zeros(FIRST_CAPACITY, np.int64)
         self._alive = np.zeros(FIRST_CAPACITY, np.bool_)
-        # What shares the keys out among the segments of a listing.
+        # Hashes of the keys, which assign them to the segments of a listing.
         self._hashes = np.zeros(FIRST_CAPACITY, np.uint32)
-        # Which of the distinct metadata a vector has.
+        # Each vector's index in `_distinct`.
         self._kinds = np.zeros(FIRST_CAPACITY, np.int64)
         self._distinct: list[Metadata] = []
         self._kind_of: dict[str, int] = {}
@@ -64,7 +67,7 @@ class StoredVectors:
         return len(self._rows)
 
     def put(self, keys: Sequence[str], vectors: NDArray[np.float32], metadata: Sequence[Metadata]) -> None:
-        """Store vectors (n x d); one whose key is here already is replaced where it stands."""
+        """Store vectors (n x d). A vector with an existing key replaces the old one in place."""
         squares = np.sum(vectors.astype(np.float64) ** 2, axis=1)
         with self._lock:
             for key, vector, square, about in zip(keys, vectors, squares, metadata, strict=True):
@@ -74,7 +77,7 @@ class StoredVectors:
                 self._matrix[row], self._squares[row], self._kinds[row] = vector, square, self._kind(about)
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Forget vectors; keys that are not here are passed over."""
+        """Delete vectors. Unknown keys are ignored."""
         with self._lock:
             for key in keys:
                 row = self._rows.pop(key, None)
@@ -84,12 +87,12 @@ class StoredVectors:
                 self._close_gaps()
 
     def get(self, keys: Sequence[str]) -> list[Stored]:
-        """Return those that are here, in the order in which they came."""
+        """Return the vectors of these keys that exist, ordered by the arrival of their keys."""
         with self._lock:
             return self._stored(np.array(sorted({self._rows[key] for key in keys if key in self._rows}), np.int64))
 
     def after(self, sequence: int, most: int, segment: int = 0, segments: int = 1) -> list[Stored]:
-        """Return the next of a segment behind a sequence number; the segments share the keys out among them."""
+        """Return up to `most` vectors of a segment after a sequence number. Each key belongs to one segment."""
         with self._lock:
             start = int(np.searchsorted(self._sequences[: self._count], sequence, side="right"))
             rows = start + np.flatnonzero(self._alive[start : self._count])
@@ -97,11 +100,12 @@ class StoredVectors:
             return self._stored(rows[:most])
 
     def nearest(self, query: NDArray[np.float32], most: int, passes: Callable[[Metadata], bool] | None) -> list[Near]:
-        """Return the nearest of those whose metadata passes, equally near ones by their keys' hashes.
+        """Return the nearest vectors that pass the filter; ties are ordered by the hashes of their keys.
 
-        The service does not say in which order these come: no client may count on the one in which they were put.
+        The service does not document the order of ties, so no client may rely on the order of insertion.
 
-        Exact: float32 arithmetic only chooses whose distance is computed in float64, by bounds on its own error.
+        The result is exact. float32 arithmetic, with bounds on its own error, only selects the candidates; their
+        distances are computed in float64.
         """
         with self._lock:
             chosen = self._alive[: self._count].copy()
@@ -119,7 +123,10 @@ class StoredVectors:
             ]
 
     def _can_be_among(self, query: NDArray[np.float32], rows: Rows, most: int) -> NDArray[np.bool_]:
-        """Tell which rows may be among the nearest: a dot product of d terms is wrong by at most d eps |x| |q|."""
+        """Return a mask of the rows that may be among the nearest.
+
+        The error of a dot product of d terms is at most d eps |x| |q|.
+        """
         length = float(np.linalg.norm(query.astype(np.float64)))
         squares = self._squares[rows]
         with np.errstate(over="ignore", invalid="ignore"):
@@ -131,7 +138,7 @@ class StoredVectors:
         else:
             estimates = squares + length**2 - 2.0 * products
             wrong = 2.0 * wrong + _RELATIVE_SLACK * (squares + length**2)
-        # Overflows tell nothing.
+        # After an overflow, the distance is unknown.
         known = np.isfinite(estimates)
         at_least = np.where(known, estimates - wrong, -np.inf)
         at_most = np.where(known, estimates + wrong, np.inf)

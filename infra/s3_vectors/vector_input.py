@@ -1,4 +1,4 @@
-"""Vectors and metadata as requests bring them, checked against what the service's model does not say."""
+"""Checks the vectors and metadata of requests against rules that the service's model does not contain."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MAX_METADATA_KEYS = 50
 
 
 def vectors(given: Sequence[tuple[str, Sequence[float]]], dimension: int, metric: str) -> NDArray[np.float32]:
-    """Return vectors (n x d), given with their keys, or what they are called.
+    """Return the vectors as n x d float32. Each is given with its key or another name for error messages.
 
     Raises
     ------
     ValidationRefusal
-        When one has another dimension, a number that float32 does not have, or, for cosine, no direction.
+        When a vector has the wrong dimension, a number outside float32's range, or, for cosine, only zeros.
     """
     for key, values in given:
         if len(values) != dimension:
@@ -42,17 +42,17 @@ def vectors(given: Sequence[tuple[str, Sequence[float]]], dimension: int, metric
 
 
 def metadata(key: str, given: Any, non_filterable: Collection[str]) -> Metadata:
-    """Return a vector's metadata, {} when it has none.
+    """Return a vector's metadata, or {} if it has none.
 
     Raises
     ------
     ValidationRefusal
-        When it is no object of strings, numbers, booleans and lists of these, or too large.
+        When it is not an object of strings, numbers, booleans and lists of these, or is too large.
     """
     if given is None:
         return {}
     if not isinstance(given, dict) or not all(map(_is_allowed, given.values())):
-        raise ValidationRefusal(f"Invalid record for key '{key}': metadata are strings, numbers, booleans and lists")
+        raise ValidationRefusal(f"Invalid record for key '{key}': metadata must be strings, numbers, booleans or lists")
     if len(given) > MAX_METADATA_KEYS:
         raise ValidationRefusal(f"Invalid record for key '{key}': more than {MAX_METADATA_KEYS} metadata keys")
     filterable = {name: value for name, value in given.items() if name not in non_filterable}

@@ -36,7 +36,7 @@ def test_a_face_is_added_found_renamed_listed_and_removed(run: Run) -> None:
     assert (face["face_token"], face["face_name"]) == (token, "Eileen Collins")
     assert "Eileen Collins" in run("list", "--name", "eileen").stdout
     assert "Eileen" not in run("list", "--name", "ada").stdout
-    assert run("remove", token).stdout == f"{token} is removed\n"
+    assert run("remove", token).stdout == f"Removed {token}\n"
     assert run("search", "eileen.jpg", code=1).stdout == "no match\n"
     assert "1006" in run("remove", token, code=3).stderr
 
@@ -58,8 +58,8 @@ def test_a_picture_without_a_face_is_a_no(run: Run) -> None:
 @pytest.mark.parametrize(
     ("limit", "warning"),
     [
-        (0.5, "Among some groups of people 1 in 200 pairs of strangers are within 0.5."),
-        (0.4, "Among some groups of people 1 in 200 pairs of strangers are within 0.5."),
+        (0.5, "In some groups of people, 1 in 200 pairs of strangers is within the distance 0.5."),
+        (0.4, "In some groups of people, 1 in 200 pairs of strangers is within the distance 0.5."),
         (0.6, None),
         (0.7, None),
     ],
@@ -73,21 +73,21 @@ def test_a_verdict_that_is_far_off_for_some_people_carries_a_warning(limit: floa
 def test_two_faces_are_compared_whatever_they_are(run: Run) -> None:
     token = added(run, "eileen.jpg", "Eileen")
 
-    assert run("compare", "eileen.jpg", token).stdout.startswith("one person: ")
-    assert run("compare", token, "ada.jpg", code=1).stdout.startswith("not one person: ")
-    assert run("compare", "eileen.jpg", "ada.jpg", "--threshold", "2").stdout.startswith("one person: ")
+    assert run("compare", "eileen.jpg", token).stdout.startswith("same person: ")
+    assert run("compare", token, "ada.jpg", code=1).stdout.startswith("different people: ")
+    assert run("compare", "eileen.jpg", "ada.jpg", "--threshold", "2").stdout.startswith("same person: ")
 
 
 def test_face_sets_are_apart(run: Run) -> None:
-    assert run("face-sets", "create", "staff").stdout == "staff is made\n"
-    assert run("face-sets", "create", "staff").stdout == "staff is there already\n"
+    assert run("face-sets", "create", "staff").stdout == "Created staff\n"
+    assert run("face-sets", "create", "staff").stdout == "staff already exists\n"
     added(run, "ada.jpg", "Ada", "--face-set", "staff")
 
     assert "Ada" in run("search", "ada.jpg", "--face-set", "staff", "--group", "name").stdout
     assert run("search", "ada.jpg", code=1).stdout == "no match\n"
     assert ["staff", "1"] in [line.split() for line in run("face-sets", "list").stdout.splitlines()]
     assert "staff" in run("face-sets", "delete", "staff", code=1).stderr  # nobody has said yes
-    assert run("face-sets", "delete", "staff", "--yes").stdout == "staff is erased, with 1 faces\n"
+    assert run("face-sets", "delete", "staff", "--yes").stdout == "Deleted staff; faces removed: 1\n"
     assert "1001" in run("search", "ada.jpg", "--face-set", "staff", code=3).stderr
 
 
@@ -140,9 +140,9 @@ def test_what_is_within_the_limits_is_sent_as_it_is() -> None:
     [
         (("search", "nothing"), "nothing is neither a file nor a token"),
         (("detect", "nothing.jpg"), "there is no file nothing.jpg"),
-        (("rename", "eileen.jpg", "Ada"), "is no token"),
-        (("--url", "http://example.com", "--key", "s3cret", "info"), "a key is sent over https only"),
-        (("--url", "https://example.com", "--key", "s3cret\nКлюч", "info"), "signs of ASCII only"),
+        (("rename", "eileen.jpg", "Ada"), "is not a token"),
+        (("--url", "http://example.com", "--key", "s3cret", "info"), "the key is sent only over https"),
+        (("--url", "https://example.com", "--key", "s3cret\nКлюч", "info"), "printable ASCII"),
         (("--url", "http://[::1", "info"), "Invalid IPv6 URL"),
         (("--url", "example.com", "info"), "the URL must begin with http"),
         (("search", "x" * 5000), "File name too long"),
@@ -185,7 +185,7 @@ class TestAnotherServer:
     @pytest.mark.parametrize("body", [{}, {"detail": None}, {"message": ""}])
     def test_a_refusal_without_a_reason_says_so(self, run: Run, status: int, code: int, body: object) -> None:
         with scripted_server((status, {}, body)) as server:
-            assert f"{status}: it gives no reason" in run("--url", server.url, "info", code=code).stderr
+            assert f"{status}: no reason given" in run("--url", server.url, "info", code=code).stderr
 
     def test_the_key_does_not_follow_to_another_address(self, run: Run) -> None:
         with scripted_server() as other, scripted_server((302, {"Location": other.url}, {})) as server:
@@ -196,7 +196,7 @@ class TestAnotherServer:
     @pytest.mark.parametrize("body", ["<html>", {}, [], {"success": False}])
     def test_what_is_no_face_search_service(self, run: Run, body: object) -> None:
         with scripted_server((200, {}, body)) as server:
-            assert "not as this service" in run("--url", server.url, "info", code=4).stderr
+            assert "is not a face search service" in run("--url", server.url, "info", code=4).stderr
 
 
 def test_it_is_installed_alone_and_runs_without_the_service(stack: LocalStack, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_the_page_is_what_the_commands_say(run: Run, folder: Path) -> None:
     present: dict[str, str] = {}
     for command, expected in examples():
         arguments = shlex.split(_with(present, command))
-        code = {"compare": 1, "import": 1}.get(arguments[0], 3 if "refuses" in expected else 0)
+        code = {"compare": 1, "import": 1}.get(arguments[0], 3 if "refused" in expected else 0)
         result = run(*arguments, code=code)
         if arguments[0] != "info":  # which speaks of the model
             assert alike(result.stdout + result.stderr) == alike(expected), command

@@ -115,7 +115,7 @@ def test_interrupted_or_killed_it_goes_on_and_adds_nobody_twice(
 
     if number == signal.SIGINT:
         assert process.returncode == 130
-        assert said == "face-search: interrupted: the same command goes on from here\n"
+        assert said == "face-search: interrupted: run the same command to continue\n"
     assert 5 <= len(listed(run)) < 40
     with journal.open("ab") as file:
         file.write(b'{"place": "cut o')  # as when the machine stops
@@ -194,7 +194,7 @@ def test_another_file_is_not_taken_for_a_journal(run: Run, people: Path, folder:
     (folder / "cat.jpg").rename(folder / "people.import.jsonl")
     before = (folder / "people.import.jsonl").read_bytes()
 
-    assert "name another with --journal" in run("import", "people", code=2).stderr
+    assert "choose another file with --journal" in run("import", "people", code=2).stderr
     assert (folder / "people.import.jsonl").read_bytes() == before
     with pytest.raises(JournalError):
         Journal(folder / "people.import.jsonl", "here")

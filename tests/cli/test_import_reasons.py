@@ -118,7 +118,7 @@ class TestNothingIsLeftOutWithoutAWord:
         said = run("import", "people", code=1).stdout
 
         assert listed(run) == ["Eileen"]
-        assert "a link to a folder" in said
+        assert "links to folders" in said
         assert "No such file" in said
 
     def test_files_with_faults_are_listed_up_to_a_number(self, run: Run, folder: Path) -> None:
@@ -148,7 +148,7 @@ class TestBeforeAnyPictureIsSent:
     def test_a_face_set_that_is_not_there_is_said_once(self, run: Run, folder: Path) -> None:
         result = run("import", "people", "--face-set", "missing", "--report", "report.csv", code=3)
 
-        assert result.stderr.startswith("face-search: the service refuses, 1001: there is no such face_set")
+        assert result.stderr.startswith("face-search: the service refused the request, 1001: there is no such face_set")
         assert result.stderr.count("\n") == 1
         assert result.stdout == ""
         assert not (folder / "report.csv").exists()

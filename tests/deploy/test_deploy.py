@@ -49,7 +49,7 @@ def test_without_changes_it_uploads_nothing_and_only_migrates(operator: Operator
     printed = operator.deployed()
 
     assert operator.uploaded() == before
-    assert printed.count("there already") == 3
+    assert printed.count("already uploaded") == 3
     assert "The stack is up to date." in printed
     assert len(operator.events) == 2
     change_sets = operator.client("cloudformation").list_change_sets(StackName=STACK)["Summaries"]
@@ -65,7 +65,7 @@ def test_a_changed_function_is_all_that_is_uploaded(operator: Operator) -> None:
 
     fresh = operator.uploaded().keys() - before.keys()
     assert [re.sub("-[0-9a-f]{64}", "", key) for key in fresh] == ["function.zip"]
-    assert printed.count("there already") == 2
+    assert printed.count("already uploaded") == 2
     assert operator.stack.parameters["FunctionKey"] in fresh
 
 
@@ -120,7 +120,7 @@ def test_two_stages_share_the_bucket_and_nothing_else(operator: Operator) -> Non
     done = operator.run("other")
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("there already") == 3
+    assert done.stdout.count("already uploaded") == 3
     stacks = operator.client("cloudformation").describe_stacks()["Stacks"]
     assert {stack["StackName"] for stack in stacks} == {"face-search-dev", "face-search-other"}
 
@@ -162,5 +162,5 @@ def test_a_stage_that_needs_no_vector_bucket_any_more_leaves_none(operator: Oper
 
     printed = operator.deployed()
 
-    assert f"The vector bucket {bucket}, which the stage has no use for any more, is deleted with all" in printed
+    assert f"Deleted the vector bucket {bucket} with all its indexes: the stage no longer uses it." in printed
     assert client.list_vector_buckets()["vectorBuckets"] == []

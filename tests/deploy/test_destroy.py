@@ -29,7 +29,7 @@ def test_without_the_stages_name_nothing_is_deleted(operator: Operator, confirm:
 
     assert done.returncode == 1
     assert f"This deletes stage dev of account {operator.account}, region {REGION}" in done.stdout
-    assert "it was not confirmed, and nothing was deleted. CONFIRM=dev confirms it" in done.stderr
+    assert "the deletion was not confirmed, and nothing was deleted. CONFIRM=dev confirms it" in done.stderr
     assert stacks(operator) == ["face-search-dev"]
 
 
@@ -54,7 +54,7 @@ def test_the_crops_go_when_that_is_asked_for(operator: Operator) -> None:
     done = operator.destroy("--confirm", "dev", "--data", "delete")
 
     assert done.returncode == 0, done.stderr
-    assert f"The bucket {bucket} and all crops are deleted." in done.stdout
+    assert f"Deleted the bucket {bucket} with all crops." in done.stdout
     kept = [entry["Name"] for entry in operator.client("s3").list_buckets()["Buckets"]]
     assert kept == [f"face-search-artifacts-{operator.account}-{REGION}"]
 
@@ -99,7 +99,7 @@ def test_the_vector_bucket_goes_with_its_indexes(operator: Operator) -> None:
 
     assert done.returncode == 0, done.stderr
     assert "the tokens, the vector indexes, and the database" in done.stdout
-    assert f"The vector bucket {bucket} and all indexes are deleted." in done.stdout
+    assert f"Deleted the vector bucket {bucket} with all its indexes." in done.stdout
     assert client.list_vector_buckets()["vectorBuckets"] == []
 
 

@@ -18,7 +18,7 @@ from tests.deploy.conftest import STACK, Operator
 WORDS = {
     "ROLLBACK_COMPLETE": "run `make destroy STAGE=dev`, then `make deploy STAGE=dev`",
     "ROLLBACK_FAILED": "run `make destroy STAGE=dev`, then `make deploy STAGE=dev`",
-    "DELETE_FAILED": "`make destroy STAGE=dev` tries again",
+    "DELETE_FAILED": "run `make destroy STAGE=dev` to try again",
     "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name face-search-dev --region eu",
 }
 
@@ -53,7 +53,7 @@ def test_what_failed_first_is_told_first_with_what_to_do(operator: Operator) -> 
 
     done = operator.deploy()
 
-    told = done.stdout[done.stdout.index("What failed") :]
+    told = done.stdout[done.stdout.index("Failures, earliest first") :]
     assert told.index("Function  AWS::Some::Thing: Specified") < told.index("-> the account's limit of concurrent")
     assert told.index("-> the account's limit") < told.index("Role  AWS::Some::Thing: User: u is not authorized")
     assert "docs/deploying.md lists the rights" in told
@@ -75,7 +75,7 @@ def test_a_failed_update_tells_only_its_own_failures(operator: Operator) -> None
         done = operator.deploy()
     assert "Function  AWS::Some::Thing: a new fault" in done.stdout
     assert "an old fault" not in done.stdout
-    assert "the deployment failed and was undone: the stage is as it was before" in done.stderr
+    assert "the deployment failed and was rolled back: the stage is unchanged" in done.stderr
 
     operator.backend.execute_change_set = execute
     assert "schema is at version 3" in operator.deployed()
@@ -126,7 +126,7 @@ def test_a_deployment_waits_for_the_one_at_work(operator: Operator) -> None:
 
     printed = operator.deployed()
 
-    assert "The stack is UPDATE_IN_PROGRESS: waiting for the end of that." in printed
+    assert "The stack is UPDATE_IN_PROGRESS: waiting until it finishes." in printed
     assert "UPDATE_COMPLETE       Thing" in printed
     assert "The stack is up to date." in printed
 
@@ -158,7 +158,7 @@ def test_interrupted_it_says_how_to_go_on(operator: Operator) -> None:
         text=True,
     )
     assert command.stdout is not None
-    while "waiting for the end" not in command.stdout.readline():
+    while "waiting until it finishes" not in command.stdout.readline():
         assert command.poll() is None
     time.sleep(1)
     command.send_signal(signal.SIGINT)
@@ -166,7 +166,7 @@ def test_interrupted_it_says_how_to_go_on(operator: Operator) -> None:
     _, told = command.communicate(timeout=300)
 
     assert command.returncode == 1
-    assert "goes on at AWS: `make deploy` with the same STAGE= waits for it" in told
+    assert "continues at AWS: `make deploy` with the same STAGE= waits for it" in told
     assert "Traceback" not in told
 
 
@@ -179,7 +179,7 @@ def test_a_failed_migration_says_so_and_is_made_up_for_by_the_next_deployment(op
     assert done.returncode == 1
     assert "the database was not migrated: ServiceError: 1003 INTERNAL_ERROR." in done.stderr
     assert "aws logs tail /aws/lambda/" in done.stderr
-    assert "`make deploy STAGE=dev` is repeated, which migrates again" in done.stderr
+    assert "until the migration succeeds: run `make deploy STAGE=dev` again" in done.stderr
     operator.fails, operator.answer = False, "the schema is at version 3"
     assert "Database: the schema is at version 3." in operator.deployed()
 

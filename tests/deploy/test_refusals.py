@@ -39,8 +39,8 @@ def test_an_unknown_stage_names_the_file_to_write(operator: Operator) -> None:
     done = operator.run("staging")
 
     assert done.returncode == 1
-    assert "Not deployed: there is no stage staging: write " in done.stderr
-    assert "infra/deploy/stages/staging.toml, as those of dev are" in done.stderr
+    assert "Not deployed: there is no stage staging: create " in done.stderr
+    assert "infra/deploy/stages/staging.toml, like those of dev" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["../dev", "Dev", "1st", "a" * 21, ""])
@@ -54,7 +54,7 @@ def test_what_was_not_packaged_is_named(operator: Operator, name: str) -> None:
 
     done = operator.deploy()
 
-    assert f"build/package/dev/{name} is not there: run `make package STAGE=dev`" in done.stderr
+    assert f"build/package/dev/{name} does not exist: run `make package STAGE=dev`" in done.stderr
     assert operator.client("s3").list_buckets()["Buckets"] == []
 
 
@@ -62,8 +62,8 @@ def test_what_was_not_packaged_is_named(operator: Operator, name: str) -> None:
     ("code", "told"),
     [
         ("ExpiredToken", "the AWS credentials have expired: sign in again"),
-        ("InvalidClientTokenId", "AWS does not know the credentials"),
-        ("SignatureDoesNotMatch", "AWS does not know the credentials"),
+        ("InvalidClientTokenId", "AWS rejected the credentials"),
+        ("SignatureDoesNotMatch", "AWS rejected the credentials"),
         (
             "AccessDenied",
             "AWS refuses CreateChangeSet: User u may not. docs/deploying.md lists the rights that a deployment needs",

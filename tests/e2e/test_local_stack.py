@@ -73,26 +73,26 @@ class TestRefusals:
             said = refused("run", "--port", str(port), "--state", str(tmp_path))
 
         assert said == (
-            f"Port {port} is taken by another program, or not allowed: "
-            "choose another one with PORT=, as in `make run PORT=8001`.\n"
+            f"Port {port} is in use by another program or not allowed: "
+            "choose another port with PORT=, as in `make run PORT=8001`.\n"
         )
 
     def test_an_address_of_another_machine(self, tmp_path: Path) -> None:
         said = refused("run", "--bind", "192.0.2.1", "--port", str(free_port()), "--state", str(tmp_path))
 
-        assert said == "192.0.2.1 is no address of this machine: choose another one with BIND=.\n"
+        assert said == "192.0.2.1 is not an address of this machine: choose another with BIND=.\n"
 
     def test_a_folder_that_all_users_share(self, tmp_path: Path) -> None:
         tmp_path.chmod(0o1777)
 
         said = refused("run", "--port", str(free_port()), "--state", str(tmp_path))
 
-        assert said == f"{tmp_path} is not this user's alone: choose another folder with STATE=.\n"
+        assert said == f"{tmp_path} is shared with other users: choose another folder with STATE=.\n"
 
     def test_a_port_that_does_not_exist(self, tmp_path: Path) -> None:
         said = refused("run", "--port", "65536", "--state", str(tmp_path))
 
-        assert said.startswith("Port 65536 is taken by another program, or not allowed: ")
+        assert said.startswith("Port 65536 is in use by another program or not allowed: ")
 
     def test_a_database_of_another_kind(self, tmp_path: Path) -> None:
         said = self.refused_database("postgres://root:secret@127.0.0.1/face_search", tmp_path)
@@ -111,7 +111,7 @@ class TestRefusals:
         cause, said = self.refused_database(f"mysql://root:secret@127.0.0.1:{port}/x", tmp_path).splitlines()
 
         assert "Connection refused" in cause
-        assert said == f"The database at mysql://root:***@127.0.0.1:{port}/x cannot be used; the line above tells why."
+        assert said == f"The database at mysql://root:***@127.0.0.1:{port}/x cannot be used; see the line above."
 
     def test_a_wrong_password(self, tmp_path: Path, mysql_server: int) -> None:
         url = f"mysql://nobody:secret@127.0.0.1:{mysql_server}/x"
@@ -297,7 +297,7 @@ class TestChaliceLocal:
             database_url = f"sqlite:///{tmp_path / 'state' / 'face_set.sqlite'}"
             assert f"terminal: DATABASE_URL={database_url} .venv/bin/chalice local --stage local\n" in running.log
             said = refused("stack", "--state", str(tmp_path / "another"))
-            assert said.startswith(f"Port {moto_port} is taken by another program, or not allowed: ")
+            assert said.startswith(f"Port {moto_port} is in use by another program or not allowed: ")
 
             with chalice_local(tmp_path, database_url) as api:
                 token = api.added(pictures.drawing(), "Ada")

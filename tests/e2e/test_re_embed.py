@@ -189,8 +189,8 @@ def test_killed_and_run_again_while_clients_work(site: Site, monkeypatch: pytest
             for worker in working:
                 worker.result()
 
-        assert f"The face set is under the model pack {site.other}.\nModel pack: {site.other}\n" in said
-        made = re.search(r"^(\d+) faces were embedded anew", said, re.MULTILINE)
+        assert f"The face set now uses the model pack {site.other}.\nModel pack: {site.other}\n" in said
+        made = re.search(r"^(\d+) faces were re-embedded", said, re.MULTILINE)
         assert made is not None
         assert 0 < int(made[1]) < FACES - 32  # the killed run's batches were not done again
         assert site.current.resolve().name == site.other
@@ -227,8 +227,8 @@ class TestAlone:
 
         said = site.re_embed()
 
-        assert said.startswith(f"No local stack runs on {site.state}: one is started for the time.\n")
-        assert "3 faces were embedded anew.\n" in said
+        assert said.startswith(f"No local stack is running on {site.state}: starting one for this command.\n")
+        assert "3 faces were re-embedded.\n" in said
         assert site.face_set.state().embedding_id == site.embedding_id(site.other)
         assert not (site.state / "stack.json").exists()
 
@@ -241,8 +241,8 @@ class TestAlone:
 
         said = site.re_embed(code=1)
 
-        assert f"1 could not be embedded, for their crops are missing or broken:\n  {token}\n" in said
-        assert "for 1 faces would be lost: remove them, or run this again with LEAVE_BEHIND=yes.\n" in said
+        assert f"1 could not be embedded, because their crops are missing or broken:\n  {token}\n" in said
+        assert "because 1 faces would be lost: remove them, or run this again with LEAVE_BEHIND=yes.\n" in said
         assert site.face_set.state().embedding_id == site.embedding_id("dlib")
         assert site.current.resolve().name == "dlib"
 
@@ -253,7 +253,9 @@ class TestAlone:
         with site.stack():
             said = site.re_embed(code=1, DATABASE_URL="sqlite:///elsewhere.sqlite")
 
-        assert said == (f"The running stack's face set is {site.database_url}: run this with the same DATABASE_URL.\n")
+        assert (
+            said == f"The running stack uses the face set {site.database_url}: run this with the same DATABASE_URL.\n"
+        )
 
     def test_a_stack_whose_face_set_needs_a_pack_that_is_not_at_hand_says_so(
         self, site: Site, monkeypatch: pytest.MonkeyPatch
@@ -279,7 +281,7 @@ class TestAlone:
         cause, said = refused.stderr.splitlines()
         assert "no pack beside MODEL_DIR" in cause
         assert "`make re-embed`" in cause
-        assert said == "The face set cannot be served; the line above tells why."
+        assert said == "The face set cannot be served; see the line above."
 
     def test_the_old_vectors_go_when_they_are_discarded(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         with site.stack():

@@ -50,7 +50,7 @@ def test_out_of_one_stack_and_into_another(tmp_path: Path) -> None:
     with local_stack(tmp_path / "one") as running:
         api = HttpApi(running.port)
         eileen, ada = api.added(pictures.astronaut(), "Eileen"), api.added(pictures.drawing(), "Ada")
-        assert f"2 faces are in {archive}" in transfer("export", archive, tmp_path / "one")
+        assert f"Exported 2 faces to {archive}" in transfer("export", archive, tmp_path / "one")
         found = api.search(eileen, "2")
 
     assert stat.S_IMODE(archive.stat().st_mode) == 0o600
@@ -59,14 +59,14 @@ def test_out_of_one_stack_and_into_another(tmp_path: Path) -> None:
     assert not (tmp_path / "faces.zip.parts").exists()
 
     said = transfer("import", archive, tmp_path / "two")  # which starts a stack for the time
-    assert "\n2 faces were added; 0 were there already and are as they were; " in said
+    assert "\nAdded 2 faces; left 0 existing faces unchanged; " in said
     with local_stack(tmp_path / "two") as running:
         api = HttpApi(running.port)
         assert api.search(eileen, "2") == found
         assert tokens(api.search_picture(pictures.drawing(), "0.3")) == [ada]
         assert api.get(f"/faces/{ada}").body["added_at"].endswith("Z")
         assert api.get(f"/faces/{ada}/crop").status == 200
-        assert "0 faces were added; 2 were there" in transfer("import", archive, tmp_path / "two")
+        assert "Added 0 faces; left 2 existing faces unchanged" in transfer("import", archive, tmp_path / "two")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
@@ -91,10 +91,10 @@ def test_an_export_that_was_stopped_goes_on(tmp_path: Path, number: signal.Signa
         stopped.send_signal(number)
         said, _ = stopped.communicate(timeout=MAX_SECONDS)
         if number == signal.SIGINT:
-            assert said == "\nInterrupted: the same `make export` goes on from here.\n"
+            assert said == "\nInterrupted: run the same `make export` to continue.\n"
         assert not archive.exists()
 
-        assert "3 faces are in" in transfer("export", archive, state)
+        assert "Exported 3 faces to" in transfer("export", archive, state)
 
     with zipfile.ZipFile(archive) as packed:
         # The first part is the stopped run's, the second one holds what was left.
@@ -130,7 +130,7 @@ def test_an_export_that_could_not_be_packed_is_not_packed_as_it_is_by_the_next(t
 
         api.remove(first)
         api.added(pictures.drawing(), "new since")
-        assert "2 faces are in" in transfer("export", archive, state)
+        assert "Exported 2 faces to" in transfer("export", archive, state)
 
     assert names_in(archive) == ["there all the time", "new since"]
 
@@ -158,8 +158,10 @@ def test_what_cannot_be_imported_is_said_in_words(tmp_path: Path) -> None:
     zipfile.ZipFile(empty, "w").close()
 
     for file, reason in {
-        broken: "is neither a folder nor a zip file, or it is cut off.\n",
-        empty: "this is not an archive, or its export is unfinished.\n",
+        broken: "is neither a folder nor a complete zip file.
+",
+        empty: "this is not an archive, or its export is unfinished.
+",
         tmp_path / "none.zip": "cannot be read: No such file or directory.\n",
     }.items():
         assert transfer("import", file, tmp_path / "state", code=1).endswith(reason)

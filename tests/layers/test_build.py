@@ -84,7 +84,7 @@ def test_a_missing_interpreter_is_said_and_no_reason_to_stop(
     with package_index():
         layers.install_dependencies(ARM64, tmp_path / "python")
 
-    assert "No python3.13 is at hand, so the layer has no byte code" in capsys.readouterr().out
+    assert "No python3.13 was found, so the layer has no byte code" in capsys.readouterr().out
     assert [path.name for path in (tmp_path / "python").glob("*.py*")] == ["multipart.py"]
     assert not list(tmp_path.rglob("*.pyc"))
 
@@ -98,7 +98,7 @@ def test_requirements_that_depend_on_the_machine_are_refused(tmp_path: Path) -> 
     requirements = tmp_path / "requirements.txt"
     requirements.write_text("numpy==2.4.6 ; platform_machine == 'x86_64'\n")
 
-    with pytest.raises(LayerError, match="has environment markers, which are not for the target: numpy"):
+    with pytest.raises(LayerError, match="has environment markers, which pip cannot evaluate for the target: numpy"):
         installation.install(requirements, ARM64, tmp_path / "python")
 
 

@@ -34,7 +34,7 @@ def test_a_library_in_the_layer_may_be_linked(tmp_path: Path) -> None:
 def test_another_architecture_is_refused_whatever_the_file_is_called(tmp_path: Path) -> None:
     (tmp_path / "tool").write_bytes(shared_library(X86_64))
 
-    with pytest.raises(LayerError, match="tool: it is of another architecture: ELF machine 62, not 183"):
+    with pytest.raises(LayerError, match="tool: it has the wrong architecture: ELF machine 62, not 183"):
         shared_libraries.check(tmp_path, ARM64)
 
 
@@ -45,7 +45,7 @@ def test_a_newer_system_is_refused(tmp_path: Path, version: str, has: str) -> No
     data = shared_library(AARCH64, ["libc.so.6"], {"libc.so.6": ["GLIBC_2.17", version]})
     (tmp_path / "module.so").write_bytes(data)
 
-    with pytest.raises(LayerError, match=f"module.so: it needs {version}, and the target has {has}"):
+    with pytest.raises(LayerError, match=f"module.so: it needs {version}, but the target has {has}"):
         shared_libraries.check(tmp_path, ARM64)
 
 
@@ -53,7 +53,7 @@ def test_the_older_runtime_has_an_older_glibc(tmp_path: Path) -> None:
     (tmp_path / "module.so").write_bytes(shared_library(AARCH64, ["libm.so.6"], {"libm.so.6": ["GLIBC_2.27"]}))
 
     shared_libraries.check(tmp_path, ARM64)
-    with pytest.raises(LayerError, match=r"GLIBC_2\.27, and the target has 2\.26"):
+    with pytest.raises(LayerError, match=r"GLIBC_2\.27, but the target has 2\.26"):
         shared_libraries.check(tmp_path, target("arm64", "python3.11"))
 
 

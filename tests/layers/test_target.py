@@ -27,8 +27,8 @@ def test_amazon_linux_2_ends_at_its_own_glibc() -> None:
 @pytest.mark.parametrize(
     ("architecture", "runtime", "reason"),
     [
-        ("aarch64", "python3.13", "ARCH=aarch64 is not known: it is one of arm64, x86_64"),
-        ("arm64", "3.13", r"RUNTIME=3\.13 is not known: it is one of python3\.11"),
+        ("aarch64", "python3.13", "unknown ARCH=aarch64: ARCH must be one of arm64, x86_64"),
+        ("arm64", "3.13", r"unknown RUNTIME=3\.13: RUNTIME must be one of python3\.11"),
     ],
 )
 def test_what_lambda_has_not_is_refused(architecture: str, runtime: str, reason: str) -> None:

@@ -169,7 +169,7 @@ def test_a_function_that_the_app_has_not_is_told() -> None:
     merged = _merged()
     del merged["Resources"]["Compact"]["Type"]
 
-    with pytest.raises(PackageError, match=r"infra/deploy/template describes Compact, which app\.py has not"):
+    with pytest.raises(PackageError, match=r"infra/deploy/template describes Compact, but app\.py does not define it"):
         packaged.finish(merged, target("arm64", "python3.13"), ["dlib"])
 
 

@@ -60,7 +60,7 @@ def test_the_stages_set_what_the_template_has(template: Template, name: str) -> 
 
 def test_an_unknown_stage_is_told_where_to_write_it() -> None:
     with pytest.raises(
-        SystemExit, match=r"There is no package: there is no stage test: write .*test\.toml.* dev, prod "
+        SystemExit, match=r"Not packaged: there is no stage test: create .*test\.toml, like those of dev, prod\."
     ):
         package.main(["test", "dlib"])
 
@@ -75,9 +75,9 @@ def test_a_name_that_cannot_be_a_stages_is_refused(name: str) -> None:
     ("text", "message"),
     [
         ("[parameters", "is not TOML"),
-        ("[parameters]\nDatabaseBackupDays = 7", "of texts in quotes"),
-        ("DatabaseClass = 'db.t4g.micro'", "of texts in quotes"),
-        ("parameters = 1", "of texts in quotes"),
+        ("[parameters]\nDatabaseBackupDays = 7", "with quoted strings"),
+        ("DatabaseClass = 'db.t4g.micro'", "with quoted strings"),
+        ("parameters = 1", "with quoted strings"),
     ],
 )
 def test_a_stages_file_that_says_something_else_is_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -97,10 +97,10 @@ def test_a_stage_without_parameters_has_the_defaults(tmp_path: Path) -> None:
     ("chosen", "message"),
     [
         ({"DatabaseClas": "db.t4g.micro"}, "sets DatabaseClas, which is not a parameter"),
-        ({"FunctionKey": "mine.zip"}, "sets FunctionKey, which is not a parameter that it may set"),
-        ({"DatabaseClass": "db.t3.nano"}, "sets DatabaseClass to db.t3.nano: it is one of db.t4g.micro, "),
-        ({"LogRetentionDays": "8"}, "sets LogRetentionDays to 8: it is one of 1, 3, 5, 7, "),
-        ({"ModelPack": "facenet"}, "sets ModelPack to facenet: it is one of sface, dlib"),
+        ({"FunctionKey": "mine.zip"}, "sets FunctionKey, which is not a parameter that a stage can set"),
+        ({"DatabaseClass": "db.t3.nano"}, "sets DatabaseClass to db.t3.nano: it must be one of db.t4g.micro, "),
+        ({"LogRetentionDays": "8"}, "sets LogRetentionDays to 8: it must be one of 1, 3, 5, 7, "),
+        ({"ModelPack": "facenet"}, "sets ModelPack to facenet: it must be one of sface, dlib"),
     ],
 )
 def test_a_stage_that_sets_what_is_not_there_is_told(template: Template, chosen: dict[str, str], message: str) -> None:
@@ -128,5 +128,5 @@ def test_a_thing_that_is_described_twice_is_told(tmp_path: Path, monkeypatch: py
     (tmp_path / "more.yaml").write_text("Resources: {CropsBucket: {Type: AWS::S3::Bucket}}")
     monkeypatch.setattr(packaged, "FOLDER", tmp_path)
 
-    with pytest.raises(PackageError, match=r"resources\.yaml describes CropsBucket, as another file does"):
+    with pytest.raises(PackageError, match=r"resources\.yaml describes CropsBucket, but another file already does"):
         packaged.parts()

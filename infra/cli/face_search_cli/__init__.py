@@ -1,1 +1,1 @@
-"""The command line, a client of the HTTP API; it knows nothing of the service's code, so it can be installed alone."""
+"""The command line, a client of the HTTP API. It imports none of the service's code, so it can be installed alone."""

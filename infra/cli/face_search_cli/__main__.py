@@ -1,4 +1,4 @@
-"""`python -m face_search_cli`: the command face-search where it is installed."""
+"""Runs the command line: `python -m face_search_cli`, or `face-search` where it is installed."""
 
 from . import commands, face_set_commands, import_command  # noqa: F401  # each registers its commands
 from .group import main

@@ -1,4 +1,4 @@
-"""The HTTP API as the command line calls it."""
+"""Calls the HTTP API for the command line."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 CONNECT_TIMEOUT_SECONDS = 5
-# API Gateway gives up after 29 s.
+# API Gateway times out after 29 s.
 READ_TIMEOUT_SECONDS = 60
 MAX_RETRIES = 5
-# Throttled, or a store is away for a moment; both say in Retry-After when to come back.
+# Throttled, or a store is briefly unavailable. Retry-After says when to retry.
 PASSING_STATUSES = (429, 503)
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 class RefusedError(Exception):
-    """The service's answer is an error that is the request's; `code` is one of the contract's."""
+    """The service refused the request. `code` is the contract's error code, or else the HTTP status."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(f"{code}: {detail}")
@@ -30,23 +30,23 @@ class RefusedError(Exception):
 
 
 class UnavailableError(Exception):
-    """The service cannot be reached, failed, or is none."""
+    """The service cannot be reached, failed, or is not a face search service."""
 
 
 class InsecureError(Exception):
-    """The key would travel unencrypted."""
+    """The key would be sent unencrypted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`text` is the JSON as it was sent."""
+    """A successful reply: `text` is the JSON exactly as received, and `body` the parsed object."""
 
     text: str
     body: dict[str, Any]
 
 
 class Api:
-    """Safe to use from several threads at once.
+    """Sends requests to one service. Safe to use from several threads at once.
 
     Parameters
     ----------
@@ -58,9 +58,9 @@ class Api:
     Raises
     ------
     InsecureError
-        When the key would be sent otherwise.
+        When the key would be sent over http to another machine.
     ValueError
-        When the URL is none, or the key has letters that no header takes.
+        When the URL is invalid, or the key has characters that a header cannot carry.
     """
 
     def __init__(self, url: str, key: str | None = None, connections: int = 1) -> None:
@@ -68,23 +68,23 @@ class Api:
         parts = urlsplit(self.url)
         local = parts.hostname in LOCAL_HOSTS
         if key and parts.scheme != "https" and not local:
-            raise InsecureError("a key is sent over https only, or to this machine")
+            raise InsecureError("the key is sent only over https or to this machine")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("the URL must begin with http:// or https:// and a host")
         if key and not (key.isascii() and key.isprintable()):
-            raise ValueError("a key has letters, digits and signs of ASCII only")
+            raise ValueError("the key must contain only printable ASCII characters")
         retry = Retry(
             connect=2,
             read=0,
             other=0,
             status=MAX_RETRIES,
             status_forcelist=PASSING_STATUSES,
-            allowed_methods=None,  # each may be repeated: adding again renames
+            allowed_methods=None,  # every request is safe to repeat: adding a face again renames it
             backoff_factor=0.5,
             raise_on_status=False,
         )
         self._session = requests.Session()
-        self._session.trust_env = not local  # a proxy would not find this machine
+        self._session.trust_env = not local  # a proxy cannot reach this machine's localhost
         adapter = HTTPAdapter(pool_maxsize=connections, max_retries=retry)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -98,7 +98,7 @@ class Api:
         arguments: Mapping[str, str | int | None] | None = None,
         pictures: Mapping[str, bytes] | None = None,
     ) -> Reply:
-        """Send one request and return its successful reply; arguments that are None are left out.
+        """Send one request and return its successful reply. Arguments that are None are left out.
 
         Raises
         ------
@@ -112,11 +112,11 @@ class Api:
             response = self._session.request(
                 method,
                 self.url + path,
-                # What is sent in a form stands in no server's log of addresses.
+                # Form fields stay out of the servers' logs of URLs.
                 params=None if in_form else given,
                 files=form if in_form else None,
                 timeout=(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS),
-                allow_redirects=False,  # the key is not for another address
+                allow_redirects=False,  # another address must not get the key
             )
         except UnicodeEncodeError:
             raise RefusedError("1001", "an argument is not valid Unicode text") from None
@@ -132,10 +132,10 @@ class Api:
         if isinstance(body, dict) and response.status_code == 200 and body.get("success") is True:
             return Reply(response.text, body)
         if not isinstance(body, dict) or response.status_code < 400:
-            raise UnavailableError(f"{self.url} answers with status {response.status_code}, and not as this service")
+            raise UnavailableError(f"{self.url} is not a face search service: it answered {response.status_code}")
         code = str(body.get("error_code", response.status_code))
-        detail = str(body.get("detail") or body.get("message") or "it gives no reason")
-        if response.status_code == 403:  # API Gateway's own
+        detail = str(body.get("detail") or body.get("message") or "no reason given")
+        if response.status_code == 403:  # from API Gateway
             raise RefusedError(code, f"{detail}: is the key right?")
         if response.status_code >= 500 or response.status_code == 429:
             raise UnavailableError(f"{code}: {detail}")

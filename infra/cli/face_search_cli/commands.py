@@ -1,4 +1,4 @@
-"""The commands about faces."""
+"""The commands that work on faces."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from . import pictures, tables
 from .api import Api
 from .group import NO, Face, Picture, Token, answer, as_json, command, end, in_face_set, main
 
-# The service's reference threshold, for models whose error rates were not measured.
+# The service's reference threshold, for models without measured error rates.
 REFERENCE_THRESHOLD = 0.65
-# From how many times its nominal rate on a rate is said to be wrong for some people.
+# Warn when a group's false match rate is more than this many times the nominal rate.
 FAR_OFF = 10
 
 
 @command(main, "detect")
 @click.argument("picture", type=Picture())
-@click.option("--annotate", type=click.Path(dir_okay=False, path_type=Path), help="Write the picture with its faces.")
+@click.option(
+    "--annotate", type=click.Path(dir_okay=False, path_type=Path), help="Save the picture with the faces marked."
+)
 @as_json
 def detect(connect: Callable[..., Api], picture: bytes, annotate: Path | None, raw: bool) -> None:
-    """Find the faces of a PICTURE; each gets a token that is kept for a day."""
+    """Detect the faces in a PICTURE. Each face gets a token that is valid for a day."""
     reply = connect().call("POST", "/detect", pictures={"image_file": picture})
     faces = reply.body["faces"]
     if annotate is not None:
@@ -35,13 +37,13 @@ def detect(connect: Callable[..., Api], picture: bytes, annotate: Path | None, r
 
 @command(main, "search")
 @click.argument("face", type=Face())
-@click.option("--threshold", type=float, default=REFERENCE_THRESHOLD, show_default=True, help="The largest distance.")
-@click.option("--limit", type=int, help="At most so many, nearest first.")
-@click.option("--group", type=click.Choice(["none", "name"]), help="name: each person once.")
+@click.option("--threshold", type=float, default=REFERENCE_THRESHOLD, show_default=True, help="Maximum distance.")
+@click.option("--limit", type=int, help="Maximum number of matches, nearest first.")
+@click.option("--group", type=click.Choice(["none", "name"]), help="name: list each person once.")
 @in_face_set
 @as_json
 def search(connect: Callable[..., Api], face: bytes | str, raw: bool, **arguments: Any) -> None:
-    """Find known faces near a FACE."""
+    """Find known faces that match a FACE."""
     if isinstance(face, bytes):
         reply = connect().call("POST", "/search", arguments, {"image_file": face})
     else:
@@ -49,20 +51,20 @@ def search(connect: Callable[..., Api], face: bytes | str, raw: bool, **argument
     matches = reply.body["cmp_result"]
     answer(reply, raw, lambda: tables.found(matches) if matches else click.echo("no match"))
     if reply.body["truncated"] and not raw:
-        click.echo("There are more: raise --limit.", err=True)
+        click.echo("There are more matches: raise --limit.", err=True)
     sys.exit(0 if matches else NO)
 
 
 @command(main, "add")
 @click.argument("face", type=Face())
-@click.option("--name", help="Whose face it is.")
+@click.option("--name", help="The person's name.")
 @click.option("--refuse-poor", is_flag=True, help="Refuse a face that is hard to recognise.")
 @in_face_set
 @as_json
 def add(
     connect: Callable[..., Api], face: bytes | str, name: str | None, refuse_poor: bool, face_set: str | None, raw: bool
 ) -> None:
-    """Keep a FACE for good; a token that is known already is renamed."""
+    """Add a FACE to a face set. A token that was already added is renamed."""
     api = connect()
     if isinstance(face, bytes):
         faces = api.call("POST", "/detect", pictures={"image_file": face}).body["faces"]
@@ -82,9 +84,9 @@ def add(
 @click.argument("token", type=Token())
 @as_json
 def remove(connect: Callable[..., Api], token: str, raw: bool) -> None:
-    """Erase the known face of a TOKEN, its embedding and its crop."""
+    """Delete the known face of a TOKEN, with its embedding and crop."""
     reply = connect().call("POST", "/removeface", {"face_token": token})
-    answer(reply, raw, lambda: click.echo(f"{token} is removed"))
+    answer(reply, raw, lambda: click.echo(f"Removed {token}"))
 
 
 @command(main, "rename")
@@ -92,18 +94,18 @@ def remove(connect: Callable[..., Api], token: str, raw: bool) -> None:
 @click.argument("name")
 @as_json
 def rename(connect: Callable[..., Api], token: str, name: str, raw: bool) -> None:
-    """Give the known face of a TOKEN another NAME."""
+    """Change the name of the known face of a TOKEN to NAME."""
     reply = connect().call("PUT", f"/faces/{token}", {"face_name": name})
     answer(reply, raw, lambda: tables.known([reply.body]))
 
 
 @command(main, "list")
-@click.option("--name", help="Only names that begin with it, in whatever case.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many, oldest first.")
+@click.option("--name", help="Only names that begin with this text, in any case.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Maximum number, oldest first.")
 @in_face_set
 @as_json
 def list_faces(connect: Callable[..., Api], name: str | None, limit: int, face_set: str | None, raw: bool) -> None:
-    """List known faces. With --json one line for every page of the service's."""
+    """List known faces. With --json, print one line for each page of the service's reply."""
     api, cursor = connect(), None
     faces: list[dict[str, Any]] = []
     while True:
@@ -118,29 +120,29 @@ def list_faces(connect: Callable[..., Api], name: str | None, limit: int, face_s
     if not raw:
         tables.known(faces)
         if cursor is not None:
-            click.echo("There are more: raise --limit.", err=True)
+            click.echo("There are more faces: raise --limit.", err=True)
 
 
 @command(main, "compare")
 @click.argument("one", type=Face())
 @click.argument("other", type=Face())
 @click.option(
-    "--threshold", type=float, help="The largest distance that counts as one person; else the one at FMR 1e-3."
+    "--threshold", type=float, help="Maximum distance for the same person; by default the distance at FMR 1e-3."
 )
 @as_json
 def compare(
     connect: Callable[..., Api], one: bytes | str, other: bytes | str, threshold: float | None, raw: bool
 ) -> None:
-    """Tell whether two FACEs are one person's."""
+    """Check whether two FACEs show the same person."""
     tokens = {f"face_token{n}": face for n, face in ((1, one), (2, other)) if isinstance(face, str)}
     files = {f"image_file{n}": face for n, face in ((1, one), (2, other)) if isinstance(face, bytes)}
     reply = connect().call("POST", "/compare", tokens, files)
     distance, thresholds = reply.body["distance"], reply.body["thresholds"]
     limit = thresholds.get("1e-3", REFERENCE_THRESHOLD) if threshold is None else threshold
-    verdict = "one person" if distance <= limit else "not one person"
+    verdict = "same person" if distance <= limit else "different people"
 
     def show() -> None:
-        click.echo(f"{verdict}: the distance is {distance:.3f}, the threshold {limit:g}")
+        click.echo(f"{verdict}: distance {distance:.3f}, threshold {limit:g}")
         if distance <= limit and (warning := caution(limit, thresholds, reply.body.get("worst_false_match_rates", {}))):
             click.echo(warning)
 
@@ -149,12 +151,13 @@ def compare(
 
 
 def caution(limit: float, thresholds: dict[str, float], worst: dict[str, float]) -> str | None:
-    """Return a warning where strangers of some group pass far more often at a threshold than its rate says."""
+    """Return a warning if, in some group, strangers match far more often than the threshold's rate; None otherwise."""
     rate = min((rate for rate, distance in thresholds.items() if limit <= distance), key=float, default=None)
     if rate is None or worst.get(rate, 0) <= FAR_OFF * float(rate):
         return None
     return (
-        f"Among some groups of people 1 in {1 / worst[rate]:,.0f} pairs of strangers are within {thresholds[rate]:g}."
+        f"In some groups of people, 1 in {1 / worst[rate]:,.0f} pairs of strangers is within the distance "
+        f"{thresholds[rate]:g}."
     )
 
 

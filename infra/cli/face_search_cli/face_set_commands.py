@@ -1,4 +1,4 @@
-"""The commands about face sets."""
+"""The commands that work on face sets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def face_sets() -> None:
 @command(face_sets, "list")
 @as_json
 def list_sets(connect: Callable[..., Api], raw: bool) -> None:
-    """List the face sets and how many faces each has."""
+    """List the face sets and their numbers of faces."""
     reply = connect().call("GET", "/face_sets")
     rows = [(face_set["face_set"], face_set["faces"]) for face_set in reply.body["face_sets"]]
     answer(reply, raw, lambda: tables.show(("face_set", "faces"), rows))
@@ -30,19 +30,19 @@ def list_sets(connect: Callable[..., Api], raw: bool) -> None:
 @click.argument("name")
 @as_json
 def create_set(connect: Callable[..., Api], name: str, raw: bool) -> None:
-    """Make a face set; one that is there already stays as it is."""
+    """Create a face set. An existing face set is left unchanged."""
     reply = connect().call("POST", "/face_sets", {"face_set": name})
-    answer(reply, raw, lambda: click.echo(f"{name} {'is made' if reply.body['created'] else 'is there already'}"))
+    answer(reply, raw, lambda: click.echo(f"Created {name}" if reply.body["created"] else f"{name} already exists"))
 
 
 @command(face_sets, "delete")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @as_json
 def delete_set(connect: Callable[..., Api], name: str, yes: bool, raw: bool) -> None:
-    """Erase a face set with all its faces."""
+    """Delete a face set with all its faces."""
     if not yes:
-        click.confirm(f"Erase the face set {name} with all its faces?", abort=True, err=True)
+        click.confirm(f"Delete the face set {name} with all its faces?", abort=True, err=True)
     api, removed = connect(), 0
     while True:
         reply = api.call("DELETE", f"/face_sets/{quote(name, safe='')}")
@@ -52,4 +52,4 @@ def delete_set(connect: Callable[..., Api], name: str, yes: bool, raw: bool) -> 
         if reply.body["done"]:
             break
     if not raw:
-        click.echo(f"{name} is erased, with {removed} faces")
+        click.echo(f"Deleted {name}; faces removed: {removed}")

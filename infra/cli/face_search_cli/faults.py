@@ -1,4 +1,4 @@
-"""Which file a fault of the system is about."""
+"""Adds file names to system errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Give the name of a file to faults that have none, such as a full disk."""
+    """Add the file's name to an OSError that has none, such as a full disk."""
     try:
         yield
     except OSError as error:

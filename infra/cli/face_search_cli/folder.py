@@ -1,4 +1,4 @@
-"""A folder of pictures of known people."""
+"""Finds the pictures of known people in a folder."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .picture_types import FIRST_BYTES, TAKEN, kind_of
 
 @dataclass(frozen=True, slots=True)
 class NamedPicture:
-    """`file` is relative to the folder; `name` is whom it shows.
+    """A picture: `file` is its path relative to the folder, and `name` the person it shows.
 
-    `fault` says why the picture cannot be sent, when that can be said without the service.
+    `fault` says why the picture cannot be sent, if that is known without asking the service.
     """
 
     file: str
@@ -25,11 +25,11 @@ class NamedPicture:
 
 
 def pictures_in(folder: Path) -> list[NamedPicture]:
-    """Return the pictures in `<name>/`, however deep, and those directly in the folder, `<name>.jpg`; in order.
+    """Return the pictures in `<name>/` at any depth, and `<name>.jpg` directly in the folder, sorted by path.
 
-    A file's contents say whether it is a picture. One that the service does not take has a `fault`, and so has a folder
-    that is not looked into. Names are composed (NFC) as keyboards type them: some systems hand them out decomposed.
-    What is hidden is left out.
+    A file's contents decide whether it is a picture. A picture of a kind that the service does not accept has a
+    `fault`; so does a folder that is not searched. Names are in composed form (NFC), as keyboards type them, because
+    some systems return them decomposed. Hidden files and folders are left out.
     """
     found = []
     for path, fault in sorted((*_files(folder), *_folders_left_out(folder))):
@@ -40,17 +40,17 @@ def pictures_in(folder: Path) -> list[NamedPicture]:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the files that are pictures, and why the service takes them not, if so."""
+    """Yield each picture file, and why the service does not accept it, or ""."""
     for root, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             path = Path(root) / name
-            # A link that leads nowhere is no file; reading it says why.
+            # A broken link is not a file; it is kept here because reading it later gives the reason.
             if name.startswith(".") or not (path.is_file() or path.is_symlink()):
                 continue
             try:
                 kind = _kind(path)
-            except OSError:  # reading all of it says why
+            except OSError:  # reading the whole file later gives the reason
                 yield path, ""
                 continue
             if kind is not None:
@@ -63,7 +63,7 @@ def _folders_left_out(folder: Path) -> Iterator[tuple[Path, str]]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for path in (Path(root) / name for name in folders):
             if path.is_symlink():
-                yield path, "it is a link to a folder, which is not followed"
+                yield path, "links to folders are not followed"
     for error in unread:
         yield Path(error.filename), f"the folder cannot be read: {error.strerror}"
 

@@ -1,4 +1,4 @@
-"""Puts the largest face of every picture of a folder into a face set, several at a time."""
+"""Adds the largest face of each picture in a folder to a face set, several pictures at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .folder import NamedPicture
 from .journal import ADDED, DETECTED, Entry, Journal
 from .pictures import prepare
 
-# What became of a picture.
+# The outcome of a picture.
 NEW, ALREADY, OTHER_NAME, REMOVED, NO_FACE, REFUSED, UNREADABLE = (
     "added",
     "already there",
@@ -32,7 +32,10 @@ _UNKNOWN_TOKEN = "1006"  # noqa: S105  # an error code
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`faces` is how many the picture shows, when it was looked at; `detail` says more than `what`."""
+    """The outcome of one picture.
+
+    `faces` is the number of faces that this run detected, or None when it ran no detection. `detail` explains `what`.
+    """
 
     picture: NamedPicture
     what: str
@@ -42,16 +45,16 @@ class Outcome:
 
 
 class FolderImport:
-    """One run of it.
+    """One run of an import.
 
     Parameters
     ----------
     refuse_poor
         Leave out faces that are hard to recognise.
     again
-        Add those again who were imported before and are no longer in the face set.
+        Add faces again that were imported before and have been removed since.
     jobs
-        How many pictures are under way at once.
+        How many pictures are processed at once.
     """
 
     def __init__(
@@ -69,19 +72,19 @@ class FolderImport:
         self._arguments = {"face_set": face_set, "quality_filter": "auto" if refuse_poor else None}
         self._again = again
         self._jobs = jobs
-        # Contents that are under way: two files with the same must not both find that it is new.
+        # One lock for each content, by sha256: two files with the same content must not both be added.
         self._under_way: dict[str, Lock] = {}
         self._lock = Lock()
 
     def run(self, pictures: Sequence[NamedPicture]) -> Generator[Outcome, None, None]:
-        """Yield what became of each picture, as they are done.
+        """Yield the outcome of each picture as it finishes.
 
-        When the block around it ends early, what is under way is finished and noted, and nothing else is begun.
+        When the generator is closed early, pictures in progress are finished and recorded, and no others are started.
 
         Raises
         ------
         UnavailableError
-            When the service fails for longer than a request is repeated; the next run goes on.
+            When the service keeps failing after all retries. The next run continues.
         """
         waiting = iter(pictures)
         with ThreadPoolExecutor(self._jobs) as pool:
@@ -125,12 +128,12 @@ class FolderImport:
             return Outcome(picture, REFUSED, detail=str(error))
 
     def _known(self, picture: NamedPicture, before: Entry) -> Outcome | None:
-        """Return what is to be said of a picture in the journal; None when its face has to be detected again."""
+        """Return the outcome of a picture in the journal, or None when its face must be detected again."""
         if before.step == DETECTED:
             try:
                 return self._add(picture, before.sha256, before.face_token, None)
             except RefusedError as error:
-                if error.code != _UNKNOWN_TOKEN:  # its day is over
+                if error.code != _UNKNOWN_TOKEN:  # 1006: the token has expired
                     raise
             return None
         name = self._present_name(before.face_token)
@@ -141,7 +144,7 @@ class FolderImport:
         return Outcome(picture, OTHER_NAME, before.face_token, detail=f"as {name}")
 
     def _present_name(self, token: str) -> str | None:
-        """Return the name of a known face, or None when it is in no face set any more."""
+        """Return the name of a known face, or None when it is no longer in any face set."""
         try:
             return str(self._api.call("GET", f"/faces/{token}").body["face_name"])
         except RefusedError as error:

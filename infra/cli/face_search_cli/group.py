@@ -1,4 +1,4 @@
-"""What all commands have in common: the options before them, what a face is, how errors end them."""
+"""Shared by all commands: the common options, the argument types, and the exit codes."""
 
 from __future__ import annotations
 
@@ -16,38 +16,39 @@ from .api import Api, InsecureError, RefusedError, Reply, UnavailableError
 
 DEFAULT_URL = "http://localhost:8000"
 NO, USAGE, REFUSED, UNAVAILABLE = 1, 2, 3, 4
-"""The exit codes beside 0: the answer is no; a wrong command line; the service refuses; it fails or is not reached."""
+"""Exit codes other than 0: the answer is no; invalid command line; the service refused; it failed or is unreachable."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9]{24}", re.ASCII)
 
 as_json = click.option("--json", "raw", is_flag=True, help="Print the service's JSON unchanged.")
-in_face_set = click.option("--face-set", metavar="NAME", help="The face set; `default` where it is not given.")
+in_face_set = click.option("--face-set", metavar="NAME", help="The face set; `default` if not given.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--url", envvar="FACE_SEARCH_URL", default=DEFAULT_URL, show_default=True, help="Where the service is.")
+@click.option("--url", envvar="FACE_SEARCH_URL", default=DEFAULT_URL, show_default=True, help="URL of the service.")
 @click.option(
-    "--key", envvar="FACE_SEARCH_KEY", help="The API key; better in FACE_SEARCH_KEY, where ps does not show it."
+    "--key", envvar="FACE_SEARCH_KEY", help="The API key. Prefer FACE_SEARCH_KEY, because ps shows arguments."
 )
 @click.pass_context
 def main(context: click.Context, url: str, key: str | None) -> None:
-    """Detect, search and keep faces.
+    """Detect, search and store faces.
 
-    A PICTURE is a JPEG or PNG; one that is larger than the service takes is scaled down before it is sent. A FACE is a
-    picture, of which the largest face is meant, or a token.
+    A PICTURE is a JPEG or PNG file. If it exceeds the service's limits, it is scaled down before it is sent. A FACE is
+    a token, or a picture; the largest face in the picture is used.
 
-    The exit code is 0, or 1 when the answer is no: no face, no match, another person, a file that was not imported. It
-    is 2 for a wrong command line, 3 when the service refuses, 4 when it cannot be reached or fails.
+    The exit code is 0 for success and 1 when the answer is no: no face, no match, a different person, a file not
+    imported. It is 2 for an invalid command line or an unusable file, 3 when the service refuses the request, and 4
+    when the service cannot be reached or fails.
     """
     try:
         context.obj = functools.partial(Api, url, key)
         context.obj()
     except (InsecureError, ValueError) as error:
-        raise click.UsageError(f"{error}: the URL is {url}") from None
+        raise click.UsageError(f"{error} (URL: {url})") from None
 
 
 def command(group: click.Group, name: str) -> Callable[[Callable[..., None]], click.Command]:
-    """Register a command that is given an Api first, and whose errors are told in words."""
+    """Register a command that takes an Api factory first; exit with a message when the command fails."""
 
     def register(function: Callable[..., None]) -> click.Command:
         @functools.wraps(function)
@@ -56,7 +57,7 @@ def command(group: click.Group, name: str) -> Callable[[Callable[..., None]], cl
             try:
                 function(connect, **arguments)
             except RefusedError as error:
-                end(REFUSED, f"the service refuses, {error}")
+                end(REFUSED, f"the service refused the request, {error}")
             except UnavailableError as error:
                 end(UNAVAILABLE, str(error))
             except OSError as error:
@@ -77,7 +78,7 @@ def end(code: int, message: str) -> NoReturn:
 
 
 class Face(click.ParamType[bytes | str]):
-    """A file, as its bytes within the service's limits, or a token."""
+    """A picture file, converted to bytes within the service's limits, or a token."""
 
     name = "face"
 
@@ -91,7 +92,7 @@ class Face(click.ParamType[bytes | str]):
             if not Path(value).is_file():
                 self.fail(otherwise, param, ctx)
             return pictures.prepare(Path(value).read_bytes())
-        except OSError as error:  # also for what is too long to be a file's name
+        except OSError as error:  # also raised when the value is too long for a file name
             self.fail(_fault(error), param, ctx)
 
 
@@ -107,12 +108,12 @@ class Token(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if not _TOKEN.fullmatch(value):
-            self.fail(f"{value} is no token, which has 24 letters and digits", param, ctx)
+            self.fail(f"{value} is not a token: a token is 24 letters and digits", param, ctx)
         return str(value)
 
 
 def answer(reply: Reply, raw: bool, otherwise: Callable[[], None]) -> None:
-    """Print a reply as it was sent, or do something else with it."""
+    """Print the reply's JSON unchanged if `raw`, otherwise call `otherwise`."""
     if raw:
         click.echo(reply.text)
     else:

@@ -23,9 +23,9 @@ from .group import NO, USAGE, command, end, in_face_set, main
 from .journal import Journal, JournalError
 
 INTERRUPTED = 130
-# Files that are listed with the reason; the report has all.
+# How many failed files the summary lists; the report has all.
 MAX_LISTED = 20
-# What a spreadsheet takes for the beginning of a formula.
+# Spreadsheets read cells that begin with one of these as formulas.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -33,11 +33,13 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--jobs", type=click.IntRange(1, 64), default=os.cpu_count() or 1, show_default="one for each core")
 @click.option("--refuse-poor", is_flag=True, help="Leave out faces that are hard to recognise.")
-@click.option("--again", is_flag=True, help="Add those again who were imported before and are removed since.")
+@click.option("--again", is_flag=True, help="Add faces again that were removed after an import.")
 @click.option(
-    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write what became of each file as CSV."
+    "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the outcome of each file to a CSV file."
 )
-@click.option("--journal", type=click.Path(dir_okay=False, path_type=Path), help="By default FOLDER.import.jsonl.")
+@click.option(
+    "--journal", type=click.Path(dir_okay=False, path_type=Path), help="Journal file; by default FOLDER.import.jsonl."
+)
 @in_face_set
 def import_folder(
     connect: Callable[..., Api],
@@ -49,16 +51,16 @@ def import_folder(
     journal: Path | None,
     face_set: str | None,
 ) -> None:
-    """Add the largest face of every picture in FOLDER: NAME/*.jpg, and NAME.jpg directly in it.
+    """Add the largest face of each picture in FOLDER: NAME/*.jpg, and NAME.jpg directly in it.
 
-    May be interrupted: run again, it goes on. A picture that was imported is known by its content, from the journal;
-    the service says whether its face is still there.
+    After an interruption, run the same command to continue. The journal identifies imported pictures by their content.
+    The service is asked whether their faces still exist.
     """
     folder = folder.absolute()
     journal = journal or folder.with_name(f"{folder.name}.import.jsonl")
     pictures = pictures_in(folder)
     api = connect(connections=jobs)
-    # A wrong key and a face set that is not there are said once, before any picture is sent.
+    # Fail once for a wrong key or an unknown face set, before any picture is sent.
     api.call("GET", "/faces", {"face_set": face_set, "limit": 1})
     counts: Counter[str] = Counter()
     not_added: list[Outcome] = []
@@ -71,7 +73,7 @@ def import_folder(
             ExitStack() as stack,
         ):
             importing = FolderImport(api, kept, face_set=face_set, refuse_poor=refuse_poor, again=again, jobs=jobs)
-            # Closed before the journal is: what is under way is still noted.
+            # Closed before the journal, so that pictures in progress are still recorded.
             for outcome in stack.enter_context(closing(importing.run(pictures))):
                 counts[outcome.what] += 1
                 if outcome.what not in SUCCESSES:
@@ -81,9 +83,9 @@ def import_folder(
     except JournalError as error:
         end(USAGE, str(error))
     except KeyboardInterrupt:
-        end(INTERRUPTED, "interrupted: the same command goes on from here")
+        end(INTERRUPTED, "interrupted: run the same command to continue")
     seconds = time.monotonic() - started
-    tables.show(("files", "what became of them"), [(count, what) for what, count in counts.most_common()])
+    tables.show(("files", "outcome"), [(count, what) for what, count in counts.most_common()])
     _show_not_added(not_added)
     click.echo(f"{len(pictures)} files in {seconds:.1f} s, {len(pictures) / max(seconds, 1e-3):.0f} a second")
     sys.exit(NO if not_added else 0)
@@ -94,18 +96,18 @@ def _show_not_added(outcomes: list[Outcome]) -> None:
         return
     shown = sorted(outcomes, key=lambda outcome: outcome.picture.path)[:MAX_LISTED]
     rows = [(outcome.picture.file, outcome.what, outcome.detail) for outcome in shown]
-    tables.show(("file", "what became of it", "reason"), rows)
+    tables.show(("file", "outcome", "reason"), rows)
     if len(outcomes) > MAX_LISTED:
         click.echo(f"and {len(outcomes) - MAX_LISTED} more; --report writes all to a file")
 
 
 @contextmanager
 def _writing(report: Path | None) -> Iterator[Callable[[Outcome], None]]:
-    """Yield what writes an outcome to the report, if there is to be one."""
+    """Yield a function that writes an outcome to the report, or does nothing when there is no report."""
     if report is None:
         yield lambda _: None
         return
-    # A file's name may be in no encoding.
+    # A file name may have bytes that are valid in no encoding.
     with naming(report), report.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(("file", "outcome", "face_name", "face_token", "faces", "detail"))
@@ -119,13 +121,13 @@ def _writing(report: Path | None) -> Iterator[Callable[[Outcome], None]]:
 
 
 def _no_formula(cell: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula: with a quotation mark in front, as OWASP recommends."""
+    """Return a cell that no spreadsheet reads as a formula: with a single quote in front, as OWASP recommends."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """Yield what tells a bar that one more file is done; there is a bar on a terminal only."""
+    """Yield a function that advances a progress bar by one file. The bar appears only on a terminal."""
     console = tables.console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:

@@ -1,4 +1,4 @@
-"""What became of each picture of an import, kept beside the folder so that it can go on after an end at any point."""
+"""Records each picture of an import in a file beside the folder, so that an interrupted import can continue."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ DETECTED, ADDED = "detected", "added"
 
 
 class JournalError(Exception):
-    """The file is no journal."""
+    """The file is not a journal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A picture by its sha256, for one service and face set.
+    """A picture, identified by its sha256, in one service and face set.
 
-    It is DETECTED before its token is added and ADDED afterwards: when the answer in between is lost, the same token
-    is added again, which changes nothing.
+    The step is DETECTED before the token is added and ADDED afterwards. If the answer to the addition is lost, the next
+    run adds the same token again, which changes nothing.
     """
 
     sha256: str
@@ -33,12 +33,12 @@ class Entry:
 
 
 class Journal:
-    """Lines of JSON that are only ever appended. Safe to use from several threads at once.
+    """A file of JSON lines that is only appended to. Safe to use from several threads at once.
 
     Parameters
     ----------
     place
-        The service and face set that are imported to; what went elsewhere is as if it were not there.
+        The service and face set of this import. Entries of other places are ignored.
 
     Raises
     ------
@@ -87,6 +87,6 @@ def _read(path: Path, place: str) -> dict[str, Entry]:
         except (ValueError, TypeError, KeyError, AttributeError):
             if not line.startswith(b'{"place": '):
                 raise JournalError(
-                    f"line {number} of {path} is not one of a journal: name another with --journal"
+                    f"line {number} of {path} is not a journal entry: choose another file with --journal"
                 ) from None
     return entries

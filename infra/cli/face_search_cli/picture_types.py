@@ -1,4 +1,4 @@
-"""What kind of picture a file is, by its first bytes."""
+"""Identifies a picture's file format by its first bytes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 JPEG, PNG = "JPEG", "PNG"
-# The kinds that the service takes.
+# The formats that the service accepts.
 TAKEN = frozenset({JPEG, PNG})
-# As many as any of the patterns looks at.
+# More than any pattern reads.
 FIRST_BYTES = 64
 
-# From each format's own description. A box `ftyp` begins a file of the HEIF family, and names its brand.
+# From each format's specification. Files of the HEIF family begin with a box `ftyp` that names the brand.
 _KINDS = {
     JPEG: rb"\xff\xd8\xff",
     PNG: rb"\x89PNG\r\n\x1a\n",
@@ -27,7 +27,7 @@ _KINDS = {
     "Photoshop": rb"8BPS",
 }
 _PATTERNS = {kind: re.compile(pattern, re.DOTALL) for kind, pattern in _KINDS.items()}
-# Who names a file so means a picture.
+# File names with these suffixes are meant to be pictures.
 _SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".heic", ".heif", ".avif", ".webp", ".gif", ".bmp", ".dib"}
     | {".tif", ".tiff", ".jp2", ".j2k", ".jxl", ".psd", ".svg", ".ico"}
@@ -36,9 +36,9 @@ _SUFFIXES = frozenset(
 
 
 def kind_of(path: Path, first_bytes: bytes) -> str | None:
-    """Return the kind of a picture, or None for a file that is no picture.
+    """Return the format of a picture, or None for a file that is not a picture.
 
-    A file that is named like a picture, and has contents of no kind that is known here, is of an "unknown kind".
+    Returns "unknown kind" for a file that has a picture's suffix but contents of no known format.
     """
     for kind, pattern in _PATTERNS.items():
         if pattern.match(first_bytes):

@@ -1,4 +1,4 @@
-"""Pictures on the client's side: brought below the service's limits, and shown with what was found in them."""
+"""Scales pictures down to the service's limits, and draws detected faces on them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 MAX_BYTES = 2 * 1024 * 1024
 MAX_SIDE_PX = 4096
 QUALITY = 92
-# Twice as many as it takes from the largest photograph to the smallest that the service accepts.
+# Twice as many steps as from the largest photograph to the smallest that the service accepts.
 MAX_STEPS = 12
 
 _GREEN = (80, 220, 60)
 
 
 def prepare(file: bytes) -> bytes:
-    """Return a file that is within the service's limits: the same, or the upright picture scaled down, as JPEG.
+    """Return a file within the service's limits: the file itself, or the upright picture scaled down, as JPEG.
 
-    What is no picture is returned as it is, for the service to say so.
+    A file that is not a picture is returned unchanged; the service then refuses it.
     """
     picture = _decode(file)
     if picture is None or (len(file) <= MAX_BYTES and max(picture.shape[:2]) <= MAX_SIDE_PX):
@@ -37,7 +37,7 @@ def prepare(file: bytes) -> bytes:
 
 
 def annotate(file: bytes, faces: list[dict[str, Any]], into: Path) -> None:
-    """Write the picture with a box, five points and a number for each face of a reply of /detect.
+    """Save the picture with a box, the landmarks and a number for each face in a reply of /detect.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def annotate(file: bytes, faces: list[dict[str, Any]], into: Path) -> None:
         When the file cannot be written.
     """
     picture = _decode(file)
-    assert picture is not None  # the service could read it
+    assert picture is not None  # the service has already decoded it
     thickness = max(1, max(picture.shape[:2]) // 400)
     for number, face in enumerate(faces, start=1):
         (left, top), (right, bottom) = (_pixel(face[corner]) for corner in ("top_left", "bottom_right"))
@@ -59,7 +59,7 @@ def annotate(file: bytes, faces: list[dict[str, Any]], into: Path) -> None:
 
 
 def _decode(file: bytes) -> NDArray[np.uint8] | None:
-    """Return height x width x 3, BGR, upright by its EXIF orientation; None when it is no picture."""
+    """Return height x width x 3, BGR, upright by its EXIF orientation; None for a file that is not a picture."""
     try:
         return cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)  # type: ignore[return-value]
     except cv2.error:

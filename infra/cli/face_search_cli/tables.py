@@ -1,4 +1,4 @@
-"""Replies as tables for people."""
+"""Prints replies as tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-# Where nobody watches, lines are not to be broken.
+# Outside a terminal, lines must not be wrapped.
 WIDTH_ELSEWHERE = 200
 
 
@@ -29,7 +29,10 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 
 def printable(value: object) -> str:
-    """Return a value as text. Names come from others, and a terminal obeys what is not printable."""
+    """Return a value as text without control characters.
+
+    A terminal would obey control characters, and names come from other people.
+    """
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(value))
 
 

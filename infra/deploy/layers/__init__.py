@@ -1,1 +1,1 @@
-"""Builds the two Lambda layers, of requirements.txt and of model packs: `python -m infra.deploy.layers PACK ...`."""
+"""Builds the two Lambda layers, for requirements.txt and for model packs: `python -m infra.deploy.layers PACK ...`."""

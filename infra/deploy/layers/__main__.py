@@ -1,4 +1,4 @@
-"""`make layers`: builds deps.zip and models.zip for Lambda, or says why they cannot run there."""
+"""Runs `make layers`: builds deps.zip and models.zip for Lambda, or reports why they cannot run there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from models import build, sources
 
 ROOT = Path(__file__).parents[3]
 REQUIREMENTS = ROOT / "requirements.txt"
-# What Chalice packs of itself into the function.
+# The Chalice modules that Chalice packs into the function.
 CHALICE_RUNTIME = ("__init__.py", "app.py")
 
 
@@ -33,19 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         build_layers(options.packs, target(options.arch, options.runtime), options.into)
     except sources.SourceError as error:
-        hint = "PACK=dlib needs only a package index; `make models PACK= FROM=` takes files got elsewhere"
+        hint = "PACK=dlib needs only a package index; `make models PACK= FROM=` uses files from another source"
         sys.exit(f"The layers were not built: {error}. {hint}.")
     except (LayerError, build.BuildError, ModelPackError) as error:
         sys.exit(f"The layers were not built: {error}.")
 
 
 def build_layers(packs: Sequence[str], goal: Target, into: Path) -> None:
-    """Build both zips in a folder; when something is wrong, neither is there.
+    """Build both zips in a folder. On failure, neither exists.
 
     Raises
     ------
     LayerError
-        When they would not run on the target.
+        When the layers would not run on the target.
     models.sources.SourceError, models.build.BuildError, chalicelib.vision.model_pack.ModelPackError
         When a model pack cannot be built.
     """
@@ -68,12 +68,12 @@ def build_layers(packs: Sequence[str], goal: Target, into: Path) -> None:
 
 
 def install_dependencies(goal: Target, tree: Path) -> None:
-    """Put what the function imports into a folder, pruned, compiled where that can be done, and checked.
+    """Install the function's dependencies into a folder, then prune, check and, where possible, compile them.
 
     Raises
     ------
     LayerError
-        When a package cannot be had or would not load on the target.
+        When a package cannot be installed or would not load on the target.
     """
     installation.install(REQUIREMENTS, goal, tree)
     pruning.prune(tree)
@@ -81,13 +81,11 @@ def install_dependencies(goal: Target, tree: Path) -> None:
     if command := byte_code.interpreter(goal.python):
         byte_code.compile_modules(tree, command)
     else:
-        print(
-            f"No python{goal.python} is at hand, so the layer has no byte code: each cold start takes seconds longer."
-        )
+        print(f"No python{goal.python} was found, so the layer has no byte code: each cold start takes seconds longer.")
 
 
 def copy_packs(folders: Sequence[Path], into: Path) -> None:
-    """Copy each pack's card and the files that it names; MODEL_DIR is /opt/models/<pack> when deployed."""
+    """Copy each pack's card and the files that the card names. MODEL_DIR is /opt/models/<pack> when deployed."""
     for folder in folders:
         (into / folder.name).mkdir(parents=True, exist_ok=True)
         card = folder / "card.toml"
@@ -96,12 +94,12 @@ def copy_packs(folders: Sequence[Path], into: Path) -> None:
 
 
 def function_bytes() -> int:
-    """Return no less than the bytes of the function beside its layers: the service and Chalice's run time, compiled."""
+    """Return an upper bound for the bytes of the function without layers: the compiled service and Chalice runtime."""
     files = [ROOT / "app.py", *(path for path in (ROOT / "chalicelib").rglob("*") if "__pycache__" not in path.parts)]
     chalice = importlib.util.find_spec("chalice")
     if chalice and chalice.origin:
         files += [Path(chalice.origin).with_name(name) for name in CHALICE_RUNTIME]
-    # A module's byte code is less than twice as large as the module.
+    # A module's byte code is less than twice the module's size.
     return sum(path.stat().st_size * (3 if path.suffix == ".py" else 1) for path in files if path.is_file())
 
 

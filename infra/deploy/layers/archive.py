@@ -1,4 +1,4 @@
-"""Writes a folder as a zip whose bytes depend on the names and contents of its files only."""
+"""Writes a folder as a reproducible zip: the bytes depend only on the names and contents of the files."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import hashlib
 import zipfile
 from pathlib import Path
 
-EARLIEST_TIME = (1980, 1, 1, 0, 0, 0)  # that the format can state
+EARLIEST_TIME = (1980, 1, 1, 0, 0, 0)  # of the zip format
 UNIX = 3
 REGULAR_FILE = 0o100000
 
 
 def write_zip(folder: Path, path: Path) -> str:
-    """Write all files of a folder, sorted by name; return the zip's sha256.
+    """Write all files of a folder, sorted by name, and return the zip's sha256.
 
-    All may be read by everyone, as Lambda's user is not the one that unpacks, and libraries may be executed. Neither
-    times nor owners of the files are in the zip.
+    Every file is readable by everyone, because Lambda unpacks and runs as different users. Libraries are executable.
+    The zip has neither the times nor the owners of the files.
     """
     files = sorted((file.relative_to(folder).as_posix(), file) for file in folder.rglob("*") if file.is_file())
     fresh = path.with_name(f"{path.name}.new")

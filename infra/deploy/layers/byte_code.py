@@ -1,4 +1,4 @@
-"""Compiles modules for Lambda: their folders are read-only, so what is not compiled here is in every cold start."""
+"""Compiles modules for Lambda, where folders are read-only: every cold start would compile the modules again."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LAYER, FUNCTION = "/opt/python", "/var/task"
 
 
 def interpreter(python: str) -> str | None:
-    """Return the command of a Python of the minor version `python`, like 3.13, or None where there is none.
+    """Return the command of a Python with the minor version `python`, like 3.13, or None if there is none.
 
-    Looks at the Python that runs this, then on PATH, then among pyenv's versions, whose shims on PATH work only for
-    those that are switched on. Byte code depends on the minor version and not on the architecture.
+    Checks the running Python, then PATH, then pyenv's versions: pyenv's shims on PATH work only for active versions.
+    Byte code depends on the minor version and not on the architecture.
     """
     name = f"python{python}"
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
@@ -27,11 +27,14 @@ def interpreter(python: str) -> str | None:
 
 
 def compile_modules(tree: Path, command: str, deployed: str = LAYER) -> None:
-    """Put byte code beside each module, which Python takes as it is, without a look at the module's time or content.
+    """Write byte code for each module. Python uses it without checking the module's time or content.
 
-    `deployed` is where the tree will be.
+    The same modules give the same bytes: a fixed hash seed determines the order of sets in constants.
 
-    The same modules give the same bytes: sets in constants are ordered by a fixed seed of hashes.
+    Parameters
+    ----------
+    deployed
+        The tree's path at Lambda.
 
     Raises
     ------
@@ -51,6 +54,6 @@ def compile_modules(tree: Path, command: str, deployed: str = LAYER) -> None:
 
 
 def _version(command: str) -> str:
-    """Return the minor version of a Python; nothing where the command does not run."""
+    """Return the minor version of a Python, or "" when the command fails."""
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
     return subprocess.run([command, "-I", "-c", code], capture_output=True, text=True, check=False).stdout.strip()

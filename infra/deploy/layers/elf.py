@@ -1,7 +1,7 @@
 """Reads what a shared library needs from its ELF headers.
 
-Layouts and tags: the System V ABI's chapters "Object Files" and "Dynamic Linking", and the Linux Standard Base's
-"Symbol Versioning". Only 64 bit and little-endian, which is all that Lambda runs.
+Layouts and tags are from the System V ABI's chapters "Object Files" and "Dynamic Linking", and from the Linux Standard
+Base's "Symbol Versioning". Reads only 64-bit little-endian files, because Lambda runs no others.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ VERNAUX = struct.Struct("<IHHII")  # hash, flags, other, name, offset of the nex
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a shared library asks of its surroundings.
+    """The requirements of a shared library.
 
-    `machine` is e_machine, `libraries` the names that it links, `versions` the symbol versions, like GLIBC_2.17.
+    `machine` is e_machine, `libraries` are the names of the linked libraries, and `versions` the required symbol
+    versions, like GLIBC_2.17.
     """
 
     machine: int
@@ -35,15 +36,15 @@ class Needs:
 
 
 def read_needs(data: bytes) -> Needs:
-    """Read a whole ELF file.
+    """Return the needs of an ELF file, given its whole contents.
 
     Raises
     ------
     ValueError
-        When it is damaged, or of 32 bits or big-endian.
+        When the file is damaged, 32-bit or big-endian.
     """
     if not data.startswith(IDENTITY):
-        raise ValueError("it is not an ELF file of 64 bits, little-endian")
+        raise ValueError("it is not a 64-bit little-endian ELF file")
     try:
         (machine,) = struct.unpack_from("<H", data, 18)
         (table,) = struct.unpack_from("<Q", data, 32)
@@ -63,7 +64,7 @@ def read_needs(data: bytes) -> Needs:
 
 
 def _dynamic(data: bytes, segments: list[tuple[int, ...]]) -> Iterator[tuple[int, int]]:
-    """Yield tag and value of each entry of the dynamic section; none where the file is linked statically."""
+    """Yield the tag and value of each entry in the dynamic section. A statically linked file has no entries."""
     for kind, _, offset, _, _, size, *_ in segments:
         if kind == PT_DYNAMIC:
             for at in range(offset, offset + size, DYNAMIC.size):
@@ -74,7 +75,7 @@ def _dynamic(data: bytes, segments: list[tuple[int, ...]]) -> Iterator[tuple[int
 
 
 def _offset(address: int, segments: list[tuple[int, ...]]) -> int:
-    """Return where in the file lies what is loaded at an address."""
+    """Return the file offset of the contents loaded at an address."""
     for kind, _, offset, start, _, size, *_ in segments:
         if kind == PT_LOAD and start <= address < start + size:
             return offset + address - start

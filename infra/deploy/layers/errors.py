@@ -1,10 +1,10 @@
-"""What stops the layers from being built."""
+"""Errors of building the layers."""
 
 from __future__ import annotations
 
 
 class LayerError(Exception):
-    """The layers cannot be built as asked; the message says what to do about it."""
+    """The layers cannot be built as requested. The message gives the remedy."""
 
 
 class IndexUnreachableError(LayerError):

@@ -1,4 +1,4 @@
-"""Removes what the service never loads from an installed tree: about a sixth of it."""
+"""Removes the files that the service never loads from an installed tree, about a sixth of it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import shutil
 from fnmatch import fnmatch
 from pathlib import Path
 
-# Paths inside the tree, as shell patterns in which * also matches slashes. What matches goes, a folder with all in it.
-# Licences and notices of all that stays lie in other places. Nothing is stripped: that breaks numpy's OpenBLAS.
+# Paths inside the tree, as shell patterns; * also matches slashes. Matching files and whole folders are removed. They
+# contain no licence or notice of a remaining file. Libraries are not stripped: that breaks numpy's OpenBLAS.
 UNUSED = (
     "bin",
-    "*.dist-info/RECORD",  # would tell of files that are gone
+    "*.dist-info/RECORD",  # would list removed files
     "*.pyi",
     "*.pxd",
     "*.h",
@@ -20,14 +20,14 @@ UNUSED = (
     "cv2/data",  # Haar cascades
     "numpy/f2py",
     "numpy/_pyinstaller",
-    # The extension module has the whole library inside and links no other.
+    # The extension module contains the whole library and links no other.
     "onnxruntime/capi/libonnxruntime.so*",
     "onnxruntime/backend",
     "onnxruntime/datasets",
     "onnxruntime/quantization",
     "onnxruntime/tools",
     "onnxruntime/transformers",
-    # onnxruntime asks for these, but only what is above imports them.
+    # onnxruntime requires these packages, but only its modules removed above import them.
     "flatbuffers",
     "flatbuffers-*.dist-info",
     "google",
@@ -38,7 +38,7 @@ UNUSED = (
 
 
 def prune(tree: Path) -> None:
-    """Remove what is not used, and the folders that this leaves empty."""
+    """Remove the unused files and folders, and the folders left empty."""
     for path in sorted(tree.rglob("*")):
         if not path.exists() or not _is_unused(path.relative_to(tree).as_posix()):
             continue

@@ -1,4 +1,4 @@
-"""Checks that every shared library of a tree can be loaded on the target."""
+"""Checks that every shared library in a tree can be loaded on the target."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from infra.deploy.layers import elf
 from infra.deploy.layers.errors import LayerError
 from infra.deploy.layers.target import Target
 
-# What is taken to be in the runtime, not checked on AWS: glibc's libraries, GCC's two, and zlib, which Python's own
-# module links. The manylinux policy (PEP 600) lets wheels link more, such as libX11, which a system without a display
-# has not.
+# Libraries assumed to be in the runtime, not verified on AWS: glibc's, GCC's two, and zlib, which Python's own module
+# links. The manylinux policy (PEP 600) allows wheels to link more, such as libX11, which a system without a display
+# does not have.
 IN_THE_RUNTIME = frozenset(
     {
         "ld-linux-aarch64.so.1",
@@ -28,18 +28,18 @@ IN_THE_RUNTIME = frozenset(
     }
 )
 
-# Versions of symbols that tell of a newer system; those with letters, like GLIBC_PRIVATE, do not tell how new.
+# Symbol versions that show how new a system must be. Versions with letters, like GLIBC_PRIVATE, do not.
 NUMBERED = re.compile(r"(GLIBC|GLIBCXX|CXXABI)_([0-9.]+)")
 
 
 def check(tree: Path, target: Target) -> None:
-    """Read every ELF file of the tree, whatever its name.
+    """Check every ELF file in the tree, regardless of its name.
 
     Raises
     ------
     LayerError
-        With a line for each file that is of another architecture, needs a newer system, or links a library that is
-        neither in the tree nor in the runtime.
+        With a line for each problem: a damaged file, another architecture, the need for a newer system, or a linked
+        library that is neither in the tree nor in the runtime.
     """
     files = sorted(path for path in tree.rglob("*") if path.is_file())
     inside = {path.name for path in files}
@@ -58,7 +58,7 @@ def _problems(data: bytes, target: Target, inside: set[str]) -> list[str]:
     except ValueError as error:
         return [str(error)]
     if needs.machine != target.machine:
-        return [f"it is of another architecture: ELF machine {needs.machine}, not {target.machine}"]
+        return [f"it has the wrong architecture: ELF machine {needs.machine}, not {target.machine}"]
     problems = [
         f"it links {library}, which is neither in the layer nor in the runtime"
         for library in needs.libraries
@@ -71,7 +71,7 @@ def _problems(data: bytes, target: Target, inside: set[str]) -> list[str]:
             newest[match[1]] = max(number, newest.get(match[1], ()))
     for name, number in newest.items():
         if number > target.provides[name]:
-            problems.append(f"it needs {name}_{_dotted(number)}, and the target has {_dotted(target.provides[name])}")
+            problems.append(f"it needs {name}_{_dotted(number)}, but the target has {_dotted(target.provides[name])}")
     return problems
 
 

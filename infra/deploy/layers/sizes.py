@@ -1,4 +1,4 @@
-"""How large function and layers are unzipped, and whether Lambda takes them."""
+"""Checks the unzipped size of the function and layers against Lambda's limit."""
 
 from __future__ import annotations
 
@@ -6,35 +6,35 @@ from pathlib import Path
 
 from infra.deploy.layers.errors import LayerError
 
-# Function and layers together, unzipped: "Lambda quotas" of AWS's developer guide.
+# For the function and its layers together, unzipped: "Lambda quotas" in AWS's developer guide.
 MAX_UNZIPPED_BYTES = 262_144_000
-# Parts that the table of a failure names; the others are one line.
+# How many parts a failure's table names; the others share one line.
 LARGEST_PARTS = 10
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return the bytes of all files in a folder, or of a file."""
+    """Return the size in bytes of a file, or of all files in a folder."""
     return sum(path.stat().st_size for path in (folder, *folder.rglob("*")) if path.is_file())
 
 
 def parts_of(folder: Path) -> dict[str, int]:
-    """Return the bytes of each thing that lies in a folder, by its name."""
+    """Return the size in bytes of each file and folder directly in a folder, by name."""
     return {path.name: folder_bytes(path) for path in folder.iterdir()}
 
 
 def check(parts: dict[str, int]) -> None:
-    """Check that all parts together are not too large.
+    """Check that all parts together are within Lambda's limit.
 
     Raises
     ------
     LayerError
-        With a table of the largest.
+        With a table of the largest parts.
     """
     total = sum(parts.values())
     if total > MAX_UNZIPPED_BYTES:
         raise LayerError(
-            f"function and layers are {total:,} bytes unzipped, {total - MAX_UNZIPPED_BYTES:,} more than Lambda's "
-            f"{MAX_UNZIPPED_BYTES:,}:\n{table(parts)}\nThe wheels of arm64 are smaller: ARCH=arm64"
+            f"the function and layers are {total:,} bytes unzipped, {total - MAX_UNZIPPED_BYTES:,} more than Lambda's "
+            f"{MAX_UNZIPPED_BYTES:,}:\n{table(parts)}\nThe wheels for arm64 are smaller: try ARCH=arm64"
         )
 
 

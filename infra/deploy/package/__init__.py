@@ -1,0 +1,1 @@
+"""Packages a stage for deployment: the function, the template and the layers."""

@@ -1,4 +1,4 @@
-"""`make package`: writes what a deployment takes, the template and which files go with it, or says what is missing."""
+"""Runs `make package`: writes a stage's template, function and list of artifacts, and builds the layers."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ PACKAGES = ROOT / "build" / "package"
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.deploy.package", description=__doc__)
     parser.add_argument("stage", help=f"one of {', '.join(sorted(path.stem for path in stage.FOLDER.glob('*.toml')))}")
-    parser.add_argument("packs", nargs="+", help="names or paths of the model packs' cards; the first is the default")
+    parser.add_argument("packs", nargs="+", help="names or paths of the model packs' cards, default pack first")
     parser.add_argument("--arch", default="arm64", help=f"one of {', '.join(ARCHITECTURES)}")
     parser.add_argument("--runtime", default="python3.13", help=f"one of {', '.join(RUNTIMES)}")
     options = parser.parse_args(arguments)
     try:
         goal = target(options.arch, options.runtime)
         names = [str(read_card(build.card_path(pack))["name"]) for pack in options.packs]
-        # What takes seconds comes first: the layers take a minute.
+        # Before the layers: writing takes seconds and may fail, and the layers take a minute.
         written = write(options.stage, goal, names, PACKAGES / options.stage)
         layers.build_layers(options.packs, goal, LAYERS)
     except sources.SourceError as error:
-        hint = "PACK=dlib needs only a package index; `make models PACK= FROM=` takes files got elsewhere"
-        sys.exit(f"There is no package: {error}. {hint}.")
+        hint = "PACK=dlib needs only a package index; `make models PACK= FROM=` uses files from another source"
+        sys.exit(f"Not packaged: {error}. {hint}.")
     except (PackageError, LayerError, build.BuildError, ModelPackError) as error:
-        sys.exit(f"There is no package: {error}.")
-    print(f"{written} is the template of stage {options.stage}; artifacts.json beside it names what it takes.")
+        sys.exit(f"Not packaged: {error}.")
+    print(f"The template of stage {options.stage} is {written}; artifacts.json beside it lists the files to upload.")
 
 
 def write(stage_name: str, goal: Target, packs: Sequence[str], into: Path) -> Path:
@@ -49,14 +49,14 @@ def write(stage_name: str, goal: Target, packs: Sequence[str], into: Path) -> Pa
     Parameters
     ----------
     goal
-        What the layers are built for.
+        The target of the layers.
     packs
-        Names of the model packs in the layer; the first is the default.
+        Names of the model packs in the layer, the default first.
 
     Raises
     ------
     PackageError
-        When the stage, the app or a part of the template is not as it should be; nothing is written then.
+        When the stage, the app or a part of the template is invalid; nothing is written then.
     """
     chosen = stage.parameters(stage_name)
     with TemporaryDirectory() as folder:
@@ -76,7 +76,7 @@ def write(stage_name: str, goal: Target, packs: Sequence[str], into: Path) -> Pa
 
 
 def _shown(path: Path) -> str:
-    """Return a path as it is from the project's folder, where it is in there."""
+    """Return a path relative to the project's folder, or unchanged if it is outside."""
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
 
 

@@ -1,4 +1,4 @@
-"""Runs `chalice package` on a copy of the service that has no requirements: the layers bring what it imports."""
+"""Runs `chalice package` on a copy of the service without requirements, because the layers have the dependencies."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from infra.deploy.package.errors import PackageError
 
 ROOT = Path(__file__).parents[3]
 STAGE = "packaged"
-# The `chalice` of this Python, wherever its scripts are.
+# Runs the `chalice` command of this Python, wherever its scripts are.
 CHALICE = "from chalice.cli import main; raise SystemExit(main())"
-# Chalice asks the SDK for a region although nothing of it reaches its template.
+# Chalice asks the SDK for a region but does not use it in the template.
 ANY_REGION = "us-east-1"
-# Each function gets a role of its own in infra/deploy/template/roles.yaml; Chalice wants one to be named.
+# A placeholder, because Chalice requires a role. infra/deploy/template/roles.yaml gives each function its own role.
 ROLE_TO_COME = "arn:aws:iam::000000000000:role/replaced"
 
 
 def package(work: Path, into: Path, merged: Path | None = None) -> None:
-    """Let Chalice write the function's zip, deployment.zip, and the SAM template, sam.json, into a folder.
+    """Write the function's zip, deployment.zip, and the SAM template, sam.json, into a folder with Chalice.
 
     Parameters
     ----------
     work
-        A folder that is not there yet, for the copy.
+        A folder for the copy; it must not exist yet.
     merged
-        A JSON template that Chalice is to merge into its own.
+        A JSON template that Chalice merges into its own.
 
     Raises
     ------
     PackageError
-        With Chalice's own words.
+        With Chalice's own message.
     """
     copy(work)
     command = [sys.executable, "-c", CHALICE, "package", "--stage", STAGE, str(into.resolve())]
@@ -47,13 +47,13 @@ def package(work: Path, into: Path, merged: Path | None = None) -> None:
 
 
 def copy(into: Path) -> None:
-    """Copy what belongs into the function, and nothing that Python or an editor left there, to a new folder."""
+    """Copy the function's files to a new folder, without the files that Python or an editor left."""
     shutil.copytree(
         ROOT / "chalicelib", into / "chalicelib", ignore=shutil.ignore_patterns("__pycache__", ".*", "*.pyc")
     )
     shutil.copyfile(ROOT / "app.py", into / "app.py")
     config = json.loads((ROOT / ".chalice" / "config.json").read_text(encoding="utf-8"))
-    # Of the stages, `local` must not come along: it has credentials of moto.
+    # Without the stage `local`, which has moto's credentials.
     config |= {"stages": {STAGE: {}}, "manage_iam_role": False, "iam_role_arn": ROLE_TO_COME}
     (into / ".chalice").mkdir()
     (into / ".chalice" / "config.json").write_text(json.dumps(config), encoding="utf-8")

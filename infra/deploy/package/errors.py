@@ -1,7 +1,7 @@
-"""What stops a package from being made."""
+"""Errors of packaging a stage."""
 
 from __future__ import annotations
 
 
 class PackageError(Exception):
-    """The package cannot be made as asked; the message says what to do about it."""
+    """The stage cannot be packaged as requested. The message gives the reason and the remedy."""

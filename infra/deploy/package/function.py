@@ -1,4 +1,4 @@
-"""The function's zip: the service and Chalice's run time, a few hundred kilobytes."""
+"""Builds the function's zip: the service and Chalice's runtime, a few hundred kilobytes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from infra.deploy.package import chalice_project
 
 
 def build(into: Path, python: str) -> Path:
-    """Write function.zip into a folder; the same sources give the same bytes.
+    """Write function.zip into a folder. The same sources give the same bytes.
 
     Parameters
     ----------
     python
-        The minor version that runs it, like 3.13.
+        The minor version that runs the function, like 3.13.
 
     Raises
     ------
@@ -29,9 +29,9 @@ def build(into: Path, python: str) -> Path:
 
 
 def repack(packaged: Path, into: Path, python: str) -> Path:
-    """Write Chalice's zip anew as function.zip, without its files' times, and with byte code where it can be made.
+    """Rewrite Chalice's zip as function.zip, without file times, and with byte code if this Python is installed.
 
-    Without that, each cold start would compile the service and Chalice.
+    Without byte code, each cold start compiles the service and Chalice.
     """
     into.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as work, zipfile.ZipFile(packaged) as chalices:

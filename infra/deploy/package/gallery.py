@@ -1,4 +1,4 @@
-"""The template as a stage's gallery needs it."""
+"""Adapts the template to a stage's gallery."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 from infra.deploy.package.template import Template
 
-# The condition of what only a vector index needs.
+# The condition of everything that only a vector index needs.
 VECTORS = "VectorsAreIndexed"
 NOTHING = {"Ref": "AWS::NoValue"}
 
 
 def for_gallery(finished: Template, gallery: str) -> Template:
-    """Return the template without what only a vector index needs, where the gallery is another one.
+    """Return the template, without the parts for a vector index unless the gallery is s3vectors.
 
-    CloudFormation refuses a template that names types which a region does not have, whatever the conditions.
+    CloudFormation refuses a template with a type that the region does not have, even if its condition is false.
     """
     if gallery == "s3vectors":
         return finished
@@ -28,7 +28,7 @@ def for_gallery(finished: Template, gallery: str) -> Template:
 
 
 def _without_vectors(value: Any) -> Any:
-    """Decide the condition in a part of the template."""
+    """Return a part of the template with the condition VECTORS resolved as false."""
     if isinstance(value, list):
         return [_without_vectors(item) for item in value if not _left_out(item)]
     if not isinstance(value, dict):
@@ -48,7 +48,7 @@ def _left_out(item: Any) -> bool:
 
 
 def references(value: Any) -> set[str]:
-    """Return the names that Ref, Fn::GetAtt, Fn::Sub and DependsOn in a template's part refer to."""
+    """Return the names that Ref, Fn::GetAtt, Fn::Sub and DependsOn refer to in a part of a template."""
     found: set[str] = set()
     if isinstance(value, dict):
         for key, item in value.items():

@@ -1,4 +1,4 @@
-"""The stack's template: what Chalice makes of app.py and what is in infra/deploy/template, as plain CloudFormation."""
+"""Builds the stack's template, in plain CloudFormation, from Chalice's template of app.py and infra/deploy/template."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from infra.deploy.package.errors import PackageError
 FOLDER = Path(__file__).parents[1] / "template"
 DEPLOYED = "/var/task/chalicelib/stores/database/certificates"
 FUNCTION = "AWS::Serverless::Function"
-# Parameters that the deployment passes beside the stage's.
+# Parameters that the deployment sets; a stage may not set them.
 GIVEN = ("ArtifactBucket", "FunctionKey", "DepsLayerKey", "ModelsLayerKey")
 
 Template = dict[str, Any]
 
 
 def parts() -> Template:
-    """Return all files of infra/deploy/template as one; Chalice merges it into its own template.
+    """Return all files of infra/deploy/template as one template. Chalice merges it into its own.
 
     Raises
     ------
     PackageError
-        When two of them describe one thing.
+        When two files describe the same name.
     """
     whole: Template = {}
     for file in sorted(FOLDER.glob("*.yaml")):
         for section, content in yaml.safe_load(file.read_text(encoding="utf-8")).items():
-            if section.startswith("x-"):  # what the file itself refers to
+            if section.startswith("x-"):  # anchors for use within the file
                 continue
             twice = whole.setdefault(section, {}).keys() & content.keys()
             if twice:
-                raise PackageError(f"{file} describes {', '.join(sorted(twice))}, as another file does")
+                raise PackageError(f"{file} describes {', '.join(sorted(twice))}, but another file already does")
             whole[section] |= content
     whole["Mappings"]["Certificates"] = {
         region: {"File": f"{DEPLOYED}/{region}.pem"} for region in certificates.regions()
@@ -46,19 +46,19 @@ def parts() -> Template:
 
 
 def finish(merged: Template, goal: Target, packs: Sequence[str]) -> Template:
-    """Return plain CloudFormation of what Chalice has merged.
+    """Return Chalice's merged template as plain CloudFormation.
 
     Parameters
     ----------
     goal
-        What the layers were built for.
+        The target of the layers.
     packs
-        The model packs in the layer; the first is the default.
+        The model packs in the layer, the default first.
 
     Raises
     ------
     PackageError
-        When a function of app.py is not described, or what is described is not a template.
+        When infra/deploy/template lacks a function of app.py or has an extra one, or the template is not valid SAM.
     """
     resources = merged["Resources"]
     described = parts()
@@ -68,7 +68,7 @@ def finish(merged: Template, goal: Target, packs: Sequence[str]) -> Template:
             f"infra/deploy/template/functions.yaml does not describe {', '.join(sorted(missing))} of app.py"
         )
     if unknown := [name for name, resource in resources.items() if "Type" not in resource]:
-        raise PackageError(f"infra/deploy/template describes {', '.join(unknown)}, which app.py has not")
+        raise PackageError(f"infra/deploy/template describes {', '.join(unknown)}, but app.py does not define it")
     for name, resource in resources.items():
         if name in functions:
             resource["Properties"] |= {"Runtime": f"python{goal.python}", "Architectures": [goal.architecture]}
@@ -78,27 +78,27 @@ def finish(merged: Template, goal: Target, packs: Sequence[str]) -> Template:
                 "CompatibleArchitectures": [goal.architecture],
             }
     merged["Parameters"]["ModelPack"] |= {"Default": packs[0], "AllowedValues": list(packs)}
-    # Chalice's own tell the same under other names.
+    # Chalice's outputs give the same values under other names.
     merged["Outputs"] = described["Outputs"]
     merged["Description"] = "Face search"
     return _translated(merged)
 
 
 def check_parameters(chosen: dict[str, str], template: Template, stage: str) -> None:
-    """Check that a stage sets only what the template asks for, and that it is among what is allowed.
+    """Check that a stage sets only parameters of the template, to allowed values.
 
     Raises
     ------
     PackageError
-        Naming the first that is wrong.
+        With the first wrong parameter.
     """
     for name, value in chosen.items():
         described = template["Parameters"].get(name)
         if described is None or name in GIVEN:
-            raise PackageError(f"stage {stage} sets {name}, which is not a parameter that it may set")
+            raise PackageError(f"stage {stage} sets {name}, which is not a parameter that a stage can set")
         allowed = list(map(str, described.get("AllowedValues", [value])))
         if value not in allowed:
-            raise PackageError(f"stage {stage} sets {name} to {value}: it is one of {', '.join(allowed)}")
+            raise PackageError(f"stage {stage} sets {name} to {value}: it must be one of {', '.join(allowed)}")
 
 
 def _translated(sam: Template) -> Template:
@@ -107,11 +107,11 @@ def _translated(sam: Template) -> Template:
     from samtranslator.parser.parser import Parser  # type: ignore[import-untyped]
     from samtranslator.translator.translator import Translator  # type: ignore[import-untyped]
 
-    # It wants a region, to learn the partition; nothing of it is in the result.
+    # The translator needs a region to find the partition. The region is not in the result.
     translator = Translator(None, Parser(), boto_session=Session(region_name=ANY_REGION))
     try:
         translated: Template = translator.translate(sam, {})
     except InvalidDocumentException as error:
-        raise PackageError(f"the template is not SAM: {error.message}") from None
-    translator.metrics.publish()  # to nowhere, or it would complain
+        raise PackageError(f"the template is not valid SAM: {error.message}") from None
+    translator.metrics.publish()  # sends nothing, but avoids a warning about unpublished metrics
     return translated
