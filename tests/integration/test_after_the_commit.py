@@ -1,4 +1,4 @@
-"""What follows a commit is done as well as it can be: whatever goes wrong there, the change is answered as done."""
+"""Failures after a commit do not fail the request: the change is reported as done."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-# What the code around a store means to raise, and what nobody has thought of.
+# Errors that the code around a store raises on purpose, and unexpected ones.
 FAILURES = [
     errors.store_unavailable(),
     errors.internal_error(),
@@ -54,7 +54,7 @@ def failing(failure: Exception) -> object:
 
 
 @any_failure
-def test_a_vector_index_that_fails_fails_no_change(
+def test_a_failing_vector_index_fails_no_change(
     database: Database, failure: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     face_set = FaceSet(database, changed=VectorWiring(database, "no-bucket").try_at_once)
