@@ -1,7 +1,7 @@
-"""The layers for arm64, run on another machine by qemu: `make test-arm64 ARM64_ROOT=folder`. No part of `make test`.
+"""Run the arm64 layers on another machine with qemu: `make test-arm64 ARM64_ROOT=folder`. Not part of `make test`.
 
-The folder is a Linux system of arm64 with Python 3.13 in usr/bin: Debian 13's packages python3.13 and libstdc++6, for
-instance, with what they need, unpacked.
+The folder is an arm64 Linux system with Python 3.13 in usr/bin. For example, unpack Debian 13's packages python3.13 and
+libstdc++6 with their dependencies.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # 7.2 crashes in ONNX Runtime; 10.0 was measured to work.
 OLDEST_QEMU = 9
-# qemu's own, for what it translates, included.
+# Includes qemu's own memory for translated code.
 LIMITS: dict[str, Any] = {"memory_mb": 4096, "patience_seconds": 1200}
 
 
@@ -46,7 +46,7 @@ def deployment() -> Iterator[Deployment]:
 
 
 def emulator() -> str:
-    """Return the command of a qemu that is new enough: QEMU in the environment, or the one on PATH."""
+    """Return the command of a new enough qemu: QEMU from the environment, or the one on PATH."""
     names = [os.environ.get("QEMU", ""), "qemu-aarch64", "qemu-aarch64-static"]
     command = next((found for name in names if name and (found := shutil.which(name))), None)
     if command is None:
@@ -69,7 +69,7 @@ def environment(
             yield environment
 
 
-def test_all_endpoints(deployment: Deployment, environment: dict[str, str]) -> None:
+def test_all_endpoints_work_on_arm64(deployment: Deployment, environment: dict[str, str]) -> None:
     with Container(deployment, environment=environment, **LIMITS) as container:
         api = ContainerApi(container)
         token = api.added(pictures.astronaut(), "Eileen Collins")
@@ -84,6 +84,6 @@ def test_all_endpoints(deployment: Deployment, environment: dict[str, str]) -> N
         assert api.get("/health").body == {"status": "ok"}
 
 
-def test_a_scheduled_function(deployment: Deployment, environment: dict[str, str]) -> None:
+def test_a_scheduled_function_works_on_arm64(deployment: Deployment, environment: dict[str, str]) -> None:
     with Container(deployment, "app.compact", environment, **LIMITS) as container:
         assert "the segments show version" in container.invoke(SCHEDULED)

@@ -1,4 +1,4 @@
-"""A deployment that is packaged once, and stores for it."""
+"""A deployment that is packaged once, and its stores."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ def deployment() -> Iterator[Deployment]:
 def environment(
     deployment: Deployment, dynamodb: DynamoDBClient, s3: S3Client, aws_endpoint: str, mysql_server: int
 ) -> Iterator[dict[str, str]]:
-    """The variables that lead to stores that are empty at the start of a class of tests."""
+    """Yield the environment variables for stores that start empty for each test class."""
     with stores.stores(deployment, dynamodb, s3, aws_endpoint, mysql_server) as environment:
         yield environment

@@ -132,9 +132,8 @@ def damaged_zip(draw: st.DrawFn, files: Files) -> bytes:
     for _ in range(draw(st.integers(1, 3))):
         signature = draw(st.sampled_from([b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"]))
         start = _one_of(draw, data, signature)
-        at = (
-            start + 4 + 2 * draw(st.integers(0, 24))
-        )  # a header consists of fields of two and four bytes, then the name
+        # A header consists of fields of two and four bytes, followed by the name.
+        at = start + 4 + 2 * draw(st.integers(0, 24))
         value = draw(st.sampled_from([0, 1, 8, 12, 14, 99, 0x0800, 0x7FFF, 0xFFFF]) | st.integers(0, 0xFFFF))
         data[at : at + 2] = struct.pack("<H", value)
     return bytes(data)
