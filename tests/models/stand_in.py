@@ -1,4 +1,4 @@
-"""Small networks with the inputs and outputs of those whose weights cannot be had."""
+"""Small networks with the same inputs and outputs as networks whose weights are not available."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def stand_in(
     inputs: int = 1,
     outputs: int = 1,
 ) -> bytes:
-    """A network of a user's own: a projection of every sixteenth pixel of its chips, which may be described wrongly."""
+    """Return a user's own network, a projection of every sixteenth pixel of its chips. Its description may be wrong."""
     random = np.random.default_rng(12)
     channels_last = input_shape[-1] == 3
     chips = "turned" if channels_last else "floats"
