@@ -97,7 +97,7 @@ def mysql_server() -> Iterator[int]:
     """Yield the port of a MySQL server on this machine with a root user that has no password."""
     with mysql_port() as port:
         if port is None:
-            absent("no MySQL server on 127.0.0.1:3306, and neither mariadbd nor mysqld to start one")
+            absent("there is no MySQL server on 127.0.0.1:3306, and no mariadbd or mysqld to start one")
         yield port
 
 

@@ -118,7 +118,7 @@ def _source(part: str) -> sources.PublishedFile:
 SHARED_FACES = Path(__file__).parents[2] / "shared" / "faces"
 SHARED_CASES = SHARED_FACES.with_name("cases")
 YUNET = Path(__file__).parents[2] / "shared" / "models" / "face_detection_yunet_2023mar.onnx"
-needs_yunet = pytest.mark.skipif(not YUNET.exists(), reason="YuNet's published file beside the project is absent")
+needs_yunet = pytest.mark.skipif(not YUNET.exists(), reason="YuNet's published file is not in ../shared")
 
 
 @cache
@@ -132,7 +132,7 @@ _RETAIL = Path(__file__).parents[2] / "shared" / "models" / "face-reidentificati
 RETAIL_FILES = {role: _RETAIL.with_suffix(f".{role}") for role in ("xml", "bin")}
 needs_retail = pytest.mark.skipif(
     not all(file.exists() for file in RETAIL_FILES.values()),
-    reason="the published files of face-reidentification-retail-0095 beside the project are absent",
+    reason="the published files of face-reidentification-retail-0095 are not in ../shared",
 )
 
 

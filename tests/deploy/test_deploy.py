@@ -1,4 +1,4 @@
-"""`python -m infra.deploy` against moto's server, when all is well."""
+"""`python -m infra.deploy` against moto's server, without failures."""
 
 from __future__ import annotations
 

@@ -121,6 +121,6 @@ def test_metrics_that_cannot_be_written_fail_no_request(
     monkeypatch.setattr(sys, "stdout", Closed())
 
     middleware._write([(Metric.FACES_FOUND, 1)], {"status": 200})
-    middleware._write([(Metric.FACES_FOUND, json)], {})  # type: ignore[list-item]  # what no metric is
+    middleware._write([(Metric.FACES_FOUND, json)], {})  # type: ignore[list-item]  # not a metric
 
     assert caplog.text.count("the metrics could not be written") == 2

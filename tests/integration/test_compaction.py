@@ -175,7 +175,7 @@ class TestCompaction:
         faces.expect(known[9], 1.0)
 
     def test_a_segment_of_the_longest_embeddings_fits_into_a_packet(self, database: Database) -> None:
-        """512 dimensions, and bytes that a driver must escape: quotes, backslashes, zeros."""
+        """Uses 512 dimensions, and bytes that a driver must escape: quotes, backslashes, zeros."""
         segments = SegmentStore(database)
         run = segments.claim()
         assert run is not None

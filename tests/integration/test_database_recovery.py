@@ -168,7 +168,7 @@ def test_transactions_that_deadlock_both_succeed(notes: Database) -> None:
         for future in [executor.submit(write, "a", 1, 2), executor.submit(write, "b", 2, 1)]:
             future.result()
 
-    assert len(runs) > 2, "nothing deadlocked"
+    assert len(runs) > 2, "no deadlock happened"
     assert sorted(map(sorted, texts(notes))) == [["a", "b"], ["a", "b"]]
 
 

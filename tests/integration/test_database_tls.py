@@ -40,7 +40,7 @@ def write_certificate(folder: Path, host: str) -> tuple[Path, Path]:
 
 def test_only_the_named_server_is_accepted(tmp_path: Path) -> None:
     if mysql_program() is None:
-        absent("neither mariadbd nor mysqld to start a server with a certificate")
+        absent("there is no mariadbd or mysqld to start a server with a certificate")
     certificate, key = write_certificate(tmp_path, "localhost")
     another_ca, _ = write_certificate(tmp_path, "another.test")
 
@@ -57,7 +57,7 @@ def test_only_the_named_server_is_accepted(tmp_path: Path) -> None:
 
 def test_tls_is_used_when_offered_without_reading_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if mysql_program() is None:
-        absent("neither mariadbd nor mysqld to start a server with a certificate")
+        absent("there is no mariadbd or mysqld to start a server with a certificate")
     certificate, key = write_certificate(tmp_path, "localhost")
     read: list[object] = []
     monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda context, *_: read.append(context))

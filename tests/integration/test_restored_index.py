@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def url(mysql_server: int) -> Iterator[str]:
     if not can_dump():
-        absent("neither mariadb nor mariadb-dump")
+        absent("mariadb and mariadb-dump are not both installed")
     with mysql_database(mysql_server) as name:
         yield f"mysql://root@127.0.0.1:{mysql_server}/{name}"
 

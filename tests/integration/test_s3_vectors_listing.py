@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def numbers(s3_vectors: S3VectorsClient) -> VectorIndex:
-    """1,201 vectors of one number each: their key, and its third as metadata."""
+    """Put 1,201 vectors of one number, which is also the key, with its remainder by 3 as metadata."""
     index = VectorIndex(s3_vectors, 1)
     index.put(range(1_201), np.arange(1_201, dtype=np.float32)[:, None], [{"set": i % 3} for i in range(1_201)])
     return index

@@ -289,7 +289,7 @@ def test_requests_stay_correct_while_the_model_is_switched_back_and_forth(place:
             assert own in tokens(found)
             apart = {m.token: m.distance for m in found.matches}
             models = [i for i in ids if _agree(apart, distances[i][probe])]
-            assert len(models) == 1, "not all under one model, or not all there"
+            assert len(models) == 1, "the distances mix models, or faces are missing"
             seen.update(models)
             process.remove(own)
             assert own not in tokens(process.search(probe))

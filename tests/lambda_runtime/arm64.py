@@ -40,7 +40,7 @@ def deployment() -> Iterator[Deployment]:
     root = Path(os.environ.get("ARM64_ROOT") or "/nowhere").absolute()
     python = root / "usr" / "bin" / "python3.13"
     if not python.exists():
-        pytest.exit(f"ARM64_ROOT must name a folder with an arm64 system: there is no {python}", 1)
+        pytest.exit(f"ARM64_ROOT must name a folder with an arm64 system, but {python} is missing", 1)
     with deployed(target("arm64", "python3.13"), [emulator(), "-L", str(root), str(python)]) as deployment:
         yield deployment
 
@@ -50,11 +50,13 @@ def emulator() -> str:
     names = [os.environ.get("QEMU", ""), "qemu-aarch64", "qemu-aarch64-static"]
     command = next((found for name in names if name and (found := shutil.which(name))), None)
     if command is None:
-        pytest.exit("there is no qemu-aarch64 on PATH: install qemu-user, or name it with QEMU=", 1)
+        pytest.exit("qemu-aarch64 is not on PATH: install qemu-user, or set QEMU= to the command", 1)
     told = subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout
     version = re.search(r"version (\d+)\.\d+", told)
     if version is None or int(version[1]) < OLDEST_QEMU:
-        pytest.exit(f"qemu {OLDEST_QEMU} or newer is needed, older ones crash: {command} is {told.splitlines()[0]}", 1)
+        pytest.exit(
+            f"qemu {OLDEST_QEMU} or newer is needed, because older ones crash: {command} is {told.splitlines()[0]}", 1
+        )
     return str(Path(command).absolute())
 
 
@@ -64,7 +66,7 @@ def environment(
 ) -> Iterator[dict[str, str]]:
     with mysql_port() as port:
         if port is None:
-            pytest.exit("no MySQL server on 127.0.0.1:3306, and neither mariadbd nor mysqld to start one", 1)
+            pytest.exit("there is no MySQL server on 127.0.0.1:3306, and no mariadbd or mysqld to start one", 1)
         with stores(deployment, dynamodb, s3, aws_endpoint, port, **LIMITS) as environment:
             yield environment
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def deployment() -> Iterator[Deployment]:
     if not supported():
-        pytest.skip("no layer for Lambda runs on this machine")
+        pytest.skip("layers for Lambda do not run on this machine")
     try:
         with deployed(*own_target()) as deployment:
             yield deployment

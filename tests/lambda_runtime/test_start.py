@@ -114,7 +114,7 @@ def test_a_missing_handler_fails_the_initialisation(deployment: Deployment, deaf
         container.init_seconds()
 
 
-@pytest.mark.skipif(not namespaces_work(), reason="a file system of its own needs a mount namespace")
+@pytest.mark.skipif(not namespaces_work(), reason="this test needs a mount namespace")
 def test_only_tmp_is_writable(deployment: Deployment) -> None:
     with Container(deployment, command=["-c", WRITES]) as container:
         assert container.exit_code() == 0

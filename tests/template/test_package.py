@@ -1,4 +1,4 @@
-"""`make package`: the stages' files, and what it writes or refuses."""
+"""`make package`: the stage files, its outputs, and its errors."""
 
 from __future__ import annotations
 

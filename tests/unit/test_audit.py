@@ -1,4 +1,4 @@
-"""`make check` fails at a known vulnerability, and says so when it could not ask; with a server in osv.dev's place."""
+"""`make check` fails on a known vulnerability and reports an unreachable service. A test server replaces osv.dev."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps(answer).encode())
 
     def log_message(self, *_: object) -> None:
-        """Silent."""
+        """Log nothing."""
 
 
 @pytest.fixture

@@ -181,7 +181,7 @@ def test_segments_up_to_the_limit_are_accepted() -> None:
         decoding.decode(file[:2] + comment * (jpeg.MAX_SEGMENTS - own + 1) + file[2:])
 
 
-@pytest.mark.skipif(not CASES.is_dir(), reason="the files that clients sent are not here")
+@pytest.mark.skipif(not CASES.is_dir(), reason="the files from clients are not on this machine")
 @pytest.mark.parametrize(
     "name", ["byte_before_restart_marker", "bytes_before_many_restart_markers", "padding_before_dht"]
 )

@@ -40,7 +40,7 @@ print(told.count("<heap nr="), int(mapped[1]) >= 16 << 20)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives threads heaps of their own")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives each thread its own heap")
 def test_threads_share_a_heap_and_large_blocks_are_outside_it() -> None:
     heaps, large_is_outside = _allocations("own")
     assert (int(heaps) > 1, large_is_outside) == (True, "False")

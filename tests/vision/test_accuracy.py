@@ -13,7 +13,7 @@ from tests.pictures import read
 THRESHOLD = 0.65
 
 
-@pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces beside the project are absent")
+@pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
 def test_people_are_distinguished() -> None:
     with (SHARED_FACES / "people.csv").open() as file:
         rows = list(csv.DictReader(file))

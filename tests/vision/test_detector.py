@@ -22,7 +22,7 @@ from infra.local import sample_face
 from tests.packs import SHARED_FACES, detector, dlib_pack
 from tests.pictures import astronaut, cat, jpeg, read, scaled
 
-needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces beside the project are absent")
+needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
 
 
 def _same(a: list[DetectedFace], b: list[DetectedFace]) -> bool:

@@ -19,8 +19,8 @@ from chalicelib.wiring import upright_detector
 from tests.packs import SHARED_CASES, SHARED_FACES, detector, dlib_pack
 from tests.pictures import astronaut, cat, read
 
-needs_faces = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces beside the project are absent")
-needs_cases = pytest.mark.skipif(not SHARED_CASES.exists(), reason="the pictures beside the project are absent")
+needs_faces = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
+needs_cases = pytest.mark.skipif(not SHARED_CASES.exists(), reason="the pictures are not in ../shared")
 
 
 def leaning(image: Image, degrees: float) -> tuple[Image, np.ndarray]:
@@ -177,7 +177,7 @@ def test_real_pictures_of_lying_faces_are_read_correctly(name: str) -> None:
 
 @needs_faces
 def test_faces_are_found_at_any_angle() -> None:
-    """`python -m tests.benchmarks.leaning` looks at all people and all angles."""
+    """A sample. `python -m tests.benchmarks.leaning` tests all people and all angles."""
     with (SHARED_FACES / "people.csv").open(newline="") as file:
         people = [read(SHARED_FACES / row["file"]) for row in csv.DictReader(file)][::6]
 

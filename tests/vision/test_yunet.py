@@ -22,7 +22,7 @@ from tests.packs import SHARED_FACES, YUNET, needs_yunet, yunet
 from tests.pictures import astronaut, cat, read, scaled
 
 CARD = DetectorCard("yunet", {"yunet": "yunet.onnx"}, smallest_face=30, pyramid_factor=0.25, thresholds=(0.8,))
-needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces beside the project are absent")
+needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
 
 
 def _cells(height: int, width: int) -> NDArray[np.float32]:

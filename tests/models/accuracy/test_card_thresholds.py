@@ -42,7 +42,7 @@ def test_a_card_takes_its_thresholds_unchanged_from_the_largest_set() -> None:
 
 
 def test_a_rate_from_fewer_than_ten_pairs_is_marked() -> None:
-    """10 people's 40 pictures make 720 impostor pairs: at 1e-2 seven of them."""
+    """40 pictures of 10 people make 720 impostor pairs; a rate of 1e-2 stands for seven of them."""
     small = _measured("small", 10)
 
     text = markdown("a-pack", "a command", [small], None, None)
@@ -53,7 +53,7 @@ def test_a_rate_from_fewer_than_ten_pairs_is_marked() -> None:
 
 
 def test_no_impostor_passes_below_the_nearest_impostor_pair() -> None:
-    """720 pairs of different people: at 1e-4 not one of them may pass."""
+    """Of 720 pairs of different people, none may pass at a rate of 1e-4."""
     small = _measured("small", 10)
 
     threshold, true_matches = small.at[1e-4]

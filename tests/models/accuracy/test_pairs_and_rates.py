@@ -17,7 +17,7 @@ NAMES = ["a", "a", "b", "b", "c"]
 
 
 def _random_set(seed: int = 1) -> tuple[NDArray[np.float32], list[str]]:
-    """90 pictures of 12 people who overlap, three pictures without a face."""
+    """Return 90 pictures of 12 people whose embeddings overlap, and their names. Three pictures show no face."""
     random = np.random.default_rng(seed)
     people = random.integers(0, 12, 90)
     embeddings = random.normal(0, 1, (12, 4))[people] + random.normal(0, 0.6, (90, 4))
