@@ -1,4 +1,4 @@
-"""docs/runbook.md's commands for backups, run as they are written there, on a database or a folder of a test's own."""
+"""Run docs/runbook.md's backup commands as written, on a test's own database or folder."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tests.documentation.commands import ROOT, commands
 
 
 class Dump:
-    """A dump of a MySQL database whose root has no password.
+    """A dump of a MySQL database, with a root user that has no password.
 
     Parameters
     ----------
     url
-        The database's.
+        The database's URL.
     folder
-        Where the dump is kept.
+        The folder for the dump.
     """
 
     def __init__(self, url: str, folder: Path) -> None:
@@ -29,7 +29,7 @@ class Dump:
         self._run("mariadb-dump |echo ")
 
     def put_back(self) -> None:
-        """Drop the database, and restore it."""
+        """Drop the database and restore it from the dump."""
         self._run("mariadb ")
 
     def _run(self, pattern: str) -> None:

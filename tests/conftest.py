@@ -1,4 +1,4 @@
-"""What the tests share: real services, and stores that are empty at the start of every test."""
+"""Shared fixtures: real services, and stores that are empty at the start of every test."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ if TYPE_CHECKING:
 
 RESOURCES_FILE = resources.FILE
 
-# No example is too slow for a busy machine.
+# On a busy machine no example counts as too slow.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _pack_built_by_one() -> None:
-    """The dlib pack, where it can be had: several processes run tests at once, and would build it in one folder."""
+    """Build the dlib pack once, if possible, because concurrent test processes would build it in the same folder."""
     BUILD.mkdir(parents=True, exist_ok=True)
     lock = os.open(BUILD, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    with suppress(Exception):  # the tests that need it say what is wrong
+    with suppress(Exception):  # the tests that need the pack report the error
         dlib_pack()
     os.close(lock)
 
 
 @pytest.fixture(scope="session")
 def aws_endpoint() -> Iterator[str]:
-    """The URL of moto's server, to which the environment leads every client of AWS."""
+    """Yield the URL of moto's server. The environment directs all AWS clients to it."""
     server = moto_server.start(0)
     host, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as patch:
@@ -65,7 +65,7 @@ def aws_endpoint() -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def sound_vector_requests() -> Iterator[None]:
-    """Fail the test that has sent S3 Vectors, in moto's server of this process, what its model or its limits forbid."""
+    """Fail the test if it sent moto's S3 Vectors a request that the service's model or limits forbid."""
     yield
     assert emulation.take_violations() == []
 
@@ -82,28 +82,28 @@ def s3(aws_endpoint: str) -> S3Client:
 
 @pytest.fixture
 def tokens_table(dynamodb: DynamoDBClient, s3: S3Client) -> str:
-    """The name of an empty table of tokens."""
+    """Return the name of an empty table of tokens."""
     return _create_resources(dynamodb, s3)
 
 
 @pytest.fixture
 def crops_bucket(dynamodb: DynamoDBClient, s3: S3Client) -> str:
-    """The name of an empty bucket of crops."""
+    """Return the name of an empty bucket of crops."""
     return _create_resources(dynamodb, s3)
 
 
 @pytest.fixture(scope="session")
 def mysql_server() -> Iterator[int]:
-    """The port of a MySQL server on this machine whose root has no password."""
+    """Yield the port of a MySQL server on this machine with a root user that has no password."""
     with mysql_port() as port:
         if port is None:
-            absent("no MySQL server on 127.0.0.1:3306, and neither mariadbd nor mysqld to start one")
+            absent("there is no MySQL server on 127.0.0.1:3306, and no mariadbd or mysqld to start one")
         yield port
 
 
 @pytest.fixture(scope="session")
 def facenet_pack(tmp_path_factory: pytest.TempPathFactory) -> ModelPack:
-    """The facenet pack, but for its trained weights."""
+    """Return the facenet pack with substitutes for its trained weights."""
     folder = tmp_path_factory.mktemp("facenet")
     checkpoint = folder / "checkpoint.pt"
     checkpoint.write_bytes(torch_files.older_form(facenet_weights.recorded_weights()))
@@ -112,7 +112,7 @@ def facenet_pack(tmp_path_factory: pytest.TempPathFactory) -> ModelPack:
 
 @pytest.fixture(params=["sqlite", "mysql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database that is empty, once for each dialect."""
+    """Yield the URL of an empty database, once for each dialect."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'face_set.sqlite'}"
         return
@@ -123,7 +123,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """A database with the newest schema and no faces, once for each dialect; at the end its faces must be counted."""
+    """Yield a database with the newest schema and no faces, once per dialect. Check its face counts at the end."""
     database = connect(database_url)
     migrate(database)
     yield database
@@ -132,7 +132,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 def absent(what: str) -> NoReturn:
-    """Skip the test; in CI, which must have everything, fail it."""
+    """Skip the test. In CI, which must have everything, fail it."""
     if os.environ.get("CI") == "true":
         pytest.fail(what)
     pytest.skip(what)

@@ -1,4 +1,4 @@
-"""The number of faces of each face set that is kept, held against the rows."""
+"""Compare the stored face counts of all face sets with the rows."""
 
 from __future__ import annotations
 

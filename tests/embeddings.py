@@ -1,4 +1,4 @@
-"""Embeddings that nobody's face has."""
+"""Artificial embeddings and faces with them."""
 
 from __future__ import annotations
 

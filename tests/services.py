@@ -1,4 +1,4 @@
-"""The real services that tests run against: a MySQL server and an unoccupied port."""
+"""The real services that tests run against: a MySQL server and free ports."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from typing import Any
 import pymysql
 
 MAX_START_SECONDS = 120.0
-# Below those that systems give to whoever asks for any, which are Linux's from 32768 and others' from 49152 on: what
-# starts a server some seconds later still finds it free. The workers of pytest-xdist take different ones.
+# Lower than the ports that systems assign on request, from 32768 on Linux and from 49152 elsewhere. A server that
+# starts some seconds later therefore still finds its port free. Each worker of pytest-xdist uses different ports.
 FIRST_PORT, PORTS_PER_WORKER, MAX_WORKERS = 20_000, 500, 24
 
 
 def free_port() -> int:
-    """Return a port of this machine on which nothing listens at the moment, and nobody else will soon."""
+    """Return a port of this machine that is free now and will probably stay free for a while."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % MAX_WORKERS
     while True:
         port = FIRST_PORT + worker * PORTS_PER_WORKER + secrets.randbelow(PORTS_PER_WORKER)
@@ -35,9 +35,9 @@ def free_port() -> int:
 
 @contextmanager
 def mysql_port() -> Iterator[int | None]:
-    """Yield the port of a server that lets root in without a password: the one on 3306, else one started for the tests.
+    """Yield the port of a server with a root user that has no password: the one on 3306, or one started for the tests.
 
-    None when there is neither.
+    Yield None if there is neither.
     """
     if _answers(3306):
         yield 3306
@@ -54,7 +54,7 @@ def mysql_program() -> str | None:
 
 @contextmanager
 def own_mysql(*options: str) -> Iterator[int]:
-    """Start a server with empty data in a temporary folder, yield its port, and stop it."""
+    """Start a server with empty data in a temporary folder, yield its port, and stop the server."""
     with TemporaryDirectory(prefix="face-search-mysql-") as name:
         folder, port = Path(name), free_port()
         install_mysql(folder)
@@ -67,7 +67,7 @@ def own_mysql(*options: str) -> Iterator[int]:
 
 
 def install_mysql(folder: Path) -> None:
-    """Make a server's empty data in a folder."""
+    """Create a server's empty data in a folder."""
     program, installer = mysql_program(), shutil.which("mariadb-install-db")
     assert program is not None
     (folder / "data").mkdir()
@@ -81,7 +81,7 @@ def install_mysql(folder: Path) -> None:
 
 
 def start_mysql(folder: Path, port: int, *options: str) -> subprocess.Popen[bytes]:
-    """Start the server of a folder and wait until it answers."""
+    """Start a folder's server and wait until it answers."""
     program = mysql_program()
     assert program is not None
     listen = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}"]
@@ -99,7 +99,7 @@ def start_mysql(folder: Path, port: int, *options: str) -> subprocess.Popen[byte
 
 @contextmanager
 def mysql_database(server_port: int) -> Iterator[str]:
-    """Create a database, yield its name, and drop it at the end; root has no password."""
+    """Create a database, yield its name, and drop it at the end. The root user has no password."""
     name = f"face_search_{secrets.token_hex(8)}"
     as_root(server_port, f"CREATE DATABASE {name}")
     try:
@@ -117,7 +117,7 @@ def as_root(server_port: int, *statements: str) -> list[Any]:
 
 
 def root_connection(server_port: int) -> pymysql.Connection[Any]:
-    """Connect without TLS, for which PyMySQL would read the system's certificates each time."""
+    """Connect without TLS, because PyMySQL would otherwise read the system's certificates each time."""
     return pymysql.connect(host="127.0.0.1", port=server_port, user="root", autocommit=True, ssl_disabled=True)
 
 

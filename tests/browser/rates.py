@@ -22,7 +22,7 @@ def words(distance: float, thresholds: Mapping[str, float]) -> str:
         return "The same picture"
     if not thresholds:
         near = distance <= REFERENCE
-        return "Near enough, say the model's authors" if near else "Too far apart, say the model's authors"
+        return "Close enough, say the model's authors" if near else "Too far apart, say the model's authors"
     within = [rate for rate, threshold in thresholds.items() if distance <= threshold]
     return WORDS[min(within, key=float)] if within else "Probably someone else"
 

@@ -68,13 +68,13 @@ def key(console: Console) -> None:
 
 def about(console: Console) -> None:
     one_face(console)
-    console.view("find").get_by_role("button", name="How sure is that?").click()
+    console.view("find").get_by_role("button", name="How sure is a match?").click()
     expect(console.dialog.get_by_role("table")).to_be_visible()
 
 
 def camera(console: Console) -> None:
     console.page.get_by_role("button", name="Use the camera").click()
-    expect(console.page.get_by_role("button", name="Take the picture")).to_be_enabled()
+    expect(console.page.get_by_role("button", name="Take picture")).to_be_enabled()
 
 
 def add_many(console: Console) -> None:

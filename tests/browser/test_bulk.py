@@ -45,7 +45,7 @@ class TestBulk:
         console.open("add")
         console.page.locator("#bulk-folder").set_input_files(folder)
 
-        expect(console.page.get_by_role("heading", name="6 pictures; 2 other files are left out")).to_be_focused()
+        expect(console.page.get_by_role("heading", name="6 pictures; 2 other files skipped")).to_be_focused()
         expect(console.page.get_by_label("Folders")).to_be_checked()
         expect(console.page.locator("#bulk-preview")).to_contain_text("Ada Lovelace 2 pictures")
         console.page.get_by_role("button", name="Start adding").click()
@@ -147,11 +147,11 @@ class TestBulk:
                 "Input.dispatchDragEvent", {"type": kind, "x": box["x"] + 50, "y": box["y"] + 50, "data": data}
             )
 
-        expect(desktop.page.get_by_role("heading", name="6 pictures; 2 other files are left out")).to_be_visible()
+        expect(desktop.page.get_by_role("heading", name="6 pictures; 2 other files skipped")).to_be_visible()
         expect(desktop.page.locator("#bulk-preview")).to_contain_text("Ada Lovelace 2 pictures")
 
     def test_nothing_to_add(self, desktop: Console) -> None:
         desktop.open("add")
         desktop.page.locator("#bulk-files").set_input_files(file(b"text", "notes.txt", "text/plain"))
 
-        expect(desktop.alert).to_have_text("There is no picture among these files.")
+        expect(desktop.alert).to_have_text("None of these files is a picture.")

@@ -47,8 +47,8 @@ class TestCompare:
         desktop.choose(drawing(), into="second")
 
         expect(desktop.page.locator("#compare-words")).to_have_text(
-            "Fewer than 1 in 10,000 pairs of different people are this near. "
-            "Among some groups of people 1 in 500 strangers are this near."
+            "Fewer than 1 in 10,000 pairs of different people are this close. "
+            "In some groups of people, 1 in 500 strangers are this close."
         )
 
     def test_one_that_is_not_carries_none(self, desktop: Console) -> None:
@@ -58,7 +58,7 @@ class TestCompare:
         desktop.choose(drawing(), into="second")
 
         expect(desktop.page.locator("#compare-words")).to_have_text(
-            "Fewer than 1 in 10,000 pairs of different people are this near."
+            "Fewer than 1 in 10,000 pairs of different people are this close."
         )
 
     def test_a_picture_without_a_face(self, desktop: Console) -> None:

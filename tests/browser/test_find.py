@@ -100,7 +100,7 @@ class TestFind:
         expect(console.text("In the face set as Eileen Collins")).to_be_visible()
         assert [face["face_name"] for face in api.get("/faces").body["faces"]] == ["Eileen Collins"]
 
-        console.page.get_by_role("button", name="Remove it again").click()
+        console.page.get_by_role("button", name="Remove from face set").click()
 
         expect(console.page.get_by_role("button", name="Add to face set")).to_be_visible()
         assert api.get("/faces").body["faces"] == []
@@ -125,15 +125,15 @@ class TestFind:
         assert float(slider.input_value()) == pytest.approx(rates["1e-3"], abs=0.005)
         slider.press("Home")
         expect(console.matches).to_have_count(0)
-        expect(console.text("Nobody is this near")).to_be_visible()
+        expect(console.text("No match is this close")).to_be_visible()
         slider.press("End")
         expect(console.matches).to_have_count(2)
         expect(console.matches.nth(0)).to_contain_text("Eileen Collins")
         expect(console.matches.nth(1)).to_contain_text(f"A drawing{far:.3f}Probably someone else")
-        expect(console.text("More than 1 in 100 strangers are this near")).to_be_visible()
+        expect(console.text("More than 1 in 100 strangers are this close")).to_be_visible()
         console.page.get_by_role("button", name="1 in 100 ").click()
         expect(console.matches).to_have_count(1)
-        expect(slider).to_have_attribute("aria-valuetext", re.compile("About 1 in 100 strangers are this near"))
+        expect(slider).to_have_attribute("aria-valuetext", re.compile("About 1 in 100 strangers are this close"))
         assert len([url for url in requests if "/search" in url]) == 1
 
     def test_a_model_whose_rates_were_not_measured(self, desktop: Console, api: HttpApi) -> None:
@@ -142,9 +142,9 @@ class TestFind:
         desktop.open()
         desktop.choose(CHANGED)
 
-        expect(desktop.matches).to_contain_text("Near enough, say the model's authors")
+        expect(desktop.matches).to_contain_text("Close enough, say the model's authors")
         expect(desktop.page.get_by_role("button", name="The authors' advice")).to_have_attribute("aria-pressed", "true")
-        desktop.page.get_by_role("button", name="How sure is that?").first.click()
+        desktop.page.get_by_role("button", name="How sure is a match?").first.click()
         expect(desktop.dialog).to_contain_text("No error rates were measured.")
 
     def test_another_face_set_is_searched(self, desktop: Console, api: HttpApi) -> None:
@@ -211,9 +211,7 @@ class TestTrouble:
         front.answer_next(429, "detect", 4, Retry_After="0.1")
         deployed.choose(ASTRONAUT)
 
-        expect(deployed.alert).to_have_text(
-            "The service has too much to do at the moment. Wait a little, then try again."
-        )
+        expect(deployed.alert).to_have_text("The service is busy. Wait a moment, then try again.")
 
         deployed.choose(ASTRONAUT)
         expect(deployed.faces).to_have_count(1)
@@ -239,7 +237,7 @@ class TestTrouble:
         desktop.page.get_by_label("Name this face").fill("Another name")
         desktop.page.get_by_role("button", name="Rename").click()
 
-        expect(desktop.alert).to_contain_text("This face is no longer known.")
+        expect(desktop.alert).to_contain_text("This face no longer exists.")
         desktop.watch.forgive_refusals()
 
     def test_a_name_is_text(self, desktop: Console, api: HttpApi) -> None:

@@ -16,7 +16,7 @@ class TestKeyboard:
         press = desktop.page.keyboard.press
         desktop.open()
         press("Tab")
-        expect(desktop.page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        expect(desktop.page.get_by_role("link", name="Skip to content")).to_be_focused()
         # From here on the browser's file dialogs are caught, which takes it a moment.
         with desktop.page.expect_file_chooser() as chooser:
             tab_to(desktop, "Choose a picture")
@@ -42,7 +42,7 @@ class TestKeyboard:
         press("Enter")
         tab_to(desktop, "Remove")
         press("Enter")
-        expect(desktop.text("Nobody is in this face set yet")).to_be_visible()
+        expect(desktop.text("No faces in this face set yet")).to_be_visible()
         expect(desktop.page.get_by_role("searchbox")).to_be_focused()
         assert api.get("/faces").body["faces"] == []
 

@@ -23,7 +23,7 @@ class TestPeople:
     def test_nobody(self, console: Console) -> None:
         console.open("people")
 
-        expect(console.text("Nobody is in this face set yet")).to_be_visible()
+        expect(console.text("No faces in this face set yet")).to_be_visible()
         console.page.get_by_role("link", name="Open a picture").click()
         expect(console.page.get_by_role("heading", name="Who is this?")).to_be_visible()
 
@@ -46,7 +46,7 @@ class TestPeople:
         console.page.get_by_role("button", name="Remove Eileen Collins").click()
         expect(console.dialog).to_contain_text("Remove this face of Eileen Collins?")
         console.dialog.get_by_role("button", name="Remove").click()
-        expect(console.text("Nobody is in this face set yet")).to_be_visible()
+        expect(console.text("No faces in this face set yet")).to_be_visible()
         assert api.get(f"/faces/{token}").status == 404
 
     def test_names_are_searched(self, console: Console, api: HttpApi) -> None:
@@ -58,9 +58,9 @@ class TestPeople:
         console.page.get_by_role("searchbox").fill("ADA")
 
         expect(cards(console)).to_have_count(2)
-        expect(console.text("2 faces whose name begins with “ADA”")).to_be_visible()
+        expect(console.text("2 faces named “ADA…”")).to_be_visible()
         console.page.get_by_role("searchbox").fill("nobody")
-        expect(console.text("No faces whose name begins with “nobody”")).to_be_visible()
+        expect(console.text("No faces named “nobody…”")).to_be_visible()
 
     def test_more_than_a_page(self, desktop: Console, api: HttpApi) -> None:
         for number in range(50):
@@ -156,5 +156,5 @@ class TestFaceSets:
         desktop.page.reload()
 
         expect(desktop.page.locator("#face-set")).to_have_value("default")
-        expect(desktop.text("Nobody is in this face set yet")).to_be_visible()
+        expect(desktop.text("No faces in this face set yet")).to_be_visible()
         desktop.watch.forgive_refusals()

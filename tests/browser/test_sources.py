@@ -106,7 +106,7 @@ class TestWays:
     def test_the_camera(self, console: Console) -> None:
         console.open()
         console.page.get_by_role("button", name="Use the camera").click()
-        take = console.page.get_by_role("button", name="Take the picture")
+        take = console.page.get_by_role("button", name="Take picture")
         expect(take).to_be_enabled()
         take.click()
 
@@ -124,7 +124,7 @@ class TestWays:
         desktop.page.get_by_role("button", name="Use the camera").click()
 
         expect(desktop.dialog).to_contain_text("The camera is not allowed here.")
-        expect(desktop.page.get_by_role("button", name="Take the picture")).to_be_disabled()
+        expect(desktop.page.get_by_role("button", name="Take picture")).to_be_disabled()
         desktop.page.keyboard.press("Escape")
         expect(desktop.page.get_by_role("button", name="Choose a picture")).to_be_visible()
 

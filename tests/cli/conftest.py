@@ -23,7 +23,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with pictures of two people and of a cat."""
+    """The current folder, with pictures of two people and a cat."""
     monkeypatch.chdir(tmp_path)
     for name, file in {
         "eileen.jpg": pictures.astronaut(),
@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def people(folder: Path) -> Path:
-    """Two people, one with two pictures, and a file without a face."""
+    """A folder with two people, one with two pictures, and with files that have no face or are no pictures."""
     people = folder / "people"
     for name, file in {
         "Eileen/1.jpg": pictures.astronaut(),
@@ -55,7 +55,7 @@ def people(folder: Path) -> Path:
 
 @pytest.fixture
 def run(stack: LocalStack, folder: Path) -> Iterator[Run]:
-    """Return what runs a command line; the face set is empty before, and again afterwards."""
+    """Return a function that runs a command line. The face sets are emptied afterwards."""
     runner = CliRunner(env={"FACE_SEARCH_URL": f"http://localhost:{stack.port}"})
 
     def run(*arguments: str, code: int = 0) -> Result:

@@ -1,4 +1,4 @@
-"""What an import has left: its report, and the faces of the face set."""
+"""The results of an import: its report, and the faces in the face set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that gives the answers it was told to, for what the service cannot be made to say."""
+"""A server that returns prepared replies, for cases that the service cannot be made to produce."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 Answer = tuple[int, Mapping[str, str], Any]
-"""Status, headers, and the body: text, or what is sent as JSON."""
+"""Status, headers and body. The body is text, or a value to send as JSON."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What each command does, says and ends with."""
+"""The effects, outputs and exit codes of every command."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_a_face_is_added_found_renamed_listed_and_removed(run: Run) -> None:
     assert "1006" in run("remove", token, code=3).stderr
 
 
-def test_json_is_the_services_own(run: Run) -> None:
+def test_json_output_is_the_services_reply(run: Run) -> None:
     reply = json.loads(run("detect", "eileen.jpg", "--json").stdout)
 
     assert reply["sucess"] is True
     assert reply["face_num"] == len(reply["faces"]) == 1
 
 
-def test_a_picture_without_a_face_is_a_no(run: Run) -> None:
+def test_a_picture_without_a_face_ends_with_code_1(run: Run) -> None:
     assert run("detect", "cat.jpg", code=1).stdout == "no face\n"
     assert json.loads(run("detect", "cat.jpg", "--json", code=1).stdout)["faces"] == []
     assert "no face in the picture" in run("add", "cat.jpg", code=1).stderr
@@ -64,13 +64,13 @@ def test_a_picture_without_a_face_is_a_no(run: Run) -> None:
         (0.7, None),
     ],
 )
-def test_a_verdict_that_is_far_off_for_some_people_carries_a_warning(limit: float, warning: str | None) -> None:
+def test_a_threshold_that_is_far_off_for_some_people_gives_a_warning(limit: float, warning: str | None) -> None:
     thresholds, worst = {"1e-3": 0.6, "1e-4": 0.5}, {"1e-3": 0.009, "1e-4": 0.005}
 
     assert commands.caution(limit, thresholds, worst) == warning
 
 
-def test_two_faces_are_compared_whatever_they_are(run: Run) -> None:
+def test_files_and_tokens_can_be_compared(run: Run) -> None:
     token = added(run, "eileen.jpg", "Eileen")
 
     assert run("compare", "eileen.jpg", token).stdout.startswith("same person: ")
@@ -78,7 +78,7 @@ def test_two_faces_are_compared_whatever_they_are(run: Run) -> None:
     assert run("compare", "eileen.jpg", "ada.jpg", "--threshold", "2").stdout.startswith("same person: ")
 
 
-def test_face_sets_are_apart(run: Run) -> None:
+def test_face_sets_are_separate(run: Run) -> None:
     assert run("face-sets", "create", "staff").stdout == "Created staff\n"
     assert run("face-sets", "create", "staff").stdout == "staff already exists\n"
     added(run, "ada.jpg", "Ada", "--face-set", "staff")
@@ -86,12 +86,12 @@ def test_face_sets_are_apart(run: Run) -> None:
     assert "Ada" in run("search", "ada.jpg", "--face-set", "staff", "--group", "name").stdout
     assert run("search", "ada.jpg", code=1).stdout == "no match\n"
     assert ["staff", "1"] in [line.split() for line in run("face-sets", "list").stdout.splitlines()]
-    assert "staff" in run("face-sets", "delete", "staff", code=1).stderr  # nobody has said yes
+    assert "staff" in run("face-sets", "delete", "staff", code=1).stderr  # not confirmed
     assert run("face-sets", "delete", "staff", "--yes").stdout == "Deleted staff; faces removed: 1\n"
     assert "1001" in run("search", "ada.jpg", "--face-set", "staff", code=3).stderr
 
 
-def test_a_list_goes_over_pages_and_says_what_it_leaves_out(run: Run) -> None:
+def test_a_list_reads_several_pages_and_says_if_it_is_incomplete(run: Run) -> None:
     for name in ("one", "two", "three"):
         added(run, "eileen.jpg", name)
 
@@ -104,7 +104,7 @@ def test_a_list_goes_over_pages_and_says_what_it_leaves_out(run: Run) -> None:
     assert "raise --limit" in run("search", "eileen.jpg", "--limit", "1").stderr
 
 
-def test_a_name_cannot_command_the_terminal(run: Run) -> None:
+def test_control_characters_in_names_do_not_reach_the_terminal(run: Run) -> None:
     added(run, "eileen.jpg", "\x1b[2J[bold]Eileen[/bold]\x07")
 
     assert "\N{REPLACEMENT CHARACTER}[2J[bold]Eileen[/bold]\N{REPLACEMENT CHARACTER}" in run("list").stdout
@@ -130,7 +130,7 @@ def test_a_picture_that_is_too_large_is_scaled_down(run: Run, folder: Path) -> N
     assert reply["face_num"] >= 1
 
 
-def test_what_is_within_the_limits_is_sent_as_it_is() -> None:
+def test_files_within_the_limits_are_sent_unchanged() -> None:
     for file in (shown.astronaut(), shown.astronaut_png(), b"no picture", b""):
         assert pictures.prepare(file) is file
 
@@ -149,14 +149,14 @@ def test_what_is_within_the_limits_is_sent_as_it_is() -> None:
         (("detect", "x" * 5000), "File name too long"),
     ],
 )
-def test_a_wrong_command_line(run: Run, arguments: tuple[str, ...], said: str) -> None:
+def test_an_invalid_command_line_is_explained(run: Run, arguments: tuple[str, ...], said: str) -> None:
     result = run(*arguments, code=2)
 
     assert said in result.stderr
     assert "s3cret" not in result.output
 
 
-def test_a_service_that_is_not_there(run: Run) -> None:
+def test_an_unreachable_service_ends_with_code_4(run: Run) -> None:
     assert "cannot be reached" in run("--url", f"http://localhost:{free_port()}", "info", code=4).stderr
 
 
@@ -164,7 +164,7 @@ LISTED: Any = (200, {}, {"success": True, "face_sets": []})
 
 
 class TestAnotherServer:
-    def test_who_is_busy_is_asked_again_when_they_say(self, run: Run) -> None:
+    def test_a_busy_service_is_asked_again_after_the_time_it_names(self, run: Run) -> None:
         busy: Any = (503, {"Retry-After": "1"}, {"error_code": "1003", "detail": "try again"})
         with scripted_server(busy, (429, {}, {"message": "Too Many Requests"}), LISTED) as server:
             run("--url", server.url, "--key", "s3cret", "face-sets", "list")
@@ -172,34 +172,36 @@ class TestAnotherServer:
         assert [request.headers["x-api-key"] for request in server.requests] == ["s3cret"] * 3
         assert server.requests[1].at - server.requests[0].at >= 1
 
-    def test_who_stays_busy_is_unavailable(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_service_that_stays_busy_is_unavailable(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(api, "MAX_RETRIES", 1)
         with scripted_server(*[(503, {}, {"error_code": "1003", "detail": "a store is away"})] * 2) as server:
             assert "1003: a store is away" in run("--url", server.url, "info", code=4).stderr
 
-    def test_a_wrong_key(self, run: Run) -> None:
+    def test_a_wrong_key_is_named_as_a_possible_cause(self, run: Run) -> None:
         with scripted_server((403, {}, {"message": "Forbidden"})) as server:
             assert "is the key right?" in run("--url", server.url, "info", code=3).stderr
 
     @pytest.mark.parametrize(("status", "code"), [(400, 3), (404, 3), (500, 4)])
     @pytest.mark.parametrize("body", [{}, {"detail": None}, {"message": ""}])
-    def test_a_refusal_without_a_reason_says_so(self, run: Run, status: int, code: int, body: object) -> None:
+    def test_an_error_without_a_reason_is_reported_as_such(
+        self, run: Run, status: int, code: int, body: object
+    ) -> None:
         with scripted_server((status, {}, body)) as server:
             assert f"{status}: no reason given" in run("--url", server.url, "info", code=code).stderr
 
-    def test_the_key_does_not_follow_to_another_address(self, run: Run) -> None:
+    def test_the_key_is_not_sent_to_another_address_after_a_redirect(self, run: Run) -> None:
         with scripted_server() as other, scripted_server((302, {"Location": other.url}, {})) as server:
             run("--url", server.url, "--key", "s3cret", "face-sets", "list", code=4)
 
         assert other.requests == []
 
     @pytest.mark.parametrize("body", ["<html>", {}, [], {"success": False}])
-    def test_what_is_no_face_search_service(self, run: Run, body: object) -> None:
+    def test_another_kind_of_service_is_recognised(self, run: Run, body: object) -> None:
         with scripted_server((200, {}, body)) as server:
             assert "is not a face search service" in run("--url", server.url, "info", code=4).stderr
 
 
-def test_it_is_installed_alone_and_runs_without_the_service(stack: LocalStack, tmp_path: Path) -> None:
+def test_the_command_line_runs_when_installed_without_the_service(stack: LocalStack, tmp_path: Path) -> None:
     install = ["install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target"]
     source = tmp_path / "source"
     shutil.copytree(ROOT / "infra" / "cli", source)

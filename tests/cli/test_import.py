@@ -1,4 +1,4 @@
-"""A folder is imported once, whatever stops it, and each file's fate is told."""
+"""An import adds each picture of a folder once, even after interruptions, and reports the outcome of every file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.e2e.local_stack import ROOT, LocalStack, environment
 MAX_SECONDS = 60
 
 
-def test_everyone_is_added_under_their_folders_name(run: Run, people: Path, folder: Path) -> None:
+def test_faces_are_named_after_their_folders(run: Run, people: Path, folder: Path) -> None:
     run("import", "people", "--report", "report.csv", code=1)
 
     assert listed(run) == ["Ada", "Eileen", "Eileen"]
@@ -42,7 +42,7 @@ def test_everyone_is_added_under_their_folders_name(run: Run, people: Path, fold
     assert len(rows["Ada.png"]["face_token"]) == 24
 
 
-def test_a_second_run_adds_nothing_and_a_moved_file_is_known(run: Run, people: Path, folder: Path) -> None:
+def test_a_second_run_adds_nothing_and_recognises_moved_files(run: Run, people: Path, folder: Path) -> None:
     shutil.rmtree(people / "Broken")
     shutil.rmtree(people / "Cat")
     run("import", "people")
@@ -60,7 +60,7 @@ def test_a_second_run_adds_nothing_and_a_moved_file_is_known(run: Run, people: P
     )
 
 
-def test_another_face_set_is_another_import(run: Run, people: Path) -> None:
+def test_another_face_set_is_imported_separately(run: Run, people: Path) -> None:
     run("face-sets", "create", "staff")
     run("import", "people", code=1)
     run("import", "people", "--face-set", "staff", code=1)
@@ -68,7 +68,7 @@ def test_another_face_set_is_another_import(run: Run, people: Path) -> None:
     assert len(json.loads(run("list", "--face-set", "staff", "--json").stdout)["faces"]) == 3
 
 
-def test_the_same_content_twice_is_added_once_by_many_jobs(run: Run, folder: Path) -> None:
+def test_concurrent_jobs_add_identical_files_only_once(run: Run, folder: Path) -> None:
     for number in range(12):
         (folder / "same" / f"Eileen {number % 2}").mkdir(parents=True, exist_ok=True)
         (folder / "same" / f"Eileen {number % 2}" / f"{number}.jpg").write_bytes(pictures.astronaut())
@@ -78,7 +78,7 @@ def test_the_same_content_twice_is_added_once_by_many_jobs(run: Run, folder: Pat
     assert len(listed(run)) == 1
 
 
-def test_poor_faces_can_be_left_out(run: Run, folder: Path) -> None:
+def test_poor_faces_can_be_refused(run: Run, folder: Path) -> None:
     (folder / "poor").mkdir()
     (folder / "poor" / "Eileen.jpg").write_bytes(pictures.blurred())
 
@@ -89,7 +89,7 @@ def test_poor_faces_can_be_left_out(run: Run, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_interrupted_or_killed_it_goes_on_and_adds_nobody_twice(
+def test_an_interrupted_or_killed_import_continues_and_adds_no_face_twice(
     run: Run, stack: LocalStack, folder: Path, number: signal.Signals
 ) -> None:
     for seed in range(40):
@@ -103,7 +103,7 @@ def test_interrupted_or_killed_it_goes_on_and_adds_nobody_twice(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # A shell lets what it starts in the background ignore Ctrl-C, and whatever that starts.
+        # A shell makes its background processes, and their children, ignore Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
     )
     journal, end = folder / "many.import.jsonl", time.monotonic() + MAX_SECONDS
@@ -118,7 +118,7 @@ def test_interrupted_or_killed_it_goes_on_and_adds_nobody_twice(
         assert said == "face-search: interrupted: run the same command to continue\n"
     assert 5 <= len(listed(run)) < 40
     with journal.open("ab") as file:
-        file.write(b'{"place": "cut o')  # as when the machine stops
+        file.write(b'{"place": "cut o')  # as after a machine stops suddenly
     run("import", "many")
     run("import", "many")
 
@@ -126,7 +126,7 @@ def test_interrupted_or_killed_it_goes_on_and_adds_nobody_twice(
 
 
 class LosesAnswers(Api):
-    """Sends additions whose answers are lost, as when the process is killed just then."""
+    """Loses the reply to an addition, as if the process were killed just then."""
 
     lost = 0
 
@@ -138,7 +138,7 @@ class LosesAnswers(Api):
         return reply
 
 
-def test_an_addition_whose_answer_was_lost_is_not_done_twice(run: Run, stack: LocalStack, folder: Path) -> None:
+def test_an_addition_with_a_lost_reply_is_not_repeated(run: Run, stack: LocalStack, folder: Path) -> None:
     (folder / "one" / "Eileen").mkdir(parents=True)
     (folder / "one" / "Eileen" / "1.jpg").write_bytes(pictures.astronaut())
     api = LosesAnswers(f"http://localhost:{stack.port}")
@@ -153,7 +153,7 @@ def test_an_addition_whose_answer_was_lost_is_not_done_twice(run: Run, stack: Lo
     assert listed(run) == ["Eileen"]
 
 
-def test_a_token_whose_day_is_over_is_detected_anew(run: Run, stack: LocalStack, folder: Path) -> None:
+def test_a_face_with_an_expired_token_is_detected_again(run: Run, stack: LocalStack, folder: Path) -> None:
     (folder / "one").mkdir()
     (folder / "one" / "Eileen.jpg").write_bytes(pictures.astronaut())
 
@@ -162,7 +162,7 @@ def test_a_token_whose_day_is_over_is_detected_anew(run: Run, stack: LocalStack,
             if path == "/addface":
                 raise RefusedError("1003", "interrupted here")
             reply = super().call(method, path, arguments, pictures)
-            reply.body["faces"][0]["face_token"] = "x" * 24  # one that expires before the next run
+            reply.body["faces"][0]["face_token"] = "x" * 24  # a token that expires before the next run
             return reply
 
     url = f"http://localhost:{stack.port}"
@@ -181,7 +181,7 @@ def test_names_are_composed(folder: Path) -> None:
     assert [picture.name for picture in pictures_in(folder / "people")] == ["Zo\u00eb"]
 
 
-def test_a_file_name_in_no_encoding_is_told_of(run: Run, folder: Path) -> None:
+def test_a_file_name_in_an_invalid_encoding_is_reported(run: Run, folder: Path) -> None:
     (folder / "people").mkdir()
     Path(os.fsdecode(os.fsencode(folder / "people") + b"/\xff.jpg")).write_bytes(pictures.astronaut())
 
@@ -190,7 +190,7 @@ def test_a_file_name_in_no_encoding_is_told_of(run: Run, folder: Path) -> None:
     assert [row["outcome"] for row in report(folder).values()] == ["refused"]
 
 
-def test_another_file_is_not_taken_for_a_journal(run: Run, people: Path, folder: Path) -> None:
+def test_another_kind_of_file_is_not_used_as_a_journal(run: Run, people: Path, folder: Path) -> None:
     (folder / "cat.jpg").rename(folder / "people.import.jsonl")
     before = (folder / "people.import.jsonl").read_bytes()
 

@@ -1,4 +1,4 @@
-"""An import says what became of each picture, and why it was not added."""
+"""An import reports the outcome of each picture, and the reason if the picture was not added."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ CASES = ROOT.parent / "shared" / "cases"
 
 
 class TestRemovedSince:
-    """The journal says what was imported, and the service what is there."""
+    """The journal records what was imported, but only the service knows what is still there."""
 
-    def test_a_person_who_was_removed_is_not_already_there(self, run: Run, people: Path, folder: Path) -> None:
+    def test_a_removed_person_does_not_count_as_already_there(self, run: Run, people: Path, folder: Path) -> None:
         only(people, "Ada.png")
         run("import", "people")
         remove_all(run)
@@ -34,7 +34,7 @@ class TestRemovedSince:
         assert listed(run) == []
 
     @pytest.mark.usefixtures("people")
-    def test_who_was_removed_is_added_again_when_that_is_asked_for(self, run: Run) -> None:
+    def test_a_removed_person_is_added_again_on_request(self, run: Run) -> None:
         run("import", "people", code=1)
         removed, *_ = json.loads(run("list", "--json").stdout)["faces"]
         run("remove", removed["face_token"])
@@ -44,7 +44,7 @@ class TestRemovedSince:
 
         assert listed(run) == ["Ada", "Eileen", "Eileen"]
 
-    def test_after_a_face_set_was_deleted_nobody_is_already_there(self, run: Run, people: Path) -> None:
+    def test_faces_of_a_deleted_face_set_do_not_count_as_already_there(self, run: Run, people: Path) -> None:
         only(people, "Ada.png")
         run("face-sets", "create", "staff")
         run("import", "people", "--face-set", "staff")
@@ -55,7 +55,7 @@ class TestRemovedSince:
         assert "removed since" in run("import", "people", "--face-set", "staff", code=1).stdout
         run("import", "people", "--face-set", "staff", "--again")
 
-    def test_who_was_renamed_is_there_under_that_name(self, run: Run, people: Path) -> None:
+    def test_a_renamed_person_is_reported_under_the_new_name(self, run: Run, people: Path) -> None:
         only(people, "Ada.png")
         run("import", "people")
         [face] = json.loads(run("list", "--json").stdout)["faces"]
@@ -77,8 +77,8 @@ NOT_TAKEN = {
 }
 
 
-class TestNothingIsLeftOutWithoutAWord:
-    def test_pictures_that_are_not_taken_are_refused_with_the_reason(self, run: Run, folder: Path) -> None:
+class TestEveryFileIsAccountedFor:
+    def test_unaccepted_file_types_are_refused_with_a_reason(self, run: Run, folder: Path) -> None:
         (folder / "people" / "Ada").mkdir(parents=True)
         for name, content in NOT_TAKEN.items():
             (folder / "people" / "Ada" / name).write_bytes(content)
@@ -93,7 +93,7 @@ class TestNothingIsLeftOutWithoutAWord:
             assert any(file in line and row["detail"] in line for line in said.splitlines())
 
     @pytest.mark.parametrize("suffix", [".jfif", ".MPO", ".jpe", ".txt", ""])
-    def test_a_jpeg_is_taken_whatever_its_name(self, run: Run, folder: Path, suffix: str) -> None:
+    def test_a_jpeg_is_accepted_whatever_its_name(self, run: Run, folder: Path, suffix: str) -> None:
         (folder / "people").mkdir()
         (folder / "people" / f"Eileen{suffix}").write_bytes(pictures.astronaut())
 
@@ -101,14 +101,14 @@ class TestNothingIsLeftOutWithoutAWord:
 
         assert listed(run) == ["Eileen"]
 
-    def test_files_of_other_programs_are_no_pictures(self, folder: Path) -> None:
+    def test_other_files_are_not_treated_as_pictures(self, folder: Path) -> None:
         (folder / "people").mkdir()
         for name, file in {"notes.txt": b"Ada", "film.mp4": b"\0\0\0\x18ftypisom", ".DS_Store": b"\0"}.items():
             (folder / "people" / name).write_bytes(file)
 
         assert pictures_in(folder / "people") == []
 
-    def test_links_are_followed_to_files_and_said_to_be_left_out_for_folders(self, run: Run, folder: Path) -> None:
+    def test_links_to_files_are_followed_and_links_to_folders_are_reported(self, run: Run, folder: Path) -> None:
         (folder / "people").mkdir()
         (folder / "elsewhere").mkdir()
         (folder / "people" / "Eileen.jpg").symlink_to(folder / "eileen.jpg")
@@ -121,7 +121,7 @@ class TestNothingIsLeftOutWithoutAWord:
         assert "links to folders" in said
         assert "No such file" in said
 
-    def test_files_with_faults_are_listed_up_to_a_number(self, run: Run, folder: Path) -> None:
+    def test_failed_files_are_listed_up_to_a_limit(self, run: Run, folder: Path) -> None:
         (folder / "people").mkdir()
         for number in range(23):
             (folder / "people" / f"{number:02}.gif").write_bytes(b"GIF89a")
@@ -132,7 +132,7 @@ class TestNothingIsLeftOutWithoutAWord:
         assert "and 3 more; --report writes all to a file" in said
 
     @pytest.mark.skipif(not CASES.is_dir(), reason="the shared pictures are not on this machine")
-    def test_the_pictures_that_were_left_out(self, run: Run, folder: Path) -> None:
+    def test_real_files_of_unusual_types_are_added_or_reported(self, run: Run, folder: Path) -> None:
         (folder / "people").mkdir()
         for name in ("photo.jfif", "photo.HEIC"):
             shutil.copy(CASES / name, folder / "people" / name)
@@ -145,7 +145,7 @@ class TestNothingIsLeftOutWithoutAWord:
 
 @pytest.mark.usefixtures("people")
 class TestBeforeAnyPictureIsSent:
-    def test_a_face_set_that_is_not_there_is_said_once(self, run: Run, folder: Path) -> None:
+    def test_a_missing_face_set_is_reported_once(self, run: Run, folder: Path) -> None:
         result = run("import", "people", "--face-set", "missing", "--report", "report.csv", code=3)
 
         assert result.stderr.startswith("face-search: the service refused the request, 1001: there is no such face_set")
@@ -153,7 +153,7 @@ class TestBeforeAnyPictureIsSent:
         assert result.stdout == ""
         assert not (folder / "report.csv").exists()
 
-    def test_a_wrong_key_is_said_once(self, run: Run) -> None:
+    def test_a_wrong_key_is_reported_once(self, run: Run) -> None:
         with scripted_server((403, {}, {"message": "Forbidden"})) as server:
             assert "is the key right?" in run("--url", server.url, "import", "people", code=3).stderr
 
@@ -172,7 +172,7 @@ def test_no_cell_of_the_report_is_a_formula(run: Run, folder: Path, name: str) -
 
 
 @pytest.mark.usefixtures("people")
-def test_a_full_disk_is_said_with_the_file(run: Run, folder: Path) -> None:
+def test_a_full_disk_is_reported_with_the_files_name(run: Run, folder: Path) -> None:
     (folder / "report.csv").symlink_to("/dev/full")
 
     said = run("import", "people", "--report", "report.csv", code=2).stderr

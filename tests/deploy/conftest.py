@@ -1,4 +1,4 @@
-"""A packaged stage, small but real, and the commands that deploy it to moto's server."""
+"""A small but real packaged stage, and the commands that deploy it to moto's server."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ STACK = "face-search-dev"
 STAGES = Path("infra") / "deploy" / "stages"
 PASSWORD = "not-to-be-printed"
 TEMPLATE = Path(__file__).with_name("template.json")
-# Method, bucket and expected owner of each call of S3.
+# Method, bucket and expected owner of each S3 call.
 S3_CALLS: list[tuple[str, str, str | None]] = []
-# Each test has an account of its own, and with it a moto of its own.
+# Each test has its own account and so its own state in moto.
 _ACCOUNTS = count(200_000_000_000)
 
 
 @dataclass
 class Operator:
-    """Someone with a copy of the project and credentials of an account."""
+    """A user with a copy of the project and an account's credentials."""
 
     root: Path
     account: str
     endpoint: str
     environment: dict[str, str]
     session: Any = field(repr=False)
-    # What the function `migrate` was invoked with, and how it answers.
+    # The events that `migrate` was invoked with, and its answer.
     events: list[Any] = field(default_factory=list)
     answer: Any = "the schema is at version 3"
     fails: bool = False
@@ -55,7 +55,7 @@ class Operator:
     def run(
         self, *arguments: str, module: str = "infra.deploy", **environment: str
     ) -> subprocess.CompletedProcess[str]:
-        """Run the command as `make` does; an empty variable takes one away."""
+        """Run the command as `make` does. An empty variable is removed from the environment."""
         given = self.environment | environment
         return subprocess.run(
             [sys.executable, "-m", module, *arguments],
@@ -71,7 +71,7 @@ class Operator:
         return self.run("dev", *arguments, **environment)
 
     def deployed(self, *arguments: str) -> str:
-        """Deploy with success; return what was printed."""
+        """Deploy, check for success, and return the output."""
         done = self.deploy(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
@@ -80,13 +80,13 @@ class Operator:
         return self.run("dev", *arguments, module="infra.deploy.destroy")
 
     def package(self, **contents: str) -> None:
-        """Write artifacts, as `make package` would."""
+        """Write artifacts as `make package` does."""
         folder = self.root / "build" / "package" / "dev"
         for name, content in contents.items():
             (folder / f"{name}.zip").write_text(content)
 
     def change_template(self, **resources: Any) -> None:
-        """Add resources to the template, or, given None, take them away."""
+        """Add resources to the template, or remove those given as None."""
         path = self.root / "build" / "package" / "dev" / "template.json"
         template = json.loads(path.read_text())
         template["Resources"] |= resources
@@ -102,7 +102,7 @@ class Operator:
 
     @property
     def backend(self) -> Any:
-        """Moto's CloudFormation of the account, in which faults can be planted."""
+        """Return moto's CloudFormation of the account, so that tests can inject faults."""
         return cloudformation_backends[self.account][REGION]
 
     @property
@@ -111,14 +111,14 @@ class Operator:
         return found
 
     def uploaded(self) -> dict[str, str]:
-        """Return the keys of the artifact bucket, and when each was written."""
+        """Return the keys in the artifact bucket and when each was written."""
         listed = self.client("s3").list_objects_v2(Bucket=f"face-search-artifacts-{self.account}-{REGION}")
         return {entry["Key"]: str(entry["LastModified"]) for entry in listed.get("Contents", [])}
 
 
 @pytest.fixture(scope="session")
 def moto_url(aws_endpoint: str) -> Iterator[str]:
-    """Moto's server, its functions without Docker, under the one name with which it finds templates in S3."""
+    """Return the URL of moto's server, without Docker, under the only host name with which it finds templates in S3."""
     url = aws_endpoint.replace("127.0.0.1", "localhost")
     requests.post(f"{url}/moto-api/config", json={"lambda": {"use_docker": False}}, timeout=60)
     with pytest.MonkeyPatch.context() as patch:
@@ -129,7 +129,7 @@ def moto_url(aws_endpoint: str) -> Iterator[str]:
 
 
 def _for_the_expected_owner(respond: Callable[[S3Response, Any, str], Any]) -> Callable[[S3Response, Any, str], Any]:
-    """Let S3 refuse who names another owner than the bucket's, as AWS does and moto does not."""
+    """Make S3 refuse requests that name another owner than the bucket's, as AWS does and moto does not."""
 
     def responded(self: S3Response, request: Any, full_url: str) -> Any:
         expected = request.headers.get("x-amz-expected-bucket-owner")
@@ -144,7 +144,7 @@ def _for_the_expected_owner(respond: Callable[[S3Response, Any, str], Any]) -> C
 
 
 def _apply_with_outputs(self: ChangeSet) -> None:
-    """Moto's, which forgets the outputs and parameters of a stack that a change set makes."""
+    """Replace moto's method, which forgets the outputs and parameters of a stack created by a change set."""
     self.stack.resource_map.update(self.template_dict, self.parameters)
     self.stack.template, self.stack.parameters = self.template, self.parameters
     self.stack._parse_template()
@@ -153,7 +153,7 @@ def _apply_with_outputs(self: ChangeSet) -> None:
 
 @pytest.fixture
 def operator(moto_url: str, tmp_path: Path) -> Operator:
-    """The operator of an account in which nothing is deployed yet, with stage `dev` packaged."""
+    """Return the operator of an account without a deployment, with stage `dev` packaged."""
     root = tmp_path / "project"
     shutil.copytree(
         ROOT / "infra" / "deploy", root / "infra" / "deploy", ignore=shutil.ignore_patterns("__pycache__", "stages")
@@ -168,7 +168,7 @@ def operator(moto_url: str, tmp_path: Path) -> Operator:
     listed = {key: f"build/package/dev/{name}.zip" for key, name in keys.items()}
     (package / "artifacts.json").write_text(json.dumps(listed))
     made = operator_of(moto_url, root, str(next(_ACCOUNTS)))
-    # What RDS makes for its master user.
+    # The secret that RDS creates for its master user.
     secret = json.dumps({"username": "master", "password": PASSWORD})
     made.client("secretsmanager").create_secret(Name="master-user", SecretString=secret)
     made.package(function="the function", deps="what it needs", models="the models")

@@ -1,4 +1,4 @@
-"""`python -m infra.deploy` against moto's server, when all is well."""
+"""`python -m infra.deploy` against moto's server, without failures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.deploy.conftest import PASSWORD, REGION, S3_CALLS, STACK, STAGES, Ope
 from tests.deploy.vector_buckets import VECTOR_BUCKET, indexed
 
 
-def test_it_uploads_creates_migrates_and_says_how_to_call(operator: Operator) -> None:
+def test_a_deployment_uploads_creates_migrates_and_shows_how_to_call_the_api(operator: Operator) -> None:
     printed = operator.deployed()
 
     assert operator.stack.status == "CREATE_COMPLETE"
@@ -29,7 +29,7 @@ def test_it_uploads_creates_migrates_and_says_how_to_call(operator: Operator) ->
     assert "Dashboard: https://console.aws.amazon.com/cloudwatch" in printed
 
 
-def test_the_master_user_goes_to_the_migration_and_nowhere_else(operator: Operator) -> None:
+def test_only_the_migration_receives_the_master_user(operator: Operator) -> None:
     done = operator.deploy()
 
     assert operator.events == [{"administrator": {"user": "master", "password": PASSWORD}}]
@@ -42,7 +42,7 @@ def test_an_answer_that_repeats_the_event_is_not_printed(operator: Operator) -> 
     assert PASSWORD not in operator.deployed()
 
 
-def test_without_changes_it_uploads_nothing_and_only_migrates(operator: Operator) -> None:
+def test_without_changes_a_deployment_only_migrates(operator: Operator) -> None:
     operator.deployed()
     before = operator.uploaded()
 
@@ -56,7 +56,7 @@ def test_without_changes_it_uploads_nothing_and_only_migrates(operator: Operator
     assert [change_set["Status"] for change_set in change_sets] == ["CREATE_COMPLETE"]
 
 
-def test_a_changed_function_is_all_that_is_uploaded(operator: Operator) -> None:
+def test_only_a_changed_function_is_uploaded(operator: Operator) -> None:
     operator.deployed()
     before = operator.uploaded()
     operator.package(function="another function")
@@ -69,7 +69,7 @@ def test_a_changed_function_is_all_that_is_uploaded(operator: Operator) -> None:
     assert operator.stack.parameters["FunctionKey"] in fresh
 
 
-def test_the_stages_parameters_are_passed(operator: Operator) -> None:
+def test_the_stages_parameters_are_passed_to_the_stack(operator: Operator) -> None:
     operator.deployed()
     assert operator.stack.parameters["Greeting"] == "hello"
     (operator.root / STAGES / "dev.toml").write_text('[parameters]\nGreeting = "good day"\n')
@@ -80,7 +80,7 @@ def test_the_stages_parameters_are_passed(operator: Operator) -> None:
     assert operator.stack.parameters["Greeting"] == "good day"
 
 
-def test_a_parameter_that_the_stage_no_longer_has_is_the_templates_own_again(operator: Operator) -> None:
+def test_a_parameter_removed_from_the_stage_returns_to_its_default(operator: Operator) -> None:
     operator.deployed()
     (operator.root / STAGES / "dev.toml").write_text("")
 
@@ -102,15 +102,15 @@ def test_the_artifact_bucket_is_private_and_encrypted(operator: Operator) -> Non
     assert [rule["AbortIncompleteMultipartUpload"] for rule in lifecycle] == [{"DaysAfterInitiation": 1}]
 
 
-def test_it_deploys_to_the_region_that_must_not_be_named(operator: Operator) -> None:
+def test_us_east_1_is_deployed_to_without_a_location_constraint(operator: Operator) -> None:
     done = operator.deploy(AWS_REGION="us-east-1")
 
-    # The master user's secret is in the other region: everything before it went well.
+    # The master user's secret is in the other region, and every step before it succeeded.
     assert "Creating 5 resources" in done.stdout
     assert "GetSecretValue failed" in done.stderr
 
 
-def test_two_stages_share_the_bucket_and_nothing_else(operator: Operator) -> None:
+def test_two_stages_share_only_the_bucket(operator: Operator) -> None:
     operator.deployed()
     for folder, suffix in ((operator.root / STAGES, ".toml"), (operator.root / "build" / "package", "")):
         (folder / f"dev{suffix}").rename(folder / f"other{suffix}")
@@ -125,14 +125,14 @@ def test_two_stages_share_the_bucket_and_nothing_else(operator: Operator) -> Non
     assert {stack["StackName"] for stack in stacks} == {"face-search-dev", "face-search-other"}
 
 
-def test_the_check_alone_changes_nothing(operator: Operator) -> None:
+def test_a_check_changes_nothing(operator: Operator) -> None:
     done = operator.deploy("--check")
 
     assert done.returncode == 0
     assert operator.client("s3").list_buckets()["Buckets"] == []
 
 
-def test_a_bucket_of_that_name_in_another_account_is_not_written_to(operator: Operator, moto_url: str) -> None:
+def test_a_bucket_in_another_account_is_not_written_to(operator: Operator, moto_url: str) -> None:
     other = operator_of(moto_url, operator.root, "999999999999")
     bucket = f"face-search-artifacts-{operator.account}-{REGION}"
     other.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -144,7 +144,7 @@ def test_a_bucket_of_that_name_in_another_account_is_not_written_to(operator: Op
     assert other.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 0
 
 
-def test_every_call_of_s3_but_the_creation_names_the_owner(operator: Operator) -> None:
+def test_every_s3_call_except_the_creation_names_the_owner(operator: Operator) -> None:
     S3_CALLS.clear()
 
     operator.deployed()
@@ -154,7 +154,7 @@ def test_every_call_of_s3_but_the_creation_names_the_owner(operator: Operator) -
     assert len(S3_CALLS) > 10
 
 
-def test_a_stage_that_needs_no_vector_bucket_any_more_leaves_none(operator: Operator) -> None:
+def test_an_unused_vector_bucket_is_deleted(operator: Operator) -> None:
     operator.change_template(VectorBucket=VECTOR_BUCKET)
     operator.deployed()
     client, bucket = indexed(operator)

@@ -22,7 +22,7 @@ def stacks(operator: Operator) -> list[str]:
 
 
 @pytest.mark.parametrize("confirm", [(), ("--confirm", "prod")])
-def test_without_the_stages_name_nothing_is_deleted(operator: Operator, confirm: tuple[str, ...]) -> None:
+def test_nothing_is_deleted_without_confirmation(operator: Operator, confirm: tuple[str, ...]) -> None:
     operator.deployed()
 
     done = operator.destroy(*confirm)
@@ -33,7 +33,7 @@ def test_without_the_stages_name_nothing_is_deleted(operator: Operator, confirm:
     assert stacks(operator) == ["face-search-dev"]
 
 
-def test_the_crops_stay_and_it_says_how_to_delete_them(operator: Operator) -> None:
+def test_crops_are_kept_and_the_output_shows_how_to_delete_them(operator: Operator) -> None:
     operator.deployed()
     bucket = crops_bucket(operator)
 
@@ -47,7 +47,7 @@ def test_the_crops_stay_and_it_says_how_to_delete_them(operator: Operator) -> No
     assert operator.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 3
 
 
-def test_the_crops_go_when_that_is_asked_for(operator: Operator) -> None:
+def test_crops_are_deleted_on_request(operator: Operator) -> None:
     operator.deployed()
     bucket = crops_bucket(operator)
 
@@ -60,7 +60,7 @@ def test_the_crops_go_when_that_is_asked_for(operator: Operator) -> None:
 
 
 @pytest.mark.parametrize("protected", [True, False])
-def test_a_protected_database_is_seen_before_anything_is_deleted(operator: Operator, protected: bool) -> None:
+def test_a_protected_database_stops_the_deletion_before_it_starts(operator: Operator, protected: bool) -> None:
     operator.change_template(
         Database={
             "Type": "AWS::RDS::DBInstance",
@@ -75,7 +75,7 @@ def test_a_protected_database_is_seen_before_anything_is_deleted(operator: Opera
         }
     )
     operator.deployed()
-    # Which moto does not take from a template.
+    # moto does not read this property from a template.
     operator.client("rds").modify_db_instance(DBInstanceIdentifier="faces", DeletionProtection=protected)
 
     done = operator.destroy("--confirm", "dev")
@@ -90,7 +90,7 @@ def test_a_protected_database_is_seen_before_anything_is_deleted(operator: Opera
         assert "--db-instance-identifier faces" in done.stdout
 
 
-def test_the_vector_bucket_goes_with_its_indexes(operator: Operator) -> None:
+def test_the_vector_bucket_is_deleted_with_its_indexes(operator: Operator) -> None:
     operator.change_template(VectorBucket=VECTOR_BUCKET)
     operator.deployed()
     client, bucket = indexed(operator)
@@ -103,7 +103,7 @@ def test_the_vector_bucket_goes_with_its_indexes(operator: Operator) -> None:
     assert client.list_vector_buckets()["vectorBuckets"] == []
 
 
-def test_a_vector_bucket_is_known_by_arn_or_name_and_may_be_gone(operator: Operator) -> None:
+def test_a_vector_bucket_is_found_by_arn_or_name_and_may_be_gone(operator: Operator) -> None:
     client = operator.client("s3vectors")
     for known_by in (f"arn:aws:s3vectors:{REGION}:{operator.account}:bucket/the-faces", "the-faces"):
         client.create_vector_bucket(vectorBucketName="the-faces")
@@ -112,14 +112,14 @@ def test_a_vector_bucket_is_known_by_arn_or_name_and_may_be_gone(operator: Opera
             assert client.list_vector_buckets()["vectorBuckets"] == []
 
 
-def test_what_is_not_there_needs_no_destroying(operator: Operator) -> None:
+def test_destroying_a_missing_stack_succeeds(operator: Operator) -> None:
     done = operator.destroy("--confirm", "dev")
 
     assert done.returncode == 0
     assert f"There is no stack face-search-dev in account {operator.account}, region {REGION}." in done.stdout
 
 
-def test_a_failed_deletion_says_what_failed(operator: Operator) -> None:
+def test_a_failed_deletion_names_the_failed_resource(operator: Operator) -> None:
     operator.deployed()
 
     def delete(name_or_stack_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Deployments that fail at AWS: the faults are planted in moto, which knows none."""
+"""Deployments that fail in AWS, with faults injected into moto."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WORDS = {
 
 
 def fail(operator: Operator, status: str, *events: tuple[str, str, str]) -> Callable[..., None]:
-    """Return what moto is to do in the place of executing a change set."""
+    """Return a replacement for moto's execution of a change set."""
 
     def execute(change_set_name: str, stack_name: str | None = None) -> None:
         stack = operator.stack
@@ -40,7 +40,7 @@ def fail(operator: Operator, status: str, *events: tuple[str, str, str]) -> Call
     return execute
 
 
-def test_what_failed_first_is_told_first_with_what_to_do(operator: Operator) -> None:
+def test_the_first_failure_is_shown_first_with_a_remedy(operator: Operator) -> None:
     operator.backend.execute_change_set = fail(
         operator,
         "ROLLBACK_COMPLETE",
@@ -64,7 +64,7 @@ def test_what_failed_first_is_told_first_with_what_to_do(operator: Operator) -> 
     assert operator.events == []
 
 
-def test_a_failed_update_tells_only_its_own_failures(operator: Operator) -> None:
+def test_a_failed_update_shows_only_its_own_failures(operator: Operator) -> None:
     operator.deployed()
     operator.package(function="another")
     execute = operator.backend.execute_change_set
@@ -82,7 +82,7 @@ def test_a_failed_update_tells_only_its_own_failures(operator: Operator) -> None
 
 
 @pytest.mark.parametrize("status", WORDS)
-def test_a_stack_that_cannot_be_changed_says_what_helps(operator: Operator, status: str) -> None:
+def test_a_stack_that_cannot_be_changed_shows_a_remedy(operator: Operator, status: str) -> None:
     operator.deployed()
     operator.stack.status = status
     operator.stack.events.append(
@@ -97,7 +97,7 @@ def test_a_stack_that_cannot_be_changed_says_what_helps(operator: Operator, stat
 
 
 def end_when_seen(operator: Operator, *steps: tuple[str, str]) -> None:
-    """End what is at work on the stack when its state is asked for the third time."""
+    """End the running operation of the stack when its state is queried for the third time."""
     describe, looks = operator.backend.describe_stacks, count(1)
 
     def describe_stacks(name_or_stack_id: str) -> list[Stack]:
@@ -118,7 +118,7 @@ def end_when_seen(operator: Operator, *steps: tuple[str, str]) -> None:
     operator.backend.describe_stacks = describe_stacks
 
 
-def test_a_deployment_waits_for_the_one_at_work(operator: Operator) -> None:
+def test_a_deployment_waits_for_a_running_one(operator: Operator) -> None:
     operator.deployed()
     operator.stack._add_stack_event("UPDATE_IN_PROGRESS")
     operator.stack.status = "UPDATE_IN_PROGRESS"
@@ -131,7 +131,7 @@ def test_a_deployment_waits_for_the_one_at_work(operator: Operator) -> None:
     assert "The stack is up to date." in printed
 
 
-def test_the_migration_does_not_wait_for_the_cleaning_up(operator: Operator) -> None:
+def test_the_migration_does_not_wait_for_the_cleanup(operator: Operator) -> None:
     operator.deployed()
     operator.package(function="another")
 
@@ -146,7 +146,7 @@ def test_the_migration_does_not_wait_for_the_cleaning_up(operator: Operator) -> 
     assert len(operator.events) == 2
 
 
-def test_interrupted_it_says_how_to_go_on(operator: Operator) -> None:
+def test_an_interrupted_deployment_shows_how_to_continue(operator: Operator) -> None:
     operator.deployed()
     operator.stack.status = "UPDATE_IN_PROGRESS"
     command = subprocess.Popen(
@@ -170,7 +170,7 @@ def test_interrupted_it_says_how_to_go_on(operator: Operator) -> None:
     assert "Traceback" not in told
 
 
-def test_a_failed_migration_says_so_and_is_made_up_for_by_the_next_deployment(operator: Operator) -> None:
+def test_the_next_deployment_repeats_a_failed_migration(operator: Operator) -> None:
     operator.fails = True
     operator.answer = {"errorType": "ServiceError", "errorMessage": "1003 INTERNAL_ERROR", "stackTrace": ["a line"]}
 
@@ -195,7 +195,7 @@ def replacing(name: str, replacement: str) -> Callable[[Any], list[Change]]:
 
 
 @pytest.mark.parametrize(("replacement", "words"), [("True", "REPLACED"), ("Conditional", "perhaps REPLACED")])
-def test_data_is_not_replaced_unless_that_is_confirmed(
+def test_data_are_replaced_only_with_confirmation(
     operator: Operator, monkeypatch: pytest.MonkeyPatch, replacement: str, words: str
 ) -> None:
     operator.deployed()
@@ -216,7 +216,9 @@ def test_data_is_not_replaced_unless_that_is_confirmed(
     assert operator.stack.status == "UPDATE_COMPLETE"
 
 
-def test_what_can_be_made_anew_is_replaced_without_asking(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_without_replacement_needs_no_confirmation(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     operator.deployed()
     operator.package(function="another")
     monkeypatch.setattr("moto.cloudformation.models.ChangeSet.diff", replacing("TokensTable", "False"))
@@ -224,7 +226,7 @@ def test_what_can_be_made_anew_is_replaced_without_asking(operator: Operator, mo
     operator.deployed()
 
 
-def test_data_is_not_removed_unless_that_is_confirmed(operator: Operator) -> None:
+def test_data_are_removed_only_with_confirmation(operator: Operator) -> None:
     operator.deployed()
     operator.change_template(CropsBucket={"Type": "AWS::SNS::Topic"}, TokensTable=None)
 

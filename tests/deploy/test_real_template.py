@@ -1,4 +1,4 @@
-"""The stage that `make package` makes, deployed to moto as far as moto goes."""
+"""The stage from `make package`, deployed to moto as far as moto supports it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from infra.deploy.package.__main__ import write
 from infra.deploy.packaged_stage import ROOT
 from tests.deploy.conftest import REGION, STACK, STAGES, Operator
 
-# What moto's CloudFormation cannot read, or reads wrongly.
+# Parts of the template that moto's CloudFormation cannot read or reads wrongly.
 BEYOND_MOTO = {
-    "AWS::ApiGateway::Deployment",  # it ignores the API's body, and then misses its methods
-    "AWS::CloudWatch::Dashboard",  # it makes no alarms, to which this refers
+    "AWS::ApiGateway::Deployment",  # moto ignores the API's body and then misses its methods
+    "AWS::CloudWatch::Dashboard",  # refers to alarms, which moto does not create
 }
 PROPERTIES_BEYOND_MOTO = {
-    "AWS::Lambda::Function": "Layers",  # taken for their ARNs in an update
-    "AWS::Logs::LogGroup": "Tags",  # expected as another resource's
-    "AWS::RDS::DBInstance": "DBParameterGroupName",  # taken for a text
+    "AWS::Lambda::Function": "Layers",  # mistaken for their ARNs in an update
+    "AWS::Logs::LogGroup": "Tags",  # expected to belong to another resource
+    "AWS::RDS::DBInstance": "DBParameterGroupName",  # mistaken for a text
 }
 
 
 def understood_by_moto(value: Any) -> Any:
-    """Return a part of the template without what moto does not know."""
+    """Return a part of the template without anything that moto does not support."""
     match value:
         case {"Fn::Cidr": _}:
             known: Any = [f"10.64.0.{64 * number}/26" for number in range(4)]
@@ -51,7 +51,7 @@ def understood_by_moto(value: Any) -> Any:
 
 @pytest.fixture
 def stage(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> Operator:
-    """The operator, who packaged stage `dev` of the real project, without its layers, for either gallery."""
+    """Return an operator who packaged stage `dev` of the real project, without layers, for either gallery."""
     monkeypatch.setattr(gallery, "for_gallery", lambda finished, _: finished)
     folder = operator.root / "build" / "package" / "dev"
     listed = (folder / "artifacts.json").read_text()
@@ -71,7 +71,7 @@ def stage(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> Operator:
 
 
 @pytest.mark.filterwarnings("ignore:Tried to parse", "ignore:Unable to delete")
-def test_the_real_stage_is_deployed_and_changed(stage: Operator) -> None:
+def test_the_real_stage_can_be_deployed_and_changed(stage: Operator) -> None:
     printed = stage.deployed()
 
     functions = {function["FunctionName"].split("-")[3] for function in list_functions(stage)}
@@ -109,7 +109,7 @@ def test_the_real_stage_is_deployed_and_changed(stage: Operator) -> None:
 
     stage.client("rds").modify_db_instance(DBInstanceIdentifier=STACK, DeletionProtection=True)
     assert f"the database {STACK} is protected" in stage.destroy("--confirm", "dev").stderr
-    # Moto deletes a network before what is in it, so that the deletion itself is left to the smaller template.
+    # moto deletes a network before its contents, so the tests of the smaller template cover the deletion itself.
 
 
 def list_functions(operator: Operator) -> list[dict[str, Any]]:

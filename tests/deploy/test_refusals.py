@@ -1,4 +1,4 @@
-"""What stops a deployment before it has changed anything, and what the operator is told."""
+"""Errors that stop a deployment before it changes anything, and their messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOBODY = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOK
         ({"AWS_ENDPOINT_URL": "http://localhost:1"}, "Is the region right, and the network up?"),
     ],
 )
-def test_who_and_where_is_looked_at_first(operator: Operator, environment: dict[str, str], told: str) -> None:
+def test_credentials_and_region_are_checked_first(operator: Operator, environment: dict[str, str], told: str) -> None:
     (operator.root / "build" / "package" / "dev" / "template.json").unlink()
 
     for arguments in ((), ("--check",)):
@@ -35,7 +35,7 @@ def test_who_and_where_is_looked_at_first(operator: Operator, environment: dict[
         assert "Traceback" not in done.stderr
 
 
-def test_an_unknown_stage_names_the_file_to_write(operator: Operator) -> None:
+def test_the_error_for_an_unknown_stage_names_the_file_to_write(operator: Operator) -> None:
     done = operator.run("staging")
 
     assert done.returncode == 1
@@ -44,12 +44,12 @@ def test_an_unknown_stage_names_the_file_to_write(operator: Operator) -> None:
 
 
 @pytest.mark.parametrize("name", ["../dev", "Dev", "1st", "a" * 21, ""])
-def test_a_stages_name_is_no_path(operator: Operator, name: str) -> None:
+def test_a_stages_name_cannot_be_a_path(operator: Operator, name: str) -> None:
     assert "cannot be a stage's name" in operator.run(name).stderr
 
 
 @pytest.mark.parametrize("name", ["template.json", "artifacts.json", "function.zip"])
-def test_what_was_not_packaged_is_named(operator: Operator, name: str) -> None:
+def test_a_missing_package_is_named(operator: Operator, name: str) -> None:
     (operator.root / "build" / "package" / "dev" / name).unlink()
 
     done = operator.deploy()
@@ -71,7 +71,7 @@ def test_what_was_not_packaged_is_named(operator: Operator, name: str) -> None:
         ("ThrottlingException", "CreateChangeSet failed: User u may not (ThrottlingException)"),
     ],
 )
-def test_awss_refusals_are_in_plain_words(code: str, told: str) -> None:
+def test_errors_from_aws_are_explained_in_plain_words(code: str, told: str) -> None:
     with pytest.raises(DeployError) as caught, explained():
         raise ClientError({"Error": {"Code": code, "Message": "User u may not"}}, "CreateChangeSet")
 

@@ -1,4 +1,4 @@
-"""Requests whose answers moto does not know: what is sent, and what is made of AWS's documented answers."""
+"""Requests that moto does not support: what is sent, and how AWS's documented replies are handled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OWNER = "123456789012"
 
 
 class Session:
-    """Hands out one client, stubbed."""
+    """Hands out one stubbed client."""
 
     def __init__(self, service: str, region: str) -> None:
         self.stubbed: Any = boto3.client(
@@ -45,7 +45,7 @@ def account(session: Session, region: str) -> Account:
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
-def test_a_new_bucket_takes_no_plain_http(region: str) -> None:
+def test_a_new_bucket_refuses_plain_http(region: str) -> None:
     session = Session("s3", region)
     name = f"face-search-artifacts-{OWNER}-{region}"
     owned = {"Bucket": name, "ExpectedBucketOwner": OWNER}
@@ -77,7 +77,7 @@ def test_a_new_bucket_takes_no_plain_http(region: str) -> None:
         stub.assert_no_pending_responses()
 
 
-def test_a_template_is_named_as_cloudformation_takes_it() -> None:
+def test_a_templates_url_has_the_form_that_cloudformation_accepts() -> None:
     bucket = ArtifactBucket(account(Session("s3", "eu-central-1"), "eu-central-1"))
 
     assert bucket.url("template-abc.json") == (
@@ -85,7 +85,7 @@ def test_a_template_is_named_as_cloudformation_takes_it() -> None:
     )
 
 
-def test_a_function_that_slept_is_invoked_again_when_it_is_awake() -> None:
+def test_an_inactive_function_is_invoked_again_once_it_is_active() -> None:
     session = Session("lambda", "eu-central-1")
     invoked = {"FunctionName": "f", "Payload": "{}"}
     with Stubber(session.stubbed) as stub:
@@ -98,7 +98,7 @@ def test_a_function_that_slept_is_invoked_again_when_it_is_awake() -> None:
         )
 
 
-def test_a_failed_migration_names_the_functions_own_log() -> None:
+def test_a_failed_migration_names_the_functions_log() -> None:
     session = Session("lambda", "eu-central-1")
     with Stubber(session.stubbed) as stub:
         failed = {"FunctionError": "Unhandled", "Payload": body('{"errorMessage": "timed out after 900 s"}')}

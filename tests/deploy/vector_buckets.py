@@ -1,4 +1,4 @@
-"""Vector buckets in moto's CloudFormation, which has none; known by their ARN, as AWS's are."""
+"""Vector buckets in moto's CloudFormation, which has none. Their ARNs identify them, as in AWS."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VECTOR_BUCKET = {"Type": "AWS::S3Vectors::VectorBucket", "DeletionPolicy": "Reta
 
 
 def indexed(operator: Operator) -> tuple[Any, str]:
-    """Return a client of S3 Vectors and the name of the stack's bucket, after making two indexes in it."""
+    """Create two indexes in the stack's vector bucket, and return a client of S3 Vectors and the bucket's name."""
     client = operator.client("s3vectors")
     [bucket] = client.list_vector_buckets()["vectorBuckets"]
     for number in range(2):
@@ -30,7 +30,7 @@ def indexed(operator: Operator) -> tuple[Any, str]:
 
 
 class StackVectorBucket(CloudFormationModel):
-    """Stays when its stack is deleted: moto knows the policy Retain."""
+    """Stays when its stack is deleted, because moto honours the deletion policy Retain."""
 
     def __init__(self, arn: str) -> None:
         self.physical_resource_id = arn
@@ -67,7 +67,7 @@ class StackVectorBucket(CloudFormationModel):
     def delete_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
     ) -> None:
-        """Leave it, as the policy Retain has it."""
+        """Keep the bucket, as the policy Retain demands."""
 
     def is_created(self) -> bool:
         return True

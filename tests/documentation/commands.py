@@ -1,4 +1,4 @@
-"""The commands that the documentation shows, in the order in which a reader meets them."""
+"""The commands in the documentation, in reading order."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-# Decisions tell of the past.
+# Decisions are left out, because they describe the past.
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 _FENCE = re.compile(r"^(```+)")
-# As such, or in a numbered list.
+# A code block by indentation, either plain or in a numbered list.
 _INDENTED = re.compile(r"^(?: {4}| {7})(?=\S)")
 _PROGRAM = r"make|curl|git|python3?|pip|aws|face-search|mariadb(?:-dump)?|echo|cp|rm|\.venv/bin/\S+"
 _COMMAND = re.compile(rf"^(?:\$ )?(?P<text>(?:[A-Z_]+=\S+ )*(?:{_PROGRAM})(?= |$).*)")
@@ -30,7 +30,7 @@ class Command:
 
 
 def commands(document: Path) -> list[Command]:
-    """Return the commands of a document's code blocks, without prompts and comments; a last backslash joins lines."""
+    """Return the commands of a document's code blocks, without prompts and comments, with split lines joined."""
     found: list[Command] = []
     fenced, joined = False, ""
     for number, line in enumerate(document.read_text("utf-8").splitlines(), 1):
@@ -51,5 +51,5 @@ def commands(document: Path) -> list[Command]:
 
 
 def targets_in_prose(document: Path) -> set[str]:
-    """Return the Makefile's targets that a document names between backticks."""
+    """Return the Makefile targets that a document names between backticks."""
     return {match["target"] for match in _MAKE_TARGET.finditer(document.read_text("utf-8"))}

@@ -1,4 +1,4 @@
-"""Every command of the documentation is run here as it is written, or there, where a test runs what is behind it."""
+"""Every documented command is run here as written, or another test runs the code behind it."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.services import free_port
 MAX_START_SECONDS = 120.0
 TOKEN = re.compile(r"\b[A-Za-z0-9]{24}\b")
 
-# What a reader does beside `make run`, in a copy of the project.
+# Commands that a reader runs beside `make run`, in a copy of the project.
 RUN = re.compile(
     r"curl .*localhost|make (compact|reconcile|migrate|discard|re-embed PACK=dlib|(export|import) FILE=\S+)$"
 )
-# What is behind the others: it takes too long, needs more than this machine, or is this very run.
+# Tests for the other commands, which take too long, need more than this machine, or are this very run.
 ELSEWHERE = {
     r"make run$": "tests/documentation/test_commands.py",
     r"make run DATABASE_URL=|make stack$|\S+/chalice local": "tests/e2e/test_local_stack.py",
@@ -36,7 +36,7 @@ ELSEWHERE = {
     r"make layers": "tests/layers/test_build.py",
     r"make package": "tests/template/test_package.py",
     r"(AWS_REGION=\S+ )?make (deploy|destroy)|git pull && make deploy": "tests/deploy/test_deploy.py",
-    # AWS itself: tried nowhere, which it says.
+    # Commands against AWS itself. No test runs them, as the document says.
     r"curl .*execute-api|aws (rds|lambda invoke|s3vectors|apigateway|s3 sync) ": "docs/deploying.md",
     r"mariadb(-dump)? |echo |cp -a |rm -rf ": "tests/e2e/test_backup.py",
     r"make fuzz$": "tests/specification/test_fuzz.py",
@@ -68,13 +68,13 @@ def test_every_command_is_accounted_for() -> None:
 
 
 @pytest.mark.parametrize("pattern", ELSEWHERE)
-def test_what_is_run_elsewhere_is_there(pattern: str) -> None:
+def test_the_tests_of_other_commands_exist(pattern: str) -> None:
     assert (ROOT / ELSEWHERE[pattern]).is_file()
     assert any(re.match(pattern, command.text) for command in ALL)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
-def test_targets_in_the_prose_are_the_makefiles(document: Path) -> None:
+def test_targets_in_the_prose_exist_in_the_makefile(document: Path) -> None:
     rules = re.findall(r"^([a-z0-9][a-z0-9 -]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
     assert targets_in_prose(document) <= {target for rule in rules for target in rule.split()}
@@ -82,7 +82,7 @@ def test_targets_in_the_prose_are_the_makefiles(document: Path) -> None:
 
 @pytest.fixture(scope="module")
 def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
-    """A copy of the project in which `make run` serves, and the environment to run commands in."""
+    """Return a copy of the project with `make run` running, and the environment for commands."""
     folder = tmp_path_factory.mktemp("newcomer")
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in tracked.splitlines():
@@ -106,7 +106,7 @@ def newcomer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, d
         run.wait(120)
 
 
-def test_commands_beside_a_running_service(newcomer: tuple[Path, dict[str, str]]) -> None:
+def test_commands_work_beside_a_running_service(newcomer: tuple[Path, dict[str, str]]) -> None:
     folder, environment = newcomer
     token = ""
     tried: list[Command] = [command for command in ALL if RUN.match(command.text)]

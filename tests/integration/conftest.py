@@ -1,4 +1,4 @@
-"""A table to try transactions on, networks that are loaded once, and clients of S3 Vectors."""
+"""Fixtures: a table for trying transactions, networks loaded once, and clients of S3 Vectors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INSERT = "INSERT INTO note (id, text) VALUES (?, ?)"
 
 @pytest.fixture(scope="package", autouse=True)
 def _networks_loaded_once() -> Iterator[None]:
-    """Load and compare a network once for all tests: it keeps nothing of what it is asked."""
+    """Load and compare a network once for all tests, because it keeps no state between calls."""
     load, kept = ModelPack.network, dict[tuple[Path, int], Network]()
 
     def network(pack: ModelPack, file: str) -> Network:
@@ -42,7 +42,7 @@ def _networks_loaded_once() -> Iterator[None]:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let whoever waits for others, many at once, wait as long as a busy machine takes, instead of seconds."""
+    """Raise the time limits from seconds to what many concurrent clients need on a busy machine."""
     monkeypatch.setattr(pool, "MAX_WAIT_SECONDS", 100.0)
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_SECONDS", 100.0)
     for name in ("LOCK_TIMEOUT_SECONDS", "MIGRATION_LOCK_TIMEOUT_SECONDS"):
@@ -72,13 +72,13 @@ def s3_vectors(aws_endpoint: str) -> S3VectorsClient:
 
 @pytest.fixture(scope="session")
 def unchecked(aws_endpoint: str) -> S3VectorsClient:
-    """A client that sends whatever it is given."""
+    """A client that sends any parameters, without validating them."""
     return new_client(parameter_validation=False)
 
 
 @pytest.fixture
 def faces(database: Database, s3_vectors: S3VectorsClient) -> VectorFaces:
-    """A face set with a vector index that holds nobody; tests of other galleries have their own `faces`."""
+    """A face set with an empty vector index. Tests of other galleries have their own `faces`."""
     faces = VectorFaces(database, s3_vectors)
     faces.build()
     return faces

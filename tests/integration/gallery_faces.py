@@ -1,4 +1,4 @@
-"""A face set with galleries that look at it, and faces to put into it."""
+"""A face set with galleries that search it, and faces to add to it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.oracle import brute_force
 
 
 class Faces:
-    """A face set, and galleries that look at it."""
+    """A face set, and galleries that search it."""
 
     def __init__(self, database: Database) -> None:
         self.face_set = FaceSet(database)
@@ -23,7 +23,7 @@ class Faces:
         self.gallery = self.new_gallery()
 
     def new_gallery(self) -> MemoryGallery:
-        """As a new container has it."""
+        """Return a gallery as a new container creates it."""
         return MemoryGallery(self.face_set, self.segments, MODEL, 128)
 
     def add(self, faces: list[KnownFace]) -> list[KnownFace]:
@@ -34,7 +34,7 @@ class Faces:
         return snapshot.compact(self.face_set, self.segments)
 
     def expect(self, probe: KnownFace, threshold: float, limit: int = 10_000) -> SearchResult:
-        """Search in a gallery that has followed all along and in a new one; both must say what the rows say."""
+        """Search in a gallery that has followed every change and in a new one. Both must equal brute force."""
         expected = brute_force(self.face_set, MODEL, probe.embedding, threshold, limit, probe.token)
         for gallery in (self.gallery, self.new_gallery()):
             assert gallery.search(probe.embedding, Terms(threshold, limit, without=probe.token)) == expected
@@ -42,7 +42,7 @@ class Faces:
 
 
 def clustered(count: int, seed: int = 0) -> list[KnownFace]:
-    """Twenty people, their faces 0.1 to 1.2 apart."""
+    """Faces of twenty people, 0.1 to 1.2 apart."""
     random = np.random.default_rng(seed)
     people = unit_vectors(20, seed=seed)
     spread = random.uniform(0.05, 0.6, (count, 1)) * unit_vectors(count, seed=seed + 1)

@@ -1,7 +1,7 @@
-"""What stands before RDS's MySQL under IAM authentication, in front of a real server of this machine.
+"""Simulates IAM authentication of RDS's MySQL in front of a real server on this machine.
 
-Demands TLS, asks for the password by mysql_clear_password, checks that it is a token that is signed and not older than
-15 minutes, and then forwards everything to the server.
+Requires TLS, requests the password by mysql_clear_password, and checks that it is a signed token that is not older than
+15 minutes. Then forwards everything to the server.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ _CAPABILITIES = (
 
 
 class IamFront:
-    """A listening port; `tokens` holds what was received as a password, or as an answer without TLS.
+    """A listening port. `tokens` holds everything received as a password, or as a reply without TLS.
 
     Parameters
     ----------
     target
         The port of a server whose root has no password.
     certificate, key
-        The front's own, for `localhost`. None: it has no TLS.
+        The front's own, for `localhost`. If None, the front has no TLS.
     secrets
-        The secret access key by access key id.
+        The secret access keys, by access key id.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ def _exactly(client: socket.socket, size: int) -> bytes:
 
 
 def _forward(client: socket.socket, server: socket.socket) -> None:
-    """MySQL's client and server take turns, so one thread can serve both directions."""
+    """Forward data in one thread, because MySQL's client and server take turns."""
     server.settimeout(None)
     while True:
         waiting = isinstance(client, ssl.SSLSocket) and client.pending()

@@ -1,4 +1,4 @@
-"""Embeddings of the facenet pack through every store: tokens, face set, gallery, segments; what is found is exact."""
+"""Embeddings of the facenet pack pass through every store, and searches find exactly the right faces."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def embeddings(facenet_pack: ModelPack) -> NDArray[np.float32]:
-    """Of 60 chips, parts of a photograph; weights that nobody trained bring all of them close together."""
+    """Return embeddings of 60 chips from one photograph. Untrained weights put all of them close together."""
     picture = scaled(astronaut(), 400, 400)
     chips = [np.ascontiguousarray(picture[i : i + 160, 2 * i : 2 * i + 160]) for i in range(0, 120, 2)]
     return Embedder(facenet_pack.embedder, facenet_pack.network("embedder.onnx")).embed_chips(chips)
@@ -49,14 +49,14 @@ def test_a_search_is_exact_from_the_token_to_the_segments(
     def new_gallery() -> MemoryGallery:
         return MemoryGallery(face_set, segments, model, facenet_pack.embedder.dimension)
 
-    # As /detect saves them and /addface takes them over.
+    # Save the faces as /detect does and add them as /addface does.
     tokens.save(temporary)
     for i, face in enumerate(temporary):
         kept = tokens.get(face.token)
         assert kept is not None
         assert kept.embedding.tobytes() == face.embedding.tobytes()
         face_set.add(KnownFace(face.token, f"person {i}", kept.embedding, kept.embedding_id, f"{i}.jpg"))
-    # More of them, at all distances.
+    # More embeddings near these, at all distances.
     face_set.add_many(known_faces(_near(embeddings, 500), model=model))
     followed = new_gallery()
 
@@ -71,7 +71,7 @@ def test_a_search_is_exact_from_the_token_to_the_segments(
     counts: list[int] = []
     expect_the_oracles(counts.append)
     assert min(counts) == 0
-    assert len(set(counts)) > 10  # thresholds that cut the set at many places
+    assert len(set(counts)) > 10  # thresholds at many points of the distance range
 
     assert snapshot.compact(face_set, segments) == face_set.version()
     assert len(next(iter(segments.read(model))).codes) % 512 == 0
@@ -83,7 +83,7 @@ def test_a_search_is_exact_from_the_token_to_the_segments(
 
 
 def _near(embeddings: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """Embeddings of the same length, 0.02 to 0.4 from one of these."""
+    """Return embeddings of the same length, each 0.02 to 0.4 from one of `embeddings`."""
     random = np.random.default_rng(4)
     moves = unit_vectors(count, dimension=512, seed=5) * random.uniform(0.02, 0.4, (count, 1))
     moved = embeddings[random.integers(0, len(embeddings), count)] + moves

@@ -1,4 +1,4 @@
-"""What follows a commit is done as well as it can be: whatever goes wrong there, the change is answered as done."""
+"""Failures after a commit do not fail the request: the change is reported as done."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-# What the code around a store means to raise, and what nobody has thought of.
+# Errors that the code around a store raises on purpose, and unexpected ones.
 FAILURES = [
     errors.StoreUnavailableError(),
     errors.internal_error(),
@@ -54,7 +54,7 @@ def failing(failure: Exception) -> object:
 
 
 @any_failure
-def test_a_vector_index_that_fails_fails_no_change(
+def test_a_failing_vector_index_fails_no_change(
     database: Database, failure: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     face_set = FaceSet(database, changed=VectorWiring(database, "no-bucket").try_at_once)
@@ -121,6 +121,6 @@ def test_metrics_that_cannot_be_written_fail_no_request(
     monkeypatch.setattr(sys, "stdout", Closed())
 
     middleware._write([(Metric.FACES_FOUND, 1)], {"status": 200})
-    middleware._write([(Metric.FACES_FOUND, json)], {})  # type: ignore[list-item]  # what no metric is
+    middleware._write([(Metric.FACES_FOUND, json)], {})  # type: ignore[list-item]  # not a metric
 
     assert caplog.text.count("the metrics could not be written") == 2

@@ -1,4 +1,4 @@
-"""A face set that was dumped, dropped and restored answers as before."""
+"""A face set that is dumped, deleted and restored answers as before."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.integration.gallery_faces import Faces, clustered
 
 
 @pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
-def test_a_restored_dump_undoes_what_came_after_it(database: Database, database_url: str) -> None:
+def test_a_restored_dump_undoes_later_changes(database: Database, database_url: str) -> None:
     address, _, name = database_url.partition("@")[2].partition("/")
     login = ["-h127.0.0.1", f"-P{address.partition(':')[2]}", "-uroot"]
     faces = Faces(database)
@@ -40,8 +40,8 @@ def test_a_restored_dump_undoes_what_came_after_it(database: Database, database_
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_copy_of_what_came_after_the_backup_is_thrown_away(database: Database, database_url: str) -> None:
-    """Although the restored face set has as many changes as the copy has seen, and other faces under the same ids."""
+def test_a_copy_with_changes_after_the_backup_is_discarded(database: Database, database_url: str) -> None:
+    """Even if the restored face set has as many changes as the copy, with other faces under the same ids."""
     path = Path(database_url.removeprefix("sqlite:///"))
     faces = Faces(database)
     faces.add(clustered(60))

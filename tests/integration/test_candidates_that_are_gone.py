@@ -1,4 +1,4 @@
-"""Removed faces that an index still proposes: those that are proposed in their places are the nearest ones."""
+"""If an index proposes removed faces, the faces that replace them in the result are the nearest ones."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_what_the_index_has_behind_them_is_nearer_than_what_the_tail_has(
+def test_the_index_holds_nearer_faces_behind_removed_ones_than_the_tail(
     database: Database, s3_vectors: S3VectorsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All that the index proposes at first is gone, and the tail alone has as many faces as are wanted."""
+    """All faces that the index proposes first are removed, and the tail alone has as many faces as the limit."""
     monkeypatch.setattr(vector_gallery, "TIES", 1)
     faces = VectorFaces(database, s3_vectors)
     faces.build()
@@ -37,7 +37,7 @@ def test_what_the_index_has_behind_them_is_nearer_than_what_the_tail_has(
 
 
 def at(distance: float, count: int) -> Embedding:
-    """Return embeddings so far from the origin, or a little farther."""
+    """Return embeddings at `distance` from the origin, or slightly farther."""
     vectors = np.zeros((count, DIMENSION), np.float32)
     vectors[:, 0] = distance + 0.001 * np.arange(count)
     return vectors

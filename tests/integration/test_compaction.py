@@ -1,4 +1,4 @@
-"""Compaction: what new containers load, whatever happens while it is written."""
+"""New containers load the compacted segments correctly, whatever happens while they are written."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def faces(database: Database) -> Faces:
 
 
 class Clock:
-    """Seconds since 1970, as the test sets them."""
+    """A clock in seconds since 1970 that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1_900_000_000
@@ -46,7 +46,7 @@ class TestCompaction:
         assert faces.face_set.changes_since(0, MODEL) is None
         assert len(faces.expect(known[0], 1.0).matches) > 5
 
-    def test_changes_after_it_are_applied_to_what_it_packed(self, faces: Faces) -> None:
+    def test_changes_after_a_compaction_are_applied_to_its_segments(self, faces: Faces) -> None:
         known = faces.add(clustered(200))
         faces.compact()
         more = faces.add(clustered(100, seed=5))
@@ -96,7 +96,7 @@ class TestCompaction:
         assert faces.compact() == 10
 
     def test_a_crash_at_any_step_loses_nothing(self, faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The compaction is killed before its first, second, ... write; searches go on, and the next one completes."""
+        """Compaction is killed before its first, second, ... write. Searches go on; the next compaction completes."""
         monkeypatch.setattr(snapshot, "SEGMENT_IDS", 100)
         clock = Clock()
         monkeypatch.setattr(faces.segments, "_clock", clock)
@@ -108,18 +108,18 @@ class TestCompaction:
             faces.add(clustered(20, seed=step))
             self._die_before_write(faces, monkeypatch, step)
             faces.expect(known[step], 1.0)
-            clock.now += LEASE_SECONDS + 1  # the dead one's lease runs out
+            clock.now += LEASE_SECONDS + 1  # the lease of the killed compaction expires
         assert faces.compact() == faces.face_set.version()
         faces.expect(known[0], 1.0)
 
-    def test_of_two_at_once_one_steps_back(self, faces: Faces) -> None:
+    def test_only_one_compaction_runs_at_a_time(self, faces: Faces) -> None:
         faces.add(clustered(10))
         assert faces.segments.claim() is not None
 
         assert faces.compact() is None
 
     @pytest.mark.parametrize("ahead", [5 * 365 * 86_400, 3 * LEASE_SECONDS])
-    def test_a_lease_that_no_right_clock_can_have_set_is_ignored(
+    def test_a_lease_that_no_correct_clock_can_have_set_is_ignored(
         self, faces: Faces, database: Database, ahead: int
     ) -> None:
         faces.add(clustered(10))
@@ -132,7 +132,7 @@ class TestCompaction:
         assert not wrong.state(killed, 10)
 
     @pytest.mark.parametrize("ahead", [-LEASE_SECONDS // 2, 0, LEASE_SECONDS // 2])
-    def test_clocks_that_differ_a_little_keep_the_lease(self, faces: Faces, database: Database, ahead: int) -> None:
+    def test_clocks_that_differ_slightly_keep_the_lease(self, faces: Faces, database: Database, ahead: int) -> None:
         assert SegmentStore(database, clock=lambda: time.time() + ahead).claim() is not None
 
         assert faces.segments.claim() is None
@@ -150,7 +150,7 @@ class TestCompaction:
 
         assert taken == [(Metric.SKIPPED, 1)]
 
-    def test_one_that_is_overtaken_writes_nothing_more(self, faces: Faces, database: Database) -> None:
+    def test_a_compaction_that_is_overtaken_stops_writing(self, faces: Faces, database: Database) -> None:
         known = faces.add(clustered(100))
         slow = faces.segments.claim()
         assert slow is not None
@@ -165,7 +165,7 @@ class TestCompaction:
         assert faces.segments.version() == 101
         faces.expect(known[4], 1.0)
 
-    def test_faces_that_are_spread_over_many_segments(self, faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_faces_spread_over_many_segments_are_found(self, faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(snapshot, "SEGMENT_IDS", 16)
         monkeypatch.setattr(snapshot, "CHANGES_PER_STEP", 37)
         known = faces.add(clustered(400))
@@ -174,8 +174,8 @@ class TestCompaction:
 
         faces.expect(known[9], 1.0)
 
-    def test_a_segment_of_the_longest_embeddings_fits_a_packet(self, database: Database) -> None:
-        """512 dimensions, and bytes that a driver must escape: quotes, backslashes, zeros."""
+    def test_a_segment_of_the_longest_embeddings_fits_into_a_packet(self, database: Database) -> None:
+        """Uses 512 dimensions, and bytes that a driver must escape: quotes, backslashes, zeros."""
         segments = SegmentStore(database)
         run = segments.claim()
         assert run is not None

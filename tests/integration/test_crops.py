@@ -1,4 +1,4 @@
-"""A crop is temporary until it is kept, and keeps its landmarks."""
+"""A crop is temporary until it is kept, and stays with its landmarks."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_crop_may_have_no_landmarks(crops: CropStore) -> None:
     assert kept.landmarks is None
 
 
-def test_a_temporary_crop_can_be_read_until_it_is_gone(crops: CropStore) -> None:
+def test_a_temporary_crop_can_be_read_until_it_is_deleted(crops: CropStore) -> None:
     crops.save_temporary([CROP])
 
     read = crops.read_temporary("a.jpg")
@@ -90,13 +90,13 @@ def test_many_crops_are_saved_at_once(crops: CropStore, s3: S3Client, crops_buck
     assert fifth.jpeg == b"\x05"
 
 
-def test_saving_no_crop_is_fine(crops: CropStore, s3: S3Client, crops_bucket: str) -> None:
+def test_saving_no_crops_succeeds(crops: CropStore, s3: S3Client, crops_bucket: str) -> None:
     crops.save_temporary([])
 
     assert keys(s3, crops_bucket) == []
 
 
-def test_a_crop_kept_twice_has_two_names_so_that_deleting_one_leaves_the_other(crops: CropStore) -> None:
+def test_a_crop_kept_twice_has_two_names_that_are_deleted_separately(crops: CropStore) -> None:
     crops.save_temporary([CROP])
     first, second = crops.keep("a.jpg"), crops.keep("a.jpg")
     assert first is not None
@@ -116,7 +116,7 @@ def test_keeping_a_crop_that_has_expired_returns_none(crops: CropStore, s3: S3Cl
     assert keys(s3, crops_bucket) == []
 
 
-def test_deleting_what_is_not_there_is_fine(crops: CropStore, s3: S3Client, crops_bucket: str) -> None:
+def test_deleting_a_missing_crop_succeeds(crops: CropStore, s3: S3Client, crops_bucket: str) -> None:
     crops.save_temporary([CROP])
 
     crops.delete("a.jpg")
@@ -139,17 +139,17 @@ def assert_every_call_fails(store: CropStore, status: int) -> None:
         assert raised.value.status == status
 
 
-def test_a_bucket_that_is_not_there_is_500(s3: S3Client) -> None:
+def test_a_missing_bucket_is_500(s3: S3Client) -> None:
     assert_every_call_fails(CropStore(s3, "no-such-bucket"), 500)
 
 
-def test_a_server_that_cannot_be_reached_is_503(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server_is_503(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setattr(sdk, "MAX_ATTEMPTS", 1)
     assert_every_call_fails(CropStore(sdk.client("s3"), "crops"), 503)
 
 
-def test_another_endpoint_is_asked_without_the_bucket_in_the_host_name(
+def test_a_custom_endpoint_is_called_without_the_bucket_in_the_host_name(
     aws_endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://storage.test:9000")

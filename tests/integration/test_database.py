@@ -1,4 +1,4 @@
-"""One layer over two databases: transactions are whole, connections are shared, faults are the contract's errors."""
+"""Both databases have whole transactions, shared connections, and faults that become contract errors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def status_of(error: pytest.ExceptionInfo[ServiceError]) -> int:
     return error.value.status
 
 
-def test_a_transaction_that_raises_leaves_nothing(notes: Database) -> None:
+def test_a_transaction_that_raises_changes_nothing(notes: Database) -> None:
     def work(transaction: Transaction) -> None:
         transaction.execute(INSERT, (1, "lost"))
         raise KeyError
@@ -45,7 +45,7 @@ def test_a_transaction_that_raises_leaves_nothing(notes: Database) -> None:
     assert texts(notes) == []
 
 
-def test_a_transaction_sees_its_own_rows_and_others_do_not(notes: Database, database_url: str) -> None:
+def test_only_the_transaction_itself_sees_its_uncommitted_rows(notes: Database, database_url: str) -> None:
     other = connect(database_url)
 
     def work(transaction: Transaction) -> tuple[int, int]:
@@ -63,7 +63,7 @@ def test_an_update_counts_the_rows_it_matches(notes: Database) -> None:
     assert notes.write(lambda transaction: transaction.execute("UPDATE note SET text = 'x' WHERE id = 3")) == 0
 
 
-def test_an_insert_tells_a_taken_key_and_goes_on(notes: Database) -> None:
+def test_an_insert_reports_a_duplicate_key_and_the_transaction_goes_on(notes: Database) -> None:
     def work(transaction: Transaction) -> list[int | None]:
         return [transaction.insert(INSERT, (n, "first")) for n in (7, 7, 8)]
 
@@ -71,7 +71,7 @@ def test_an_insert_tells_a_taken_key_and_goes_on(notes: Database) -> None:
     assert [row[0] for row in notes.read("SELECT id FROM note ORDER BY id")] == [7, 8]
 
 
-def test_a_percent_sign_in_a_statement_is_only_a_percent_sign(notes: Database) -> None:
+def test_a_percent_sign_in_a_statement_stays_a_percent_sign(notes: Database) -> None:
     notes.write(lambda transaction: transaction.execute(INSERT, (1, "50 %s")))
 
     assert notes.read("SELECT text, '%' FROM note WHERE text LIKE '%s' AND id = ?", (1,)) == [("50 %s", "%")]
@@ -83,7 +83,7 @@ def test_settings_of_a_connection(database_url: str) -> None:
         assert database.read("PRAGMA journal_mode") == [("wal",)]
         assert database.read("PRAGMA synchronous") == [(2,)]  # FULL
         return
-    # MariaDB before 11.1 and MySQL name the isolation's variable differently.
+    # MariaDB before 11.1 and MySQL have different names for the isolation variable.
     variables: dict[str, str] = dict(
         database.read(
             "SHOW SESSION VARIABLES WHERE Variable_name IN ('tx_isolation', 'transaction_isolation',"
@@ -96,7 +96,7 @@ def test_settings_of_a_connection(database_url: str) -> None:
     assert set(variables.values()) == {"READ-COMMITTED", "utf8mb4"}
 
 
-def test_the_folder_of_a_sqlite_file_is_made(tmp_path: Path) -> None:
+def test_the_folder_of_a_sqlite_file_is_created(tmp_path: Path) -> None:
     file = tmp_path / "a folder" / "of 100 %" / "face_set.sqlite"
     database = connect(f"sqlite:///{quote(str(file))}")
 
@@ -105,7 +105,7 @@ def test_the_folder_of_a_sqlite_file_is_made(tmp_path: Path) -> None:
 
 
 @on_mysql
-def test_user_and_password_may_hold_any_character(database_url: str) -> None:
+def test_user_and_password_may_contain_any_character(database_url: str) -> None:
     server, parts = connect(database_url), urlsplit(database_url)
     user, password = f"u@{secrets.token_hex(4)}", "p:@/?#%é張"
     server.read("CREATE USER ? IDENTIFIED BY ?", (user, password))
@@ -118,7 +118,7 @@ def test_user_and_password_may_hold_any_character(database_url: str) -> None:
 
 
 @on_mysql
-def test_a_connection_is_used_again(database_url: str) -> None:
+def test_a_connection_is_reused(database_url: str) -> None:
     database = connect(database_url)
 
     first = connection_id(database)
@@ -129,7 +129,7 @@ def test_a_connection_is_used_again(database_url: str) -> None:
 
 
 @on_mysql
-def test_a_connection_on_which_a_statement_failed_is_not_used_again(database_url: str) -> None:
+def test_a_connection_is_not_reused_after_a_failed_statement(database_url: str) -> None:
     database = connect(database_url)
     first = connection_id(database)
 
@@ -195,7 +195,7 @@ def test_a_forked_process_does_not_use_its_parents_connections(database_url: str
 
 
 @on_mysql
-def test_an_answer_that_takes_too_long_is_503(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reply_that_takes_too_long_is_503(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mysql, "READ_TIMEOUT_SECONDS", 0.2)
 
     with pytest.raises(ServiceError) as raised:
@@ -204,7 +204,7 @@ def test_an_answer_that_takes_too_long_is_503(database_url: str, monkeypatch: py
 
 
 @on_mysql
-def test_a_server_that_takes_no_more_connections_is_503(database_url: str) -> None:
+def test_a_server_without_free_connections_is_503(database_url: str) -> None:
     server, parts = connect(database_url), urlsplit(database_url)
     user = f"u{secrets.token_hex(4)}"
     server.read("CREATE USER ? WITH MAX_USER_CONNECTIONS 1", (user,))
@@ -221,7 +221,7 @@ def test_a_server_that_takes_no_more_connections_is_503(database_url: str) -> No
     assert status_of(raised) == 503
 
 
-def test_a_database_that_cannot_be_reached_is_503(tmp_path: Path) -> None:
+def test_an_unreachable_database_is_503(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for url in (f"mysql://root@127.0.0.1:{free_port()}/test", f"sqlite:///{tmp_path}/file/face_set.sqlite"):
         with pytest.raises(ServiceError) as read:
@@ -232,7 +232,7 @@ def test_a_database_that_cannot_be_reached_is_503(tmp_path: Path) -> None:
 
 
 @on_mysql
-def test_a_refused_password_is_500_and_told_in_the_log(database_url: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refused_password_is_500_and_logged(database_url: str, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ServiceError) as raised:
         connect(database_url.replace("root@", "nobody:wrong@")).read("SELECT 1")
     assert status_of(raised) == 500
@@ -240,7 +240,7 @@ def test_a_refused_password_is_500_and_told_in_the_log(database_url: str, caplog
 
 
 @pytest.mark.parametrize("sql", ["SELECT ? FROM face_set", "SELECT ? FROM note WHERE face_token = 1"])
-def test_an_old_schema_is_500_and_the_log_says_what_to_do(
+def test_an_old_schema_is_500_and_the_log_names_the_remedy(
     notes: Database, caplog: pytest.LogCaptureFixture, sql: str
 ) -> None:
     with pytest.raises(ServiceError) as raised:

@@ -1,4 +1,4 @@
-"""What the server says is wrong decides the answer: 503 with Retry-After for what passes, 500 for what does not."""
+"""The server's error number decides the answer: 503 with Retry-After for temporary faults, else 500."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.services import root_connection
 
 on_mysql = pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
 
-# Numbers that only a client's library makes up, the servers' files make up, and one that SIGNAL does not take.
+# Numbers that only client libraries or the server's files use, and one that SIGNAL does not accept.
 NOT_SIGNALLED = {code for code in FAULT_OF_CODE if code < 1000 or 2000 <= code < 3000}
 
 DISK_FULL = {
@@ -50,7 +50,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def raised(database: Database, code: int) -> ServiceError:
-    """Have the server raise an error of this number in a transaction; return what comes of it."""
+    """Make the server raise an error with this number in a transaction, and return the resulting ServiceError."""
 
     def work(transaction: Transaction) -> None:
         transaction.execute(f"SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = 'as if'")
@@ -62,7 +62,7 @@ def raised(database: Database, code: int) -> ServiceError:
 
 @on_mysql
 @pytest.mark.usefixtures("hurried")
-def test_every_number_of_the_table_is_answered_as_it_says(database: Database) -> None:
+def test_every_error_number_is_answered_as_the_table_says(database: Database) -> None:
     for code, fault in FAULT_OF_CODE.items():
         if code in NOT_SIGNALLED:
             continue
@@ -80,20 +80,20 @@ def test_a_full_disk_is_503_with_retry_after(database: Database, code: int) -> N
 
 
 @on_mysql
-def test_a_number_of_the_system_or_of_files_is_known_too(database: Database) -> None:
+def test_numbers_of_the_system_and_of_files_are_known_too(database: Database) -> None:
     for code in [*DISK_FULL.values(), 3, 20]:
         assert database.fault(pymysql.OperationalError(code, "No space left on device")) is Fault.UNAVAILABLE
 
 
 @on_mysql
 @pytest.mark.parametrize("what", PERMANENT)
-def test_what_does_not_pass_is_500(database: Database, what: str) -> None:
+def test_permanent_faults_are_500(database: Database, what: str) -> None:
     assert database.fault(pymysql.OperationalError(PERMANENT[what], what)) is Fault.UNEXPECTED
 
 
 @on_mysql
-def test_a_table_that_is_full_refuses_additions_and_can_be_searched(database_url: str, mysql_server: int) -> None:
-    """A real one: in memory, where the server gives a table as little room as one wants."""
+def test_a_full_table_refuses_additions_and_can_be_searched(database_url: str, mysql_server: int) -> None:
+    """Uses a real full table: in memory, where the server can limit a table's size."""
     database = connect(database_url)
     migrate(database)
     with root_connection(mysql_server) as root, root.cursor() as cursor:

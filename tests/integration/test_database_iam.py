@@ -1,4 +1,4 @@
-"""With auth=iam a signed token is the password, and nobody but the verified server gets to see it."""
+"""With auth=iam the password is a signed token, and only the verified server receives the token."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def url(front: IamFront, ca: Path, database: str = "mysql") -> str:
 
 @pytest.mark.parametrize("host", ["database.abcdefg.eu-central-1.rds.amazonaws.com", "localhost"])
 @pytest.mark.parametrize("role", [True, False])
-def test_a_token_is_the_one_that_boto3_signs(host: str, role: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_equals_the_one_that_boto3_signs(host: str, role: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not role:
         monkeypatch.delenv("AWS_SESSION_TOKEN")
     now = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -75,8 +75,8 @@ def test_the_face_set_is_reached_with_a_token(
     assert [token.count(b"X-Amz-Signature=") for token in front.tokens] == [1]
 
 
-def test_every_connection_signs_a_token_of_its_own(front: IamFront, certificate: tuple[Path, Path]) -> None:
-    """So one that is opened after 15 minutes does too."""
+def test_every_connection_signs_its_own_token(front: IamFront, certificate: tuple[Path, Path]) -> None:
+    """A connection opened after 15 minutes therefore has a valid token, too."""
     database = connect(url(front, certificate[0]))
     now = datetime.now(UTC)
     for minutes in (0, 16):
@@ -90,7 +90,7 @@ def test_every_connection_signs_a_token_of_its_own(front: IamFront, certificate:
     assert len(set(front.tokens)) == 2
 
 
-def test_who_is_not_let_in_is_logged_without_the_token(
+def test_a_refused_login_is_logged_without_the_token(
     front: IamFront, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
@@ -107,7 +107,7 @@ def test_who_is_not_let_in_is_logged_without_the_token(
 
 
 @pytest.mark.parametrize("missing", ["AWS_ACCESS_KEY_ID", "AWS_DEFAULT_REGION"])
-def test_without_credentials_or_region_nobody_is_asked(
+def test_without_credentials_or_region_no_connection_is_opened(
     front: IamFront,
     certificate: tuple[Path, Path],
     missing: str,
@@ -127,7 +127,7 @@ def test_without_credentials_or_region_nobody_is_asked(
     assert "NoRegionError" in caplog.text or "NoCredentialsError" in caplog.text
 
 
-class TestNobodyElse:
+class TestOtherServers:
     def test_a_server_without_tls_gets_no_token(self, mysql_server: int, certificate: tuple[Path, Path]) -> None:
         front = IamFront(mysql_server, None, SECRETS)
 
@@ -138,8 +138,8 @@ class TestNobodyElse:
         assert front.tokens == []
 
     @pytest.mark.parametrize("ca", ["another", "system"])
-    def test_a_server_that_is_not_verified_gets_no_token(self, front: IamFront, tmp_path: Path, ca: str) -> None:
-        """The system's CAs do not know the front's certificate."""
+    def test_an_unverified_server_gets_no_token(self, front: IamFront, tmp_path: Path, ca: str) -> None:
+        """The system's CAs did not sign the front's certificate."""
         file = ca if ca == "system" else write_certificate(tmp_path, "another.test")[0]
 
         with pytest.raises(ServiceError) as raised:
@@ -147,20 +147,20 @@ class TestNobodyElse:
 
         assert (raised.value.status, front.tokens) == (503, [])
 
-    def test_the_certificates_of_the_system_do_where_they_know_the_server(
+    def test_the_systems_certificates_are_enough_if_they_verify_the_server(
         self, front: IamFront, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))  # OpenSSL's own way to the system's certificates
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))  # OpenSSL's own setting for the system's certificates
         mysql._verifying.cache_clear()
 
         assert connect(url(front, Path("system"))).read("SELECT 1") == [(1,)]
-        with pytest.raises(ServiceError):  # the host's name is checked
+        with pytest.raises(ServiceError):  # the host name is checked
             connect(url(front, Path("system")).replace("localhost", "127.0.0.1")).read("SELECT 1")
 
         mysql._verifying.cache_clear()
 
     @pytest.mark.parametrize("with_tls", [True, False])
-    def test_a_password_is_not_told_in_clear_text_to_an_unverified_server(
+    def test_a_password_is_not_sent_in_clear_text_to_an_unverified_server(
         self, mysql_server: int, certificate: tuple[Path, Path], with_tls: bool
     ) -> None:
         front = IamFront(mysql_server, certificate if with_tls else None, SECRETS)

@@ -1,4 +1,4 @@
-"""Lost connections heal, transactions in each other's way are repeated, and nothing is done twice."""
+"""Lost connections are replaced, conflicting transactions are repeated, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_connection_lost_between_requests_is_replaced(notes: Database, databas
 
 
 @on_mysql
-def test_after_one_lost_connection_no_idle_one_is_trusted(notes: Database, database_url: str) -> None:
+def test_after_one_lost_connection_all_idle_ones_are_closed(notes: Database, database_url: str) -> None:
     server, together = connect(database_url), threading.Barrier(4)
     others = "SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
 
@@ -66,7 +66,7 @@ def test_after_one_lost_connection_no_idle_one_is_trusted(notes: Database, datab
 
 
 @on_mysql
-def test_a_transaction_whose_connection_is_lost_is_repeated_from_its_beginning(
+def test_a_transaction_is_repeated_from_the_start_after_its_connection_is_lost(
     notes: Database, database_url: str
 ) -> None:
     server = connect(database_url)
@@ -86,7 +86,7 @@ def test_a_transaction_whose_connection_is_lost_is_repeated_from_its_beginning(
 
 
 @on_mysql
-def test_a_transaction_whose_connection_is_lost_again_is_503(notes: Database, database_url: str) -> None:
+def test_a_transaction_that_loses_its_connection_twice_is_503(notes: Database, database_url: str) -> None:
     server = connect(database_url)
     runs = 0
 
@@ -168,7 +168,7 @@ def test_transactions_that_deadlock_both_succeed(notes: Database) -> None:
         for future in [executor.submit(write, "a", 1, 2), executor.submit(write, "b", 2, 1)]:
             future.result()
 
-    assert len(runs) > 2, "nothing deadlocked"
+    assert len(runs) > 2, "no deadlock happened"
     assert sorted(map(sorted, texts(notes))) == [["a", "b"], ["a", "b"]]
 
 
@@ -180,7 +180,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Blocked:
-    """A row that another transaction has locked, until `free` is called or the block ends."""
+    """Lock a row in another transaction until `free` is called or the block ends."""
 
     def __init__(self, database: Database) -> None:
         self._locked, self._free = threading.Event(), threading.Event()
@@ -204,7 +204,7 @@ class Blocked:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_transaction_that_had_to_wait_too_long_is_repeated(notes: Database, database_url: str) -> None:
+def test_a_transaction_that_waited_too_long_is_repeated(notes: Database, database_url: str) -> None:
     notes.write(lambda transaction: transaction.execute(INSERT, (1, "")))
     with Blocked(notes) as blocked:
         patient = connect(database_url, sleep=blocked.free)
@@ -215,7 +215,7 @@ def test_a_transaction_that_had_to_wait_too_long_is_repeated(notes: Database, da
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_transaction_that_always_has_to_wait_too_long_is_503(notes: Database, database_url: str) -> None:
+def test_a_transaction_that_always_waits_too_long_is_503(notes: Database, database_url: str) -> None:
     notes.write(lambda transaction: transaction.execute(INSERT, (1, "")))
     slept: list[float] = []
     with Blocked(notes), pytest.raises(ServiceError) as raised:

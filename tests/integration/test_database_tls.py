@@ -1,4 +1,4 @@
-"""With a CA file in the URL nobody but the named server is talked to, and never in clear text."""
+"""With a CA file in the URL, the client connects only to the named server, and always encrypted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CIPHER = "SHOW STATUS LIKE 'Ssl_cipher'"
 
 
 def write_certificate(folder: Path, host: str) -> tuple[Path, Path]:
-    """Write a certificate for `host` that is its own CA, and its key."""
+    """Write a self-signed certificate for `host` and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     now = datetime.now(UTC)
@@ -38,9 +38,9 @@ def write_certificate(folder: Path, host: str) -> tuple[Path, Path]:
     return certificate_file, key_file
 
 
-def test_only_the_named_server_is_talked_to(tmp_path: Path) -> None:
+def test_only_the_named_server_is_accepted(tmp_path: Path) -> None:
     if mysql_program() is None:
-        absent("neither mariadbd nor mysqld to start a server with a certificate")
+        absent("there is no mariadbd or mysqld to start a server with a certificate")
     certificate, key = write_certificate(tmp_path, "localhost")
     another_ca, _ = write_certificate(tmp_path, "another.test")
 
@@ -55,11 +55,9 @@ def test_only_the_named_server_is_talked_to(tmp_path: Path) -> None:
     assert (another_host.value.status, unknown_ca.value.status) == (503, 503)
 
 
-def test_tls_is_used_when_offered_and_no_certificate_is_read_for_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tls_is_used_when_offered_without_reading_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if mysql_program() is None:
-        absent("neither mariadbd nor mysqld to start a server with a certificate")
+        absent("there is no mariadbd or mysqld to start a server with a certificate")
     certificate, key = write_certificate(tmp_path, "localhost")
     read: list[object] = []
     monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda context, *_: read.append(context))

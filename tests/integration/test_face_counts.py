@@ -1,4 +1,4 @@
-"""The numbers of faces are right after whatever was done, and no row of a face is read for them."""
+"""Face counts are right after every operation, and no row of a face is read for them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from tests.examples import known_face
 COUNTED = next(n for n, steps in enumerate(MIGRATIONS) if schema._count_faces in steps)
 
 
-def test_they_are_right_after_every_step(database: Database) -> None:
-    """Random additions, renamings and removals, alone and together, and such as are refused or change nothing."""
+def test_counts_are_right_after_every_step(database: Database) -> None:
+    """Random additions, renamings and removals, single and batched. Some are refused or change nothing."""
     random = np.random.default_rng(1)
     face_set, names = FaceSet(database), FaceSetNames(database)
     sets = {"default": DEFAULT_SET_ID}
@@ -68,8 +68,8 @@ def test_they_are_right_after_every_step(database: Database) -> None:
 
 
 @pytest.mark.usefixtures("patient")
-def test_they_are_right_after_writers_at_once(database: Database, database_url: str) -> None:
-    """Four writers, in two sets without a number yet; on SQLite some are refused, which must count nothing."""
+def test_counts_are_right_after_concurrent_writers(database: Database, database_url: str) -> None:
+    """Four writers in two sets without a count. SQLite refuses some writes, and these must count nothing."""
     names = FaceSetNames(database)
     names.create("staff")
     sets = (DEFAULT_SET_ID, names.id_of("staff"))
@@ -97,7 +97,7 @@ def test_they_are_right_after_writers_at_once(database: Database, database_url: 
     assert FaceSet(database).count() > 0
 
 
-def test_no_row_of_a_face_is_read_for_them(database: Database) -> None:
+def test_no_row_of_a_face_is_read_for_a_count(database: Database) -> None:
     face_set, names = FaceSet(database), FaceSetNames(database)
     names.create("staff")
     face_set.add_many([known_face(), known_face(), known_face()._replace(set_id=names.id_of("staff"))])
@@ -112,7 +112,7 @@ def test_no_row_of_a_face_is_read_for_them(database: Database) -> None:
 class TestMigration:
     @pytest.fixture
     def before(self, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Database:
-        """A database of before faces were counted, with five in one set and two in another."""
+        """A database from before faces were counted, with five faces in one set and two in another."""
         database = connect(database_url)
         with monkeypatch.context() as patch:
             patch.setattr(schema, "MIGRATIONS", MIGRATIONS[:COUNTED])
@@ -125,7 +125,7 @@ class TestMigration:
         return database
 
     @pytest.mark.parametrize("done", range(len(MIGRATIONS[COUNTED]) + 1))
-    def test_faces_of_before_are_counted_wherever_it_broke_off(
+    def test_existing_faces_are_counted_wherever_the_migration_stopped(
         self, before: Database, done: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with monkeypatch.context() as patch:
@@ -139,7 +139,7 @@ class TestMigration:
         assert FaceSetNames(before).all() == [("default", 5), ("staff", 2)]
 
     @pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
-    def test_code_of_before_cannot_change_what_is_counted(self, before: Database) -> None:
+    def test_code_of_the_previous_version_cannot_change_counted_faces(self, before: Database) -> None:
         migrate(before)
 
         with pytest.raises(ServiceError) as raised:
@@ -147,8 +147,8 @@ class TestMigration:
 
         assert raised.value.status == 500
 
-    def test_a_set_without_a_number_gets_one_with_the_next_change(self, before: Database) -> None:
-        """Code of before may make a set at the last moment."""
+    def test_a_set_without_a_count_gets_one_with_the_next_change(self, before: Database) -> None:
+        """Code of the previous version may create a set at the last moment."""
         migrate(before)
         before.write(lambda t: t.execute("DELETE FROM face_set_count"))
         [face] = [known_face()._replace(set_id=2)]

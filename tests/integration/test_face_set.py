@@ -1,4 +1,4 @@
-"""The face set keeps what it is given to the byte."""
+"""The face set stores faces exactly as given."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def all_ids(database: Database) -> set[int]:
     return {row[0] for row in database.read("SELECT id FROM face_set")}
 
 
-def test_a_face_is_returned_as_it_was_added(face_set: FaceSet) -> None:
+def test_a_face_is_returned_as_added(face_set: FaceSet) -> None:
     face = known_face()
 
     assert face_set.add(face) is True
@@ -62,7 +62,7 @@ def test_the_largest_embedding_fits(face_set: FaceSet) -> None:
         "😀" * 255,
     ],
 )
-def test_names_are_kept_to_the_byte(face_set: FaceSet, name: str) -> None:
+def test_names_are_stored_byte_for_byte(face_set: FaceSet, name: str) -> None:
     added, renamed = known_face(name=name), known_face()
     face_set.add(added)
     face_set.add(renamed)
@@ -99,7 +99,7 @@ def test_adding_a_token_again_only_renames(face_set: FaceSet) -> None:
     assert (face_set.count(), face_set.version()) == (1, 1)
 
 
-def test_renaming_tells_whether_the_token_is_there(face_set: FaceSet) -> None:
+def test_renaming_returns_whether_the_token_exists(face_set: FaceSet) -> None:
     face = known_face(name="same")
     face_set.add(face)
 
@@ -117,7 +117,7 @@ def test_removing_returns_the_crop_once(face_set: FaceSet) -> None:
     assert (face_set.count(), face_set.version()) == (0, 2)
 
 
-def test_the_id_of_a_removed_face_is_not_used_again(face_set: FaceSet, database: Database) -> None:
+def test_the_id_of_a_removed_face_is_not_reused(face_set: FaceSet, database: Database) -> None:
     first = known_face()
     face_set.add(first)
     removed = all_ids(database)
@@ -127,7 +127,7 @@ def test_the_id_of_a_removed_face_is_not_used_again(face_set: FaceSet, database:
     assert all_ids(database).isdisjoint(removed)
 
 
-def test_vectors_are_those_of_a_range_of_ids(face_set: FaceSet) -> None:
+def test_vectors_are_returned_for_a_range_of_ids(face_set: FaceSet) -> None:
     for _ in range(6):
         face_set.add(known_face())
     ids = sorted(row.id for row in face_set.vectors(0, 2**62))
@@ -135,7 +135,7 @@ def test_vectors_are_those_of_a_range_of_ids(face_set: FaceSet) -> None:
     assert sorted(row.id for row in face_set.vectors(ids[1], ids[4])) == ids[1:4]
 
 
-def test_rows_are_fetched_by_id_however_many(face_set: FaceSet, database: Database) -> None:
+def test_any_number_of_rows_is_fetched_by_id(face_set: FaceSet, database: Database) -> None:
     number = 2 * MAX_IDS_PER_STATEMENT + 1
     faces = [known_face(seed=n, name=f"name {n}") for n in range(number)]
     for start in range(0, number, MAX_FACES_PER_ADDITION):

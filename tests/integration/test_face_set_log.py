@@ -1,4 +1,4 @@
-"""The face set's log tells every change once, in order, whoever writes at the same time and whatever is lost."""
+"""The face set's log contains every change once, in order, despite concurrent writers and lost connections."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def all_tokens(database: Database) -> set[str]:
     return {row[0] for row in database.read("SELECT face_token FROM face_set")}
 
 
-def test_the_log_tells_what_was_added_and_removed(face_set: FaceSet) -> None:
+def test_the_log_contains_additions_and_removals(face_set: FaceSet) -> None:
     stays, goes = known_face(seed=1), known_face(seed=2)
     face_set.add(stays)
     face_set.add(goes)
@@ -85,7 +85,7 @@ def test_a_long_log_is_read_in_parts(face_set: FaceSet, database: Database) -> N
 
 
 @pytest.mark.parametrize("pruned", [1, 3], ids=["in part", "to the end"])
-def test_a_reader_behind_a_pruned_log_is_told_so(face_set: FaceSet, database: Database, pruned: int) -> None:
+def test_a_reader_behind_a_pruned_log_gets_an_error(face_set: FaceSet, database: Database, pruned: int) -> None:
     for _ in range(3):
         face_set.add(known_face())
     database.write(lambda transaction: transaction.execute("DELETE FROM face_set_change WHERE version <= ?", (pruned,)))
@@ -94,7 +94,7 @@ def test_a_reader_behind_a_pruned_log_is_told_so(face_set: FaceSet, database: Da
     assert face_set.changes_since(3, EMBEDDING_ID) == []
 
 
-def test_a_reader_ahead_of_the_log_is_told_so(face_set: FaceSet) -> None:
+def test_a_reader_ahead_of_the_log_gets_an_error(face_set: FaceSet) -> None:
     face_set.add(known_face())
 
     assert face_set.changes_since(2, EMBEDDING_ID) is None
@@ -156,7 +156,7 @@ def test_one_token_added_by_eight_threads_is_one_face(face_set: FaceSet) -> None
 
 
 @pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
-def test_connections_killed_all_the_time_lose_and_double_no_change(database_url: str) -> None:
+def test_killed_connections_neither_lose_nor_repeat_a_change(database_url: str) -> None:
     database, server = connect(database_url), connect(database_url)
     migrate(database)
     face_set = FaceSet(database)
@@ -172,8 +172,8 @@ def test_connections_killed_all_the_time_lose_and_double_no_change(database_url:
                     server.read("KILL ?", row)
                     killed += 1
                 except ServiceError:
-                    pass  # it is gone already
-            # Ever more seldom: else no transaction would ever come to its end where each takes longer than that.
+                    pass  # the connection is closed already
+            # Pause longer and longer. Otherwise no transaction would finish if each takes longer than the pause.
             time.sleep(0.02 * max(1, killed // 12))
 
     def until_answered(change: str, face: KnownFace) -> None:

@@ -1,4 +1,4 @@
-"""Several face sets in one database and one gallery: each is searched exactly, and none loses a face or keeps one."""
+"""Each of several face sets in one database and gallery is searched exactly, without lost or stray faces."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-# Faces that nobody is in.
+# Faces without a face set.
 WITHOUT_A_SET = """SELECT COUNT(*) FROM face_set AS face LEFT JOIN face_set_name AS named ON named.id = face.set_id
     WHERE named.id IS NULL"""
 
 
 class Sets:
-    """Three face sets of the same people, and galleries that look at them."""
+    """Three face sets of the same people, and galleries that search them."""
 
     def __init__(self, database: Database) -> None:
         self.face_set = FaceSet(database)
@@ -55,7 +55,7 @@ class Sets:
         return MemoryGallery(self.face_set, self.segments, MODEL, 128)
 
     def add(self, count: int, seed: int) -> list[KnownFace]:
-        """Add faces of twenty people to sets at random."""
+        """Add faces of twenty people to random sets."""
         random = np.random.default_rng(seed)
         spread = random.uniform(0.05, 0.6, (count, 1)) * unit_vectors(count, seed=seed + 1)
         vectors = unit_vectors(20)[random.integers(0, 20, count)] + spread
@@ -69,7 +69,7 @@ class Sets:
         return faces
 
     def expect(self, probes: Sequence[KnownFace]) -> None:
-        """Search in every set, in a gallery that has followed and in a new one; all must say what the rows say."""
+        """Search every set in a gallery that has followed every change and in a new one; both must match the rows."""
         for gallery in (self.gallery, self.new_gallery()):
             for probe in probes:
                 for set_id in self.ids:
@@ -91,12 +91,12 @@ def sets(database: Database) -> Sets:
 
 
 class TestSearching:
-    def test_each_set_is_searched_as_if_there_were_no_other(self, sets: Sets) -> None:
+    def test_each_set_is_searched_as_if_it_were_the_only_one(self, sets: Sets) -> None:
         known = sets.add(300, seed=1)
 
         sets.expect(known[:3])
 
-    def test_segments_know_the_sets_without_the_log(self, sets: Sets, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_segments_contain_the_sets_without_the_log(self, sets: Sets, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(snapshot, "CHANGES_KEPT", 0)
         known = sets.add(300, seed=1)
         assert snapshot.compact(sets.face_set, sets.segments) == 300
@@ -109,7 +109,7 @@ class TestSearching:
         known = sets.add(80, seed=9)
         sets.expect(known[:2])
 
-    def test_every_change_is_seen_by_the_next_search(self, sets: Sets) -> None:
+    def test_the_next_search_sees_every_change(self, sets: Sets) -> None:
         for number, [face] in enumerate(known_faces(unit_vectors(1, seed=seed)) for seed in range(12)):
             set_id = sets.ids[number % 3]
             sets.face_set.add(face._replace(set_id=set_id))
@@ -119,7 +119,7 @@ class TestSearching:
             sets.face_set.remove(face.token)
             assert sets.gallery.search(face.embedding, Terms(0.0, 10, set_id=set_id)).matches == []
 
-    def test_a_removed_faces_place_in_a_block_takes_its_set_along(self, sets: Sets) -> None:
+    def test_reusing_a_removed_faces_place_in_a_block_replaces_its_set(self, sets: Sets) -> None:
         first, *rest = [face._replace(set_id=sets.ids[i % 3]) for i, face in enumerate(known_faces(unit_vectors(30)))]
         sets.face_set.add_many([first, *rest])
         sets.gallery.apply()
@@ -143,7 +143,7 @@ class TestMembership:
         assert sets.face_set.set_of(face.token) == sets.ids[1]
         assert sets.face_set.version() == 1
 
-    def test_nobody_is_added_to_a_set_that_is_gone(self, sets: Sets) -> None:
+    def test_no_face_is_added_to_a_deleted_set(self, sets: Sets) -> None:
         assert sets.names.delete_if_empty(sets.ids[1])
         faces = known_faces(unit_vectors(2), set_id=sets.ids[1])
 
@@ -153,17 +153,17 @@ class TestMembership:
             assert (caught.value.code, caught.value.status) == ("1001", 404)
         assert sets.face_set.count() == 0
 
-    def test_a_set_in_which_somebody_is_stays(self, sets: Sets) -> None:
+    def test_a_set_with_a_face_is_not_deleted(self, sets: Sets) -> None:
         [face] = known_faces(unit_vectors(1), set_id=sets.ids[1])
         sets.face_set.add(face)
 
         assert not sets.names.delete_if_empty(sets.ids[1])
         assert sets.names.id_of("staff") == sets.ids[1]
 
-    def test_a_set_stays_while_somebody_is_being_added(
+    def test_a_set_is_not_deleted_while_a_face_is_added(
         self, sets: Sets, database_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Whoever deletes it between the addition's statements waits for its commit, and then sees the face."""
+        """A deletion between the addition's statements waits for the addition's commit, and then sees the face."""
         deleting: list[Future[bool]] = []
 
         def log_while_it_is_deleted(transaction: Transaction, face_ids: Sequence[int], active: str | None) -> None:
@@ -178,19 +178,19 @@ class TestMembership:
         assert [future.result() for future in deleting] == [False]
         assert sets.names.all()[2] == ("staff", 1)
 
-    def test_a_set_that_is_made_anew_is_another_one(self, sets: Sets) -> None:
+    def test_a_set_that_is_created_again_has_another_id(self, sets: Sets) -> None:
         sets.names.delete_if_empty(sets.ids[2])
         sets.names.create("guests")
 
         assert sets.names.id_of("guests") not in sets.ids
 
-    def test_of_many_who_make_a_set_at_once_one_does(self, sets: Sets) -> None:
+    def test_only_one_of_many_concurrent_callers_creates_a_set(self, sets: Sets) -> None:
         with ThreadPoolExecutor(8) as executor:
             made = list(executor.map(sets.names.create, ["new"] * 8))
 
         assert sorted(made) == [False] * 7 + [True]
 
-    def test_there_is_a_bound_to_their_number(self, sets: Sets, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_number_of_face_sets_is_limited(self, sets: Sets, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(face_set_names, "MAX_FACE_SETS", 3)
 
         with pytest.raises(ServiceError, match="at most 3 face sets"):
@@ -199,7 +199,7 @@ class TestMembership:
 
 
 class Clock:
-    """Seconds, as many more each time as a test says."""
+    """A clock in seconds that advances by `step` at each call."""
 
     def __init__(self, step: float) -> None:
         self.now, self.step = 0.0, step
@@ -218,7 +218,7 @@ class TestRemoval:
     def tokens(self, dynamodb: DynamoDBClient, tokens_table: str) -> TokenStore:
         return TokenStore(dynamodb, tokens_table, 60)
 
-    def test_rows_crops_and_tokens_go_and_others_stay(
+    def test_a_deleted_sets_rows_crops_and_tokens_go_and_others_stay(
         self, sets: Sets, database: Database, crops: CropStore, tokens: TokenStore, s3: S3Client, crops_bucket: str
     ) -> None:
         gone, stay = (
@@ -239,7 +239,7 @@ class TestRemoval:
         assert sets.face_set.version() == 15
         assert sets.gallery.search(gone[0].embedding, Terms(9.0, 10, set_id=sets.ids[1])).matches == []
 
-    def test_it_stops_when_its_time_is_over_and_goes_on_when_called_again(
+    def test_a_deletion_stops_at_its_time_limit_and_the_next_call_continues_it(
         self, sets: Sets, database: Database, crops: CropStore, tokens: TokenStore
     ) -> None:
         sets.face_set.add_many(known_faces(unit_vectors(2 * FACES_PER_BATCH + 7), set_id=sets.ids[1]))
@@ -256,10 +256,10 @@ class TestRemoval:
         assert caught.value.status == 404
 
     @pytest.mark.usefixtures("patient")
-    def test_whoever_is_added_meanwhile_is_removed_too_or_refused(
+    def test_a_face_added_during_a_deletion_is_removed_or_refused(
         self, sets: Sets, database_url: str, crops: CropStore, tokens: TokenStore
     ) -> None:
-        """Six clients add while the set is deleted: no face may be left without a face set."""
+        """Six clients add faces while the set is deleted. No face may be left without a face set."""
         begun = threading.Barrier(7)
         answers: list[str] = []
 
@@ -270,7 +270,7 @@ class TestRemoval:
                 try:
                     face_set.add(face)
                 except ServiceError as error:
-                    if error.status == 503:  # SQLite, when six others write
+                    if error.status == 503:  # SQLite, while six others write
                         continue
                     answers.append(f"{error.code} {error.status}")
                     return number
@@ -280,14 +280,14 @@ class TestRemoval:
             adding = [executor.submit(add, seed) for seed in range(6)]
             begun.wait()
             database = connect(database_url)
-            # Under a clock that stands still: how long six writers hold it up is the machine's affair.
+            # Stop the clock, because the delay by six writers depends on the machine.
             removed = self.removal(database, crops, tokens, clock=lambda: 0.0).remove_set("staff")
             added = sum(future.result() for future in adding)
 
         assert removed.done
         assert database.read(WITHOUT_A_SET) == [(0,)]
         assert sets.face_set.count() == 0
-        # Nobody, where all six were done before the set was gone.
+        # Empty if all six finished before the set was deleted.
         assert set(answers) <= {"1001 404"}
         assert added >= removed.faces
         assert sets.face_set.version() == 2 * removed.faces

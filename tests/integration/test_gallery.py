@@ -1,4 +1,4 @@
-"""The gallery over a real face set: the same as brute force over the rows, at once, whatever happens to its copy."""
+"""The gallery over a real face set equals brute force over the rows at once, whatever happens to its copy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_an_empty_face_set_has_no_matches(faces: Faces) -> None:
 
 @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.65, 0.9, 2.5, 1e300])
 @pytest.mark.parametrize("limit", [1, 7, 10_000])
-def test_it_says_what_the_rows_say(faces: Faces, threshold: float, limit: int) -> None:
+def test_results_equal_brute_force_over_the_rows(faces: Faces, threshold: float, limit: int) -> None:
     known = faces.add(clustered(600))
 
     for probe in known[:5]:
@@ -51,7 +51,7 @@ def test_a_face_exactly_at_the_threshold_is_a_match(faces: Faces) -> None:
         assert len(faces.expect(known[0], float(np.nextafter(distances[i], 0))).matches) == i
 
 
-def test_duplicates_come_in_the_order_in_which_they_were_added(faces: Faces) -> None:
+def test_duplicates_are_returned_in_the_order_of_addition(faces: Faces) -> None:
     twins = known_faces(np.repeat(unit_vectors(1), 700, axis=0))
     for twin in twins[:3]:
         faces.face_set.add(twin)
@@ -64,13 +64,13 @@ def test_duplicates_come_in_the_order_in_which_they_were_added(faces: Faces) -> 
 
 
 @pytest.mark.parametrize(("limit", "truncated"), [(298, True), (299, False), (300, False)])
-def test_it_tells_whether_there_are_more(faces: Faces, limit: int, truncated: bool) -> None:
+def test_the_result_says_whether_there_are_more_matches(faces: Faces, limit: int, truncated: bool) -> None:
     known = faces.add(clustered(300))
 
     assert faces.expect(known[0], 100.0, limit).truncated is truncated
 
 
-def test_every_change_is_seen_by_the_next_search(faces: Faces) -> None:
+def test_the_next_search_sees_every_change(faces: Faces) -> None:
     for face in clustered(30):
         faces.face_set.add(face)
         assert faces.gallery.search(face.embedding, Terms(0.0, 10)).matches[0].token == face.token
@@ -81,7 +81,7 @@ def test_every_change_is_seen_by_the_next_search(faces: Faces) -> None:
         faces.face_set.add(face)
 
 
-def test_faces_of_another_model_are_never_compared(faces: Faces) -> None:
+def test_faces_of_different_models_are_never_compared(faces: Faces) -> None:
     vectors = unit_vectors(3)
     faces.add(known_faces(vectors))
     ids = [row.id for row in faces.face_set.vectors(0, 2**62)]
@@ -94,7 +94,7 @@ def test_faces_of_another_model_are_never_compared(faces: Faces) -> None:
 
 
 class TestCurrency:
-    def test_a_gallery_behind_the_pruned_mark_reads_anew(self, faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_gallery_behind_the_pruned_mark_reloads(self, faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
         known = faces.add(clustered(100))
         faces.expect(known[0], 1.0)
         for face in faces.add(clustered(50, seed=3))[:20]:
@@ -104,7 +104,9 @@ class TestCurrency:
 
         faces.expect(known[0], 1.0)
 
-    def test_more_changes_than_one_poll_returns(self, faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_more_changes_than_one_poll_returns_are_applied(
+        self, faces: Faces, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         for module in (face_set_module, __import__("chalicelib.gallery.memory_gallery", fromlist=["x"])):
             monkeypatch.setattr(module, "MAX_CHANGES_PER_POLL", 10)
         monkeypatch.setattr(FaceSet.changes_since, "__defaults__", (10,))
@@ -113,8 +115,8 @@ class TestCurrency:
         faces.expect(known[0], 1.0)
 
     @pytest.mark.usefixtures("patient")
-    def test_many_searches_at_once_in_one_process(self, faces: Faces) -> None:
-        """Eight threads, each checks its own read-your-writes while the others change the set under it."""
+    def test_concurrent_searches_in_one_process(self, faces: Faces) -> None:
+        """Eight threads, each checking that it reads its own writes while the others change the set."""
         faces.add(clustered(1_000))
 
         def visit(thread: int) -> int:
@@ -129,7 +131,7 @@ class TestCurrency:
             assert sum(pool.map(visit, range(8))) == 96
         assert len(faces.gallery) == 1_000
 
-    def test_faces_that_vanish_after_the_scan_make_room_for_others(
+    def test_faces_removed_after_the_scan_make_room_for_others(
         self, faces: Faces, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         known = faces.add(clustered(300))
@@ -151,7 +153,7 @@ class TestCurrency:
 
 
 class TestAddingMany:
-    def test_versions_are_gapless_and_in_the_order_of_the_ids(self, faces: Faces) -> None:
+    def test_versions_have_no_gaps_and_follow_the_order_of_the_ids(self, faces: Faces) -> None:
         faces.add(clustered(40))
         faces.face_set.add(clustered(1, seed=9)[0])
 
@@ -161,7 +163,7 @@ class TestAddingMany:
         assert [change.version for change in changes] == list(range(1, 42))
         assert [change.face_id for change in changes] == sorted(change.face_id for change in changes)
 
-    def test_faces_that_are_there_are_renamed(self, faces: Faces) -> None:
+    def test_existing_faces_are_renamed(self, faces: Faces) -> None:
         known = faces.add(clustered(10))
         again = [KnownFace(f.token, "again", f.embedding, f.embedding_id, f.crop) for f in known[:4]]
 
@@ -173,10 +175,10 @@ class TestAddingMany:
         assert face is not None
         assert face.name == "again"
 
-    def test_adding_nobody_does_nothing(self, faces: Faces) -> None:
+    def test_adding_no_faces_does_nothing(self, faces: Faces) -> None:
         assert faces.face_set.add_many([]) == 0
 
-    def test_several_at_once_lose_nothing(self, faces: Faces) -> None:
+    def test_concurrent_additions_lose_nothing(self, faces: Faces) -> None:
         with ThreadPoolExecutor(4) as pool:
             added = list(pool.map(lambda seed: faces.face_set.add_many(clustered(100, seed=seed)), range(8)))
 
@@ -185,10 +187,8 @@ class TestAddingMany:
         assert changes is not None
         assert len({change.face_id for change in changes}) == 800
 
-    def test_a_token_that_somebody_adds_meanwhile_is_renamed(
-        self, faces: Faces, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Between the look whether it is there and the insertion."""
+    def test_a_token_added_meanwhile_is_renamed(self, faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Another client adds the token between the check whether it exists and the insertion."""
         known = clustered(5)
         query = Transaction.query
 
@@ -204,16 +204,16 @@ class TestAddingMany:
 
 
 @pytest.mark.parametrize("limit", [1, 499, 500, 501, 1_200])
-def test_a_limit_meets_the_ends_of_portions(faces: Faces, limit: int) -> None:
-    """Codes do not tell near-duplicates apart, so every portion of rows is read."""
+def test_limits_around_the_ends_of_portions(faces: Faces, limit: int) -> None:
+    """Codes cannot distinguish near-duplicates, so every portion of rows is read."""
     known = near_duplicates(1_200)
     add_all(faces, known)
 
     assert faces.expect(known[0], 0.65, limit).truncated is (limit < 1_199)
 
 
-def test_near_duplicates_take_no_more_than_their_number(faces: Faces) -> None:
-    """By function calls: as many more of them as there are more rows."""
+def test_the_cost_of_near_duplicates_grows_linearly(faces: Faces) -> None:
+    """Counts function calls, which must grow no faster than the number of rows."""
     add_all(faces, near_duplicates(12_000))
     [probe] = near_duplicates(1)
 
@@ -235,6 +235,6 @@ def add_all(faces: Faces, known: list[KnownFace]) -> None:
 
 
 def near_duplicates(count: int) -> list[KnownFace]:
-    """One person so many times, the faces a millionth apart."""
+    """Return `count` faces of one person, a millionth apart."""
     noise = np.random.default_rng(7).normal(0, 1e-6, (count, 128))
     return known_faces((unit_vectors(1) + noise).astype(np.float32))

@@ -1,4 +1,4 @@
-"""Comparing a vector index with the face set's rows, mending it, and measuring its recall."""
+"""Comparing a vector index with the face set's rows, repairing it, and measuring its recall."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 class TestReconciliation:
-    def test_equal_sides_are_told(self, faces: VectorFaces) -> None:
+    def test_a_matching_index_is_reported_as_equal(self, faces: VectorFaces) -> None:
         faces.add(clustered(300))
 
         report = faces.reconcile()
@@ -37,7 +37,7 @@ class TestReconciliation:
         assert faces.reconcile().equal
         assert faces.reconciliation().measure() is None
 
-    def test_what_differs_is_mended(self, faces: VectorFaces) -> None:
+    def test_differences_are_repaired(self, faces: VectorFaces) -> None:
         known = faces.add(clustered(250))
         faces.changes.apply()
         name = faces.used.name
@@ -54,8 +54,10 @@ class TestReconciliation:
         faces.expect_equal()
         assert faces.reconcile().equal
 
-    def test_changes_meanwhile_are_no_differences(self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Rows are read, then faces come and go and are applied, then the index is read."""
+    def test_changes_during_the_comparison_are_not_differences(
+        self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """After the rows are read, faces are added, removed and applied; then the index is read."""
         known = faces.add(clustered(200))
         faces.changes.apply()
         listed = VectorStore.listed
@@ -71,7 +73,7 @@ class TestReconciliation:
 
         assert faces.reconcile().equal
 
-    def test_another_writer_is_left_alone(self, faces: VectorFaces) -> None:
+    def test_a_concurrent_writer_is_not_disturbed(self, faces: VectorFaces) -> None:
         known = faces.add(clustered(20))
         faces.changes.apply()
         faces.store.delete(faces.used.name, ids(faces, known[:1]))
@@ -84,7 +86,7 @@ class TestReconciliation:
         report = faces.reconcile()
         assert (report.complete, report.missing) == (True, 1)
 
-    def test_too_much_to_mend_is_left_for_a_rebuild(
+    def test_too_many_differences_are_left_for_a_rebuild(
         self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setattr(index_reconciliation, "MAX_MENDED", 5)
@@ -103,7 +105,7 @@ class TestReconciliation:
     def test_recall_is_the_share_of_neighbours_that_searches_find(
         self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Against an index that tells of nine vectors in ten."""
+        """Uses an index that returns nine of ten vectors."""
 
         class Forgetful(VectorStore):
             def nearest(
@@ -126,7 +128,7 @@ class TestReconciliation:
         assert 0.86 < forgetful.share < 0.94
         assert faces.used.recall == forgetful
 
-    def test_neighbours_in_some_of_the_rows_are_enough(
+    def test_recall_can_be_measured_on_some_of_the_rows(
         self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("chalicelib.stores.face_set.model_change.IDS_PER_RANGE", 20)
@@ -140,10 +142,10 @@ class TestReconciliation:
         assert recall.share == 1.0
 
     @on_sqlite
-    def test_neighbours_beyond_what_an_index_returns_are_not_missed(
+    def test_neighbours_beyond_the_indexs_maximum_do_not_count_as_missed(
         self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """An exact index that returns 25 vectors, where hundreds are within the threshold."""
+        """An exact index that returns at most 25 vectors, while hundreds are within the threshold."""
         monkeypatch.setattr(index_reconciliation, "MAX_RESULTS", 25)
         monkeypatch.setattr(vector_gallery, "MAX_RESULTS", 25)
         monkeypatch.setattr(index_reconciliation, "PROBES", 10)
@@ -156,10 +158,10 @@ class TestReconciliation:
         assert recall.share == 1.0
 
     @pytest.mark.parametrize("allowed", range(8))
-    def test_what_was_not_read_in_time_does_not_differ(
+    def test_data_not_read_in_time_do_not_count_as_differences(
         self, faces: VectorFaces, allowed: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """Time is up among the rows, or among the pages of the index; the two are equal."""
+        """Time runs out while reading the rows or the pages of the index. Rows and index are equal."""
         monkeypatch.setattr("chalicelib.stores.face_set.model_change.IDS_PER_RANGE", 40)
         monkeypatch.setattr(index_reconciliation, "MAX_MENDED", 5)
         faces.add(clustered(150))

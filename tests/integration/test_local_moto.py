@@ -1,4 +1,4 @@
-"""What moto does for the local stack that DynamoDB and S3 do where deployed: keep crops, and let things expire."""
+"""moto does what the deployed DynamoDB and S3 do for the local stack: it stores crops and expires items."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ HOUR, DAY = 3_600, 86_400
 
 @pytest.fixture
 def releasing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(BaseModel, "__new__", BaseModel.__new__)  # put back after the test
+    monkeypatch.setattr(BaseModel, "__new__", BaseModel.__new__)  # restored after the test
     moto_expiry.release_the_deleted()
 
 
 @pytest.mark.usefixtures("releasing")
-def test_a_token_and_its_crop_leave_memory_when_their_time_is_over(
+def test_a_token_and_its_crop_leave_memory_when_they_expire(
     dynamodb: DynamoDBClient, s3: S3Client, tokens_table: str
 ) -> None:
     tokens, crops = TokenStore(dynamodb, tokens_table, HOUR), CropStore(s3, tokens_table)
@@ -62,13 +62,13 @@ def test_a_token_and_its_crop_leave_memory_when_their_time_is_over(
 
 
 class TestCropMirror:
-    """What a kill leaves, and what others may do; for all else see tests/e2e/test_restored_stack.py."""
+    """Leftovers of a kill, and changes by other programs. For the rest see tests/e2e/test_restored_stack.py."""
 
     @pytest.fixture
     def bucket(self) -> str:
         return f"crops-{secrets.token_hex(8)}"
 
-    def test_what_a_kill_left_half_written_is_removed(self, tmp_path: Path, bucket: str) -> None:
+    def test_a_file_left_half_written_by_a_kill_is_removed(self, tmp_path: Path, bucket: str) -> None:
         whole = ("a.jpg", "a.landmarks", "a.detector", "b.jpg")
         for name in (*whole, "c.landmarks", "d.jpg.partial", "e.detector.partial"):
             (tmp_path / name).write_text("text")
@@ -93,7 +93,7 @@ class TestCropMirror:
             ("faces/a.txt", False),
         ],
     )
-    def test_no_name_leads_elsewhere(self, tmp_path: Path, bucket: str, key: str, kept: bool) -> None:
+    def test_no_name_leads_out_of_the_folder(self, tmp_path: Path, bucket: str, key: str, kept: bool) -> None:
         mirror = CropMirror(tmp_path / "crops", bucket)
         mirror.restore()
         s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, key, b"jpeg")

@@ -1,4 +1,4 @@
-"""The local server's own rules, over HTTP, before an app whose routes end when the test wants it."""
+"""The local server's own rules, over HTTP, with an app that finishes requests when the test allows it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LATE_UPLOAD = {
 
 
 class Work:
-    """What the app's routes have begun, and may end."""
+    """Counts the requests that the app has started, and holds them until `may_end` is set."""
 
     def __init__(self) -> None:
         self.may_end = threading.Event()
@@ -49,7 +49,7 @@ class Work:
 
 
 class Served:
-    """A running server, what its app does, and clients of it."""
+    """A running server, its app's work, and clients of the server."""
 
     def __init__(self) -> None:
         self.work = Work()
@@ -73,7 +73,7 @@ class Served:
             return connection.status()
 
     def has_received(self, count: int) -> None:
-        """Wait until so many requests have arrived whole."""
+        """Wait until `count` requests have been received completely."""
         end = time.monotonic() + MAX_WAIT_SECONDS
         while len(self.server._working) < count:
             assert time.monotonic() < end
@@ -99,7 +99,7 @@ def clients() -> Iterator[ThreadPoolExecutor]:
 
 
 class TestTurns:
-    def test_pictures_take_turns_and_others_are_answered_meanwhile(
+    def test_other_requests_are_answered_while_pictures_take_turns(
         self, served: Served, clients: ThreadPoolExecutor
     ) -> None:
         count = 4 * MAX_WITH_BODY
@@ -129,7 +129,7 @@ class TestBodiesInAll:
     def _little_room(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(connections, "MAX_BODY_BYTES", 100)
 
-    def test_one_that_arrives_slowly_makes_room(self, served: Served) -> None:
+    def test_a_body_that_arrives_slowly_makes_room(self, served: Served) -> None:
         served.work.may_end.set()
         with Connection(served.port) as slow:
             slow.send(head("POST", "/work", "Content-Length: 80", "Content-Type: text/plain") + b"begin")
@@ -141,7 +141,7 @@ class TestBodiesInAll:
             assert (slow.status(), slow.body()) == (408, LATE_UPLOAD)
             assert slow.is_closed()
 
-    def test_one_that_is_worked_on_is_waited_for(self, served: Served, clients: ThreadPoolExecutor) -> None:
+    def test_a_body_in_use_is_waited_for(self, served: Served, clients: ThreadPoolExecutor) -> None:
         first = clients.submit(served.post, b"x" * 80)
         assert served.work.begun.acquire(timeout=MAX_WAIT_SECONDS)
         second = clients.submit(served.post, b"y" * 80)
@@ -168,18 +168,18 @@ class TestLate:
             (head("POST", "/work", "Content-Length: 80")[:-2], bad_argument("the request did not arrive in time")),
         ],
     )
-    def test_is_said(self, served: Served, sent: bytes, body: dict[str, Any]) -> None:
+    def test_a_late_request_is_answered_with_408(self, served: Served, sent: bytes, body: dict[str, Any]) -> None:
         with Connection(served.port) as connection:
             connection.send(sent)
 
             assert (connection.status(), connection.body()) == (408, body)
             assert connection.is_closed()
 
-    def test_nothing_is_said_to_a_client_that_has_not_begun(self, served: Served) -> None:
+    def test_a_client_that_sends_nothing_gets_no_reply(self, served: Served) -> None:
         with Connection(served.port) as connection:
             assert connection.is_closed()
 
-    def test_nor_to_one_that_keeps_its_connection_for_later(self, served: Served) -> None:
+    def test_an_idle_kept_connection_gets_no_further_reply(self, served: Served) -> None:
         with Connection(served.port) as connection:
             connection.send(head("GET", "/health"))
             assert (connection.status(), connection.body()) == (200, {})
@@ -195,28 +195,30 @@ class TestOtherOrigins:
     @pytest.mark.parametrize(
         ("headers", "status"),
         [
-            ((), 200),  # curl, and every other program
+            ((), 200),  # curl, and every other program that is not a browser
             (("Sec-Fetch-Site: none",), 200),
             (("Sec-Fetch-Site: same-origin", "Origin: http://localhost"), 200),
-            (("Origin: http://localhost",), 200),  # a browser without Sec-Fetch-Site
+            (("Origin: http://localhost",), 200),  # a browser that does not send Sec-Fetch-Site
             (("Origin: HTTP://LOCALHOST",), 200),
             ((FOREIGN,), 403),
             ((FOREIGN, "Sec-Fetch-Site: cross-site"), 403),
             (("Sec-Fetch-Site: cross-site",), 403),
-            (("Origin: http://localhost:3000", "Sec-Fetch-Site: same-site"), 403),  # another program's page
+            (("Origin: http://localhost:3000", "Sec-Fetch-Site: same-site"), 403),  # the page of another program
             (("Origin: http://localhost:3000",), 403),
             (("Origin: null",), 403),
             (("Origin: http://localhost.evil.example",), 403),
         ],
     )
     @pytest.mark.parametrize("method", ["GET", "POST"])
-    def test_their_pages_call_nothing(self, served: Served, method: str, headers: tuple[str, ...], status: int) -> None:
+    def test_pages_of_other_origins_are_refused(
+        self, served: Served, method: str, headers: tuple[str, ...], status: int
+    ) -> None:
         served.work.may_end.set()
 
         assert served.answer(head(method, "/work", *headers, "Connection: close")) == status
         assert served.work.begun.acquire(blocking=False) == (status == 200)
 
-    def test_what_needs_no_key_where_deployed_is_theirs_too(self, served: Served) -> None:
+    def test_pages_of_other_origins_may_call_routes_that_need_no_key(self, served: Served) -> None:
         assert served.get("/health", FOREIGN, "Sec-Fetch-Site: cross-site") == 200
 
     @pytest.mark.parametrize(
@@ -228,7 +230,7 @@ class TestOtherOrigins:
             ("*", "https://evil.example", 200),
         ],
     )
-    def test_cors_origin_lets_one_in(
+    def test_cors_origin_admits_an_origin(
         self,
         served: Served,
         monkeypatch: pytest.MonkeyPatch,
@@ -269,27 +271,29 @@ class TestHost:
         ],
     )
     @pytest.mark.parametrize("path", ["/work", "/health"])
-    def test_a_name_that_a_foreign_page_may_have(self, served: Served, path: str, host: str, status: int) -> None:
+    def test_host_names_that_a_foreign_page_may_have_are_refused(
+        self, served: Served, path: str, host: str, status: int
+    ) -> None:
         served.work.may_end.set()
 
         assert served.answer(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()) == status
 
-    def test_the_name_that_the_operator_chose(self, served: Served) -> None:
+    def test_the_operators_host_name_is_accepted(self, served: Served) -> None:
         served.server.bound = "Studio.lan"
 
         assert served.answer(b"GET /health HTTP/1.1\r\nHost: studio.lan:8000\r\nConnection: close\r\n\r\n") == 200
         assert served.answer(b"GET /health HTTP/1.1\r\nHost: other.lan:8000\r\nConnection: close\r\n\r\n") == 403
 
-    def test_plain_clients_may_leave_it_out(self, served: Served) -> None:
+    def test_http_1_0_clients_may_omit_the_host(self, served: Served) -> None:
         assert served.answer(b"GET /health HTTP/1.0\r\n\r\n") == 200
 
-    def test_two_are_refused(self, served: Served) -> None:
+    def test_two_host_headers_are_refused(self, served: Served) -> None:
         assert served.get("/health", ITS_OWN) == 400
 
 
 class TestEnd:
     @pytest.mark.parametrize("hurry", [False, True])
-    def test_requests_under_way_are_answered_unless_in_a_hurry(
+    def test_running_requests_are_answered_unless_in_a_hurry(
         self, served: Served, clients: ThreadPoolExecutor, hurry: bool
     ) -> None:
         answer, hurried = clients.submit(served.get, "/work"), threading.Event()

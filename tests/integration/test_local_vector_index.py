@@ -1,4 +1,4 @@
-"""A local stack that starts finds its face set in S3 Vectors, although moto begins with nothing."""
+"""On start, a local stack fills S3 Vectors with its face set, although moto starts empty."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_every_start_fills_a_new_index(database: Database, database_url: str, aw
     client = sdk.client("s3vectors")
     vectors = unit_vectors(7)
 
-    # The second start begins with what is left of an index that was gone with the moto before it.
+    # The second start finds the name of an index that was lost with the previous moto.
     for start, faces in enumerate((vectors[:4], vectors[4:])):
         FaceSet(database).add_many(known_faces(faces, model=pack.embedding_id))
         vector_index.make(settings)

@@ -1,4 +1,4 @@
-"""The face set goes from one model to another in one step, and loses nobody on the way."""
+"""The face set changes from one model to another in one step, and no face is lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ALL_IDS = (0, 2**62)
 
 
 class Faces:
-    """A face set under OLD; a face's vector under another model follows from its id."""
+    """A face set under OLD. A face's vector under another model is derived from its id."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -44,7 +44,7 @@ class Faces:
         return faces
 
     def stage(self, embedding_id: str = NEW) -> int:
-        """Give every face that lacks one a vector under a model."""
+        """Give every face that lacks a vector under a model one."""
         lacking = [face.id for face in self.change.lacking(embedding_id, *ALL_IDS)]
         dimension = DIMENSIONS[embedding_id]
         added = 0
@@ -62,7 +62,7 @@ class Faces:
         return sum(row.embedding_id == embedding_id for row in self.face_set.vectors(*ALL_IDS))
 
     def expect_exact(self, embedding_id: str) -> None:
-        """A new gallery, and one that follows the log alone, must find what brute force over the vectors finds."""
+        """A new gallery and one that only follows the log must find the same faces as brute force."""
         for probe in (vector(1, DIMENSIONS[embedding_id]), unit_vectors(1, dimension=DIMENSIONS[embedding_id])[0]):
             expected = brute_force(self.face_set, embedding_id, probe, 1.35, 1000)
             assert self.gallery(embedding_id).search(probe, Terms(1.35, 1000)) == expected
@@ -83,13 +83,13 @@ def one_face(model: str, seed: int = 7) -> KnownFace:
 
 
 class TestTheActiveModel:
-    def test_the_first_addition_decides(self, faces: Faces) -> None:
+    def test_the_first_addition_sets_the_model(self, faces: Faces) -> None:
         faces.face_set.add(one_face(NEW))
 
         assert faces.face_set.state().embedding_id == NEW
 
     @pytest.mark.parametrize("many", [False, True])
-    def test_an_addition_under_another_model_is_refused_and_leaves_nothing(self, faces: Faces, many: bool) -> None:
+    def test_an_addition_under_another_model_is_refused_and_changes_nothing(self, faces: Faces, many: bool) -> None:
         faces.add(3)
         stale = one_face(NEW)
 
@@ -99,7 +99,7 @@ class TestTheActiveModel:
         assert raised.value.embedding_id == OLD
         assert (faces.face_set.count(), faces.face_set.version(), faces.vector_count(NEW)) == (3, 3, 0)
 
-    def test_who_looks_for_a_face_under_another_model_is_told(self, faces: Faces) -> None:
+    def test_a_search_under_another_model_raises_an_error(self, faces: Faces) -> None:
         [known] = faces.add(1)
 
         for token in (known.token, one_face(OLD).token):
@@ -108,7 +108,7 @@ class TestTheActiveModel:
         with pytest.raises(ModelChangedError):
             faces.gallery(NEW).search(vector(1, 64), Terms(1.0, 10))
 
-    def test_an_empty_face_set_is_adopted_and_another_is_not(self, faces: Faces) -> None:
+    def test_only_an_empty_face_set_is_adopted(self, faces: Faces) -> None:
         assert faces.change.adopt(OLD) == OLD
         assert faces.change.adopt(NEW) == NEW
         [known] = faces.add(1, model=NEW)
@@ -119,7 +119,7 @@ class TestTheActiveModel:
         assert faces.change.adopt(OLD) == OLD
         faces.add(1)
 
-    def test_a_search_before_anybody_was_added_finds_nobody_and_the_next_one_does(self, faces: Faces) -> None:
+    def test_a_search_finds_the_first_face_added_after_an_empty_search(self, faces: Faces) -> None:
         gallery = faces.gallery(OLD)
         face = one_face(OLD)
         assert gallery.search(face.embedding, Terms(1.0, 10)).matches == []
@@ -130,7 +130,7 @@ class TestTheActiveModel:
 
 
 class TestVectorsBesideTheOldOnes:
-    def test_the_old_model_goes_on_as_if_nothing_happened(self, faces: Faces) -> None:
+    def test_the_old_model_continues_unchanged(self, faces: Faces) -> None:
         known = faces.add(200)
         gallery = faces.gallery(OLD)
         before = gallery.search(known[0].embedding, Terms(1.4, 100))
@@ -142,7 +142,7 @@ class TestVectorsBesideTheOldOnes:
         faces.expect_exact(OLD)
 
     @pytest.mark.parametrize("compacted", ["before", "after", "never"])
-    def test_the_new_model_finds_all_by_the_segments_and_the_log(self, faces: Faces, compacted: str) -> None:
+    def test_the_new_model_finds_all_through_segments_and_log(self, faces: Faces, compacted: str) -> None:
         faces.add(300)
         if compacted == "before":
             snapshot.compact(faces.face_set, faces.segments)
@@ -166,7 +166,7 @@ class TestVectorsBesideTheOldOnes:
             segments = list(faces.segments.read(embedding_id))
             assert sum(len(segment.ids) // 8 for segment in segments) == 15
 
-    def test_a_face_that_was_removed_meanwhile_gets_none(self, faces: Faces) -> None:
+    def test_a_face_removed_meanwhile_gets_no_vector(self, faces: Faces) -> None:
         known = faces.add(3)
         ids = [face.id for face in faces.change.lacking(NEW, *ALL_IDS)]
         faces.face_set.remove(known[1].token)
@@ -175,7 +175,7 @@ class TestVectorsBesideTheOldOnes:
 
         assert faces.vector_count(NEW) == faces.face_set.count() == 2
 
-    def test_two_at_once_give_each_face_one_vector(self, faces: Faces) -> None:
+    def test_two_concurrent_runs_give_each_face_one_vector(self, faces: Faces) -> None:
         faces.add(300)
 
         with ThreadPoolExecutor(4) as pool:
@@ -199,7 +199,7 @@ class TestVectorsBesideTheOldOnes:
 
 
 class TestTheSwitch:
-    def test_a_face_without_a_vector_stops_it(self, faces: Faces) -> None:
+    def test_a_face_without_a_vector_prevents_the_switch(self, faces: Faces) -> None:
         faces.add(10)
         seen = faces.face_set.state()
         faces.stage()
@@ -213,7 +213,7 @@ class TestTheSwitch:
         assert faces.change.switch(NEW, seen, [face.id for face in lacking]) is True
 
     @pytest.mark.parametrize("why", ["pruned", "discarded"])
-    def test_what_cannot_be_told_any_more_stops_it(self, faces: Faces, why: str) -> None:
+    def test_lost_history_prevents_the_switch(self, faces: Faces, why: str) -> None:
         faces.add(10)
         seen = faces.face_set.state()
         faces.stage()
@@ -227,8 +227,8 @@ class TestTheSwitch:
 
         assert faces.switch()
 
-    def test_vectors_that_were_discarded_after_the_look_stop_it(self, faces: Faces) -> None:
-        """The log says nothing of their faces."""
+    def test_vectors_discarded_after_staging_prevent_the_switch(self, faces: Faces) -> None:
+        """The log does not mention these vectors' faces."""
         faces.add(10)
         faces.stage()
         seen = faces.face_set.state()
@@ -237,7 +237,7 @@ class TestTheSwitch:
 
         assert faces.change.switch(NEW, seen) is False
 
-    def test_to_the_model_that_is_active_changes_nothing(self, faces: Faces) -> None:
+    def test_switching_to_the_active_model_changes_nothing(self, faces: Faces) -> None:
         known = faces.add(10)
         gallery = faces.gallery(OLD)
         gallery.apply()
@@ -246,7 +246,7 @@ class TestTheSwitch:
 
         assert gallery.search(known[0].embedding, Terms(0.0, 10)).matches
 
-    def test_a_gallery_of_the_old_model_says_so_even_after_the_way_back(self, faces: Faces) -> None:
+    def test_a_gallery_of_the_old_model_raises_even_after_switching_back(self, faces: Faces) -> None:
         faces.add(50)
         gallery = faces.gallery(OLD)
         gallery.apply()
@@ -260,7 +260,7 @@ class TestTheSwitch:
             gallery.apply()
         faces.expect_exact(OLD)
 
-    def test_the_way_back_takes_along_who_was_added_under_the_new_model(self, faces: Faces) -> None:
+    def test_switching_back_includes_faces_added_under_the_new_model(self, faces: Faces) -> None:
         faces.add(20)
         assert faces.switch(NEW)
         faces.add(5, seed=9, model=NEW)
@@ -271,8 +271,8 @@ class TestTheSwitch:
         faces.expect_exact(OLD)
 
     @pytest.mark.usefixtures("patient")
-    def test_writers_of_the_old_model_lose_nobody_at_the_switch(self, faces: Faces) -> None:
-        """Every addition is answered before the switch, and has a vector under the new model, or refused."""
+    def test_writers_of_the_old_model_lose_no_face_at_the_switch(self, faces: Faces) -> None:
+        """Every addition is either refused, or answered before the switch and has a vector under the new model."""
         faces.add(50)
         answered: list[str] = []
         begun, tries = threading.Event(), 1
@@ -286,7 +286,7 @@ class TestTheSwitch:
                     return
                 answered.append(face.token)
                 begun.set()
-                # Longer and longer, for the switch comes too late when all of them write all the time.
+                # Pause longer and longer, because constant writing by all writers would always delay the switch.
                 time.sleep(0.01 * tries)
 
         with ThreadPoolExecutor(4) as pool:
@@ -308,7 +308,7 @@ class TestTheSwitch:
 
 
 class TestDiscarding:
-    def test_it_erases_the_vectors_and_the_codes_of_all_other_models(self, faces: Faces) -> None:
+    def test_discarding_erases_the_vectors_and_codes_of_all_other_models(self, faces: Faces) -> None:
         faces.add(100)
         assert faces.switch(NEW)
         snapshot.compact(faces.face_set, faces.segments)
@@ -325,7 +325,7 @@ class TestDiscarding:
         gallery.apply()
         assert len(gallery) == 100
 
-    def test_it_does_nothing_where_there_is_nothing(self, faces: Faces) -> None:
+    def test_discarding_without_old_vectors_does_nothing(self, faces: Faces) -> None:
         faces.add(10)
         before = faces.face_set.state()
 
@@ -333,10 +333,10 @@ class TestDiscarding:
 
         assert faces.face_set.state() == before
 
-    def test_a_search_whose_vectors_it_erases_does_not_come_back_short(
+    def test_a_search_does_not_return_too_few_faces_while_its_vectors_are_erased(
         self, faces: Faces, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Between the scan of the old model's codes and the look at the rows."""
+        """Vectors are erased between the scan of the old model's codes and the reading of the rows."""
         known = faces.add(100)
         gallery = faces.gallery(OLD)
         fetch = FaceSet.fetch

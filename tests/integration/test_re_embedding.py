@@ -1,4 +1,4 @@
-"""Every face is embedded anew from its crop under another real pack, and the face set is switched to it."""
+"""Every face is re-embedded from its crop under another real pack, and then the face set is switched to that pack."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def calls(before: int) -> Callable[[], bool]:
-    """Return a function that answers yes so many times."""
+    """Return a function that returns True `before` times, then False."""
     counter = itertools.count()
     return lambda: next(counter) < before
 
 
 def expect_exact(process: Process, faces: list[KnownFace]) -> None:
-    """Each search must say what brute force says over the vectors of the face set's model."""
+    """Each search must equal brute force over the vectors of the face set's model."""
     for face in faces[:3]:
         known = process.parts.face_set.get(face.token, process.active)
         assert known is not None
@@ -93,7 +93,7 @@ class TestOneRun:
             np.testing.assert_array_equal(known.embedding, embedded.embedding)
             assert (known.name, known.crop) == (face.name, face.crop)
 
-    def test_it_tells_what_remains_after_every_batch(self, place: Place) -> None:
+    def test_progress_is_reported_after_every_batch(self, place: Place) -> None:
         lines: list[str] = []
         process = place.process()
         process.add(range(10))
@@ -112,7 +112,7 @@ class TestOneRun:
 
 
 class TestInterruptions:
-    def test_each_run_goes_on_where_the_last_one_has_stopped(self, place: Place) -> None:
+    def test_each_run_continues_where_the_last_one_stopped(self, place: Place) -> None:
         process = place.process()
         faces = process.add(range(18))
 
@@ -128,7 +128,7 @@ class TestInterruptions:
         assert (third.done, third.left, third.switched) == (6, 0, True)
         expect_exact(process, faces)
 
-    def test_a_store_that_fails_in_the_middle(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_store_fails_in_the_middle(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         process = place.process()
         process.add(range(12))
 
@@ -143,7 +143,7 @@ class TestInterruptions:
         report = process.re_embed()
         assert (report.done, report.switched) == (8, True)
 
-    def test_the_function_does_what_its_time_allows_and_the_next_call_goes_on(self, place: Place) -> None:
+    def test_the_function_stops_at_its_time_limit_and_the_next_call_continues(self, place: Place) -> None:
         process = place.process()
         process.add(range(9))
         times = iter([60_000, 40_000, 29_999])
@@ -157,11 +157,11 @@ class TestInterruptions:
 
     @on_sqlite
     @pytest.mark.parametrize("event", [{}, {"pack": "../packs/unit"}, {"pack": "none"}])
-    def test_the_function_takes_only_packs_beside_model_dir(self, place: Place, event: dict[str, Any]) -> None:
+    def test_the_function_accepts_only_packs_beside_model_dir(self, place: Place, event: dict[str, Any]) -> None:
         with pytest.raises(ModelPackError, match="which has dlib, other-detector, unit"):
             operations.re_embed_in_time(place.process().parts, event, lambda: 900_000)
 
-    def test_the_way_back_needs_no_new_work_until_the_old_vectors_are_discarded(self, place: Place) -> None:
+    def test_switching_back_needs_no_new_work_until_the_old_vectors_are_discarded(self, place: Place) -> None:
         process = place.process()
         faces = process.add(range(6))
         process.re_embed(UNIT)
@@ -195,7 +195,7 @@ class TestWhatHappensMeanwhile:
         expect_exact(process, faces)
         assert len(vectors(process, process.embedding_id(UNIT))) == len(faces)
 
-    def test_a_face_that_is_added_after_the_last_look_is_taken_along(
+    def test_a_face_added_just_before_the_switch_is_embedded_too(
         self, place: Place, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         process = place.process()
@@ -215,7 +215,7 @@ class TestWhatHappensMeanwhile:
         assert (report.done, report.left, report.switched) == (7, 0, True)
         expect_exact(process, faces)
 
-    def test_a_face_that_is_removed_before_its_crop_is_read_is_not_lost(
+    def test_a_face_removed_before_its_crop_is_read_is_not_reported_as_lost(
         self, place: Place, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         process = place.process()
@@ -231,11 +231,11 @@ class TestWhatHappensMeanwhile:
 
         report = process.re_embed()
 
-        # One of the first batch, which leaves no vector, and one that had its vector already.
+        # Two faces were removed: one of the first batch, which gets no vector, and one that already had its vector.
         assert (report.done, report.lost, report.switched) == (5, [], True)
         expect_exact(process, faces)
 
-    def test_two_runs_at_once(self, place: Place) -> None:
+    def test_two_concurrent_runs_share_the_work(self, place: Place) -> None:
         one, other = place.process(), place.process()
         faces = one.add(range(20))
         reports: list[re_embedding.Report] = []
@@ -254,7 +254,7 @@ class TestWhatHappensMeanwhile:
 
 
 class TestCropsThatMakeTrouble:
-    def test_one_that_is_missing_or_broken_stops_the_switch(self, place: Place, s3: S3Client) -> None:
+    def test_a_missing_or_broken_crop_prevents_the_switch(self, place: Place, s3: S3Client) -> None:
         process = place.process()
         faces = process.add(range(6))
         saved_faces.delete_crop(s3, place.crops_bucket, faces[1].crop)
@@ -268,7 +268,7 @@ class TestCropsThatMakeTrouble:
         assert report.lost == sorted(tokens(lost))
         expect_exact(process, faces)
 
-    def test_the_lost_may_be_left_behind(self, place: Place, s3: S3Client) -> None:
+    def test_faces_without_a_crop_may_be_left_behind(self, place: Place, s3: S3Client) -> None:
         process = place.process()
         faces = process.add(range(4))
         saved_faces.delete_crop(s3, place.crops_bucket, faces[3].crop)
@@ -283,7 +283,7 @@ class TestCropsThatMakeTrouble:
         process.remove(faces[3].token)
         assert process.parts.face_set.count() == 3
 
-    def test_who_was_left_behind_is_found_again_once_the_crop_is_back(self, place: Place, s3: S3Client) -> None:
+    def test_a_face_left_behind_is_found_again_once_its_crop_is_restored(self, place: Place, s3: S3Client) -> None:
         process = place.process()
         faces = process.add(range(4))
         jpeg = process.parts.crops.read(faces[3].crop)
@@ -301,14 +301,14 @@ class TestCropsThatMakeTrouble:
 
 class TestAnotherDetector:
     @needs_yunet
-    def test_yunet_looks_for_the_faces_that_mtcnn_found(self, place: Place, packs: Path, tmp_path: Path) -> None:
+    def test_yunet_detects_the_faces_that_mtcnn_found(self, place: Place, packs: Path, tmp_path: Path) -> None:
         if not (packs / "dlib-yunet").exists():
             shutil.copytree(build_with("dlib-yunet", tmp_path, detector=YUNET).folder, packs / "dlib-yunet")
         process = place.process()
         faces = process.add(range(9))
 
         interrupted = process.re_embed("dlib-yunet", may_go_on=calls(1))
-        expect_exact(process, faces)  # the old one answers
+        expect_exact(process, faces)  # the old pack answers
         resumed = process.re_embed("dlib-yunet")
 
         assert (interrupted.switched, resumed.switched) == (False, True)
@@ -318,7 +318,7 @@ class TestAnotherDetector:
         expect_exact(process, faces)
         assert process.served == "dlib-yunet"
 
-    def test_it_looks_for_the_faces_itself(self, place: Place) -> None:
+    def test_another_detector_detects_the_faces_again(self, place: Place) -> None:
         process = place.process()
         faces = process.add(range(8))
 
@@ -327,14 +327,14 @@ class TestAnotherDetector:
         assert (report.done, report.not_found_again, report.switched) == (8, [], True)
         expect_exact(process, faces)
 
-    def test_the_same_detector_does_not_look_again(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_same_detector_does_not_detect_again(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         process = place.process()
         process.add(range(3))
         monkeypatch.setattr("chalicelib.vision.mtcnn.Mtcnn.detect", lambda *_: pytest.fail("detected again"))
 
         assert process.re_embed(UNIT).switched
 
-    def test_a_face_that_it_does_not_find_is_embedded_by_the_old_landmarks_and_reported(self, place: Place) -> None:
+    def test_a_face_not_found_again_is_embedded_by_its_old_landmarks_and_reported(self, place: Place) -> None:
         process = place.process()
         faces = process.add(range(3))
         hidden = hidden_face(process)
@@ -363,7 +363,7 @@ def vectors(process: Process, embedding_id: str) -> list[Any]:
     return [row for row in process.parts.face_set.vectors(0, 2**62) if row.embedding_id == embedding_id]
 
 
-def test_an_answer_that_lists_too_many_tokens_says_so(
+def test_an_answer_with_too_many_tokens_is_shortened_and_says_so(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(operations, "MAX_LISTED", 2)

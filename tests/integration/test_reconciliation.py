@@ -1,4 +1,4 @@
-"""Reconciling deletes crops that nobody will ever name, and nothing else."""
+"""Reconciling deletes only orphaned crops, which no row will ever name."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def face_set(database: Database) -> FaceSet:
 
 
 def stored(crops: CropStore) -> str:
-    """Store a crop for good; return its name."""
+    """Store a permanent crop and return its name."""
     temporary = Crop(f"{uuid4()}.jpg", b"jpeg", None)
     crops.save_temporary([temporary])
     name = crops.keep(temporary.name)
@@ -50,7 +50,7 @@ def stored(crops: CropStore) -> str:
 
 
 def added(crops: CropStore, face_set: FaceSet, count: int) -> dict[str, str]:
-    """Add faces; return their crops' names by their tokens."""
+    """Add faces and return the names of their crops by token."""
     faces = [known_face()._replace(crop=stored(crops)) for _ in range(count)]
     face_set.add_many(faces)
     return {face.token: face.crop for face in faces}
@@ -61,7 +61,7 @@ def names(crops: CropStore) -> set[str]:
 
 
 def later() -> float:
-    """When all that is there now is old."""
+    """Return a time at which every crop stored so far counts as old."""
     return time.time() + SAFE_AGE_SECONDS + 2
 
 
@@ -87,7 +87,7 @@ def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_portions")
-def test_orphans_go_and_all_others_stay(database: Database, crops: CropStore, face_set: FaceSet) -> None:
+def test_orphans_are_deleted_and_all_other_crops_stay(database: Database, crops: CropStore, face_set: FaceSet) -> None:
     kept = set(added(crops, face_set, 60).values())
     orphans = {stored(crops) for _ in range(40)}
 
@@ -98,8 +98,8 @@ def test_orphans_go_and_all_others_stay(database: Database, crops: CropStore, fa
     assert reconcile(database, crops) == Report(crops=60, missing=0)
 
 
-def test_a_young_crop_is_left(database: Database, crops: CropStore) -> None:
-    """An addition may be on its way from the crop to the row."""
+def test_a_young_crop_is_kept(database: Database, crops: CropStore) -> None:
+    """Its addition may have stored the crop but not yet the row."""
     name = stored(crops)
 
     assert reconcile(database, crops, clock=time.time) == Report(crops=1, young=1, missing=0)
@@ -117,7 +117,7 @@ def test_rows_without_a_crop_are_counted_and_stay(database: Database, crops: Cro
     assert face_set.count() == 9
 
 
-def test_who_is_removed_meanwhile_is_not_missed(
+def test_a_face_removed_meanwhile_does_not_count_as_missing_its_crop(
     database: Database, crops: CropStore, face_set: FaceSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [(token, crop)] = added(crops, face_set, 1).items()
@@ -133,7 +133,7 @@ def test_who_is_removed_meanwhile_is_not_missed(
     assert reconcile(database, crops).missing == 0
 
 
-def test_temporary_crops_are_left_to_their_expiry(database: Database, crops: CropStore) -> None:
+def test_temporary_crops_are_left_to_expire(database: Database, crops: CropStore) -> None:
     temporary = Crop(f"{uuid4()}.jpg", b"jpeg", None)
     crops.save_temporary([temporary])
 
@@ -164,7 +164,7 @@ def test_another_face_sets_bucket_is_not_emptied(
 
 @pytest.mark.parametrize("allowed", range(12))
 @pytest.mark.usefixtures("small_portions")
-def test_stopped_anywhere_it_loses_nothing(
+def test_a_run_stopped_anywhere_loses_nothing(
     database: Database, crops: CropStore, face_set: FaceSet, allowed: int
 ) -> None:
     kept = set(added(crops, face_set, 8).values())
@@ -185,10 +185,10 @@ def test_stopped_anywhere_it_loses_nothing(
     assert names(crops) == kept
 
 
-def test_more_orphans_than_one_run_deletes_are_left_to_the_next(
+def test_orphans_beyond_the_limit_of_one_run_are_left_to_the_next(
     database: Database, crops: CropStore, face_set: FaceSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orphaned_crops, "MAX_DELETIONS", 16)  # one for each digit
+    monkeypatch.setattr(orphaned_crops, "MAX_DELETIONS", 16)  # one for each hexadecimal digit
     kept = set(added(crops, face_set, 1).values())
     for _ in range(40):
         stored(crops)
@@ -205,10 +205,10 @@ def test_more_orphans_than_one_run_deletes_are_left_to_the_next(
 
 
 @pytest.mark.usefixtures("small_portions")
-def test_more_orphans_than_a_run_deletes_are_judged_as_all_that_they_are(
+def test_all_orphans_count_for_the_credibility_check(
     database: Database, crops: CropStore, face_set: FaceSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The limit of one run must not hide how many there are: it is smaller than the number that is credible."""
+    """The deletion limit of a run must not hide the number of orphans, even if it is below the credible number."""
     monkeypatch.setattr(orphaned_crops, "MAX_DELETIONS", 16)
     monkeypatch.setattr(orphaned_crops, "CREDIBLE_NUMBER", 20)
     added(crops, face_set, 5)
@@ -222,10 +222,10 @@ def test_more_orphans_than_a_run_deletes_are_judged_as_all_that_they_are(
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_without_a_row_nothing_is_deleted(
+def test_nothing_is_deleted_if_there_are_no_rows(
     database: Database, crops: CropStore, count: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An empty database says nothing about a crop, however few there are."""
+    """An empty database proves nothing about crops, however few there are."""
     before = {stored(crops) for _ in range(count)}
 
     report = reconcile(database, crops)
@@ -234,10 +234,10 @@ def test_without_a_row_nothing_is_deleted(
     assert "check that this is the face set's bucket" in caplog.text
 
 
-def test_in_another_face_sets_bucket_nothing_is_deleted(
+def test_nothing_is_deleted_in_another_face_sets_bucket(
     database: Database, crops: CropStore, face_set: FaceSet
 ) -> None:
-    """Rows whose crops are elsewhere say nothing about a crop either."""
+    """Rows with crops elsewhere prove nothing about these crops either."""
     face_set.add_many([known_face()._replace(crop=f"{uuid4()}.jpg") for _ in range(3)])
     before = {stored(crops)}
 
@@ -254,7 +254,7 @@ def test_a_crop_that_s3_does_not_delete_is_counted(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The reply is made up: moto refuses nothing of a request's many keys."""
+    """The reply is simulated, because moto never refuses single keys of a request."""
     added(crops, face_set, 1)
     name = stored(crops)
     error = {"Key": f"faces/{name}", "Code": "AccessDenied", "Message": "Access Denied"}
@@ -268,16 +268,16 @@ def test_a_crop_that_s3_does_not_delete_is_counted(
     ]
 
 
-def test_without_a_bucket_it_fails(database: Database, s3: S3Client) -> None:
+def test_a_missing_bucket_is_an_error(database: Database, s3: S3Client) -> None:
     with pytest.raises(ServiceError):
         reconcile(database, CropStore(s3, "no-such-bucket"))
 
 
 @pytest.mark.usefixtures("patient")
-def test_additions_and_removals_go_on_meanwhile(
+def test_additions_and_removals_continue_during_reconciliation(
     database: Database, crops: CropStore, face_set: FaceSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Additions pause for half a second between their crop and their row; a crop older than any of them is old."""
+    """Additions pause for half a second between crop and row. Crops older than every addition count as old."""
     monkeypatch.setattr(orphaned_crops, "CREDIBLE_NUMBER", 1_000_000)
     done = threading.Event()
     begun = [time.time()] * 6
@@ -295,11 +295,11 @@ def test_additions_and_removals_go_on_meanwhile(
                 kept.add(face.crop)
                 continue
             face_set.remove(face.token)
-            if rounds % 3 == 1:  # else it has failed before its last step
+            if rounds % 3 == 1:  # otherwise the removal failed before its last step
                 crops.delete(face.crop)
 
     def safe_age_later() -> float:
-        """However slow the machine is; S3 tells whole seconds."""
+        """Return a safe time, however slow the machine is. S3 has times in whole seconds."""
         return min(begun) - 1 + SAFE_AGE_SECONDS
 
     with ThreadPoolExecutor(6) as executor:
@@ -322,7 +322,7 @@ def test_additions_and_removals_go_on_meanwhile(
     assert names(crops) == kept
 
 
-def test_a_run_that_refuses_or_does_not_end_is_measured(
+def test_a_run_that_refuses_or_does_not_finish_is_counted_as_skipped(
     database: Database, crops: CropStore, face_set: FaceSet
 ) -> None:
     parts = Wiring(Settings.from_environment({"DATABASE_URL": "sqlite:///unused", "GALLERY": "memory"}))

@@ -1,4 +1,4 @@
-"""Compaction beside the local server: a removed face's code leaves the packed segments while it runs."""
+"""Beside the local server, regular compaction removes a removed face's code from the packed segments."""
 
 from __future__ import annotations
 
@@ -49,14 +49,16 @@ def packed_ids(database: Database) -> set[int]:
     return {int(number) for (ids,) in rows for number in np.frombuffer(ids, "<i8")}
 
 
-def test_it_goes_on_and_ends_with_the_block(database: Database, database_url: str, runs: threading.Semaphore) -> None:
+def test_compaction_repeats_and_ends_with_the_block(
+    database: Database, database_url: str, runs: threading.Semaphore
+) -> None:
     faces = Faces(database)
     known = faces.add(clustered(20))
     with closing(parts(database_url)) as wired:
         with compacted_regularly(wired, interval_seconds=0.01):
             assert len(packed_ids(database)) == 20
             faces.face_set.remove(known[7].token)
-            wait_for(runs, 3)  # the one at the start, one that may have begun before the removal, and one after it
+            wait_for(runs, 3)  # the first run, a run that may have begun before the removal, and a run after it
 
             assert len(packed_ids(database)) == 19
         while runs.acquire(blocking=False):
@@ -64,7 +66,7 @@ def test_it_goes_on_and_ends_with_the_block(database: Database, database_url: st
         assert not runs.acquire(timeout=0.1)
 
 
-def test_a_database_that_is_away_does_not_end_it(runs: threading.Semaphore) -> None:
+def test_an_unreachable_database_does_not_end_it(runs: threading.Semaphore) -> None:
     with (
         closing(parts(f"mysql://root@127.0.0.1:{free_port()}/nothing")) as wired,
         compacted_regularly(wired, interval_seconds=0.01),

@@ -1,4 +1,4 @@
-"""Removing a face erases what was kept when it was detected, whatever has become of its token since."""
+"""Removing a face erases everything stored at its detection, whatever has happened to its token since."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STATES = ("live", "expired", "deleted by DynamoDB")
 
 
 class Stores:
-    """A face set with what lies beside it."""
+    """A face set with the stores beside it."""
 
     def __init__(self, database: Database, dynamodb: DynamoDBClient, s3: S3Client, name: str) -> None:
         self.now = time.time()
@@ -38,7 +38,7 @@ class Stores:
         self.removal = Removal(FaceListing(database), self.names, self.face_set, self.tokens, self.crops)
 
     def added(self, crop_of: Callable[[str], str] = temporary_name, set_id: int = DEFAULT_SET_ID) -> str:
-        """Detect a face and add it; return its token."""
+        """Detect a face, add it, and return its token."""
         token, embedding = new_token(), np.ones(4, np.float32)
         name = crop_of(token)
         self.crops.save_temporary([Crop(name, b"jpeg", None)])
@@ -67,7 +67,7 @@ def stores(database: Database, dynamodb: DynamoDBClient, s3: S3Client, crops_buc
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_nothing_is_kept_of_a_removed_face(stores: Stores, state: str) -> None:
+def test_a_removed_face_leaves_nothing(stores: Stores, state: str) -> None:
     token = stores.added()
     stores.bring(token, state)
 
@@ -77,7 +77,7 @@ def test_nothing_is_kept_of_a_removed_face(stores: Stores, state: str) -> None:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_nothing_is_kept_of_a_removed_face_set(stores: Stores, state: str) -> None:
+def test_a_removed_face_set_leaves_nothing(stores: Stores, state: str) -> None:
     stores.names.create("staff")
     for token in [stores.added(set_id=stores.names.id_of("staff")) for _ in range(3)]:
         stores.bring(token, state)
@@ -88,8 +88,8 @@ def test_nothing_is_kept_of_a_removed_face_set(stores: Stores, state: str) -> No
 
 
 @pytest.mark.parametrize("state", STATES[:2])
-def test_a_face_of_before_names_followed_from_tokens_is_erased_too(stores: Stores, state: str) -> None:
-    """Once DynamoDB has deleted its token, its temporary crop is left to S3's expiry: three days at most."""
+def test_a_face_from_before_crop_names_were_derived_from_tokens_is_erased_too(stores: Stores, state: str) -> None:
+    """Once DynamoDB has deleted the token, S3 expires the temporary crop after at most three days."""
     token = stores.added(crop_of=lambda _: f"{uuid4()}.jpg")
     stores.bring(token, state)
 
@@ -98,7 +98,7 @@ def test_a_face_of_before_names_followed_from_tokens_is_erased_too(stores: Store
     assert stores.kept() == []
 
 
-def test_a_crops_name_is_like_no_other_and_does_not_reveal_its_token() -> None:
+def test_a_crops_name_is_unique_and_does_not_reveal_its_token() -> None:
     token = new_token()
 
     assert temporary_name(token) == temporary_name(token)

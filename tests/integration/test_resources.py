@@ -1,4 +1,4 @@
-"""The local stack's table and bucket are those of resources.yaml."""
+"""The local stack's table and bucket match those in resources.yaml."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_only_temporary_crops_and_exports_expire(s3: S3Client, crops_bucket: str
     ]
 
 
-def test_creating_what_is_there_leaves_it_as_it_is(
+def test_creating_existing_resources_changes_nothing(
     dynamodb: DynamoDBClient, s3: S3Client, tokens_table: str, crops_bucket: str
 ) -> None:
     dynamodb.put_item(TableName=tokens_table, Item={"face_token": {"S": "kept"}})

@@ -1,4 +1,4 @@
-"""A database that was put back as it was before, and a vector index that was not."""
+"""A database is restored to an earlier state, but its vector index is not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def url(mysql_server: int) -> Iterator[str]:
     if not can_dump():
-        absent("neither mariadb nor mariadb-dump")
+        absent("mariadb and mariadb-dump are not both installed")
     with mysql_database(mysql_server) as name:
         yield f"mysql://root@127.0.0.1:{mysql_server}/{name}"
 
@@ -55,7 +55,7 @@ def test_memory_answers_until_it_is_rebuilt(
     with pytest.raises(ModelChangedError):  # the process then makes a new gallery
         faces.gallery.search(known[0].embedding, Terms(1.0, 100))
     faces.gallery = faces.new_gallery()
-    # What the index holds is another history's, if it is there at all: memory answers.
+    # The index, if it still exists, belongs to another history, so memory answers.
     assert faces.indexes.used(MODEL) is None
     for probe in known[28:34]:
         faces.expect(probe, 1.0)

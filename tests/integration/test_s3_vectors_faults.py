@@ -1,4 +1,4 @@
-"""Faults that the emulation of S3 Vectors has on demand, as a client meets them."""
+"""Faults that the emulation of S3 Vectors can inject, as seen by a client."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WRITTEN = {Moment.BEFORE: [], Moment.HALFWAY: ["0", "1"], Moment.AFTER: ["0", "1
 
 
 @pytest.mark.parametrize("fault", ALL_FAULTS, ids=lambda fault: f"{fault.failure.name}-{fault.moment.name}")
-def test_the_nth_put_fails_as_it_is_told_to(s3_vectors: S3VectorsClient, fault: Fault) -> None:
+def test_the_nth_put_fails_as_specified(s3_vectors: S3VectorsClient, fault: Fault) -> None:
     index = VectorIndex(s3_vectors, 1)
     with emulation.failing(NthFails("PutVectors", {2: fault})):
         index.put(["first"], np.ones((1, 1), np.float32))
@@ -34,7 +34,7 @@ def test_the_nth_put_fails_as_it_is_told_to(s3_vectors: S3VectorsClient, fault: 
         assert fault.failure is Failure.CUT
 
 
-def test_half_of_one_is_nothing(s3_vectors: S3VectorsClient) -> None:
+def test_half_of_a_request_for_one_vector_changes_nothing(s3_vectors: S3VectorsClient) -> None:
     index = VectorIndex(s3_vectors, 1)
     index.put(["a"], np.ones((1, 1), np.float32))
     with (
@@ -46,7 +46,7 @@ def test_half_of_one_is_nothing(s3_vectors: S3VectorsClient) -> None:
     assert index.keys() == ["a"]
 
 
-def test_a_share_fails_and_the_seed_says_which() -> None:
+def test_the_seed_decides_which_requests_fail() -> None:
     def drawn(seed: int) -> list[Fault | None]:
         faults = ShareFails(0.25, seed, operations={"PutVectors"})
         return [faults.next("PutVectors") for _ in range(400)]
@@ -57,7 +57,7 @@ def test_a_share_fails_and_the_seed_says_which() -> None:
     assert ShareFails(1.0, 1, operations={"PutVectors"}).next("GetVectors") is None
 
 
-def test_outside_the_block_nothing_fails(s3_vectors: S3VectorsClient) -> None:
+def test_no_request_fails_outside_the_block(s3_vectors: S3VectorsClient) -> None:
     index = VectorIndex(s3_vectors, 1)
     with emulation.failing(ShareFails(1.0, 1, [Fault(Failure.UNAVAILABLE)])), pytest.raises(ClientError):
         index.keys()

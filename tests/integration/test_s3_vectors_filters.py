@@ -45,7 +45,7 @@ FILMS: dict[str, dict[str, Any]] = {
     ],
     ids=str,
 )
-def test_what_passes(document: dict[str, Any], expected: list[str]) -> None:
+def test_metadata_that_pass_a_filter(document: dict[str, Any], expected: list[str]) -> None:
     passes = filters.parse(document)
 
     assert [name for name, film in FILMS.items() if passes(film)] == expected
@@ -73,12 +73,12 @@ def test_what_passes(document: dict[str, Any], expected: list[str]) -> None:
     ],
     ids=str,
 )
-def test_what_is_no_filter(document: Any) -> None:
+def test_invalid_filters_are_refused(document: Any) -> None:
     with pytest.raises(ValidationRefusal):
         filters.parse(document, {"secret"})
 
 
-def test_a_query_searches_only_what_passes(s3_vectors: S3VectorsClient) -> None:
+def test_a_query_searches_only_vectors_that_pass_its_filter(s3_vectors: S3VectorsClient) -> None:
     index = VectorIndex(s3_vectors, 1)
     index.put(range(300), np.arange(300, dtype=np.float32)[:, None], [{"set": i % 3} for i in range(300)])
     probe = np.zeros(1, np.float32)

@@ -1,4 +1,4 @@
-"""What the emulation of S3 Vectors refuses: what the service's model, its limits or an index forbid, and haste."""
+"""The emulation of S3 Vectors refuses requests beyond the service's model, its limits, an index or its rates."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_put_that_is_refused_puts_nothing(index: VectorIndex, vectors: Any) ->
     ],
     ids=str,
 )
-def test_what_botocore_would_not_send(index: VectorIndex, wrong: dict[str, Any]) -> None:
+def test_requests_that_botocore_would_not_send_are_refused(index: VectorIndex, wrong: dict[str, Any]) -> None:
     scope = "20261126/eu-central-1/s3vectors/aws4_request"
 
     reply = requests.post(
@@ -96,7 +96,9 @@ def test_what_botocore_would_not_send(index: VectorIndex, wrong: dict[str, Any])
     ],
     ids=str,
 )
-def test_requests_that_the_model_forbids(index: VectorIndex, operation: str, arguments: dict[str, Any]) -> None:
+def test_requests_that_the_model_forbids_are_refused(
+    index: VectorIndex, operation: str, arguments: dict[str, Any]
+) -> None:
     with refused():
         getattr(index.client, operation)(**index.at, **arguments)
 
@@ -113,7 +115,7 @@ def test_requests_that_the_model_forbids(index: VectorIndex, operation: str, arg
     ],
     ids=str,
 )
-def test_indexes_that_there_cannot_be(index: VectorIndex, wrong: dict[str, Any]) -> None:
+def test_invalid_indexes_are_refused(index: VectorIndex, wrong: dict[str, Any]) -> None:
     right = {"indexName": "second", "dataType": "float32", "dimension": 1, "distanceMetric": "euclidean"}
 
     with refused():
@@ -130,14 +132,14 @@ def test_the_largest_dimension_is_4096(index: VectorIndex) -> None:
     )
 
 
-def test_a_cosine_index_takes_no_zeros(s3_vectors: S3VectorsClient) -> None:
+def test_a_cosine_index_refuses_zero_vectors(s3_vectors: S3VectorsClient) -> None:
     index = VectorIndex(s3_vectors, 2, "cosine")
 
     with refused():
         index.put(["a"], np.zeros((1, 2), np.float32))
 
 
-def test_what_is_not_filtered_by_may_be_larger(s3_vectors: S3VectorsClient) -> None:
+def test_non_filterable_metadata_may_be_larger(s3_vectors: S3VectorsClient) -> None:
     index = VectorIndex(s3_vectors, 1, metadataConfiguration={"nonFilterableMetadataKeys": ["text"]})
     vector = np.ones((1, 1), np.float32)
 
@@ -153,7 +155,7 @@ def test_a_request_of_more_than_20_mebibytes_is_refused(index: VectorIndex) -> N
         index.client.put_vectors(**index.at, vectors=[{**ONE, "metadata": {"about": "x" * 21 * 2**20}}])
 
 
-def test_an_index_is_named_in_one_way(index: VectorIndex) -> None:
+def test_an_index_must_be_named_in_exactly_one_way(index: VectorIndex) -> None:
     with refused():
         index.client.list_vectors(**index.at, indexArn=index.arn)
     with refused():
@@ -164,7 +166,7 @@ def test_an_index_is_named_in_one_way(index: VectorIndex) -> None:
 
 
 @pytest.mark.parametrize("where", [{"indexName": "none"}, {"vectorBucketName": "none"}], ids=str)
-def test_what_is_not_there_is_not_found(index: VectorIndex, where: dict[str, Any]) -> None:
+def test_missing_resources_are_not_found(index: VectorIndex, where: dict[str, Any]) -> None:
     at = {**index.at, **where}
     calls: dict[str, dict[str, Any]] = {
         "put_vectors": {"vectors": [ONE]},
@@ -180,7 +182,7 @@ def test_what_is_not_there_is_not_found(index: VectorIndex, where: dict[str, Any
             getattr(index.client, operation)(**at, **arguments)
 
 
-def test_a_second_index_of_one_name_is_a_conflict(index: VectorIndex) -> None:
+def test_a_second_index_with_the_same_name_is_a_conflict(index: VectorIndex) -> None:
     index.put(["a"], np.ones((1, 1), np.float32))
 
     with refused("ConflictException", 409):
@@ -218,7 +220,7 @@ def test_writes_are_limited_to_1000_requests_a_second() -> None:
     assert [rates.allow("arn", 1) for _ in range(2)] == [True, False]
 
 
-def test_a_rest_saves_nothing_up_beyond_a_second() -> None:
+def test_idle_time_saves_up_at_most_one_second() -> None:
     now = [0.0]
     rates = WriteRates(clock=lambda: now[0])
     rates.allow("arn", 500)

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def numbers(s3_vectors: S3VectorsClient) -> VectorIndex:
-    """1,201 vectors of one number each: their key, and its third as metadata."""
+    """Put 1,201 vectors of one number, which is also the key, with its remainder by 3 as metadata."""
     index = VectorIndex(s3_vectors, 1)
     index.put(range(1_201), np.arange(1_201, dtype=np.float32)[:, None], [{"set": i % 3} for i in range(1_201)])
     return index
 
 
-def test_a_page_has_500_unless_it_is_told_otherwise(numbers: VectorIndex) -> None:
+def test_a_page_has_500_vectors_by_default(numbers: VectorIndex) -> None:
     sizes = []
     for settings in ({}, {"maxResults": 1_000}, {"maxResults": 7}):
         page = numbers.client.list_vectors(**numbers.at, **settings)
@@ -32,7 +32,7 @@ def test_a_page_has_500_unless_it_is_told_otherwise(numbers: VectorIndex) -> Non
 
 
 @pytest.mark.parametrize("segments", [1, 2, 5, 16])
-def test_the_segments_are_disjoint_and_together_everything(numbers: VectorIndex, segments: int) -> None:
+def test_the_segments_are_disjoint_and_together_complete(numbers: VectorIndex, segments: int) -> None:
     parts = [
         numbers.keys(segmentCount=segments, segmentIndex=i, PaginationConfig={"PageSize": 100}) for i in range(segments)
     ]
@@ -41,7 +41,7 @@ def test_the_segments_are_disjoint_and_together_everything(numbers: VectorIndex,
     assert min(map(len, parts)) > 1_201 / segments / 2
 
 
-def test_a_listing_shows_what_it_is_asked_for(numbers: VectorIndex) -> None:
+def test_a_listing_returns_the_requested_fields(numbers: VectorIndex) -> None:
     [bare] = numbers.client.list_vectors(**numbers.at, maxResults=1)["vectors"]
     [full] = numbers.client.list_vectors(**numbers.at, maxResults=1, returnData=True, returnMetadata=True)["vectors"]
 
@@ -49,7 +49,7 @@ def test_a_listing_shows_what_it_is_asked_for(numbers: VectorIndex) -> None:
     assert full == {"key": "0", "data": {"float32": [0.0]}, "metadata": {"set": 0}}
 
 
-def test_writes_between_two_pages_lose_nothing_that_stays(s3_vectors: S3VectorsClient) -> None:
+def test_writes_between_two_pages_hide_no_lasting_vector(s3_vectors: S3VectorsClient) -> None:
     index = VectorIndex(s3_vectors, 1)
     index.put(range(3_000), np.zeros((3_000, 1), np.float32))
     first = index.client.list_vectors(**index.at, maxResults=1_000)
@@ -70,7 +70,7 @@ def test_a_page_ends_after_a_mebibyte(s3_vectors: S3VectorsClient) -> None:
     assert len(index.keys()) == 66
 
 
-def test_get_returns_those_that_are_there_as_they_were_put(numbers: VectorIndex) -> None:
+def test_get_returns_existing_vectors_as_they_were_put(numbers: VectorIndex) -> None:
     got = numbers.client.get_vectors(**numbers.at, keys=["9", "4", "x", "9"], returnData=True, returnMetadata=True)
 
     assert sorted(got["vectors"], key=lambda vector: str(vector["key"])) == [
@@ -79,7 +79,7 @@ def test_get_returns_those_that_are_there_as_they_were_put(numbers: VectorIndex)
     ]
 
 
-def test_values_are_kept_as_float32(s3_vectors: S3VectorsClient) -> None:
+def test_values_are_stored_as_float32(s3_vectors: S3VectorsClient) -> None:
     index = VectorIndex(s3_vectors, 1)
     index.client.put_vectors(**index.at, vectors=[{"key": "third", "data": {"float32": [1 / 3]}}])
 
@@ -90,7 +90,7 @@ def test_values_are_kept_as_float32(s3_vectors: S3VectorsClient) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"segmentCount": 2}, {"segmentIndex": 0}, {"segmentCount": 2, "segmentIndex": 2}, {"nextToken": "x"}]
 )
-def test_a_listing_that_makes_no_sense(numbers: VectorIndex, wrong: dict[str, Any]) -> None:
+def test_invalid_listings_are_refused(numbers: VectorIndex, wrong: dict[str, Any]) -> None:
     with refused():
         numbers.client.list_vectors(**numbers.at, **wrong)
 

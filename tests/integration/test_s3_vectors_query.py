@@ -1,4 +1,4 @@
-"""QueryVectors in the emulation of S3 Vectors, beside NumPy."""
+"""QueryVectors in the emulation of S3 Vectors, compared with NumPy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def random() -> np.random.Generator:
 
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
-def test_all_pages_together_are_what_numpy_finds(
+def test_all_pages_together_equal_numpys_result(
     s3_vectors: S3VectorsClient, random: np.random.Generator, metric: str
 ) -> None:
     index = VectorIndex(s3_vectors, DIMENSION, metric)
@@ -38,7 +38,7 @@ def test_all_pages_together_are_what_numpy_finds(
         assert [vector["distance"] for vector in found] == pytest.approx(distances[nearest].tolist(), rel=1e-6)
 
 
-def test_what_float32_cannot_tell_apart_is_told_apart(s3_vectors: S3VectorsClient, random: np.random.Generator) -> None:
+def test_distances_equal_in_float32_are_still_ordered(s3_vectors: S3VectorsClient, random: np.random.Generator) -> None:
     index = VectorIndex(s3_vectors, DIMENSION)
     far = _vectors(random, 1) * np.float32(1_000)
     vectors = far + np.float32(0.001) * _vectors(random, 600)
@@ -51,7 +51,7 @@ def test_what_float32_cannot_tell_apart_is_told_apart(s3_vectors: S3VectorsClien
     assert [int(vector["key"]) for vector in found] == nearest.tolist()
 
 
-def test_equally_near_ones_come_in_a_lasting_order_but_not_as_they_were_put(
+def test_equally_near_vectors_have_a_stable_order_unrelated_to_insertion(
     s3_vectors: S3VectorsClient,
 ) -> None:
     index = VectorIndex(s3_vectors, 2)
@@ -65,7 +65,7 @@ def test_equally_near_ones_come_in_a_lasting_order_but_not_as_they_were_put(
     assert [vector["key"] for vector in index.query(np.zeros(2, np.float32), 240)] == found
 
 
-def test_a_reply_has_what_was_asked_for_and_the_metric(s3_vectors: S3VectorsClient) -> None:
+def test_a_reply_has_the_requested_fields_and_the_metric(s3_vectors: S3VectorsClient) -> None:
     index = VectorIndex(s3_vectors, 2)
     index.put(["a"], np.array([[3, 4]], np.float32), [{"set": 2}])
     query: Any = {**index.at, "queryVector": {"float32": [0, 0]}, "topK": 5}
@@ -98,7 +98,7 @@ def test_a_query_sees_every_write_before_it(s3_vectors: S3VectorsClient, random:
     assert sorted(index.keys()) == sorted(kept)
 
 
-def test_later_pages_are_of_what_the_first_one_found(s3_vectors: S3VectorsClient) -> None:
+def test_later_pages_continue_the_first_pages_result(s3_vectors: S3VectorsClient) -> None:
     index = VectorIndex(s3_vectors, 1)
     index.put(range(150), np.arange(150, dtype=np.float32)[:, None])
     query: Any = {**index.at, "queryVector": {"float32": [0]}, "topK": 150}
@@ -110,7 +110,7 @@ def test_later_pages_are_of_what_the_first_one_found(s3_vectors: S3VectorsClient
     assert [int(vector["key"]) for vector in first["vectors"] + second["vectors"]] == list(range(150))
 
 
-def test_a_token_is_for_its_own_query(s3_vectors: S3VectorsClient) -> None:
+def test_a_token_is_valid_only_for_its_own_query(s3_vectors: S3VectorsClient) -> None:
     index = VectorIndex(s3_vectors, 1)
     index.put(range(150), np.arange(150, dtype=np.float32)[:, None])
     query: Any = {**index.at, "queryVector": {"float32": [0]}, "topK": 150}
@@ -136,7 +136,7 @@ def test_a_token_is_for_its_own_query(s3_vectors: S3VectorsClient) -> None:
     ],
     ids=str,
 )
-def test_what_no_index_answers(s3_vectors: S3VectorsClient, wrong: dict[str, Any]) -> None:
+def test_queries_that_no_index_answers(s3_vectors: S3VectorsClient, wrong: dict[str, Any]) -> None:
     index = VectorIndex(s3_vectors, 1, metadataConfiguration={"nonFilterableMetadataKeys": ["secret"]})
     query: Any = {**index.at, "queryVector": {"float32": [0]}, "topK": 1}
 

@@ -1,4 +1,4 @@
-"""Any number of processes may migrate at once, and a migration that broke off is completed by the next."""
+"""Several processes may migrate concurrently, and a later migration completes an interrupted one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_migrating_again_changes_nothing(database_url: str) -> None:
 
 
 @pytest.mark.usefixtures("patient")
-def test_processes_migrate_at_once(database_url: str) -> None:
+def test_processes_can_migrate_concurrently(database_url: str) -> None:
     databases = [connect(database_url) for _ in range(6)]
     with ThreadPoolExecutor(len(databases)) as executor:
         reached = list(executor.map(migrate, databases))
@@ -57,7 +57,7 @@ def test_processes_migrate_at_once(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("done", range(len(STEPS) + 1))
-def test_a_migration_that_broke_off_is_completed(database_url: str, done: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_migration_is_completed(database_url: str, done: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(schema, "MIGRATIONS", ((*STEPS[:done], "THIS FAILS"),))
         with pytest.raises(ServiceError):
@@ -69,13 +69,13 @@ def test_a_migration_that_broke_off_is_completed(database_url: str, done: int, m
 
 
 class TestVersionThree:
-    """Vectors move from the faces' rows into a table of their own, and the face set gets a model."""
+    """Vectors move from the faces' rows into their own table, and the face set gets a model."""
 
     OLD = "old-128-0123456789ab"
 
     @pytest.fixture
     def rows(self, database_url: str, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, bytes]]:
-        """A database at version 2 that holds these faces: token, embedding id, vector."""
+        """Create a database at version 2 with these faces, and return the rows: token, embedding id, vector."""
         rows = [(new_token(), self.OLD if n else "odd-4-0", bytes([n]) * 16) for n in range(7)]
         database = connect(database_url)
         with monkeypatch.context() as patch:
@@ -88,7 +88,7 @@ class TestVersionThree:
         return rows
 
     @pytest.mark.parametrize("done", range(len(MIGRATIONS[2]) + 1))
-    def test_every_face_keeps_its_vector_wherever_it_broke_off(
+    def test_every_face_keeps_its_vector_wherever_the_migration_stopped(
         self, rows: list[tuple[str, str, bytes]], database_url: str, done: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with monkeypatch.context() as patch:
@@ -107,9 +107,7 @@ class TestVersionThree:
         assert FaceSet(database).state() == (0, self.OLD, 0, 0)
 
     @pytest.mark.usefixtures("rows")
-    def test_faces_under_another_model_are_not_passed_over_in_silence(
-        self, database_url: str, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_faces_under_another_model_are_reported(self, database_url: str, caplog: pytest.LogCaptureFixture) -> None:
         migrate(connect(database_url))
 
         assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
@@ -117,10 +115,10 @@ class TestVersionThree:
         ]
 
     @pytest.mark.usefixtures("rows")
-    def test_code_of_before_cannot_add_what_the_copy_would_miss(
+    def test_code_of_the_previous_version_cannot_add_faces_that_the_copy_would_miss(
         self, database_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """On MySQL, where each step commits by itself: after the first steps the old statements fail."""
+        """On MySQL each step commits by itself; after the first steps, the old code's statements fail."""
         until_copied = next(n for n, step in enumerate(MIGRATIONS[2]) if step is schema._copy_vectors) + 1
         monkeypatch.setattr(schema, "MIGRATIONS", (*MIGRATIONS[:2], MIGRATIONS[2][:until_copied]))
         database = connect(database_url)
@@ -132,13 +130,13 @@ class TestVersionThree:
 
 
 class TestVersionFour:
-    """Every face gets a face set, and the form of its name that it is looked for by."""
+    """Every face gets a face set and a folded name for searches."""
 
     NAMES = ("Ada", "STRASSE", "Zoë", "\N{ROCKET}", "x" * 255, "")
 
     @pytest.fixture
     def old_rows(self, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A database at version 3 with faces of these names and a segment."""
+        """Create a database at version 3 with faces of these names and a segment."""
         database = connect(database_url)
         with monkeypatch.context() as patch:
             patch.setattr(schema, "MIGRATIONS", MIGRATIONS[:3])
@@ -154,7 +152,7 @@ class TestVersionFour:
 
     @pytest.mark.usefixtures("old_rows")
     @pytest.mark.parametrize("done", range(len(MIGRATIONS[3]) + 1))
-    def test_every_face_is_in_the_default_set_wherever_it_broke_off(
+    def test_every_face_is_in_the_default_set_wherever_the_migration_stopped(
         self, database_url: str, done: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with monkeypatch.context() as patch:
@@ -172,7 +170,7 @@ class TestVersionFour:
 
 
 class TestVersionSix:
-    """Names become what is stored from then on: NFC, and `unknown` for white space."""
+    """Names get the form that is stored from this version on: NFC, and `unknown` for white space."""
 
     BEFORE = (
         "Ada",
@@ -188,7 +186,7 @@ class TestVersionSix:
     AFTER = ("Ada", "José", "José", "JOSÉ", "\u0915\u093c" * 100, "\u0958" * 200, "unknown", "unknown", "\u03aa\u0301")
 
     @pytest.mark.parametrize("done", range(len(MIGRATIONS[5]) + 1))
-    def test_every_name_is_in_one_form_wherever_it_broke_off(
+    def test_every_name_is_normalised_wherever_the_migration_stopped(
         self, database_url: str, done: int, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         database = connect(database_url)
@@ -214,7 +212,7 @@ class TestVersionSix:
         assert spellings == ["José", "José", "JOSÉ"]
 
 
-def test_a_database_newer_than_the_code_is_left_alone(database_url: str) -> None:
+def test_a_database_newer_than_the_code_is_not_changed(database_url: str) -> None:
     database = connect(database_url)
     migrate(database)
     database.write(lambda transaction: transaction.execute("INSERT INTO schema_version (version) VALUES (99)"))
@@ -223,9 +221,7 @@ def test_a_database_newer_than_the_code_is_left_alone(database_url: str) -> None
 
 
 @pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
-def test_while_another_process_migrates_too_long_the_answer_is_503(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_too_long_for_another_migration_is_503(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def migrate_meanwhile(_: object) -> int:
         return migrate(connect(database_url))
 
@@ -234,5 +230,5 @@ def test_while_another_process_migrates_too_long_the_answer_is_503(
         with pytest.raises(ServiceError) as raised:
             connect(database_url).alone(migrate_meanwhile)
     assert raised.value.status == 503
-    # The lock is free once the server has noticed that the connection is closed, so this may have to wait for it.
+    # The server frees the lock after it notices the closed connection, so this may have to wait.
     assert migrate(connect(database_url)) == len(MIGRATIONS)

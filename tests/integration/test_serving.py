@@ -1,4 +1,4 @@
-"""Requests are answered under the face set's model, entirely, whichever pack a process was started with."""
+"""Each request is answered entirely under the face set's model, whichever pack the process started with."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def expect_exact(process: Process, found: SearchResult, token: str) -> None:
 
 
 class TestWhichPack:
-    def test_the_face_sets_even_if_model_dir_names_another(
+    def test_the_face_sets_pack_is_served_even_if_model_dir_names_another(
         self, place: Place, caplog: pytest.LogCaptureFixture
     ) -> None:
         faces = place.process(RAW).add(range(3))
@@ -51,7 +51,7 @@ class TestWhichPack:
         [record] = [record for record in caplog.records if record.levelno == logging.WARNING]
         assert "is served by the pack dlib, not by MODEL_DIR's (unit-128-" in record.getMessage()
 
-    def test_an_empty_face_set_takes_the_pack_of_whoever_comes(self, place: Place) -> None:
+    def test_an_empty_face_set_adopts_the_pack_of_the_next_process(self, place: Place) -> None:
         process = place.process(RAW)
         [face] = process.add(range(1))
         process.search(face.token)
@@ -65,7 +65,7 @@ class TestWhichPack:
         assert process.served == UNIT
         assert process.parts.face_set.count() == 2
 
-    def test_a_face_set_whose_pack_is_not_at_hand_is_never_silently_empty(
+    def test_a_face_set_with_a_missing_pack_is_never_silently_empty(
         self, place: Place, caplog: pytest.LogCaptureFixture
     ) -> None:
         [face] = place.process(RAW).add(range(1))
@@ -87,13 +87,13 @@ class TestWhichPack:
             [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
             assert f"the face set is under the model {face.embedding_id}, and no pack beside" in record.getMessage()
 
-        # What needs no model goes on: who wants to be forgotten is.
+        # Requests that need no model still work, such as removing a face.
         process.remove(face.token)
         assert process.parts.face_set.count() == 0
         process.add_token(token)
         assert process.active == process.embedding_id(UNIT)
 
-    def test_a_damaged_pack_beside_is_passed_over(self, place: Place) -> None:
+    def test_a_damaged_pack_beside_it_is_skipped(self, place: Place) -> None:
         faces = place.process(UNIT).add(range(2))
         damaged = place.packs / "a-damaged-one"
         damaged.mkdir()
@@ -103,7 +103,7 @@ class TestWhichPack:
 
 
 class TestARunningProcess:
-    def test_it_follows_the_switch_within_the_request_that_notices_it(self, place: Place) -> None:
+    def test_a_process_follows_the_switch_within_the_request_that_notices_it(self, place: Place) -> None:
         process = place.process()
         faces = process.add(range(4))
         before = process.search(faces[0].token)
@@ -116,8 +116,8 @@ class TestARunningProcess:
         assert set(tokens(before)) == set(tokens(after))
         assert [m.distance for m in before.matches] != [m.distance for m in after.matches]
 
-    def test_it_follows_the_way_back_whatever_has_become_of_its_link(self, place: Place) -> None:
-        """MODEL_DIR is a link, as on a laptop, which leads elsewhere until the way back is done."""
+    def test_a_process_follows_the_switch_back_after_its_link_changed(self, place: Place) -> None:
+        """MODEL_DIR is a link, as on a laptop, and points elsewhere until the switch back is done."""
         link = place.packs / "current"
         link.symlink_to(RAW)
         process = place.process("current")
@@ -148,10 +148,10 @@ class TestARunningProcess:
         assert late in tokens(found)
         expect_exact(process, found, faces[0].token)
 
-    def test_an_addition_that_is_caught_by_the_switch_leaves_no_second_crop(
+    def test_an_addition_interrupted_by_the_switch_leaves_no_second_crop(
         self, place: Place, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Between the copy of the crop and the row."""
+        """The switch happens between copying the crop and inserting the row."""
         process, operator = place.process(), place.process()
         token = process.detect(PICTURE)
         process.add(range(2))
@@ -173,10 +173,10 @@ class TestARunningProcess:
         assert len(keys) == 3
         assert f"faces/{known.crop}" in keys
 
-    def test_a_token_search_is_not_answered_half_under_one_model(
+    def test_a_token_search_is_answered_entirely_under_one_model(
         self, place: Place, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Between the look for the token and the search."""
+        """The switch happens between reading the token's face and the search."""
         process, operator = place.process(), place.process()
         faces = process.add(range(3))
         get = FaceSet.get
@@ -191,7 +191,7 @@ class TestARunningProcess:
 
         expect_exact(process, process.search(faces[0].token), faces[0].token)
 
-    def test_threads_that_notice_it_at_once_load_the_pack_once(self, place: Place) -> None:
+    def test_threads_that_notice_the_switch_together_load_the_pack_once(self, place: Place) -> None:
         process = place.process()
         faces = process.add(range(3))
         process.search(faces[0].token)
@@ -215,7 +215,7 @@ class TestARunningProcess:
         with ThreadPoolExecutor(1) as pool, process.parts.active_pack._lock:
             assert pool.submit(process.detect, PICTURE).result(timeout=60)
 
-    def test_a_model_that_never_stays_is_a_503(self, place: Place) -> None:
+    def test_a_model_that_keeps_changing_is_503(self, place: Place) -> None:
         process = place.process()
 
         def never(_: FaceService) -> None:
@@ -229,14 +229,14 @@ class TestARunningProcess:
 class TestTokensOfAnotherModel:
     @pytest.fixture
     def process(self, place: Place) -> Process:
-        """A process under UNIT, with three faces; `token` was detected under RAW."""
+        """Return a process under UNIT, with three faces. `token` was detected under RAW."""
         process = place.process()
         process.add(range(3))
         self.token = process.detect(PICTURE)
         process.re_embed(UNIT)
         return process
 
-    def test_they_can_be_searched_for(self, process: Process) -> None:
+    def test_their_faces_can_be_searched_for(self, process: Process) -> None:
         found = process.search(self.token)
 
         assert len(found.matches) == 3
@@ -245,14 +245,14 @@ class TestTokensOfAnotherModel:
             [m.distance for m in found.matches], [m.distance for m in fresh.matches], rtol=0, atol=0.1
         )
 
-    def test_they_can_be_added(self, process: Process) -> None:
+    def test_their_faces_can_be_added(self, process: Process) -> None:
         process.add_token(self.token)
 
         known = process.parts.face_set.get(self.token, process.active)
         assert known is not None
         assert np.linalg.norm(known.embedding) == pytest.approx(1.6)
 
-    def test_without_their_crop_they_have_expired(self, process: Process, place: Place) -> None:
+    def test_tokens_without_a_crop_have_expired(self, process: Process, place: Place) -> None:
         client: Any = process.parts.crops._client
         for item in client.list_objects_v2(Bucket=place.crops_bucket, Prefix="temporary/")["Contents"]:
             client.delete_object(Bucket=place.crops_bucket, Key=item["Key"])
@@ -262,15 +262,15 @@ class TestTokensOfAnotherModel:
                 request(self.token)
 
 
-def test_nothing_is_wrong_while_clients_work_and_the_model_is_changed_back_and_forth(place: Place) -> None:
-    """Four processes' worth of searches, additions and removals, while another one re-embeds, switches and discards.
+def test_requests_stay_correct_while_the_model_is_switched_back_and_forth(place: Place) -> None:
+    """Four processes search, add and remove faces while another one re-embeds, switches and discards.
 
-    Each reply must be entirely under one model, whichever; each change must be seen by the next search; nobody is lost.
+    Each reply must be entirely under either model, the next search must see each change, and no face may be lost.
     """
     operator = place.process()
     lasting = operator.add(range(24))
     ids = [operator.embedding_id(pack) for pack in (RAW, UNIT)]
-    # What every pair of lasting faces is apart under either model, once both have vectors that come from the crops.
+    # The distances between all lasting faces under each model, once both models have vectors made from the crops.
     operator.re_embed(UNIT)
     operations.discard(operator.parts)
     operator.re_embed(RAW)
@@ -289,7 +289,7 @@ def test_nothing_is_wrong_while_clients_work_and_the_model_is_changed_back_and_f
             assert own in tokens(found)
             apart = {m.token: m.distance for m in found.matches}
             models = [i for i in ids if _agree(apart, distances[i][probe])]
-            assert len(models) == 1, "not all under one model, or not all there"
+            assert len(models) == 1, "the distances mix models, or faces are missing"
             seen.update(models)
             process.remove(own)
             assert own not in tokens(process.search(probe))
@@ -315,12 +315,12 @@ def test_nothing_is_wrong_while_clients_work_and_the_model_is_changed_back_and_f
 
 
 def _agree(apart: dict[str, float], expected: dict[str, float]) -> bool:
-    """Tell whether distances are those expected; a vector that was discarded and made anew may differ in a rounding."""
+    """Return whether distances are as expected. A vector that was discarded and recomputed may differ by rounding."""
     return all(abs(apart.get(token, np.inf) - distance) < 1e-4 for token, distance in expected.items())
 
 
 def _distances(process: Process, embedding_id: str) -> dict[str, dict[str, float]]:
-    """Return for every face's token how far all others are, under a model; float64 brute force."""
+    """Return each face's distances to all others under a model, by token: brute force in float64."""
     rows = process.parts.face_set.fetch([row.id for row in process.parts.face_set.vectors(0, 2**62)], embedding_id)
     vectors = {row.token: row.embedding.astype(np.float64) for row in rows}
     return {

@@ -1,4 +1,4 @@
-"""No change is lost, invented or seen late by processes that are killed; and when one is, the stress test tells."""
+"""Killed processes neither lose, invent nor delay a change, and the stress test finds each fault planted in it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from tests.harness.stress.report import (
 )
 from tests.harness.stress.run import run
 
-# Only ends a run that would never end.
+# Only ends a run that would not end by itself.
 MAX_SECONDS = 900
 
 on_mysql = pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
@@ -67,7 +67,7 @@ def test_killed_processes_and_rollbacks_lose_and_invent_nothing(database_url: st
     ],
     ids=lambda value: value.name if isinstance(value, Fault) else "",
 )
-def test_what_is_broken_on_purpose_is_found(database_url: str, fault: Fault, kinds: tuple[str, ...]) -> None:
+def test_deliberate_faults_are_found(database_url: str, fault: Fault, kinds: tuple[str, ...]) -> None:
     found = _small_run(database_url, fault)
 
     assert all(found.faults[kind] for kind in kinds), found.table()
@@ -93,7 +93,9 @@ def test_a_vector_index_whose_requests_fail_loses_and_invents_nothing(database_u
 
 
 @on_sqlite
-def test_a_gallery_unlike_the_memory_gallery_is_found(database: Database, database_url: str, tmp_path: Path) -> None:
+def test_a_gallery_that_differs_from_the_memory_gallery_is_found(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
     make_sets(database)
     FaceSet(database).add_many([face(number) for number in range(30)])
     report = Report(tmp_path, "test")
@@ -108,12 +110,12 @@ def test_a_gallery_unlike_the_memory_gallery_is_found(database: Database, databa
 
     found = figures(tmp_path, 0.0)
     assert found.counts[COMPARED] == 60
-    # Every tenth of the later ones, and their twins.
+    # Every tenth of the later faces, and their twins.
     assert 3 <= found.faults[DIFFERENT] < 10
 
 
 @on_sqlite
-def test_an_index_unlike_the_rows_is_found(
+def test_an_index_that_differs_from_the_rows_is_found(
     database: Database, database_url: str, tmp_path: Path, aws_endpoint: str
 ) -> None:
     make_sets(database)
@@ -137,22 +139,22 @@ def test_an_index_unlike_the_rows_is_found(
 
 @on_mysql
 def test_a_gallery_that_follows_ids_is_found_to_lose_faces(database_url: str) -> None:
-    """MySQL's ids become visible out of order, SQLite's do not."""
-    # How often writers get in each other's way is the scheduler's: some faces in a hundred changes, seldom none.
+    """MySQL's ids may become visible out of order; SQLite's do not."""
+    # How often writers collide depends on the scheduler: usually some faces per hundred changes, seldom none.
     found = _small_run(database_url, Fault.FOLLOWS_IDS, changes=400)
 
     assert found.faults[LOST], found.table()
 
 
 @on_sqlite
-def test_a_database_with_faces_is_left_alone(database: Database, database_url: str) -> None:
+def test_a_database_with_faces_is_not_touched(database: Database, database_url: str) -> None:
     FaceSet(database).add(known_faces(unit_vectors(1))[0])
 
     with pytest.raises(ValueError, match="not empty"):
         run(database_url, changes=1)
 
 
-def test_a_line_that_a_kill_cut_short_does_not_count(tmp_path: Path) -> None:
+def test_a_line_truncated_by_a_kill_does_not_count(tmp_path: Path) -> None:
     file = tmp_path / "journal"
     journal = Journal(file)
     journal.intend(Operation.ADD, [3, 11])

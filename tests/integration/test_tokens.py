@@ -1,4 +1,4 @@
-"""A temporary face is under its token until it expires, and not a second longer."""
+"""A temporary face is available under its token until it expires, and not a second longer."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def a_face(tokens: TokenStore, seed: int = 0) -> TemporaryFace:
 
 
 class Busy:
-    """DynamoDB's client, except that it leaves the last half of each of the first `refusals` batches unprocessed.
+    """DynamoDB's client, but leaves the last half of each of the first `refusals` batches unprocessed.
 
-    moto neither throttles nor limits a batch to 25 items.
+    moto neither throttles nor limits batches to 25 items.
     """
 
     def __init__(self, client: DynamoDBClient, refusals: int) -> None:
@@ -68,7 +68,7 @@ class Busy:
         return {"UnprocessedItems": {table: refused} if refused else {}}
 
 
-def test_a_face_is_returned_as_it_was_saved(tokens: TokenStore) -> None:
+def test_a_face_is_returned_as_saved(tokens: TokenStore) -> None:
     face = a_face(tokens)
 
     tokens.save([face])
@@ -81,7 +81,7 @@ def test_a_face_is_returned_as_it_was_saved(tokens: TokenStore) -> None:
     np.testing.assert_array_equal(kept.embedding, face.embedding)
 
 
-def test_more_faces_than_one_request_takes_are_all_saved(
+def test_more_faces_than_fit_one_request_are_all_saved(
     dynamodb: DynamoDBClient, tokens_table: str, tokens: TokenStore
 ) -> None:
     client = Busy(dynamodb, refusals=0)
@@ -96,7 +96,7 @@ def test_more_faces_than_one_request_takes_are_all_saved(
         np.testing.assert_array_equal(kept.embedding, face.embedding)
 
 
-def test_saving_no_face_asks_nothing_of_the_server(tokens_table: str, dynamodb: DynamoDBClient) -> None:
+def test_saving_no_faces_sends_no_request(tokens_table: str, dynamodb: DynamoDBClient) -> None:
     TokenStore(cast("DynamoDBClient", None), tokens_table, TTL_SECONDS).save([])
 
     assert dynamodb.scan(TableName=tokens_table)["Count"] == 0
@@ -109,7 +109,7 @@ def test_tokens_that_differ_only_in_case_are_different(tokens: TokenStore) -> No
     assert tokens.get("a" * 24) is None
 
 
-def test_a_face_expires_though_dynamodb_has_not_deleted_it(
+def test_a_face_expires_even_if_dynamodb_has_not_deleted_it(
     tokens: TokenStore, clock: Clock, dynamodb: DynamoDBClient, tokens_table: str
 ) -> None:
     face = a_face(tokens)
@@ -122,7 +122,7 @@ def test_a_face_expires_though_dynamodb_has_not_deleted_it(
     assert dynamodb.scan(TableName=tokens_table)["Count"] == 1
 
 
-def test_a_deleted_face_is_gone_and_deleting_it_again_is_fine(tokens: TokenStore) -> None:
+def test_a_deleted_face_is_gone_and_deleting_it_again_succeeds(tokens: TokenStore) -> None:
     face, other = a_face(tokens), a_face(tokens)
     tokens.save([face, other])
 
@@ -133,7 +133,7 @@ def test_a_deleted_face_is_gone_and_deleting_it_again_is_fine(tokens: TokenStore
     assert tokens.get(other.token) is not None
 
 
-def test_items_that_a_busy_server_refuses_are_sent_again(
+def test_items_refused_by_a_busy_server_are_sent_again(
     dynamodb: DynamoDBClient, tokens_table: str, tokens: TokenStore
 ) -> None:
     client = cast("DynamoDBClient", Busy(dynamodb, MAX_SETBACKS))
@@ -169,11 +169,11 @@ def assert_every_call_fails(store: TokenStore, status: int) -> None:
         assert raised.value.status == status
 
 
-def test_a_table_that_is_not_there_is_500(dynamodb: DynamoDBClient) -> None:
+def test_a_missing_table_is_500(dynamodb: DynamoDBClient) -> None:
     assert_every_call_fails(TokenStore(dynamodb, "no-such-table", TTL_SECONDS), 500)
 
 
-def test_a_server_that_cannot_be_reached_is_503(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server_is_503(aws_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     monkeypatch.setattr(sdk, "MAX_ATTEMPTS", 1)
     assert_every_call_fails(TokenStore(sdk.client("dynamodb"), "tokens", TTL_SECONDS), 503)

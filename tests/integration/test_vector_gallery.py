@@ -1,4 +1,4 @@
-"""The gallery over a vector index: the same as brute force over the rows where the index finds all, and at once."""
+"""The gallery over a vector index equals brute force over the rows at once, provided the index finds all neighbours."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def test_an_empty_face_set_has_no_matches(faces: VectorFaces) -> None:
 
 @pytest.mark.parametrize("applied", [0, 125, 250])
 @pytest.mark.parametrize("limit", [1, 7, 10_000])
-def test_it_says_what_the_rows_say(faces: VectorFaces, applied: int, limit: int) -> None:
-    """However much of the log the index has applied."""
+def test_results_equal_brute_force_over_the_rows(faces: VectorFaces, applied: int, limit: int) -> None:
+    """Whatever part of the log the index has applied."""
     known = clustered(250)
     faces.add(known[:applied])
     faces.changes.apply()
@@ -71,8 +71,8 @@ def test_a_face_exactly_at_the_threshold_is_a_match(faces: VectorFaces) -> None:
         assert len(faces.expect(known[0], float(np.nextafter(distances[i], 0))).matches) == i
 
 
-def test_faces_equally_near_come_in_the_order_in_which_they_were_added(faces: VectorFaces) -> None:
-    """Also those of which the index would tell only some, were it asked for no more than are wanted."""
+def test_equally_near_faces_are_returned_in_the_order_of_addition(faces: VectorFaces) -> None:
+    """Including faces that the index would leave out if it were asked only for the limit."""
     twins = known_faces(np.repeat(unit_vectors(1), 700, axis=0))
     faces.add(twins)
     faces.changes.apply()
@@ -83,7 +83,7 @@ def test_faces_equally_near_come_in_the_order_in_which_they_were_added(faces: Ve
     assert found.truncated
 
 
-def test_people_are_found_as_brute_force_finds_them(faces: VectorFaces) -> None:
+def test_a_search_for_people_equals_brute_force(faces: VectorFaces) -> None:
     known = clustered(200)
     named = [KnownFace(f.token, f"person {i % 7}", *_rest(f)) for i, f in enumerate(known)]
     faces.add(named)
@@ -98,8 +98,8 @@ def _rest(face: KnownFace) -> tuple[Embedding, str, str, int]:
 
 
 class TestChanges:
-    def test_every_change_is_seen_by_the_next_search(self, faces: VectorFaces) -> None:
-        """Applied or not, and whatever the index still holds."""
+    def test_the_next_search_sees_every_change(self, faces: VectorFaces) -> None:
+        """Whether or not the change is applied, and whatever the index still holds."""
         for number, face in enumerate(clustered(30)):
             faces.add([face])
             faces.expect(face, 0.7)
@@ -111,8 +111,8 @@ class TestChanges:
                 assert _tokens(faces, face) == []
                 faces.expect(face, 0.7)
 
-    def test_the_places_of_removed_faces_are_taken_by_others(self, faces: VectorFaces) -> None:
-        """The index proposes them until it learns of their removal."""
+    def test_other_faces_take_the_places_of_removed_ones(self, faces: VectorFaces) -> None:
+        """The index proposes removed faces until their removal is applied."""
         twins = known_faces(np.repeat(unit_vectors(1), 300, axis=0))
         faces.add(twins)
         faces.changes.apply()
@@ -122,7 +122,7 @@ class TestChanges:
 
         assert [match.token for match in found.matches] == [twin.token for twin in twins[250:270]]
 
-    def test_a_gallery_forgets_what_the_index_has_applied(self, faces: VectorFaces) -> None:
+    def test_a_gallery_drops_changes_that_the_index_has_applied(self, faces: VectorFaces) -> None:
         faces.add(clustered(50))
         faces.gallery.search(unit_vectors(1)[0], Terms(1.0, 10))
         assert len(faces.gallery._tail) == 50
@@ -133,7 +133,7 @@ class TestChanges:
         assert len(faces.gallery._tail) == 0
         assert len(faces.gallery._tail._codes) == 0
 
-    def test_an_index_that_is_too_far_behind_is_not_asked(
+    def test_an_index_that_is_too_far_behind_is_not_queried(
         self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         monkeypatch.setattr(vector_gallery, "MAX_TAIL", 20)
@@ -157,10 +157,10 @@ class TestChanges:
 
         faces.expect_equal()
 
-    def test_without_the_log_it_must_be_rebuilt(
+    def test_without_the_log_the_index_must_be_rebuilt(
         self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        """As when another setting was in force for a while."""
+        """As after another setting was in force for a while."""
         monkeypatch.setattr(snapshot, "CHANGES_KEPT", 0)
         known = faces.add(clustered(40))
         snapshot.compact(faces.face_set, faces.segments)
@@ -175,8 +175,8 @@ class TestChanges:
         faces.expect_equal()
 
     @pytest.mark.usefixtures("patient")
-    def test_many_searches_at_once_in_one_process(self, faces: VectorFaces) -> None:
-        """Four threads, each checks its own read-your-writes while the others change the set, and a fifth applies."""
+    def test_concurrent_searches_in_one_process(self, faces: VectorFaces) -> None:
+        """Four threads change the set and check that they read their own writes; a fifth applies the changes."""
         faces.add(clustered(200))
 
         def visit(thread: int) -> int:
@@ -199,7 +199,7 @@ class TestChanges:
 
 
 class TestIndex:
-    def test_an_index_that_is_replaced_during_a_search_is_asked_no_more(self, faces: VectorFaces) -> None:
+    def test_an_index_replaced_during_a_search_is_not_queried_again(self, faces: VectorFaces) -> None:
         known = faces.add(clustered(60))
         faces.changes.apply()
 
@@ -220,7 +220,7 @@ class TestIndex:
         assert gallery.search(known[0].embedding, Terms(0.8, 10)) == expected
         assert Replaced.replaced
 
-    def test_an_index_that_somebody_deleted_is_an_error_until_it_is_rebuilt(self, faces: VectorFaces) -> None:
+    def test_a_deleted_index_is_an_error_until_it_is_rebuilt(self, faces: VectorFaces) -> None:
         known = faces.add(clustered(60))
         faces.store.delete_index(faces.used.name)
 
@@ -231,8 +231,10 @@ class TestIndex:
         faces.build()
         faces.expect(known[0], 1.0)
 
-    def test_more_than_a_query_tells_is_truncated(self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Also when fewer were found than were asked for, and for people."""
+    def test_more_matches_than_a_query_returns_are_truncated(
+        self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also if fewer matches were found than requested, and for searches for people."""
         for module in (vector_store, vector_gallery):
             monkeypatch.setattr(module, "MAX_RESULTS", 150)
         known = faces.add(clustered(400))
@@ -252,7 +254,7 @@ class TestIndex:
 
     @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     @pytest.mark.parametrize("failure", list(Failure))
-    def test_an_index_that_cannot_be_asked_is_a_fault_that_passes(self, faces: VectorFaces, failure: Failure) -> None:
+    def test_an_index_that_fails_is_a_temporary_fault(self, faces: VectorFaces, failure: Failure) -> None:
         known = faces.add(clustered(10))
 
         with emulation.failing(NthFails("QueryVectors", {1: Fault(failure)})), pytest.raises(ServiceError) as failed:
@@ -261,7 +263,7 @@ class TestIndex:
         assert (failed.value.code, failed.value.status, failed.value.retry_after) == ("1003", 503, 2)
         faces.expect(known[0], 1.0)
 
-    def test_a_search_is_patient(self, faces: VectorFaces) -> None:
+    def test_a_search_retries(self, faces: VectorFaces) -> None:
         known = faces.add(clustered(10))
         gallery = faces.new_gallery(faces.new_store(patience_seconds=20.0))
         throttled = Fault(Failure.THROTTLED, Moment.BEFORE)
@@ -271,7 +273,7 @@ class TestIndex:
 
         assert found == brute_force(faces.face_set, MODEL, known[0].embedding, 1.0, 10)
 
-    def test_a_face_set_under_another_model_is_told(self, faces: VectorFaces) -> None:
+    def test_a_face_set_under_another_model_raises_an_error(self, faces: VectorFaces) -> None:
         faces.add(clustered(5))
         faces.gallery.search(unit_vectors(1)[0], Terms(1.0, 10))
         faces.database.write(lambda t: t.execute("UPDATE face_set_model SET embedding_id = 'other', switches = 1"))
@@ -281,10 +283,10 @@ class TestIndex:
 
 
 @pytest.mark.parametrize("squared", [False, True])
-def test_it_does_not_matter_whether_the_service_squares_its_distances(
+def test_squared_and_plain_distances_of_the_service_both_work(
     faces: VectorFaces, squared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its documentation does not say. Distances below and above 1 make the difference."""
+    """The service's documentation does not say which it returns. Distances below and above 1 show the difference."""
     faces.add(known_faces(unit_vectors(400, seed=3) * np.float32(1.2)))
     known = faces.add(clustered(400))
     faces.changes.apply()

@@ -1,4 +1,4 @@
-"""What happens between a search's look at the versions and its look at the log."""
+"""Races between a search's reading of the versions and its reading of the log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_log_that_is_applied_and_pruned_meanwhile_is_looked_at_anew(
+def test_a_log_applied_and_pruned_meanwhile_is_read_again(
     database: Database, s3_vectors: S3VectorsClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshot, "CHANGES_KEPT", 0)

@@ -1,4 +1,4 @@
-"""Bringing vector indexes up to the face set: in order, once or often, by one writer, whatever fails in between."""
+"""Applying changes to vector indexes: in order, repeatable, by one writer, and safe under any failure."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def _at_once_however_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client is made in the time that there is, too, which takes a busy machine seconds."""
+    """The time limit includes creating the client, which takes seconds on a busy machine."""
     monkeypatch.setattr(vector_wiring, "MAX_SECONDS_AT_ONCE", 100.0)
 
 
@@ -41,13 +41,13 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def calls(before: int) -> Callable[[], bool]:
-    """Return a function that answers yes so many times."""
+    """Return a function that returns True `before` times, then False."""
     counter = itertools.count()
     return lambda: next(counter) < before
 
 
 class TestApplying:
-    def test_it_holds_what_the_rows_hold(self, faces: VectorFaces) -> None:
+    def test_the_index_equals_the_rows(self, faces: VectorFaces) -> None:
         known = faces.add(clustered(1_000))
         faces.face_set.remove_many([face.token for face in known[::3]])
 
@@ -57,7 +57,7 @@ class TestApplying:
         assert faces.changes.behind() == 0
 
     @pytest.mark.usefixtures("_at_once_however_long")
-    def test_who_has_changed_the_face_set_applies_it_at_once(self, faces: VectorFaces) -> None:
+    def test_a_process_applies_its_own_changes_at_once(self, faces: VectorFaces) -> None:
         wiring = VectorWiring(faces.database, faces.bucket)
         face_set = FaceSet(faces.database, changed=wiring.try_at_once)
         known = clustered(5)
@@ -72,7 +72,7 @@ class TestApplying:
     @on_sqlite
     @pytest.mark.usefixtures("_at_once_however_long")
     @pytest.mark.parametrize("failure", list(Failure))
-    def test_what_cannot_be_applied_at_once_is_left(
+    def test_changes_that_cannot_be_applied_at_once_are_left(
         self, faces: VectorFaces, failure: Failure, caplog: pytest.LogCaptureFixture
     ) -> None:
         face_set = FaceSet(faces.database, changed=VectorWiring(faces.database, faces.bucket).try_at_once)
@@ -99,13 +99,13 @@ class TestApplying:
             with emulation.failing(faults), pytest.raises(ServiceError) as failed:
                 faces.changes.apply()
             assert failed.value.status == 503
-            # Those whose vectors may be there although nobody knows are removed before the next try.
+            # Before the next try, remove faces whose vectors may have been written without confirmation.
             faces.face_set.remove_many([face.token for face in known[10:20:3]])
         faces.changes.apply()
 
         faces.expect_equal()
 
-    def test_it_is_patient_where_there_is_time(self, faces: VectorFaces) -> None:
+    def test_applying_retries_while_there_is_time(self, faces: VectorFaces) -> None:
         faces.add(clustered(300))
         changes = IndexChanges(faces.face_set, faces.indexes, faces.new_store(patience_seconds=60.0))
 
@@ -114,7 +114,7 @@ class TestApplying:
 
         faces.expect_equal()
 
-    def test_one_writer_at_a_time(self, faces: VectorFaces) -> None:
+    def test_an_index_has_one_writer_at_a_time(self, faces: VectorFaces) -> None:
         faces.add(clustered(10))
         turn = faces.changes.claim(faces.used.name)
         assert turn is not None
@@ -127,8 +127,8 @@ class TestApplying:
         turn.end()
         faces.expect_equal()
 
-    def test_whoever_falls_silent_loses_the_turn_to_another(self, faces: VectorFaces) -> None:
-        """And then states nothing any more, whatever was asked of the service meanwhile."""
+    def test_a_silent_writer_loses_its_turn(self, faces: VectorFaces) -> None:
+        """Afterwards the silent writer records nothing more, whatever it requested from the service meanwhile."""
         faces.add(clustered(10))
         now = [time.time()]
         indexes = VectorIndexes(faces.database, clock=lambda: now[0])
@@ -148,7 +148,7 @@ class TestApplying:
         assert faces.used.version == version
 
     @pytest.mark.parametrize("ahead", [5 * 365 * 86_400, 3 * LEASE_SECONDS])
-    def test_a_lease_that_no_right_clock_can_have_set_is_ignored(self, faces: VectorFaces, ahead: int) -> None:
+    def test_a_lease_that_no_correct_clock_can_have_set_is_ignored(self, faces: VectorFaces, ahead: int) -> None:
         faces.add(clustered(10))
         wrong = VectorIndexes(faces.database, clock=lambda: time.time() + ahead)
         killed = wrong.claim(faces.used.name)
@@ -160,7 +160,7 @@ class TestApplying:
         assert wrong.advance(killed, version=1) is None
 
     @pytest.mark.parametrize("ahead", [-LEASE_SECONDS // 2, 0, LEASE_SECONDS // 2])
-    def test_clocks_that_differ_a_little_keep_the_lease(self, faces: VectorFaces, ahead: int) -> None:
+    def test_clocks_that_differ_slightly_keep_the_lease(self, faces: VectorFaces, ahead: int) -> None:
         other = VectorIndexes(faces.database, clock=lambda: time.time() + ahead)
         assert other.claim(faces.used.name) is not None
 
@@ -182,8 +182,8 @@ class TestApplying:
 
         assert faces.indexed() == {}
 
-    def test_indexes_of_other_models_forget_who_is_removed(self, faces: VectorFaces) -> None:
-        """They are kept until the vectors of those models are discarded, and then deleted."""
+    def test_removed_faces_are_removed_from_indexes_of_other_models(self, faces: VectorFaces) -> None:
+        """These indexes are kept until their models' vectors are discarded, and then deleted."""
         known = faces.add(clustered(10))
         faces.changes.apply()
         name = faces.used.name
@@ -201,7 +201,7 @@ class TestApplying:
 
 
 class TestRebuilding:
-    def test_the_new_index_takes_the_place_of_the_old_one(self, faces: VectorFaces) -> None:
+    def test_the_new_index_replaces_the_old_one(self, faces: VectorFaces) -> None:
         faces.add(clustered(100))
         old = faces.used.name
 
@@ -213,7 +213,9 @@ class TestRebuilding:
         indexes = faces.client.list_indexes(vectorBucketName=faces.bucket)["indexes"]
         assert [index["indexName"] for index in indexes] == [faces.used.name]
 
-    def test_interrupted_anywhere_it_goes_on(self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_rebuild_interrupted_anywhere_continues(
+        self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("chalicelib.stores.face_set.model_change.IDS_PER_RANGE", 40)
         known = faces.add(clustered(150))
         old = faces.used.name
@@ -221,7 +223,7 @@ class TestRebuilding:
         for number in itertools.count():
             runs += 1
             rebuilt = faces.rebuild.run(MODEL, DIMENSION, calls(1 + number % 2))
-            # The old one is asked, and kept current, all the time.
+            # The old index is queried and kept up to date all the time.
             faces.face_set.remove(known[number].token)
             faces.add(clustered(1, seed=100 + number))
             faces.changes.apply()
@@ -235,7 +237,7 @@ class TestRebuilding:
 
     @on_sqlite
     @pytest.mark.parametrize("fault", ALL_FAULTS)
-    def test_a_failure_anywhere_costs_a_run(
+    def test_a_failure_anywhere_costs_only_that_run(
         self, faces: VectorFaces, fault: Fault, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("chalicelib.stores.face_set.model_change.IDS_PER_RANGE", 40)
@@ -249,7 +251,7 @@ class TestRebuilding:
         faces.expect_equal()
         assert len(faces.client.list_indexes(vectorBucketName=faces.bucket)["indexes"]) == 1
 
-    def test_one_run_at_a_time(self, faces: VectorFaces) -> None:
+    def test_only_one_rebuild_runs_at_a_time(self, faces: VectorFaces) -> None:
         faces.add(clustered(10))
         name = faces.indexes.begin(MODEL, DIMENSION)
         turn = faces.changes.claim(name)
@@ -260,7 +262,7 @@ class TestRebuilding:
         turn.end()
         assert faces.rebuild.run(MODEL, DIMENSION).used
 
-    def test_an_index_that_was_deleted_while_it_was_filled_is_begun_anew(
+    def test_an_index_deleted_while_it_is_filled_is_started_again(
         self, faces: VectorFaces, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("chalicelib.stores.face_set.model_change.IDS_PER_RANGE", 40)
@@ -276,8 +278,8 @@ class TestRebuilding:
         faces.expect_equal()
 
 
-def test_vectors_are_as_exact_as_the_rows(faces: VectorFaces) -> None:
-    """The service takes numbers in decimal notation and keeps float32."""
+def test_vectors_are_as_precise_as_the_rows(faces: VectorFaces) -> None:
+    """The service receives numbers in decimal notation and stores float32."""
     odd = np.array([np.nextafter(np.float32(0.1), np.float32(1)), 1e-30, -3.4e38, 2**-149], np.float32)
     vectors = np.tile(odd, (2, 32)).astype(np.float32)
     faces.add(known_faces(vectors))
@@ -287,7 +289,7 @@ def test_vectors_are_as_exact_as_the_rows(faces: VectorFaces) -> None:
     faces.expect_equal()
 
 
-def test_without_a_bucket_it_says_so(
+def test_a_missing_bucket_is_named(
     database: Database, s3_vectors: S3VectorsClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     faces = VectorFaces(database, s3_vectors)
@@ -300,8 +302,8 @@ def test_without_a_bucket_it_says_so(
     assert f"there is no vector bucket {faces.bucket}" in caplog.text
 
 
-def test_indexes_are_let_go_when_memory_takes_their_place(faces: VectorFaces) -> None:
-    """Else who comes back to them would ask one that lacks whatever changed meanwhile."""
+def test_indexes_are_retired_when_memory_replaces_them(faces: VectorFaces) -> None:
+    """Otherwise a return to the indexes would query one that lacks all changes made meanwhile."""
     faces.add(clustered(5))
     settings = Settings.from_environment({"DATABASE_URL": "sqlite:///unused", "GALLERY": "memory"})
     parts = Wiring(settings)

@@ -1,4 +1,4 @@
-"""The service over real packs and real stores, as one process has it."""
+"""The service over real packs and real stores, as one process sees it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RAW, UNIT, OTHER = "dlib", "unit", "other-detector"
 
 @dataclass(frozen=True)
 class Place:
-    """Stores, and a folder of packs: dlib's with raw embeddings, with those of length 1, and with another detector."""
+    """Stores and a folder of packs: dlib's with raw embeddings, with unit-length ones, and with another detector."""
 
     packs: Path
     database_url: str
@@ -29,7 +29,7 @@ class Place:
     crops_bucket: str
 
     def process(self, pack: str = RAW) -> Process:
-        """Return what a process has whose MODEL_DIR is the folder of this pack."""
+        """Return the parts of a process that uses this pack's folder as MODEL_DIR."""
         return Process(
             Wiring(
                 Settings(
@@ -60,7 +60,7 @@ class Process:
 
     @cached_property
     def model(self) -> Model:
-        """The model of its own pack, whatever it serves."""
+        """Return the model of the process's own pack, whichever pack it serves."""
         return model(self.parts.packs.own)
 
     @property
@@ -75,7 +75,7 @@ class Process:
         return self.parts.packs.named(pack).embedding_id
 
     def add(self, seeds: range) -> list[KnownFace]:
-        """Put faces with crops into the face set, under its own model."""
+        """Add faces with crops to the face set, under its own model."""
         faces = known_faces(self.parts.crops, self.model, seeds)
         self.parts.face_set.add_many(faces)
         return faces

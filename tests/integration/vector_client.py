@@ -1,4 +1,4 @@
-"""A client of S3 Vectors that repeats nothing, an index for it, and what it is refused."""
+"""A client of S3 Vectors without retries, an index for it, and the errors it receives."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def new_client(**config: Any) -> S3VectorsClient:
 
 
 class VectorIndex:
-    """An index of a bucket of its own. `at` names it to the client."""
+    """An index in its own bucket. `at` holds the arguments that name the index."""
 
     def __init__(self, client: Any, dimension: int, metric: str = "euclidean", **more: Any) -> None:
-        # Untyped: what is to be refused would be refused by the type checker.
+        # Untyped, because the type checker would reject the requests that must be refused.
         self.client = client
         self.at = {"vectorBucketName": f"bucket-{secrets.token_hex(8)}", "indexName": "faces"}
         client.create_vector_bucket(vectorBucketName=self.at["vectorBucketName"])
@@ -50,21 +50,21 @@ class VectorIndex:
             self.client.put_vectors(**self.at, vectors=given[start : start + 500])
 
     def query(self, probe: NDArray[np.float32], most: int, **more: Any) -> list[dict[str, Any]]:
-        """Return the results of all pages."""
+        """Return the results from all pages."""
         pages = self.client.get_paginator("query_vectors").paginate(
             **self.at, queryVector={"float32": probe.tolist()}, topK=most, **more
         )
         return [vector for page in pages for vector in page["vectors"]]
 
     def keys(self, **more: Any) -> list[str]:
-        """Return all keys, by ListVectors' pages."""
+        """Return all keys from all pages of ListVectors."""
         pages = self.client.get_paginator("list_vectors").paginate(**self.at, **more)
         return [vector["key"] for page in pages for vector in page["vectors"]]
 
 
 @contextmanager
 def refused(code: str = "ValidationException", status: int = 400) -> Iterator[None]:
-    """Expect the service's error. A ValidationException must have been taken down as the client's fault."""
+    """Expect this error from the service. A ValidationException must also be recorded as the client's fault."""
     with pytest.raises(ClientError) as caught:
         yield
     assert caught.value.response["Error"]["Code"] == code

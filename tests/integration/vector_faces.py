@@ -1,4 +1,4 @@
-"""A face set with a vector index, and galleries that ask it."""
+"""A face set with a vector index, and galleries that query it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DIMENSION = 128
 
 
 class VectorFaces:
-    """One database and one vector bucket; nothing is applied unless a test says so."""
+    """One database and one vector bucket. Changes are applied only when a test asks for it."""
 
     def __init__(self, database: Database, client: S3VectorsClient) -> None:
         self.client = client
@@ -52,7 +52,7 @@ class VectorFaces:
         return VectorStore(self.client, self.bucket, patience_seconds)
 
     def new_gallery(self, store: VectorStore | None = None) -> VectorGallery:
-        """As a new container has it."""
+        """Return a gallery as a new container creates it."""
         memory = MemoryGallery(self.face_set, self.segments, MODEL, DIMENSION)
         store = store or self.store
         return VectorGallery(self.face_set, self.indexes, store, self.changes, memory, MODEL, DIMENSION)
@@ -74,19 +74,19 @@ class VectorFaces:
         assert self.rebuild.run(MODEL, DIMENSION).used
 
     def indexed(self) -> dict[int, Embedding]:
-        """Return what the index in use holds."""
+        """Return the contents of the index in use."""
         pages = (page for part in range(2) for page in self.store.listed(self.used.name, part, 2))
         return {vector.face_id: vector.embedding for page in pages for vector in page}
 
     def expect(self, probe: KnownFace, threshold: float, limit: int = 10_000) -> SearchResult:
-        """Search in a gallery that has followed all along and in a new one; both must say what the rows say."""
+        """Search in a gallery that has followed every change and in a new one. Both must equal brute force."""
         expected = brute_force(self.face_set, MODEL, probe.embedding, threshold, limit, probe.token)
         for gallery in (self.gallery, self.new_gallery()):
             assert gallery.search(probe.embedding, Terms(threshold, limit, without=probe.token)) == expected
         return expected
 
     def expect_equal(self) -> None:
-        """The index in use must hold every row's vector, and no other."""
+        """The index in use must hold every row's vector and no others."""
         rows = {row.id: row.embedding for row in self.face_set.vectors(0, 2**62) if row.embedding_id == MODEL}
         held = self.indexed()
         assert held.keys() == rows.keys()

@@ -1,7 +1,7 @@
-"""The layers for arm64, run on another machine by qemu: `make test-arm64 ARM64_ROOT=folder`. No part of `make test`.
+"""Run the arm64 layers on another machine with qemu: `make test-arm64 ARM64_ROOT=folder`. Not part of `make test`.
 
-The folder is a Linux system of arm64 with Python 3.13 in usr/bin: Debian 13's packages python3.13 and libstdc++6, for
-instance, with what they need, unpacked.
+The folder is an arm64 Linux system with Python 3.13 in usr/bin. For example, unpack Debian 13's packages python3.13 and
+libstdc++6 with their dependencies.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # 7.2 crashes in ONNX Runtime; 10.0 was measured to work.
 OLDEST_QEMU = 9
-# qemu's own, for what it translates, included.
+# Includes qemu's own memory for translated code.
 LIMITS: dict[str, Any] = {"memory_mb": 4096, "patience_seconds": 1200}
 
 
@@ -40,21 +40,23 @@ def deployment() -> Iterator[Deployment]:
     root = Path(os.environ.get("ARM64_ROOT") or "/nowhere").absolute()
     python = root / "usr" / "bin" / "python3.13"
     if not python.exists():
-        pytest.exit(f"ARM64_ROOT must name a folder with an arm64 system: there is no {python}", 1)
+        pytest.exit(f"ARM64_ROOT must name a folder with an arm64 system, but {python} is missing", 1)
     with deployed(target("arm64", "python3.13"), [emulator(), "-L", str(root), str(python)]) as deployment:
         yield deployment
 
 
 def emulator() -> str:
-    """Return the command of a qemu that is new enough: QEMU in the environment, or the one on PATH."""
+    """Return the command of a new enough qemu: QEMU from the environment, or the one on PATH."""
     names = [os.environ.get("QEMU", ""), "qemu-aarch64", "qemu-aarch64-static"]
     command = next((found for name in names if name and (found := shutil.which(name))), None)
     if command is None:
-        pytest.exit("there is no qemu-aarch64 on PATH: install qemu-user, or name it with QEMU=", 1)
+        pytest.exit("qemu-aarch64 is not on PATH: install qemu-user, or set QEMU= to the command", 1)
     told = subprocess.run([command, "--version"], capture_output=True, text=True, check=True).stdout
     version = re.search(r"version (\d+)\.\d+", told)
     if version is None or int(version[1]) < OLDEST_QEMU:
-        pytest.exit(f"qemu {OLDEST_QEMU} or newer is needed, older ones crash: {command} is {told.splitlines()[0]}", 1)
+        pytest.exit(
+            f"qemu {OLDEST_QEMU} or newer is needed, because older ones crash: {command} is {told.splitlines()[0]}", 1
+        )
     return str(Path(command).absolute())
 
 
@@ -64,12 +66,12 @@ def environment(
 ) -> Iterator[dict[str, str]]:
     with mysql_port() as port:
         if port is None:
-            pytest.exit("no MySQL server on 127.0.0.1:3306, and neither mariadbd nor mysqld to start one", 1)
+            pytest.exit("there is no MySQL server on 127.0.0.1:3306, and no mariadbd or mysqld to start one", 1)
         with stores(deployment, dynamodb, s3, aws_endpoint, port, **LIMITS) as environment:
             yield environment
 
 
-def test_all_endpoints(deployment: Deployment, environment: dict[str, str]) -> None:
+def test_all_endpoints_work_on_arm64(deployment: Deployment, environment: dict[str, str]) -> None:
     with Container(deployment, environment=environment, **LIMITS) as container:
         api = ContainerApi(container)
         token = api.added(pictures.astronaut(), "Eileen Collins")
@@ -84,6 +86,6 @@ def test_all_endpoints(deployment: Deployment, environment: dict[str, str]) -> N
         assert api.get("/health").body == {"status": "ok"}
 
 
-def test_a_scheduled_function(deployment: Deployment, environment: dict[str, str]) -> None:
+def test_a_scheduled_function_works_on_arm64(deployment: Deployment, environment: dict[str, str]) -> None:
     with Container(deployment, "app.compact", environment, **LIMITS) as container:
         assert "the segments show version" in container.invoke(SCHEDULED)

@@ -1,4 +1,4 @@
-"""A deployment that is packaged once, and stores for it."""
+"""A deployment that is packaged once, and its stores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def deployment() -> Iterator[Deployment]:
     if not supported():
-        pytest.skip("no layer for Lambda runs on this machine")
+        pytest.skip("layers for Lambda do not run on this machine")
     try:
         with deployed(*own_target()) as deployment:
             yield deployment
@@ -32,6 +32,6 @@ def deployment() -> Iterator[Deployment]:
 def environment(
     deployment: Deployment, dynamodb: DynamoDBClient, s3: S3Client, aws_endpoint: str, mysql_server: int
 ) -> Iterator[dict[str, str]]:
-    """The variables that lead to stores that are empty at the start of a class of tests."""
+    """Yield the environment variables for stores that start empty for each test class."""
     with stores.stores(deployment, dynamodb, s3, aws_endpoint, mysql_server) as environment:
         yield environment

@@ -1,4 +1,4 @@
-"""One container of Lambda: the real runtime client, in a process that sees what it would see there and nothing else."""
+"""A Lambda container: the real runtime client, in a process that sees only what it would see on Lambda."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.packs import deployed_pack
 
 T = TypeVar("T")
 
-# More than a busy machine takes.
+# More than a busy machine needs.
 PATIENCE_SECONDS = 120
 
-# Shows the folders where Lambda has them; all but /tmp is read-only. For the shell of `unshare`, which is root in
-# namespaces of its own: nothing changes for other processes.
+# Mount the folders where Lambda has them, all read-only except /tmp. The shell runs under `unshare` as root in its own
+# namespaces, so nothing changes for other processes.
 MOUNTS = """
 set -e
 opt=$1 task=$2 runtime=$3
@@ -52,7 +52,7 @@ UNSHARE = ("unshare", "--user", "--map-root-user", "--mount")
 
 @cache
 def namespaces_work() -> bool:
-    """Tell whether this user may have a mount namespace; containers and some distributions forbid it."""
+    """Return whether this user may create a mount namespace. Containers and some distributions forbid it."""
     command = [*UNSHARE, "mount", "-t", "tmpfs", "tmpfs", "/var"]
     try:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -61,23 +61,23 @@ def namespaces_work() -> bool:
 
 
 class Container:
-    """A function's process, from its start to `close`; a context.
+    """A function's process, from its start to `close`. Also a context manager.
 
     Parameters
     ----------
     deployed
-        What it runs; at Lambda's own paths where `namespaces_work`, else where it lies.
+        The deployment to run: at Lambda's own paths if `namespaces_work`, else where it is.
     handler
-        Of the function, such as app.app.
+        The function's handler, such as app.app.
     environment
-        The function's own variables. MODEL_DIR is the deployed pack's.
+        The function's own variables. MODEL_DIR is set to the deployed pack.
     memory_mb
-        Of the function. As RLIMIT_DATA it bounds what the process allocates, by address space, which is never less
-        than what it takes of the memory: file-backed pages, which are not in it, can be dropped at any time.
+        The function's memory. It is set as RLIMIT_DATA, which limits allocated address space. Allocated space is never
+        less than the memory used for it. File-backed pages do not count, but they can be dropped at any time.
     command
-        What to run instead of the runtime client.
+        A command to run instead of the runtime client.
     patience_seconds
-        How long it is waited for, whatever it does.
+        The longest wait for the process, whatever it does.
     """
 
     def __init__(
@@ -118,14 +118,14 @@ class Container:
             "LANG": "en_US.UTF-8",
             "MODEL_DIR": f"{opt}/models/{deployed_pack().name}",
             "PATH": "/usr/local/bin:/usr/bin:/bin",
-            # As "Search path for dependencies" of AWS's developer guide orders them, behind the function's own folder.
+            # In the order of "Search path for dependencies" in AWS's developer guide, after the function's own folder.
             "PYTHONPATH": f"{opt}/python/lib/python{deployed.version}/site-packages:{opt}/python:{runtime}",
             "TZ": ":UTC",
             "_HANDLER": handler,
         }
         self.started = time.perf_counter()
         self._process = subprocess.Popen(
-            # Site-packages of this Python are not Lambda's.
+            # -S hides this Python's site-packages, which Lambda does not have.
             [*prefix, *deployed.python, "-S", *(command or ["-m", "awslambdaric", handler])],
             cwd=deployed.task,
             env=given | dict(environment or {}),
@@ -154,12 +154,12 @@ class Container:
         self._log.close()
 
     def init_seconds(self) -> float:
-        """Wait until it asks for its first invocation; return how long that took from the process's start.
+        """Wait for the function to request its first invocation, and return the seconds since the process started.
 
         Raises
         ------
         FunctionError
-            When it cannot be initialised.
+            If the function cannot be initialised.
         """
         return self._result(self._api.initialised) - self.started
 
@@ -169,29 +169,29 @@ class Container:
         Raises
         ------
         FunctionError
-            When it raises an error.
+            If the function raises an error.
         """
         self.init_seconds()
         return self._result(self._api.invoke(event, self._patience_seconds))
 
     def exit_code(self) -> int:
-        """Wait for the end of the process."""
+        """Wait for the process to end, and return its exit code."""
         return self._process.wait(self._patience_seconds)
 
     def peak_memory_bytes(self) -> int:
-        """Return the most that was resident of it at a time, libraries and models in files included."""
+        """Return the process's peak resident memory, including libraries and models mapped from files."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         peak = re.search(r"VmHWM:\s*(\d+) kB", status)
         assert peak
         return int(peak[1]) * 1024
 
     def processor_seconds(self) -> float:
-        """Return the time for which processors worked for it."""
+        """Return the processor time used by the process."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def loaded(self) -> str:
-        """Return the list of the files that are mapped into its memory: its libraries, among others."""
+        """Return the list of files mapped into the process's memory, such as its libraries."""
         return Path(f"/proc/{self._process.pid}/maps").read_text()
 
     def log(self) -> str:

@@ -1,4 +1,4 @@
-"""The API as API Gateway calls it, in a container, and scheduled and invoked functions beside it."""
+"""The API as API Gateway calls it, in a container, beside scheduled and invoked functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The function and its layers as Lambda has them, unpacked, for this machine."""
+"""The function and its layers, unpacked for this machine as on Lambda."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from tests.packs import deployed_pack
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "lambda"
 PINNED = ROOT / "tests" / "requirements.txt"
-# The Python that is deployed.
+# The deployed Python version.
 PREFERRED = "3.13"
-# What AWS brings beside Python, with all that it needs.
+# Packages that AWS provides beside Python, with their dependencies.
 RUNTIME_PACKAGES = (
     "awslambdaric",
     "boto3",
@@ -43,9 +43,9 @@ RUNTIME_PACKAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Folders to be seen at /opt (the layers), /var/task (the function) and /var/runtime (what AWS brings).
+    """Folders to mount at /opt (the layers), /var/task (the function) and /var/runtime (AWS's packages).
 
-    `python` is the command of the Python for whose minor version, `version`, they are made.
+    `python` is the command of the Python they are built for, and `version` its minor version.
     """
 
     python: Sequence[str]
@@ -56,12 +56,12 @@ class Deployment:
 
 
 def supported() -> bool:
-    """Tell whether layers for Lambda can run on this machine."""
+    """Return whether layers for Lambda can run on this machine."""
     return platform.system() == "Linux" and platform.machine() in {wheel for wheel, _ in ARCHITECTURES.values()}
 
 
 def own_target() -> tuple[Target, Sequence[str]]:
-    """Return this machine on a system like Amazon Linux 2023, and its Python: 3.13 where there is one."""
+    """Return this machine as a target like Amazon Linux 2023, and the command of its Python: 3.13 if available."""
     architectures = {wheel: architecture for architecture, (wheel, _) in ARCHITECTURES.items()}
     command = byte_code.interpreter(PREFERRED)
     version = PREFERRED if command else "{}.{}".format(*sys.version_info[:2])
@@ -70,12 +70,12 @@ def own_target() -> tuple[Target, Sequence[str]]:
 
 @contextmanager
 def deployed(goal: Target, python: Sequence[str]) -> Iterator[Deployment]:
-    """Package the function as it is now; layers are kept in build/ until what they are made of changes.
+    """Package the function in its current state. Layers are kept in build/ until their inputs change.
 
     Raises
     ------
     IndexUnreachableError
-        When the layers must be built and the package index does not answer.
+        If the layers must be built and the package index does not answer.
     """
     kept = _kept(goal)
     with TemporaryDirectory(prefix="face-search-function-") as work:
@@ -84,14 +84,14 @@ def deployed(goal: Target, python: Sequence[str]) -> Iterator[Deployment]:
 
 
 def _kept(goal: Target) -> Path:
-    """Return the folder in build/ with the target's `opt` and `runtime`, made when it is not there.
+    """Return the folder in build/ with the target's `opt` and `runtime`, and create it if it is missing.
 
-    No zips are made of the layers, which would take as long as all the rest: unpacked, they are these folders again.
+    The layers are not zipped, because that takes as long as everything else and unpacking gives the same folders.
     """
     BUILD.mkdir(parents=True, exist_ok=True)
     folder = BUILD / f"{goal.architecture}-{_digest(goal)}"
     with (BUILD / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several processes run tests at once
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several processes run tests concurrently
         if not folder.is_dir():
             for outdated in BUILD.glob(f"{goal.architecture}-*/"):
                 shutil.rmtree(outdated)
@@ -105,7 +105,7 @@ def _kept(goal: Target) -> Path:
 
 
 def _digest(goal: Target) -> str:
-    """Return a name of all that the layers and the runtime are made of."""
+    """Return a digest of all inputs of the layers and the runtime."""
     inputs = [layers.REQUIREMENTS, PINNED, deployed_pack().folder / "card.toml", Path(__file__)]
     inputs += sorted(Path(layers.__file__).parent.glob("*.py"))
     parts = [f"{goal} {byte_code.interpreter(goal.python)}".encode(), *(path.read_bytes() for path in inputs)]
@@ -113,7 +113,7 @@ def _digest(goal: Target) -> str:
 
 
 def _install_runtime(goal: Target, tree: Path, requirements: Path) -> None:
-    """Install the pinned releases of what AWS brings, compiled as in its images."""
+    """Install the pinned releases of the packages that AWS provides, compiled as in AWS's images."""
     pins = re.findall(r"^[a-z0-9-]+==.*(?:\n +--hash.*)+\n", PINNED.read_text(), re.MULTILINE)
     requirements.write_text("".join(pin for pin in pins if pin.partition("==")[0] in RUNTIME_PACKAGES))
     installation.install(requirements, goal, tree)

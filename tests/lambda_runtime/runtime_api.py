@@ -1,4 +1,4 @@
-"""A small server of the API through which Lambda gives a runtime its invocations and takes the answers.
+"""A small server of the API through which Lambda sends invocations to a runtime and receives the replies.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -20,7 +20,7 @@ FUNCTION_ARN = "arn:aws:lambda:eu-central-1:123456789012:function:face-search-ap
 
 
 class FunctionError(Exception):
-    """The function, or its initialisation, ended in an error: the object that the runtime reported."""
+    """The function or its initialisation failed. `report` is the object that the runtime reported."""
 
     def __init__(self, report: dict[str, Any]) -> None:
         super().__init__(f"{report.get('errorType')}: {report.get('errorMessage')}")
@@ -28,10 +28,10 @@ class FunctionError(Exception):
 
 
 class RuntimeApi:
-    """Serves one runtime from `start` to `close`, on `address`.
+    """Serves one runtime on `address`, from `start` to `close`.
 
-    `initialised` is done, with the time of `time.perf_counter`, when the runtime first asks for an invocation; it fails
-    with a FunctionError when the runtime says that it cannot be initialised.
+    `initialised` completes when the runtime first requests an invocation, with that moment by `time.perf_counter`. It
+    fails with a FunctionError if the runtime reports that initialisation failed.
     """
 
     def __init__(self) -> None:
@@ -54,9 +54,9 @@ class RuntimeApi:
         self._server.server_close()
 
     def invoke(self, event: Any, seconds: float) -> Future[Any]:
-        """Give an event to the runtime, which has so many seconds; the answer will be what JSON it returns.
+        """Send an event to the runtime with a time limit in seconds, and return a future of the JSON it replies with.
 
-        The future fails with a FunctionError where the runtime reports one.
+        The future fails with a FunctionError if the runtime reports one.
         """
         request, answer = str(uuid4()), Future[Any]()
         self._answers[request] = answer
@@ -64,13 +64,13 @@ class RuntimeApi:
         return answer
 
     def next(self) -> tuple[str, int, bytes] | None:
-        """Wait for the next invocation: its id, its deadline in milliseconds since 1970, its event. None at the end."""
+        """Wait for the next invocation: id, deadline in milliseconds since 1970, event. Return None at the end."""
         if not self.initialised.done():
             self.initialised.set_result(time.perf_counter())
         return self._waiting.get()
 
     def told(self, path: str, body: bytes) -> None:
-        """Take what the runtime posts: an answer or an error of an invocation, or of the initialisation."""
+        """Receive a post of the runtime: a reply or error of an invocation, or an error of the initialisation."""
         *_, request, kind = path.split("/")
         future: Future[Any] = self.initialised if request == "init" else self._answers.pop(request)
         if kind == "error":
@@ -83,7 +83,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a runtime that was killed while it waited."""
+        """Ignore connection errors from a runtime that was killed while it waited."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -118,7 +118,7 @@ def _handler(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
             api.told(self.path, body)
 
         def _body(self) -> bytes:
-            """The runtime client sends errors in chunks."""
+            """Read the request's body. The runtime client sends errors in chunks."""
             if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
                 return self.rfile.read(int(self.headers.get("Content-Length", "0")))
             parts = []

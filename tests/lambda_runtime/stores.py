@@ -27,9 +27,9 @@ def stores(
     mysql_port: int,
     **limits: Any,
 ) -> Iterator[dict[str, str]]:
-    """Yield the variables that lead a function to a table, a bucket and a database; its own function migrates that.
+    """Yield the variables for a table, a bucket and a database, which the function `migrate` migrates.
 
-    `limits` are of the container in which it does.
+    `limits` apply to the container of `migrate`.
     """
     name = f"face-search-{secrets.token_hex(8)}"
     resources.create(RESOURCES_FILE, dynamodb, s3, table_name=name, bucket_name=name)

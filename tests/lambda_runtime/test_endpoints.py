@@ -60,13 +60,13 @@ class TestWalkWithLittleMemory(WalkInAContainer, Listing, OneFace, FaceSets, Gro
         assert requests.get(reply.headers["location"], timeout=60).headers["content-type"] == "image/jpeg"
 
     @pytest.mark.parametrize("path", ["/", "/upload"])
-    def test_the_console_is_there(self, api: ContainerApi, path: str) -> None:
+    def test_the_console_is_served(self, api: ContainerApi, path: str) -> None:
         reply = api.get(path)
 
         assert (reply.status, reply.text) == (200, page().text)
         assert reply.headers["content-security-policy"] == page().headers["Content-Security-Policy"]
 
-    def test_the_specification_is_there(self, api: ContainerApi) -> None:
+    def test_the_specification_is_served(self, api: ContainerApi) -> None:
         assert api.get("/openapi.json").body["openapi"].startswith("3.1")
 
 
@@ -83,7 +83,7 @@ class TestRefusals(Refusals):
 
 
 class TestOtherFunctions:
-    def test_a_compaction_is_what_the_next_container_loads(
+    def test_the_next_container_loads_the_compacted_segments(
         self, deployment: Deployment, environment: dict[str, str]
     ) -> None:
         with Container(deployment, "app.app", environment) as container:
@@ -96,7 +96,7 @@ class TestOtherFunctions:
             found = ContainerApi(container).search_picture(pictures.drawing(), EVERYTHING)
         assert [match["face_token"] for match in found["cmp_result"]] == [token]
 
-    def test_embedding_anew_under_the_same_pack_finds_nothing_to_do(
+    def test_re_embedding_under_the_same_pack_has_nothing_to_do(
         self, deployment: Deployment, environment: dict[str, str]
     ) -> None:
         with Container(deployment, "app.re_embed", environment) as container:
@@ -104,7 +104,7 @@ class TestOtherFunctions:
 
         assert report == {"done": 0, "left": 0, "not_found_again": [], "lost": [], "switched": True}
 
-    def test_reconciling_finds_every_crop_named(self, deployment: Deployment, environment: dict[str, str]) -> None:
+    def test_reconciling_finds_a_row_for_every_crop(self, deployment: Deployment, environment: dict[str, str]) -> None:
         with Container(deployment, "app.app", environment) as container:
             ContainerApi(container).added(pictures.drawing(), "Ada")
 
@@ -114,7 +114,7 @@ class TestOtherFunctions:
         assert "0 of 0 without a face deleted" in answer
         assert not answer.startswith("0 crops")
 
-    def test_an_export_is_imported_again(self, deployment: Deployment, environment: dict[str, str]) -> None:
+    def test_an_export_can_be_imported_again(self, deployment: Deployment, environment: dict[str, str]) -> None:
         with Container(deployment, "app.app", environment) as container:
             token = ContainerApi(container).added(pictures.drawing(), "Ada")
             with Container(deployment, "app.export", environment) as export:

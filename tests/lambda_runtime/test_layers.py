@@ -1,4 +1,4 @@
-"""The layers alone: all that the function imports is in them, compiled."""
+"""The layers contain everything that the function imports, compiled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.lambda_runtime.deployment import ROOT, Deployment
 from tests.packs import deployed_pack
 from tests.pictures import astronaut, png
 
-# Imports what the function imports, and recognises the face of a picture, with the layers and the project on the path.
+# Import the function's dependencies and recognise the face in a picture, with only layers and project on the path.
 RECOGNISE = """
 import json, sys
 deps, project, pack, picture = sys.argv[1:]
@@ -29,11 +29,11 @@ print(json.dumps([embeddings.tolist(), places, cached]))
 """
 
 
-def test_they_recognise_a_face_in_a_python_that_has_nothing_else(deployment: Deployment, tmp_path: Path) -> None:
+def test_the_layers_recognise_a_face_in_a_bare_python(deployment: Deployment, tmp_path: Path) -> None:
     (tmp_path / "face.png").write_bytes(png(astronaut()))
     deps = deployment.opt / "python"
 
-    # Isolated, without site-packages, and writing no byte code of its own.
+    # Isolated, without site-packages and without writing byte code.
     command = [*deployment.python, "-I", "-S", "-B", "-c", RECOGNISE]
     arguments = [deps, ROOT, deployment.opt / "models" / deployed_pack().name, tmp_path / "face.png"]
     done = subprocess.run([*command, *arguments], capture_output=True, check=False)

@@ -1,4 +1,4 @@
-"""How a container starts: what it loads, what it leaves alone, and what it does when something is missing."""
+"""Container starts: what is loaded, which stores are not contacted, and what happens if something is missing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pathlib.Path("/tmp/written").touch()
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """A socket that takes connections and never answers."""
+    """A socket that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0)
         yield listener
@@ -38,7 +38,7 @@ def listener() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def deaf_stores(listener: socket.socket) -> dict[str, str]:
-    """The variables that lead all stores to the listener."""
+    """The environment variables that point all stores to the listener."""
     address = f"127.0.0.1:{listener.getsockname()[1]}"
     return {
         "AWS_ENDPOINT_URL": f"http://{address}",
@@ -47,7 +47,7 @@ def deaf_stores(listener: socket.socket) -> dict[str, str]:
     }
 
 
-def test_networks_are_loaded_before_the_first_request_and_no_store_is_asked(
+def test_networks_are_loaded_before_the_first_request_without_contacting_stores(
     deployment: Deployment, deaf_stores: dict[str, str], listener: socket.socket
 ) -> None:
     with Container(deployment, "app.app", deaf_stores) as container:
@@ -62,7 +62,7 @@ def test_networks_are_loaded_before_the_first_request_and_no_store_is_asked(
 @pytest.mark.parametrize(
     "handler", [f"app.{name}" for name in ("compact", "migrate", "reconcile", "re_embed", "export", "import_faces")]
 )
-def test_other_functions_load_no_networks_and_ask_no_store(
+def test_other_functions_load_no_networks_and_contact_no_store(
     deployment: Deployment, deaf_stores: dict[str, str], listener: socket.socket, handler: str
 ) -> None:
     with Container(deployment, handler, deaf_stores, memory_mb=512) as container:
@@ -74,7 +74,7 @@ def test_other_functions_load_no_networks_and_ask_no_store(
         listener.accept()
 
 
-def test_a_container_without_its_networks_says_so_and_answers(
+def test_a_container_without_its_networks_logs_the_error_and_answers(
     deployment: Deployment, deaf_stores: dict[str, str]
 ) -> None:
     with Container(deployment, "app.app", deaf_stores | {"MODEL_DIR": "/opt/models/absent"}) as container:
@@ -89,7 +89,7 @@ def test_a_container_without_its_networks_says_so_and_answers(
         assert api.get("/health").body == {"status": "ok"}
 
 
-def test_a_wrong_setting_keeps_its_value_to_itself(deployment: Deployment, deaf_stores: dict[str, str]) -> None:
+def test_the_value_of_an_invalid_setting_is_not_logged(deployment: Deployment, deaf_stores: dict[str, str]) -> None:
     environment = deaf_stores | {"DATABASE_URL": "postgres://root:secret@127.0.0.1/face_search"}
 
     with Container(deployment, "app.app", environment) as container:
@@ -100,7 +100,7 @@ def test_a_wrong_setting_keeps_its_value_to_itself(deployment: Deployment, deaf_
         assert_refused(ContainerApi(container).get("/info"), 500, INTERNAL)
 
 
-def test_an_error_of_a_function_is_reported_and_its_container_goes_on(
+def test_a_functions_error_is_reported_and_its_container_continues(
     deployment: Deployment, deaf_stores: dict[str, str]
 ) -> None:
     with Container(deployment, "app.re_embed", deaf_stores) as container:
@@ -109,21 +109,19 @@ def test_an_error_of_a_function_is_reported_and_its_container_goes_on(
                 container.invoke({"pack": "absent"})
 
 
-def test_a_handler_that_is_not_there_fails_the_initialisation(
-    deployment: Deployment, deaf_stores: dict[str, str]
-) -> None:
+def test_a_missing_handler_fails_the_initialisation(deployment: Deployment, deaf_stores: dict[str, str]) -> None:
     with Container(deployment, "app.absent", deaf_stores) as container, pytest.raises(FunctionError, match="absent"):
         container.init_seconds()
 
 
-@pytest.mark.skipif(not namespaces_work(), reason="a file system of its own needs a mount namespace")
-def test_only_tmp_can_be_written_to(deployment: Deployment) -> None:
+@pytest.mark.skipif(not namespaces_work(), reason="this test needs a mount namespace")
+def test_only_tmp_is_writable(deployment: Deployment) -> None:
     with Container(deployment, command=["-c", WRITES]) as container:
         assert container.exit_code() == 0
         assert container.log() == "Read-only file system\n" * 5
 
 
-def test_more_memory_than_the_function_has_is_not_given(deployment: Deployment) -> None:
+def test_memory_beyond_the_functions_limit_is_refused(deployment: Deployment) -> None:
     with Container(deployment, memory_mb=512, command=["-c", "bytearray(520 * 2**20)"]) as container:
         assert container.exit_code() != 0
         assert "MemoryError" in container.log()

@@ -1,4 +1,4 @@
-"""Shared libraries of a few hundred bytes, with the headers that a test asks for and no code."""
+"""Shared libraries of a few hundred bytes, with the headers that a test needs and no code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 X86_64 = 62
 AARCH64 = 183
 
-# Where a file's first segment is loaded: apart from its offset, 0, so that the two cannot be taken for each other.
+# Load address of a file's first segment. It differs from the segment's offset, 0, so that a mix-up shows.
 LOADED_AT = 0x4000
 HEADERS = 64 + 2 * 56
 
@@ -16,7 +16,7 @@ HEADERS = 64 + 2 * 56
 def shared_library(
     machine: int, libraries: Sequence[str] = (), versions: Mapping[str, Sequence[str]] | None = None
 ) -> bytes:
-    """Make an ELF file that links `libraries` and needs symbol versions, by the library that has them."""
+    """Return an ELF file that links `libraries` and needs symbol `versions`, given by library."""
     strings = b"\0"
 
     def text(value: str) -> int:

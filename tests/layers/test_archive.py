@@ -1,4 +1,4 @@
-"""A zip tells of names and contents, and of nothing else."""
+"""A zip depends only on the names and contents of its files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _folder(path: Path, names: list[str]) -> Path:
     return path
 
 
-def test_order_times_and_permissions_of_the_files_do_not_matter(tmp_path: Path) -> None:
+def test_order_times_and_permissions_of_the_files_are_ignored(tmp_path: Path) -> None:
     names = ["python/b.py", "python/a/__init__.py", "python/a.so"]
     first, second = _folder(tmp_path / "first", names), _folder(tmp_path / "second", names[::-1])
     os.utime(second / names[0], (0, 0))
@@ -31,14 +31,14 @@ def test_order_times_and_permissions_of_the_files_do_not_matter(tmp_path: Path) 
     assert (tmp_path / "first.zip").read_bytes() == (tmp_path / "second.zip").read_bytes()
 
 
-def test_the_sha256_is_that_of_the_zip(tmp_path: Path) -> None:
+def test_the_returned_sha256_is_the_zips(tmp_path: Path) -> None:
     digest = write_zip(_folder(tmp_path / "folder", ["a"]), tmp_path / "layer.zip")
 
     assert digest == hashlib.sha256((tmp_path / "layer.zip").read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(("name", "mode"), [("a.py", 0o644), ("a.so", 0o755), ("liba-1.so.3.2", 0o755)])
-def test_everyone_may_read_and_libraries_may_be_executed(tmp_path: Path, name: str, mode: int) -> None:
+def test_files_are_readable_and_libraries_executable(tmp_path: Path, name: str, mode: int) -> None:
     write_zip(_folder(tmp_path / "folder", [name]), tmp_path / "layer.zip")
 
     with zipfile.ZipFile(tmp_path / "layer.zip") as archive:
@@ -47,7 +47,7 @@ def test_everyone_may_read_and_libraries_may_be_executed(tmp_path: Path, name: s
     assert entry.extra == b""
 
 
-def test_names_are_sorted_and_contents_kept(tmp_path: Path) -> None:
+def test_names_are_sorted_and_contents_are_unchanged(tmp_path: Path) -> None:
     write_zip(_folder(tmp_path / "folder", ["b", "a/c", "a.py"]), tmp_path / "layer.zip")
 
     with zipfile.ZipFile(tmp_path / "layer.zip") as archive:

@@ -1,4 +1,4 @@
-"""The layers as a whole, built from the package index."""
+"""The complete layers, built from the package index."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.packs import deployed_pack, dlib_pack
 
 ROOT = Path(__file__).parents[2]
 ARM64 = target("arm64", "python3.13")
-# Function and layers, unzipped, with byte code and the dlib pack: what is left of Lambda's limit is room to grow.
+# Function and layers, unzipped, with byte code and the dlib pack. The rest of Lambda's limit is room to grow.
 MAX_ARM64_BYTES = 215_000_000
 
 
@@ -36,7 +36,7 @@ def package_index() -> Iterator[None]:
         absent(str(error))
 
 
-def test_the_arm64_layers_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_arm64_layers_fit_lambdas_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pack = deployed_pack().name
 
     with package_index():
@@ -58,8 +58,8 @@ def test_the_arm64_layers_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ]
 
 
-def test_a_build_gives_the_same_zips_as_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Modules, byte code, libraries and a pack: what the large packages have more of, they have of the same kinds."""
+def test_builds_are_reproducible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds modules, byte code, libraries and a pack. The large packages contain more files, but of the same kinds."""
     dlib_pack()
     monkeypatch.setattr(layers, "REQUIREMENTS", _only(tmp_path, "multipart", "pymysql", "simsimd"))
     builds = [tmp_path / "first", tmp_path / "second"]
@@ -75,7 +75,7 @@ def test_a_build_gives_the_same_zips_as_the_one_before(tmp_path: Path, monkeypat
     assert any(name.endswith(".pyc") for name in names) == (byte_code.interpreter("3.13") is not None)
 
 
-def test_a_missing_interpreter_is_said_and_no_reason_to_stop(
+def test_a_missing_interpreter_is_reported_and_the_build_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(byte_code, "interpreter", lambda _: None)
@@ -102,7 +102,7 @@ def test_requirements_that_depend_on_the_machine_are_refused(tmp_path: Path) -> 
         installation.install(requirements, ARM64, tmp_path / "python")
 
 
-def test_an_unreachable_index_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_index_is_a_separate_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "1")
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
@@ -125,7 +125,7 @@ def test_layers_that_are_too_large_leave_no_zip(tmp_path: Path, monkeypatch: pyt
     assert list(into.iterdir()) == []
 
 
-def test_weights_that_cannot_be_fetched_are_told_of(tmp_path: Path) -> None:
+def test_weights_that_cannot_be_fetched_are_named(tmp_path: Path) -> None:
     text = (CARDS / "sface.toml").read_text()
     source = tomllib.loads(text)["sources"]["embedder"]
     text = text.replace(source["url"], (tmp_path / "absent.onnx").as_uri()).replace(source["sha256"], "0" * 64)
@@ -136,7 +136,7 @@ def test_weights_that_cannot_be_fetched_are_told_of(tmp_path: Path) -> None:
         layers.main([str(card), "--into", str(tmp_path / "layers")])
 
 
-def test_only_what_the_card_names_is_in_the_layer(tmp_path: Path) -> None:
+def test_the_layer_contains_only_files_that_the_card_names(tmp_path: Path) -> None:
     pack = tmp_path / "dlib"
     shutil.copytree(dlib_pack().folder, pack)
     (pack / "notes.txt").touch()
@@ -147,7 +147,7 @@ def test_only_what_the_card_names_is_in_the_layer(tmp_path: Path) -> None:
     assert files == {path.name for path in dlib_pack().folder.iterdir()}
 
 
-def test_make_passes_what_is_asked_for() -> None:
+def test_make_passes_its_variables_on() -> None:
     command = ["make", "--dry-run", "layers", "PACK=dlib facenet", "ARCH=x86_64", "RUNTIME=python3.12"]
 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -156,7 +156,7 @@ def test_make_passes_what_is_asked_for() -> None:
 
 
 def _only(folder: Path, *packages: str) -> Path:
-    """Write requirements of a few small packages, with the hashes of the real ones."""
+    """Write requirements for a few small packages, with the real hashes."""
     text = layers.REQUIREMENTS.read_text()
     pinned = [re.search(rf"^{package}==.*(\n +--hash.*)+\n", text, re.MULTILINE) for package in packages]
     requirements = folder / "requirements.txt"

@@ -1,4 +1,4 @@
-"""Byte code that is taken as it is, names the deployed path, and is the same each time."""
+"""Byte code is used without checks, names the deployed path and is reproducible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from infra.deploy.layers.errors import LayerError
 
 HERE = ".".join(platform.python_version_tuple()[:2])
 SOURCE = "NAMES = {'b', 'a', 'c'}\ndef known(name):\n    return name in {'ada', 'grace', 'edsger', 'barbara'}\n"
-# The second field of a pyc: 1 for a hash, and not 2 beside it, which would ask for a check (PEP 552).
+# The second field of a pyc: bit 0 set for a hash, and bit 1 clear, so Python does not check the source (PEP 552).
 UNCHECKED_HASH = 0b01
 
 
@@ -58,11 +58,11 @@ def test_a_module_that_does_not_compile_is_named(tmp_path: Path) -> None:
         byte_code.compile_modules(tmp_path, sys.executable)
 
 
-def test_this_python_serves_for_its_own_version() -> None:
+def test_the_running_python_is_used_for_its_own_version() -> None:
     assert byte_code.interpreter(HERE) == sys.executable
 
 
-def test_one_is_found_among_pyenvs_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interpreter_is_found_among_pyenvs_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = tmp_path / "versions" / "3.99.1" / "bin" / "python3.99"
     command.parent.mkdir(parents=True)
     command.write_text("#!/bin/sh\necho 3.99\n")
@@ -72,7 +72,7 @@ def test_one_is_found_among_pyenvs_versions(tmp_path: Path, monkeypatch: pytest.
     assert byte_code.interpreter("3.99") == str(command)
 
 
-def test_a_command_that_does_not_run_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_does_not_run_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shim = tmp_path / "python3.99"
     shim.write_text("#!/bin/sh\nexit 127\n")
     shim.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Reading ELF headers: of made files, of the real libraries that the tests run on, and of broken ones."""
+"""Reading ELF headers of generated files, of the tests' real libraries, and of broken files."""
 
 from __future__ import annotations
 
@@ -57,6 +57,6 @@ def test_a_truncated_file_is_refused(length: int) -> None:
         read_needs(data[:length])
 
 
-def test_a_library_of_32_bits_is_refused() -> None:
+def test_a_32_bit_library_is_refused() -> None:
     with pytest.raises(ValueError, match="64-bit"):
         read_needs(b"\x7fELF\x01\x01" + bytes(100))

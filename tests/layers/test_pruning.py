@@ -1,4 +1,4 @@
-"""What pruning takes away, and what it must leave."""
+"""Pruning removes files that the service never loads, and keeps all others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GOES = {
 }
 
 
-def test_what_the_service_never_loads_goes(tmp_path: Path) -> None:
+def test_files_that_the_service_never_loads_are_removed(tmp_path: Path) -> None:
     for name in STAYS | GOES:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -43,7 +43,7 @@ def test_what_the_service_never_loads_goes(tmp_path: Path) -> None:
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == STAYS
 
 
-def test_no_empty_folder_stays(tmp_path: Path) -> None:
+def test_empty_folders_are_removed(tmp_path: Path) -> None:
     (tmp_path / "numpy" / "_core" / "tests" / "data").mkdir(parents=True)
     (tmp_path / "multipart.py").touch()
 

@@ -1,4 +1,4 @@
-"""What cannot be loaded on Lambda is found before it is there."""
+"""Libraries that cannot be loaded on Lambda are found before the upload."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.layers.elf_files import AARCH64, X86_64, shared_library
 ARM64 = target("arm64", "python3.13")
 
 
-def test_what_the_target_has_may_be_needed(tmp_path: Path) -> None:
+def test_libraries_of_the_target_may_be_needed(tmp_path: Path) -> None:
     versions = ["GLIBC_2.17", "GLIBC_2.34", "GLIBC_PRIVATE", "GLIBCXX_3.4.29", "CXXABI_1.3.13", "GCC_3.0"]
     data = shared_library(AARCH64, ["libc.so.6", "libstdc++.so.6", "libz.so.1"], {"libc.so.6": versions})
     (tmp_path / "module.so").write_bytes(data)
@@ -31,7 +31,7 @@ def test_a_library_in_the_layer_may_be_linked(tmp_path: Path) -> None:
     shared_libraries.check(tmp_path, ARM64)
 
 
-def test_another_architecture_is_refused_whatever_the_file_is_called(tmp_path: Path) -> None:
+def test_another_architecture_is_refused_whatever_the_files_name(tmp_path: Path) -> None:
     (tmp_path / "tool").write_bytes(shared_library(X86_64))
 
     with pytest.raises(LayerError, match="tool: it has the wrong architecture: ELF machine 62, not 183"):
@@ -41,7 +41,7 @@ def test_another_architecture_is_refused_whatever_the_file_is_called(tmp_path: P
 @pytest.mark.parametrize(
     ("version", "has"), [("GLIBC_2.35", "2.34"), ("GLIBCXX_3.4.30", "3.4.29"), ("CXXABI_1.3.14", "1.3.13")]
 )
-def test_a_newer_system_is_refused(tmp_path: Path, version: str, has: str) -> None:
+def test_a_library_for_a_newer_system_is_refused(tmp_path: Path, version: str, has: str) -> None:
     data = shared_library(AARCH64, ["libc.so.6"], {"libc.so.6": ["GLIBC_2.17", version]})
     (tmp_path / "module.so").write_bytes(data)
 
@@ -57,7 +57,7 @@ def test_the_older_runtime_has_an_older_glibc(tmp_path: Path) -> None:
         shared_libraries.check(tmp_path, target("arm64", "python3.11"))
 
 
-def test_every_file_that_links_what_is_nowhere_is_named(tmp_path: Path) -> None:
+def test_every_file_that_links_a_missing_library_is_named(tmp_path: Path) -> None:
     for name in ("one.so", "two.so"):
         (tmp_path / name).write_bytes(shared_library(AARCH64, ["libc.so.6", "libX11.so.6"]))
 

@@ -1,4 +1,4 @@
-"""What Lambda would refuse is refused here, with what it is that takes the room."""
+"""Layers beyond Lambda's size limit are refused with a list of their largest parts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_one_byte_more_is_refused_with_a_table_of_the_largest_parts() -> None:
     assert "262,144,001  total" in message
 
 
-def test_small_parts_share_a_line() -> None:
+def test_small_parts_share_one_line() -> None:
     parts = {f"part {size}": size * MEGABYTE for size in range(1, 14)}
 
     lines = sizes.table(parts).splitlines()
@@ -39,7 +39,7 @@ def test_small_parts_share_a_line() -> None:
     assert lines[-1].split() == ["91,000,000", "total"]
 
 
-def test_a_part_is_all_that_lies_in_a_folder(tmp_path: Path) -> None:
+def test_a_part_is_everything_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "package" / "deep").mkdir(parents=True)
     (tmp_path / "package" / "deep" / "a").write_bytes(bytes(5))
     (tmp_path / "package" / "b").write_bytes(bytes(7))

@@ -1,4 +1,4 @@
-"""Which wheels run where."""
+"""Choosing wheels for a Lambda runtime and architecture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from infra.deploy.layers.errors import LayerError
 from infra.deploy.layers.target import target
 
 
-def test_every_glibc_up_to_the_targets_is_named_oldest_first() -> None:
+def test_every_glibc_up_to_the_targets_is_listed_oldest_first() -> None:
     platforms = target("arm64", "python3.13").platforms
 
     assert platforms[0] == "manylinux_2_17_aarch64"
@@ -17,7 +17,7 @@ def test_every_glibc_up_to_the_targets_is_named_oldest_first() -> None:
     assert "manylinux_2_35_aarch64" not in platforms
 
 
-def test_amazon_linux_2_ends_at_its_own_glibc() -> None:
+def test_amazon_linux_2_stops_at_its_own_glibc() -> None:
     platforms = target("x86_64", "python3.11").platforms
 
     assert "manylinux_2_26_x86_64" in platforms
@@ -31,6 +31,6 @@ def test_amazon_linux_2_ends_at_its_own_glibc() -> None:
         ("arm64", "3.13", r"unknown RUNTIME=3\.13: RUNTIME must be one of python3\.11"),
     ],
 )
-def test_what_lambda_has_not_is_refused(architecture: str, runtime: str, reason: str) -> None:
+def test_unknown_runtimes_and_architectures_are_refused(architecture: str, runtime: str, reason: str) -> None:
     with pytest.raises(LayerError, match=reason):
         target(architecture, runtime)

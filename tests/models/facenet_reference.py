@@ -1,7 +1,8 @@
-"""Records what the `facenet-pytorch` package's module computes, and checks our reader of checkpoints against torch.
+"""Records outputs of the `facenet-pytorch` package's module, and checks our checkpoint reader against torch.
 
-Neither package is among the tests' requirements, for torch alone is larger than all of them. Run it with an interpreter
-that has both, from the project's folder; it rewrites facenet_reference.json, which the tests compare with:
+Neither package is among the tests' requirements, because torch alone is larger than all of them. Run this script from
+the project's folder, with an interpreter that has both. It rewrites facenet_reference.json, which the tests compare
+with:
 
     python -m tests.models.facenet_reference
 """
@@ -40,7 +41,7 @@ def main() -> None:
 
 
 def _embeddings(module: torch.nn.Module) -> list[list[float]]:
-    """The output of the last batch normalisation: the module brings it to unit length after that."""
+    """Return the outputs of the last batch normalisation, before the module scales them to unit length."""
     outputs: list[torch.Tensor] = []
     module.last_bn.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Weights for FaceNet that follow from their names, where the trained ones cannot be had, and chips to run them on."""
+"""Weights for FaceNet derived from tensor names, as the trained ones are not available, and chips to run them on."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 RECORD = Path(__file__).with_name("facenet_reference.json")
-"""From tests/models/facenet_reference.py: the module's tensors by name and shape, and what it made of `chips`."""
+"""Written by tests/models/facenet_reference.py: the module's tensors by name and shape, and its outputs for `chips`."""
 
 Tensors = dict[str, NDArray[Any]]
 
 
 def weights(shapes: Mapping[str, Sequence[int]]) -> Tensors:
-    """Return a tensor for every name, such that no layer's output vanishes or explodes and every batch norm matters."""
+    """Return a tensor per name. No layer's output vanishes or explodes, and every batch normalisation has an effect."""
     return {name: _tensor(name, tuple(shape)) for name, shape in shapes.items()}
 
 
 def recorded_weights() -> Tensors:
-    """The weights for the shapes on record, and a classifier of ten people, which a converter must leave out."""
+    """Return weights for the recorded shapes, and a classifier of ten people that a converter must leave out."""
     shapes = json.loads(RECORD.read_text())["shapes"]
     return weights({**shapes, "logits.weight": [10, 512], "logits.bias": [10]})
 
 
 def recorded_embeddings() -> NDArray[np.float64]:
-    """What the package's module makes of `chips` with these weights, n x 512, before it brings them to unit length."""
+    """Return the package module's outputs for `chips` with these weights, n x 512, before scaling to unit length."""
     return np.array(json.loads(RECORD.read_text())["embeddings"])
 
 
 def chips() -> NDArray[np.float32]:
-    """Three chips, n x 3 x 160 x 160, normalised: noise, a ramp, and noise in coarse squares."""
+    """Return three chips, n x 3 x 160 x 160, normalised: noise, a ramp, and noise in coarse squares."""
     random = np.random.RandomState(0)
     noise = random.uniform(-1, 1, (3, 160, 160))
     ramp = np.linspace(-1, 1, 160)[None, :, None] * np.ones((3, 1, 160)) * np.array([1, -0.5, 0.2])[:, None, None]
@@ -43,7 +43,7 @@ def chips() -> NDArray[np.float32]:
 
 
 def _tensor(name: str, shape: tuple[int, ...]) -> NDArray[Any]:
-    # RandomState, for NumPy promises that its numbers stay the same in every version.
+    # Uses RandomState, because NumPy guarantees its numbers in every version.
     random = np.random.RandomState(zlib.crc32(name.encode()))
     if name.endswith("num_batches_tracked"):
         return np.array(random.randint(1, 1000), np.int64)

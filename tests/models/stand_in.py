@@ -1,4 +1,4 @@
-"""Small networks with the inputs and outputs of those whose weights cannot be had."""
+"""Small networks with the same inputs and outputs as networks whose weights are not available."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 
 def stand_in_for_sface(*, old_style: bool = True) -> bytes:
-    """112 x 112 RGB, 0 to 255 -> 128 values, that depend on every pixel.
+    """Return a network: 112 x 112 RGB, 0 to 255 -> 128 values that depend on every pixel.
 
-    `old_style` writes it as SFace's exporter did: a batch of one, and the weights listed among the inputs.
+    `old_style` writes the network as SFace's exporter did: a batch of one, and the weights among the inputs.
     """
     random = np.random.default_rng(11)
     weights = {
@@ -51,7 +51,7 @@ def stand_in(
     inputs: int = 1,
     outputs: int = 1,
 ) -> bytes:
-    """A network of a user's own: a projection of every sixteenth pixel of its chips, which may be described wrongly."""
+    """Return a user's own network, a projection of every sixteenth pixel of its chips. Its description may be wrong."""
     random = np.random.default_rng(12)
     channels_last = input_shape[-1] == 3
     chips = "turned" if channels_last else "floats"
@@ -81,7 +81,7 @@ def stand_in(
 
 
 def stand_in_for_yunet() -> bytes:
-    """640 x 640 BGR, 0 to 255 -> YuNet's twelve outputs, which depend on the order of the channels."""
+    """Return a network: 640 x 640 BGR, 0 to 255 -> YuNet's twelve outputs, which depend on the channel order."""
     random = np.random.default_rng(13)
     first = (random.standard_normal((4, 3, 3, 3)) / 200).astype(np.float32)
     nodes = [helper.make_node("Conv", ["input", "first"], ["seen"], pads=[1, 1, 1, 1])]

@@ -1,4 +1,4 @@
-"""Building packs: reproducible, proven by sha256, and honest about what cannot be had."""
+"""Packs are reproducible and verified by sha256, and builds report files that are not available."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    """The address of a web server that publishes the stand-in as sface.onnx."""
+    """Yield the address of a web server that publishes the stand-in as sface.onnx."""
     published = tmp_path / "published"
     published.mkdir()
     (published / "sface.onnx").write_bytes(stand_in_for_sface())
@@ -49,7 +49,7 @@ def into(tmp_path: Path) -> Path:
 
 
 def _card(folder: Path, url: str, digest: str, *, name: str = "sface") -> Path:
-    """Write SFace's card, but for where its embedder comes from, and its name."""
+    """Write SFace's card with another source of the embedder and another name."""
     text = (ROOT / "models" / "cards" / "sface.toml").read_text()
     source = tomllib.loads(text)["sources"]["embedder"]
     card = folder / f"{name}.toml"
@@ -75,7 +75,7 @@ def test_a_pack_is_built_from_its_published_address(server: str, tmp_path: Path,
     }
 
 
-def test_a_pack_that_is_built_again_is_byte_identical(server: str, tmp_path: Path, into: Path) -> None:
+def test_a_rebuilt_pack_is_byte_identical(server: str, tmp_path: Path, into: Path) -> None:
     card = _card(tmp_path, f"{server}/sface.onnx", DIGEST)
     first = build.build(card, into)
     before = {path.name: path.read_bytes() for path in first.iterdir()}
@@ -86,7 +86,7 @@ def test_a_pack_that_is_built_again_is_byte_identical(server: str, tmp_path: Pat
     assert {path.name: path.read_bytes() for path in second.iterdir()} == before
 
 
-def test_a_file_that_is_not_the_cards_is_refused(server: str, tmp_path: Path, into: Path) -> None:
+def test_a_file_with_another_sha256_than_the_cards_is_refused(server: str, tmp_path: Path, into: Path) -> None:
     card = _card(tmp_path, f"{server}/sface.onnx", "0" * 64)
 
     with pytest.raises(sources.SourceError, match=f"has sha256 {DIGEST}; the card asks for {'0' * 64}"):
@@ -108,7 +108,7 @@ def test_an_address_that_does_not_answer_is_named_with_the_reason(
 
 
 class TestALocalFile:
-    """`make models PACK=sface FROM=file`: the published file, wherever it was got from."""
+    """`make models PACK=sface FROM=file`: the published file from any source."""
 
     @pytest.fixture
     def unreachable(self, tmp_path: Path) -> Path:
@@ -120,15 +120,13 @@ class TestALocalFile:
         file.write_bytes(stand_in_for_sface())
         return file
 
-    def test_it_is_taken_for_the_published_one(self, unreachable: Path, into: Path, file: Path) -> None:
+    def test_a_local_file_replaces_the_published_one(self, unreachable: Path, into: Path, file: Path) -> None:
         folder = build.build(unreachable, into, [file])
 
         assert ModelPack(folder).name == "sface"
 
     @needs_yunet
-    def test_each_of_several_is_taken_for_the_one_that_has_its_sha256(
-        self, tmp_path: Path, into: Path, file: Path
-    ) -> None:
+    def test_several_local_files_are_matched_by_sha256(self, tmp_path: Path, into: Path, file: Path) -> None:
         text = (build.CARDS / "sface-yunet.toml").read_text()
         card = tmp_path / "sface-yunet.toml"
         card.write_text(text.replace(tomllib.loads(text)["sources"]["embedder"]["sha256"], DIGEST))
@@ -139,31 +137,33 @@ class TestALocalFile:
             assert pack.detector.kind == "yunet"
             shutil.rmtree(pack.folder)
 
-    def test_the_pack_can_be_built_again_without_it(self, unreachable: Path, into: Path, file: Path) -> None:
+    def test_the_pack_can_be_rebuilt_without_the_local_file(self, unreachable: Path, into: Path, file: Path) -> None:
         shutil.rmtree(build.build(unreachable, into, [file]))
         file.unlink()
 
         assert build.build(unreachable, into).is_dir()
 
-    def test_it_must_be_the_cards(self, unreachable: Path, into: Path, file: Path) -> None:
+    def test_a_local_file_must_have_the_cards_sha256(self, unreachable: Path, into: Path, file: Path) -> None:
         file.write_bytes(b"another")
         digest = hashlib.sha256(b"another").hexdigest()
 
         with pytest.raises(build.BuildError, match=f"^{file} has sha256 {digest}; the card asks for {DIGEST}"):
             build.build(unreachable, into, [file])
 
-    def test_it_must_be_the_cards_although_the_pack_is_built(self, unreachable: Path, into: Path, file: Path) -> None:
+    def test_a_local_file_must_have_the_cards_sha256_even_if_the_pack_is_built(
+        self, unreachable: Path, into: Path, file: Path
+    ) -> None:
         build.build(unreachable, into, [file])
         file.write_bytes(b"another")
 
         with pytest.raises(build.BuildError, match="the card asks for"):
             build.build(unreachable, into, [file])
 
-    def test_one_that_is_absent_is_named(self, unreachable: Path, into: Path, tmp_path: Path) -> None:
+    def test_a_missing_local_file_is_named(self, unreachable: Path, into: Path, tmp_path: Path) -> None:
         with pytest.raises(build.BuildError, match=r"gone\.onnx cannot be read: No such file"):
             build.build(unreachable, into, [tmp_path / "gone.onnx"])
 
-    def test_make_hands_it_on(self) -> None:
+    def test_make_passes_the_local_file_on(self) -> None:
         command = ["make", "--dry-run", "models", "PACK=sface-yunet", "FROM=a.onnx b.onnx"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
 
@@ -171,24 +171,24 @@ class TestALocalFile:
 
 
 class TestAuto:
-    """What `make run` and `make test` do: the first pack of an order of preference that can be had, saying why."""
+    """The choice of `make run` and `make test`: the first available pack in order of preference, with the reason."""
 
     @pytest.fixture(autouse=True)
     def _elsewhere(self, server: str, tmp_path: Path, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Cards, packs and an order of its own; what is called dlib is the stand-in too, which is quickly built."""
+        """Use separate cards, packs and preferences. The pack called dlib is the stand-in too, which builds quickly."""
         monkeypatch.setattr(build, "PREFERENCE", ("sface", "dlib"))
         monkeypatch.setattr(build, "BUILD", into)
         monkeypatch.setattr(build, "CURRENT", into / "current")
         monkeypatch.setattr(build, "CARDS", tmp_path)
         _card(tmp_path, f"{server}/sface.onnx", DIGEST, name="dlib")
 
-    def test_the_first_is_taken_where_it_can_be_had(self, server: str, tmp_path: Path) -> None:
+    def test_the_first_pack_is_used_if_it_is_available(self, server: str, tmp_path: Path) -> None:
         _card(tmp_path, f"{server}/sface.onnx", DIGEST)
 
         assert build.build_auto() == f"Model pack: sface, the best one. {WEAKNESSES}"
         assert build.CURRENT.resolve().name == "sface"
 
-    def test_elsewhere_the_next_is_taken_and_one_line_says_why(self, tmp_path: Path) -> None:
+    def test_otherwise_the_next_pack_is_used_and_one_line_gives_the_reason(self, tmp_path: Path) -> None:
         _card(tmp_path, "http://127.0.0.1:9/sface.onnx", DIGEST)
 
         line = build.build_auto()
@@ -211,14 +211,14 @@ class TestAuto:
         assert line.startswith("Model pack: mine, in use since an earlier start; `make re-embed PACK=sface` changes")
         assert line.endswith(WEAKNESSES)
 
-    def test_a_users_own_pack_cannot_have_the_name_of_ours(self, tmp_path: Path) -> None:
+    def test_a_users_own_pack_cannot_have_the_name_of_a_known_pack(self, tmp_path: Path) -> None:
         (tmp_path / "own").mkdir()
         card = _card(tmp_path / "own", "http://127.0.0.1:9/sface.onnx", DIGEST, name="dlib")
 
         with pytest.raises(SystemExit, match=r"dlib\.toml has the name of a known pack, dlib"):
             build.card_path(str(card))
 
-    def test_the_pack_in_use_is_kept_and_its_weaknesses_are_said_again(self, server: str, tmp_path: Path) -> None:
+    def test_the_pack_in_use_is_kept_and_its_weaknesses_are_repeated(self, server: str, tmp_path: Path) -> None:
         _card(tmp_path, "http://127.0.0.1:9/sface.onnx", DIGEST)
         build.build_auto()
         _card(tmp_path, f"{server}/sface.onnx", DIGEST)
@@ -228,14 +228,14 @@ class TestAuto:
         assert line.startswith("Model pack: dlib, in use since an earlier start; `make re-embed PACK=sface` changes")
         assert line.endswith(WEAKNESSES)
 
-    def test_the_pack_of_the_files_that_are_given_is_taken(self, tmp_path: Path) -> None:
+    def test_given_files_select_their_pack(self, tmp_path: Path) -> None:
         _card(tmp_path, "http://127.0.0.1:9/sface.onnx", DIGEST)
         file = tmp_path / "downloaded.onnx"
         file.write_bytes(stand_in_for_sface())
 
         assert build.build_auto([file]).startswith("Model pack: sface, because its files were given.")
 
-    def test_files_that_no_pack_is_made_from_are_refused(self, tmp_path: Path) -> None:
+    def test_files_that_belong_to_no_pack_are_refused(self, tmp_path: Path) -> None:
         _card(tmp_path, "http://127.0.0.1:9/sface.onnx", DIGEST)
         file = tmp_path / "other.onnx"
         file.write_bytes(b"another")
@@ -243,7 +243,7 @@ class TestAuto:
         with pytest.raises(build.BuildError, match=r"no pack is made from .*other\.onnx; PACK= names the pack"):
             build.build_auto([file])
 
-    def test_where_none_can_be_had_each_is_named(self, tmp_path: Path) -> None:
+    def test_if_no_pack_is_available_each_is_named(self, tmp_path: Path) -> None:
         for name in ("sface", "dlib"):
             _card(tmp_path, f"http://127.0.0.1:9/{name}.onnx", DIGEST, name=name)
 
@@ -252,7 +252,7 @@ class TestAuto:
 
 
 def test_a_named_pack_never_falls_back() -> None:
-    """`make models` (PACK=sface) where OpenCV Zoo cannot be reached ends with one sentence and no other pack."""
+    """`make models` (PACK=sface) without access to OpenCV Zoo ends with one sentence and builds no other pack."""
     script = (
         "from models import build, sources\n"
         "def refuse(source, cache): raise sources.SourceError('the network is down')\n"
@@ -298,14 +298,14 @@ class TestADamagedPack:
     @pytest.mark.parametrize(
         ("before", "after"), [("dimension", "dimensions"), ('"RGB"', '"XYZ"'), ("[embedder]", "[embedder")]
     )
-    def test_a_card_that_is_not_valid_is_named(self, folder: Path, before: str, after: str) -> None:
+    def test_an_invalid_card_is_named(self, folder: Path, before: str, after: str) -> None:
         card = folder / "card.toml"
         card.write_text(card.read_text().replace(before, after))
 
         with pytest.raises(ModelPackError, match=r"^the model card .*card\.toml is not valid"):
             ModelPack(folder)
 
-    def test_it_is_built_anew(self, folder: Path, tmp_path: Path, into: Path) -> None:
+    def test_a_damaged_pack_is_rebuilt(self, folder: Path, tmp_path: Path, into: Path) -> None:
         (folder / "onet.onnx").write_bytes(b"?")
 
         build.build(tmp_path / "sface.toml", into)
@@ -313,7 +313,7 @@ class TestADamagedPack:
         ModelPack(folder).network("onet.onnx")
 
 
-def test_a_pack_that_makes_other_embeddings_leaves_the_one_before(server: str, tmp_path: Path, into: Path) -> None:
+def test_a_pack_with_other_embeddings_keeps_the_previous_pack(server: str, tmp_path: Path, into: Path) -> None:
     card = _card(tmp_path, f"{server}/sface.onnx", DIGEST)
     before = ModelPack(build.build(card, into)).embedding_id
     text = card.read_text()
@@ -329,7 +329,9 @@ def test_a_pack_that_makes_other_embeddings_leaves_the_one_before(server: str, t
     ModelPack(into / before).network("embedder.onnx")
 
 
-def test_the_embedding_id_tells_apart_all_that_changes_an_embedding(server: str, tmp_path: Path, into: Path) -> None:
+def test_the_embedding_id_depends_on_everything_that_changes_an_embedding(
+    server: str, tmp_path: Path, into: Path
+) -> None:
     folder = build.build(_card(tmp_path, f"{server}/sface.onnx", DIGEST), into)
     card = folder / "card.toml"
     text = card.read_text()

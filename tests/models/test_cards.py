@@ -1,4 +1,4 @@
-"""The cards of the packs that can be chosen."""
+"""The cards of all known packs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ every_card = pytest.mark.parametrize("card", sorted(build.CARDS.glob("*.toml")),
 
 
 @every_card
-def test_it_is_valid_and_named_after_its_file(card: Path) -> None:
+def test_a_card_is_valid_and_named_after_its_file(card: Path) -> None:
     content = model_pack.read_card(card)
 
     model_pack.detector_card(content)
@@ -26,10 +26,10 @@ def test_it_is_valid_and_named_after_its_file(card: Path) -> None:
 
 
 @every_card
-def test_a_pack_with_yunet_has_the_embedder_of_the_one_without(card: Path) -> None:
+def test_a_pack_with_yunet_has_the_same_embedder_as_the_pack_without(card: Path) -> None:
     content = model_pack.read_card(card)
     other = model_pack.read_card(card.with_stem(card.stem.removesuffix("-yunet")))
 
-    # But for where the landmarks lie: YuNet's are not where MTCNN's are.
+    # The template differs, because YuNet places landmarks differently from MTCNN.
     assert content["embedder"] | {"template": []} == other["embedder"] | {"template": []}
     assert content["sources"]["embedder"] == other["sources"]["embedder"]

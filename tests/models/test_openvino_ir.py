@@ -1,4 +1,4 @@
-"""Networks in OpenVINO's intermediate representation: the numbers are OpenVINO's, and refusals name the layer."""
+"""Networks in OpenVINO's intermediate representation give OpenVINO's numbers, and errors name the layer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def published() -> dict[str, bytes]:
 @needs_retail
 class TestRetail0095:
     @pytest.mark.parametrize("batch", [1, 8])
-    def test_it_agrees_with_openvino(self, published: dict[str, bytes], batch: int) -> None:
+    def test_the_network_agrees_with_openvino(self, published: dict[str, bytes], batch: int) -> None:
         model = openvino_ir.convert(published)
         expected = recorded()
 
@@ -49,7 +49,7 @@ class TestRetail0095:
         assert projected.shape == (8, 160)
         assert np.abs(_distances(projected) - whole).max() < 1e-5
 
-    def test_slopes_and_biases_are_fused_and_weights_stay_half(self, published: dict[str, bytes]) -> None:
+    def test_slopes_and_biases_are_fused_and_weights_stay_float16(self, published: dict[str, bytes]) -> None:
         model = openvino_ir.convert({**published, "projection": PROJECTION})
 
         kinds = [node.op_type for node in model.graph.node]
@@ -59,12 +59,12 @@ class TestRetail0095:
         assert "PRelu" not in kinds
         assert len(serialize(model)) < 2_700_000
 
-    def test_it_is_the_same_to_the_last_byte_when_converted_again(self, published: dict[str, bytes]) -> None:
+    def test_conversion_is_reproducible(self, published: dict[str, bytes]) -> None:
         first, second = (openvino_ir.convert({**published, "projection": PROJECTION}) for _ in range(2))
 
         assert serialize(first) == serialize(second)
 
-    def test_a_file_that_was_cut_off_is_refused(self, published: dict[str, bytes]) -> None:
+    def test_a_truncated_file_is_refused(self, published: dict[str, bytes]) -> None:
         with pytest.raises(ValueError, match="is not whole in the BIN file"):
             openvino_ir.convert({**published, "bin": published["bin"][:-1]})
 
@@ -76,7 +76,7 @@ def test_the_projections_rows_are_orthonormal() -> None:
 
 
 class TestASmallNetwork:
-    """Two layers that a test can compute itself: a convolution of 1 x 1, and what follows it."""
+    """Two layers that a test can compute itself: a convolution of 1 x 1, and a layer after it."""
 
     def test_a_slope_for_each_channel_stays_a_prelu(self) -> None:
         slopes = np.array([0.5, 0.25], np.float32)
@@ -88,7 +88,7 @@ class TestASmallNetwork:
         assert "PRelu" in {node.op_type for node in model.graph.node}
         assert _run(model, values)[0] == pytest.approx([-3 * 0.5, -6 * 0.25])
 
-    def test_a_sum_with_another_layer_is_no_bias(self) -> None:
+    def test_a_sum_with_another_layer_is_not_a_bias(self) -> None:
         network = _ir(_layer("twice", "Add", ("conv", "conv"), auto_broadcast="numpy"))
 
         assert _run(openvino_ir.convert(network), np.ones((2, 3, 1, 1), np.float32))[0] == pytest.approx([6, 12])
@@ -105,7 +105,7 @@ class TestASmallNetwork:
             ({"kind": "Convolution", "dilations": "2, 2"}, "the layer last has dilations = 2,2; only 1,1 is known"),
         ],
     )
-    def test_what_is_not_known_is_refused_and_named(self, layer: dict[str, str], reason: str) -> None:
+    def test_unknown_layers_and_attributes_are_refused_and_named(self, layer: dict[str, str], reason: str) -> None:
         kind = layer.pop("kind")
 
         with pytest.raises(ValueError, match=reason):
@@ -119,12 +119,12 @@ class TestASmallNetwork:
     @pytest.mark.parametrize(
         "xml", [b"", b"<net>", b"\xff\xfe", b"<net/>", b'<!DOCTYPE x [<!ENTITY a "b">]><net>&a;</net>']
     )
-    def test_what_is_no_ir_is_refused(self, xml: bytes) -> None:
+    def test_a_file_that_is_not_ir_is_refused(self, xml: bytes) -> None:
         with pytest.raises(ValueError, match="XML file"):
             openvino_ir.convert({"xml": xml, "bin": b""})
 
     @pytest.mark.parametrize("projection", [b"", bytes(4), bytes(12)])
-    def test_a_projection_of_another_size_is_refused(self, projection: bytes) -> None:
+    def test_a_projection_of_the_wrong_size_is_refused(self, projection: bytes) -> None:
         with pytest.raises(ValueError, match="not a multiple of 4 x 2"):
             openvino_ir.convert({**_ir(), "projection": projection})
 
@@ -155,7 +155,7 @@ def _const(name: str, values: NDArray[np.float32]) -> Layer:
 
 
 def _ir(*layers: Layer) -> dict[str, bytes]:
-    """Write an IR: 3 channels of 1 x 1 px, a convolution that sums them once and twice, `layers`, a result."""
+    """Write an IR: 3 channels of 1 x 1 px, a convolution that sums them once and twice, `layers`, and a result."""
     kernel = np.array([[1, 1, 1], [2, 2, 2]], np.float32).reshape(2, 3, 1, 1)
     strides = {"strides": "1, 1", "pads_begin": "0, 0", "pads_end": "0, 0", "dilations": "1, 1", "auto_pad": "explicit"}
     every = [

@@ -1,4 +1,4 @@
-"""A user's own embedder: docs/example-card.toml and an ONNX file are all it takes, and what is wrong is said."""
+"""A user's own embedder needs only docs/example-card.toml and an ONNX file, and mistakes are explained."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXAMPLE = ROOT / "docs" / "example-card.toml"
 
 @pytest.fixture
 def card(tmp_path: Path) -> Path:
-    """The example card, copied, and a network beside it."""
+    """Copy the example card and write a network beside it."""
     card = tmp_path / "my-card.toml"
     card.write_text(EXAMPLE.read_text())
     (tmp_path / "network.onnx").write_bytes(stand_in())
@@ -50,7 +50,7 @@ def test_the_example_card_and_a_file_make_a_pack(card: Path, into: Path) -> None
     assert np.linalg.norm(embeddings, axis=1) == pytest.approx(0.65 / 1.2)
 
 
-def test_the_pack_records_the_files_sha256_that_the_card_does_not_state(card: Path, into: Path) -> None:
+def test_the_pack_records_the_files_sha256_if_the_card_has_none(card: Path, into: Path) -> None:
     folder = build.build(card, into)
 
     assert "sha256" not in read_card(card)["sources"]["embedder"]
@@ -65,14 +65,14 @@ def test_another_file_makes_another_pack(card: Path, into: Path, tmp_path: Path)
     assert ModelPack(build.build(card, into)).embedding_id != before
 
 
-def test_a_sha256_that_the_card_states_is_checked(card: Path, into: Path) -> None:
+def test_the_cards_sha256_is_checked(card: Path, into: Path) -> None:
     card.write_text(card.read_text().replace('# sha256 = "..."', f'sha256 = "{"0" * 64}"'))
 
     with pytest.raises(build.BuildError, match=r"network\.onnx has sha256 .*; the card asks for 0000"):
         build.build(card, into)
 
 
-def test_a_network_that_takes_rows_first_gives_the_same(card: Path, into: Path, tmp_path: Path) -> None:
+def test_a_network_that_takes_rows_first_gives_the_same_embeddings(card: Path, into: Path, tmp_path: Path) -> None:
     expected = _embed(ModelPack(build.build(card, into)))
     (tmp_path / "network.onnx").write_bytes(stand_in(input_shape=("n", 112, 112, 3)))
 
@@ -80,7 +80,7 @@ def test_a_network_that_takes_rows_first_gives_the_same(card: Path, into: Path, 
 
 
 @pytest.mark.parametrize("shape", [None, ("n", "d"), (1, 512)])
-def test_a_network_that_leaves_its_outputs_size_open_gives_the_same(
+def test_a_network_with_an_open_output_size_gives_the_same_embeddings(
     card: Path, into: Path, tmp_path: Path, shape: tuple[int | str, ...] | None
 ) -> None:
     expected = _embed(ModelPack(build.build(card, into)))
@@ -104,7 +104,7 @@ def test_a_network_that_leaves_its_outputs_size_open_gives_the_same(
         ({"output_shape": ("n", "d"), "dimension": 128}, r"a chip gives 128 values; the card says dimension = 512"),
     ],
 )
-def test_a_network_that_is_not_as_the_card_says_is_refused(
+def test_a_network_that_contradicts_the_card_is_refused(
     card: Path, into: Path, tmp_path: Path, network: dict[str, object], reason: str
 ) -> None:
     file = tmp_path / "network.onnx"
@@ -116,7 +116,7 @@ def test_a_network_that_is_not_as_the_card_says_is_refused(
 
 
 @pytest.mark.parametrize("data", [b"<!doctype html>", b""])
-def test_a_file_that_is_no_network_is_refused(card: Path, into: Path, tmp_path: Path, data: bytes) -> None:
+def test_a_file_that_is_not_a_network_is_refused(card: Path, into: Path, tmp_path: Path, data: bytes) -> None:
     (tmp_path / "network.onnx").write_bytes(data)
 
     with pytest.raises(build.BuildError, match=r"no ONNX file|0 inputs"):
@@ -143,9 +143,7 @@ def test_a_network_that_the_runtime_cannot_run_is_refused(card: Path, into: Path
         ('onet = "mtcnn/assets', 'net = "mtcnn/assets', r"sources\.detector\.members\.onet is missing"),
     ],
 )
-def test_a_card_that_is_wrong_is_named_with_the_reason(
-    card: Path, into: Path, before: str, after: str, reason: str
-) -> None:
+def test_a_wrong_card_is_named_with_the_reason(card: Path, into: Path, before: str, after: str, reason: str) -> None:
     assert before in card.read_text()
     card.write_text(card.read_text().replace(before, after))
 
@@ -153,7 +151,7 @@ def test_a_card_that_is_wrong_is_named_with_the_reason(
         build.build(card, into)
 
 
-def test_a_converter_that_is_not_known_is_named_with_those_that_are(card: Path, into: Path) -> None:
+def test_an_unknown_converter_is_named_with_the_known_ones(card: Path, into: Path) -> None:
     card.write_text(card.read_text().replace('"onnx_embedder"', '"pytorch"'))
 
     with pytest.raises(build.BuildError, match="'pytorch' is none of dlib_resnet, facenet, onnx_embedder"):
@@ -168,9 +166,7 @@ def test_a_converter_that_is_not_known_is_named_with_those_that_are(card: Path, 
         ("[0.7, 0.6, 0.91]", "[0.6]", "a detector of the kind 'mtcnn' needs other files or thresholds"),
     ],
 )
-def test_a_detector_that_cannot_work_as_the_card_says_is_refused(
-    card: Path, into: Path, before: str, after: str, reason: str
-) -> None:
+def test_an_impossible_detector_is_refused(card: Path, into: Path, before: str, after: str, reason: str) -> None:
     card.write_text(card.read_text().replace(before, after))
 
     with pytest.raises((build.BuildError, ModelPackError), match=reason):

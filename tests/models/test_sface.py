@@ -1,4 +1,4 @@
-"""The SFace pack's whole path against OpenCV's own, through a small stand-in for the weights."""
+"""The SFace pack's whole path against OpenCV's own, with a small stand-in for the weights."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def pack(stand_in: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelPack:
     return build_with("sface", tmp_path_factory.mktemp("pack"), embedder=stand_in)
 
 
-def test_embeddings_are_opencvs_brought_to_unit_length_and_calibrated(pack: ModelPack, stand_in: Path) -> None:
-    # A face whose chip is neither enlarged nor reduced much: OpenCV does nothing against aliasing.
+def test_embeddings_are_opencvs_scaled_to_unit_length_and_calibrated(pack: ModelPack, stand_in: Path) -> None:
+    # This face's chip is scaled only slightly, because OpenCV has no protection against aliasing.
     picture = astronaut()
     face = detector().detect(picture)[0]
     recognizer = cv2.FaceRecognizerSF.create(str(stand_in), "")
@@ -46,7 +46,7 @@ def test_embeddings_are_opencvs_brought_to_unit_length_and_calibrated(pack: Mode
     assert np.linalg.norm(from_our_chip - expected) < 0.02
 
 
-def test_chips_are_opencvs_but_for_what_is_done_against_aliasing(pack: ModelPack, stand_in: Path) -> None:
+def test_chips_equal_opencvs_except_for_anti_aliasing(pack: ModelPack, stand_in: Path) -> None:
     picture = scaled(astronaut(), 256, 256)
     face = detector().detect(picture)[0]
     row = np.concatenate([[0, 0, 1, 1], face.landmarks.reshape(-1), [1]]).astype(np.float32)[None]
@@ -58,7 +58,7 @@ def test_chips_are_opencvs_but_for_what_is_done_against_aliasing(pack: ModelPack
     assert np.abs(chip.astype(int) - expected.astype(int)).max() <= 2
 
 
-def test_several_chips_go_through_in_one_run(pack: ModelPack) -> None:
+def test_several_chips_are_embedded_in_one_run(pack: ModelPack) -> None:
     chips = [np.random.default_rng(i).integers(0, 256, (112, 112, 3), np.uint8) for i in range(3)]
     embedder = Embedder(pack.embedder, pack.network(pack.embedder.file))
 

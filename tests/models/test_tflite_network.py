@@ -1,4 +1,4 @@
-"""Networks for TensorFlow Lite, against its own runtime's recorded answers, and files that are refused."""
+"""TensorFlow Lite networks: converted ones match recorded answers of TensorFlow Lite, unsupported ones are refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAP = (2, 5, 5, 3)
 
 
 def run(model: onnx.ModelProto | bytes, pictures: Array) -> NDArray[np.float32]:
-    """Run over pictures n x height x width x channels."""
+    """Run a network over pictures, n x height x width x channels."""
     file = model if isinstance(model, bytes) else serialize(model)
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
     return np.asarray(session.run(None, {"chips": np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))})[0])
@@ -39,7 +39,7 @@ def relative(answers: NDArray[Any], expected: NDArray[Any]) -> float:
 
 class TestSmallNetworks:
     @pytest.mark.parametrize("name", NETWORKS)
-    def test_they_agree_with_tensorflow_lite(self, name: str) -> None:
+    def test_small_networks_agree_with_tensorflow_lite(self, name: str) -> None:
         expected = np.array(tflite_files.recorded()["networks"][name])
         model = tflite_network.convert(NETWORKS[name]())
         _, channels, height, width = (size.dim_value for size in model.graph.input[0].type.tensor_type.shape.dim)
@@ -56,10 +56,10 @@ class TestSmallNetworks:
             ("pointwise after pointwise", ["Conv", "Conv", "Conv", "Add", "Transpose", "Flatten"]),
         ],
     )
-    def test_what_belongs_together_becomes_one_node(self, name: str, operators: list[str]) -> None:
+    def test_related_operators_become_one_node(self, name: str, operators: list[str]) -> None:
         assert [node.op_type for node in tflite_network.convert(NETWORKS[name]()).graph.node] == operators
 
-    def test_what_the_output_does_not_depend_on_is_left_out(self) -> None:
+    def test_operators_without_effect_on_the_output_are_left_out(self) -> None:
         unread = Layer("ABS", [-1], MAP)
 
         model = tflite_network.convert(write(SIDE, [unread, Layer("RELU", [-1], MAP), tflite_files.row(1, 75)]))
@@ -74,7 +74,7 @@ def model() -> onnx.ModelProto:
 
 class TestMobileFaceNet:
     @pytest.mark.parametrize("batch", [1, 2, 8])
-    def test_it_agrees_with_tensorflow_lite(self, model: onnx.ModelProto, batch: int) -> None:
+    def test_mobilefacenet_agrees_with_tensorflow_lite(self, model: onnx.ModelProto, batch: int) -> None:
         expected = np.array(tflite_files.recorded()["embeddings"])
         chips = tflite_files.prepared(tflite_files.chips())
 
@@ -82,15 +82,15 @@ class TestMobileFaceNet:
 
         assert answers.shape == (8, 192)
         between = np.linalg.norm(expected[:, None] - expected[None], axis=2)[np.triu_indices(8, 1)]
-        assert between.min() > 1  # chips can be told apart, so that a wrong layer shows
+        assert between.min() > 1  # chips differ, so that a wrong layer shows
         assert relative(answers, expected) < 1e-5
 
-    def test_nothing_is_left_of_tensorflows_order_and_of_how_a_prelu_is_spelled(self, model: onnx.ModelProto) -> None:
-        # Of its 52 convolutions, two are folded into the next.
+    def test_channel_order_and_composed_prelus_are_converted(self, model: onnx.ModelProto) -> None:
+        # The original has 52 convolutions; two are folded into the next.
         assert Counter(node.op_type for node in model.graph.node) == {"Conv": 50, "PRelu": 33, "Add": 12, "Flatten": 1}
 
-    def test_the_packs_file_has_half_the_size_and_nearly_the_same_embeddings_of_faces(self) -> None:
-        """Embeddings of noise and of ramps, which faces are not, move by up to 0.0022."""
+    def test_the_packs_file_has_half_the_size_and_nearly_equal_face_embeddings(self) -> None:
+        """Uses only faces. Embeddings of noise and ramps, which are not faces, move by up to 0.0022."""
         expected = np.array(tflite_files.recorded()["embeddings"])[6:]
         faces = tflite_files.prepared(tflite_files.chips()[6:])
 
@@ -101,7 +101,7 @@ class TestMobileFaceNet:
         assert len(file) < 2_400_000
         assert relative(run(file, faces), expected) < 1e-3
 
-    def test_it_is_the_same_to_the_byte_every_time(self) -> None:
+    def test_conversion_is_reproducible(self) -> None:
         published = mobilefacenet_file().read_bytes()
 
         first, second = (conversion.convert_embedder("tflite", card(), {"embedder": published}) for _ in range(2))
@@ -114,12 +114,12 @@ def card() -> EmbedderCard:
 
 
 def one(kind: str, inputs: Sequence[int | Array], options: dict[str, int] | None = None) -> bytes:
-    """A file of one operator of this kind, and one that makes a row of what it gives."""
+    """Return a file with one operator of this kind, and one that flattens its output."""
     return write(SIDE, [Layer(kind, inputs, MAP, options or {}), tflite_files.row(0, 75)])
 
 
 def sharing(constant: Array) -> bytes:
-    """A file whose operators all read one constant, each as a tensor of its own."""
+    """Return a file whose operators all read one constant, each as a tensor of its own."""
     many = [Layer("ADD", [place - 1, constant], MAP) for place in range(100)]
     return write(SIDE, [*many, tflite_files.row(99, 75)])
 
@@ -170,7 +170,7 @@ REFUSED: dict[str, Callable[[], bytes]] = {
 
 class TestFilesThatAreRefused:
     @pytest.mark.parametrize("reason", REFUSED)
-    def test_one_sentence_names_what_is_not_converted(self, reason: str) -> None:
+    def test_one_sentence_names_the_unsupported_part(self, reason: str) -> None:
         with pytest.raises(ValueError, match=reason) as raised:
             tflite_network.convert(REFUSED[reason]())
 
@@ -186,7 +186,7 @@ class TestFilesThatAreRefused:
     @given(data=st.data(), name=st.sampled_from(list(NETWORKS)))
     @settings(max_examples=150, deadline=None)
     def test_a_damaged_file_is_refused_or_converted(self, data: st.DataObject, name: str) -> None:
-        """And nothing else is raised, whichever numbers in it are others."""
+        """No error but ValueError is raised, whichever numbers in the file are changed."""
         file = bytearray(NETWORKS[name]())
         places = st.integers(0, len(file) // 4 - 1)
         for place in data.draw(st.lists(places, min_size=1, max_size=4)):

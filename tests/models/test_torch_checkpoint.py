@@ -1,6 +1,6 @@
-"""Reading torch.save's files without torch: what it writes is read, and nothing else is made of any bytes.
+"""Files of torch.save are read without torch, and other bytes are refused.
 
-That these bytes are torch's own is proved by tests/models/facenet_reference.py, where torch is installed.
+tests/models/facenet_reference.py proves that these bytes are torch's own, where torch is installed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _tensors() -> Tensors:
 
 
 @both_forms
-def test_tensors_are_read_as_they_were_written(write: Write) -> None:
+def test_tensors_are_read_unchanged(write: Write) -> None:
     tensors = _tensors()
 
     found = read(write(tensors))
@@ -45,7 +45,7 @@ def test_tensors_are_read_as_they_were_written(write: Write) -> None:
 
 @both_forms
 @pytest.mark.parametrize("cut", [1, 50, 150, 400])
-def test_a_file_that_is_cut_off_is_refused(write: Write, cut: int) -> None:
+def test_a_truncated_file_is_refused(write: Write, cut: int) -> None:
     with pytest.raises(CheckpointError):
         read(write(_tensors())[:-cut])
 
@@ -56,13 +56,13 @@ def test_other_bytes_are_refused(data: bytes) -> None:
         read(data)
 
 
-def test_a_file_with_bytes_left_over_is_refused() -> None:
+def test_a_file_with_extra_bytes_is_refused() -> None:
     with pytest.raises(CheckpointError, match="left over"):
         read(torch_files.older_form(_tensors()) + b"\0")
 
 
 class TestAHostileFile:
-    """The pickle inside asks for something that is no tensor."""
+    """The pickle in the file asks for something other than a tensor."""
 
     @staticmethod
     def _zip(index: bytes, **files: bytes) -> bytes:
@@ -76,7 +76,7 @@ class TestAHostileFile:
     @pytest.mark.parametrize(
         "name", [b"os\nsystem", b"builtins\neval", b"torch\nload", b"torch._utils\n_rebuild_parameter"]
     )
-    def test_a_name_that_is_no_tensors_is_refused(self, name: bytes, tmp_path: Path) -> None:
+    def test_a_name_that_does_not_belong_to_a_tensor_is_refused(self, name: bytes, tmp_path: Path) -> None:
         target = tmp_path / "touched"
         call = b"\x80\x02c" + name + b"\nX" + len(f"touch {target}").to_bytes(4, "little") + f"touch {target}".encode()
 
@@ -85,14 +85,14 @@ class TestAHostileFile:
 
         assert not target.exists()
 
-    def test_a_tensor_that_leaves_its_storage_is_refused(self) -> None:
+    def test_a_tensor_that_exceeds_its_storage_is_refused(self) -> None:
         index = torch_files.tensor("0", np.dtype(np.float32), (4,), older=False, offset=1)
         state = b"\x80\x02ccollections\nOrderedDict\n)RX\x01\x00\x00\x00a" + index + b"s."
 
         with pytest.raises(CheckpointError, match="not inside its storage"):
             read(self._zip(state, **{"0": bytes(16)}))
 
-    def test_a_tensor_cannot_ask_for_more_memory_than_its_storage_has(self) -> None:
+    def test_a_tensor_cannot_need_more_memory_than_its_storage(self) -> None:
         """A stride of 0 repeats one element any number of times."""
         honest = torch_files.tensor("0", np.dtype(np.float32), (1,), older=False)
         sizes, strides = b"(J\x01\x00\x00\x00t", b"(J\x01\x00\x00\x00t"
@@ -103,6 +103,6 @@ class TestAHostileFile:
         with pytest.raises(CheckpointError, match="not inside its storage"):
             read(self._zip(state, **{"0": bytes(4)}))
 
-    def test_what_is_no_dictionary_of_tensors_is_refused(self) -> None:
+    def test_a_file_without_a_dictionary_of_tensors_is_refused(self) -> None:
         with pytest.raises(CheckpointError, match="no dictionary of tensors"):
             read(self._zip(pickle.dumps({"epoch": 3}, 2)))

@@ -1,4 +1,4 @@
-"""YuNet as it is converted: the published network's answers, at any size, in one output."""
+"""The converted YuNet gives the published network's answers, at any size, in one output."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def file(request: pytest.FixtureRequest) -> bytes:
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 640), (320, 192), (96, 512)])
-def test_it_gives_the_published_networks_answers(file: bytes, width: int, height: int) -> None:
+def test_the_converted_network_gives_the_published_networks_answers(file: bytes, width: int, height: int) -> None:
     picture = scaled(astronaut(), width, height)
     published = onnx.load_from_string(file)
     for size, free in zip(published.graph.input[0].type.tensor_type.shape.dim[2:], (height, width), strict=True):
@@ -43,7 +43,7 @@ def test_it_gives_the_published_networks_answers(file: bytes, width: int, height
     np.testing.assert_allclose(answers, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_its_pack_is_built_and_its_detector_runs(file: bytes, tmp_path: Path) -> None:
+def test_its_pack_can_be_built_and_its_detector_runs(file: bytes, tmp_path: Path) -> None:
     (tmp_path / "yunet.onnx").write_bytes(file)
 
     pack = build_with("dlib-yunet", tmp_path, detector=tmp_path / "yunet.onnx")
@@ -53,13 +53,13 @@ def test_its_pack_is_built_and_its_detector_runs(file: bytes, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("data", [b"<!doctype html>", stand_in_for_sface()])
-def test_another_file_is_refused(data: bytes) -> None:
+def test_another_kind_of_file_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"no ONNX file|not YuNet"):
         yunet.convert(data)
 
 
 def test_an_older_yunet_is_refused() -> None:
-    """That of 2022 has other outputs, and needs other decoding."""
+    """The YuNet of 2022 has other outputs and needs other decoding."""
     names = ["loc", "conf", "iou"]
     kind = onnx.TensorProto.FLOAT
     graph = helper.make_graph(

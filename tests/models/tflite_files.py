@@ -1,4 +1,4 @@
-"""Writes small TensorFlow Lite files, and describes those that tflite_reference.py ran in TensorFlow Lite itself."""
+"""Write small TensorFlow Lite files, and describe the ones that tflite_reference.py ran in TensorFlow Lite."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tests.pictures import astronaut
 
 RECORD = Path(__file__).with_name("tflite_reference.json")
-"""From tests/models/tflite_reference.py: what TensorFlow Lite makes of `NETWORKS`, and MobileFaceNet of `chips`."""
+"""From tests/models/tflite_reference.py: outputs of TensorFlow Lite for `NETWORKS`, and MobileFaceNet for `chips`."""
 
 Array = NDArray[np.float32]
 SAME, VALID = tflite.Padding.SAME, tflite.Padding.VALID
@@ -23,11 +23,11 @@ BATCH = 2
 
 
 class Layer(NamedTuple):
-    """An operator; an input is a layer by its place among the layers, -1 for the network's input, or a constant."""
+    """An operator. Each input is a constant or a layer's index, with -1 for the network's input."""
 
     kind: str
     inputs: Sequence[int | NDArray[Any]]
-    shape: Sequence[int]  # of the output, with the batch
+    shape: Sequence[int]  # of the output, including the batch
     options: dict[str, int] = {}  # noqa: RUF012  # never changed
 
 
@@ -49,7 +49,7 @@ def write(side: Sequence[int], layers: Sequence[Layer], *, type_of_tensors: int 
         _table(builder, "OperatorCode", BuiltinCode=_code(kind), DeprecatedBuiltinCode=_code(kind)) for kind in kinds
     ]
     buffers = [_table(builder, "Buffer")]
-    places: dict[int, int] = {}  # of a constant's buffer, which several tensors may have
+    places: dict[int, int] = {}  # places of constants' buffers, which several tensors may share
     written = []
     for shape, values in tensors:
         if values is not None and id(values) not in places:
@@ -105,7 +105,7 @@ def _vector(builder: Any, offsets: Sequence[int]) -> int:
 
 
 def values(*shape: int, seed: int = 0) -> Array:
-    # RandomState, for NumPy promises that its numbers stay the same in every version.
+    # Uses RandomState, because NumPy guarantees its numbers in every version.
     return np.random.RandomState(seed).uniform(-1, 1, shape).astype(np.float32)
 
 
@@ -143,7 +143,7 @@ def depthwise(side: int, kernel: int, made: int, padding: int, stride: int, mult
 
 
 def prelu(x: int, first: int, half_slopes: Array, shape: Sequence[int]) -> list[Layer]:
-    """relu(x) + half * (x - |x|), as the layers `first` to `first + 4`."""
+    """Return relu(x) + half * (x - |x|) as the layers `first` to `first + 4`."""
     return [
         Layer("RELU", [x], shape),
         Layer("ABS", [x], shape),
@@ -158,7 +158,7 @@ def with_prelu(half_slopes: Array) -> list[Layer]:
 
 
 def elementwise() -> list[Layer]:
-    """What looks like a PReLU and is none: |x| - x, and constants of every shape that can be beside a map."""
+    """Layers that resemble a PReLU but are not: |x| - x, and constants of every shape allowed beside a map."""
     shape = (BATCH, 5, 5, 3)
     return [
         Layer("RELU", [-1], shape),
@@ -175,7 +175,7 @@ def elementwise() -> list[Layer]:
 
 
 def pointwise_after_pointwise() -> list[Layer]:
-    """Two convolutions that take fewer weights as one, a third that would take more, and one that is read twice."""
+    """Two convolutions with fewer weights when merged, a third with more, and one that is read twice."""
 
     def layer(x: int, outputs: int, inputs: int, seed: int) -> Layer:
         constants = values(outputs, 1, 1, inputs, seed=seed), values(outputs, seed=seed + 1)
@@ -214,7 +214,7 @@ def recorded() -> dict[str, Any]:
 
 
 def chips() -> NDArray[np.uint8]:
-    """Eight chips for MobileFaceNet, n x 112 x 112 x 3 RGB: noise, coarse noise, ramps and a face, twice."""
+    """Return eight chips for MobileFaceNet, n x 112 x 112 x 3 RGB: noise, coarse noise, ramps and a face, twice."""
     random = np.random.RandomState(0)
     noise = [random.randint(0, 256, (112, 112, 3)) for _ in range(2)]
     coarse = [random.randint(0, 256, (14, 14, 3)).repeat(8, axis=0).repeat(8, axis=1) for _ in range(2)]
@@ -224,5 +224,5 @@ def chips() -> NDArray[np.uint8]:
 
 
 def prepared(pixels: NDArray[np.uint8]) -> Array:
-    """Return chips as MobileFaceNet takes them, n x 112 x 112 x 3."""
+    """Return chips in MobileFaceNet's input form, n x 112 x 112 x 3."""
     return (pixels.astype(np.float32) - np.float32(127.5)) * np.float32(0.0078125)

@@ -1,8 +1,8 @@
-"""Records what TensorFlow Lite makes of the tests' small networks and of MobileFaceNet.
+"""Records TensorFlow Lite's outputs for the tests' small networks and MobileFaceNet.
 
-Its runtime, the package `ai-edge-litert`, is not among the tests' requirements: it is large, and has wheels for few
-Pythons. Run this with an interpreter that has both, from the project's folder; it rewrites tflite_reference.json, which
-the tests compare with:
+The runtime package, `ai-edge-litert`, is not among the tests' requirements, because it is large and has wheels for few
+Python versions. Run this script from the project's folder, with an interpreter that has both. It rewrites
+tflite_reference.json, which the tests compare with:
 
     python -m tests.models.tflite_reference
 """

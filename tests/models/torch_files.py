@@ -1,6 +1,6 @@
-"""Writes tensors as torch.save does, in both of its forms, without torch.
+"""Write tensors in both of torch.save's formats, without torch.
 
-tests/models/facenet_reference.py proves, where torch is installed, that torch reads these bytes.
+Where torch is installed, tests/models/facenet_reference.py proves that torch reads these bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ORDERED_DICT = b"ccollections\nOrderedDict\n"
 
 
 def zip_form(tensors: Tensors) -> bytes:
-    """As torch 1.6 and later write it."""
+    """Return the format of torch 1.6 and later."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("archive/data.pkl", state_pickle(tensors, older=False))
@@ -34,7 +34,7 @@ def zip_form(tensors: Tensors) -> bytes:
 
 
 def older_form(tensors: Tensors) -> bytes:
-    """As torch wrote it before 1.6."""
+    """Return the format of torch before 1.6."""
     system = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
     keys = [str(i) for i in range(len(tensors))]
     head = [pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, system)]
@@ -43,18 +43,18 @@ def older_form(tensors: Tensors) -> bytes:
 
 
 def state_pickle(tensors: Tensors, *, older: bool) -> bytes:
-    """The pickle of an OrderedDict of tensors, storage i under the key str(i), by its opcodes."""
+    """Return the pickle of an OrderedDict of tensors, as opcodes. Storage i has the key str(i)."""
     items = b"".join(
         _text(name) + tensor(str(i), values.dtype, values.shape, older=older)
         for i, (name, values) in enumerate(tensors.items())
     )
-    # The dictionary's attribute _metadata, as modules set it.
+    # The dictionary's attribute _metadata, which modules set.
     metadata = b"}" + _text("_metadata") + _ORDERED_DICT + b")Rsb"
     return b"\x80\x02" + _ORDERED_DICT + b")R(" + items + b"u" + metadata + b"."
 
 
 def tensor(key: str, dtype: np.dtype[Any], shape: tuple[int, ...], *, older: bool, offset: int = 0) -> bytes:
-    """The opcodes of one tensor: a call of torch._utils._rebuild_tensor_v2 on a storage's persistent id."""
+    """Return the opcodes of one tensor: a call of torch._utils._rebuild_tensor_v2 with a storage's persistent id."""
     count = int(np.prod(shape))
     kind = b"ctorch\n" + _STORAGES[dtype] + b"\n"
     storage = b"(" + _text("storage") + kind + _text(key) + _text("cpu") + _number(count) + (b"N" if older else b"")

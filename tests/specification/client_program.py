@@ -1,6 +1,6 @@
-"""What someone writes with a generated client: `python client_program.py URL PICTURE` walks through the service.
+"""A program written with a generated client: `python client_program.py URL PICTURE` walks through the service.
 
-Checked by mypy against the client, and run, in test_client.py.
+test_client.py checks this file with mypy against the client, and runs it.
 """
 
 from __future__ import annotations
@@ -83,6 +83,6 @@ def walk(client: AuthenticatedClient, picture: bytes) -> None:
 
 if __name__ == "__main__":
     url, path = sys.argv[1:]
-    # No local service asks for the key, nor does it mind one.
+    # Local services do not need a key, and ignore one.
     key = AuthenticatedClient(base_url=url, token="key", prefix="", auth_header_name="x-api-key")
     walk(key, Path(path).read_bytes())

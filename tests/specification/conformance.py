@@ -1,4 +1,4 @@
-"""Holds every reply that a test receives against the document, which then has to name each of its fields."""
+"""Check every reply that a test receives against the document, which must name each of the reply's fields."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ URI = "urn:face-search"
 
 
 def assert_documented(method: str, path: str, status: int, headers: Mapping[str, str], text: str) -> None:
-    """See that a reply is one that the document announces; names of headers are in lower case."""
+    """Check that the document announces this reply. Header names are in lower case."""
     operation = _operations(path).get(method.lower())
     if operation is None:
         assert status in (404, 405), f"{method} {path} is not in the document, but answered with {status}"
@@ -46,7 +46,7 @@ def assert_documented(method: str, path: str, status: int, headers: Mapping[str,
 
 
 def assert_valid(value: Any, schema: str) -> None:
-    """See that a value agrees with a schema of the document, and has no field that this does not name."""
+    """Check that a value matches a schema of the document and has only fields that the schema names."""
     OAS31Validator({"$ref": schema}, registry=_registry(), format_checker=oas31_format_checker).validate(value)
 
 
@@ -55,7 +55,7 @@ def code_and_message(error: Mapping[str, str]) -> tuple[str, str]:
 
 
 def resolved(node: dict[str, Any]) -> dict[str, Any]:
-    """Return what a node of the document is, or refers to."""
+    """Return a node of the document, with a reference resolved."""
     target: Any = openapi()
     if "$ref" not in node:
         return node
@@ -82,7 +82,7 @@ def _registry() -> Registry[Any]:
 
 
 def _closed(node: Any) -> Any:
-    """Return a copy in which objects have no fields but those that are named."""
+    """Return a copy of a schema in which objects have only the named fields."""
     if isinstance(node, list):
         return [_closed(item) for item in node]
     if not isinstance(node, dict):

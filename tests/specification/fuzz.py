@@ -1,4 +1,4 @@
-"""Tries the running service with requests that the document allows, and with some that it forbids: `make fuzz`."""
+"""Send the running service requests that the document allows, and some that it forbids: `make fuzz`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.e2e.local_stack import ROOT, local_stack
 
 
 def fuzz(port: int, folder: Path, *, examples: int, seed: int | None) -> subprocess.CompletedProcess[str]:
-    """Run schemathesis with all its checks; its reports go into a folder."""
+    """Run schemathesis with all its checks, and write its reports to a folder."""
     token = HttpApi(port).added(pictures.astronaut(), "Ada")
     program = Path(sys.executable).with_name("schemathesis")
     command = [str(program), "run", f"http://127.0.0.1:{port}/openapi.json", "--max-examples", str(examples)]
@@ -40,8 +40,8 @@ def fuzz(port: int, folder: Path, *, examples: int, seed: int | None) -> subproc
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--examples", type=int, default=200, help="requests of a kind for each operation")
-    parser.add_argument("--seed", type=int, help="that of an earlier run, to repeat it")
+    parser.add_argument("--examples", type=int, default=200, help="requests of each kind per operation")
+    parser.add_argument("--seed", type=int, help="the seed of an earlier run, to repeat that run")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, local_stack(Path(folder, "state")) as stack:
         done = fuzz(stack.port, Path(folder), examples=arguments.examples, seed=arguments.seed)

@@ -1,4 +1,4 @@
-"""What schemathesis cannot know of the service: which files are pictures, who is known, what is ignored."""
+"""Facts that schemathesis cannot know about the service: valid pictures, known faces, ignored arguments."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from chalicelib.service import cursors
 from tests.e2e import pictures
 
 KNOWN_TOKEN = "KNOWN_TOKEN"
-"""The variable of the environment that names a face of the service."""
+"""The environment variable that names a face of the service."""
 
-# Small, so that they take little time; with a face each, which is good enough for every filter.
+# Small, to save time, and good enough for every quality filter. Each picture shows one face.
 FACES = [pictures.scaled(pictures.astronaut_pixels(), factor) for factor in (0.5, 0.6)]
 PICTURES = [pictures.jpeg(FACES[0]), pictures.png(FACES[1])]
 EMPTY: tuple[object, ...] = ("", b"", None, {}, [])
@@ -34,9 +34,9 @@ schemathesis.openapi.format("cursor", strategies.integers(0, 2**63 - 1).map(curs
 
 @schemathesis.hook
 def filter_case(context: HookContext, case: Case[Any]) -> bool:
-    """Drop examples and boundary values of arguments that are ignored, which would be found to be accepted.
+    """Drop cases that vary only ignored arguments, because the service would accept them.
 
-    Two faces in the place of one are dropped too: they are made from examples, and called valid, which they are not.
+    Also drop cases with both forms of one face. Schemathesis makes them from examples and wrongly calls them valid.
     """
     both = isinstance(case.body, dict) and any({f"image_file{n}", f"face_token{n}"} <= set(case.body) for n in (1, 2))
     return not both and (_phase(case) != "coverage" or _meant(case) == (case.query, case.body))
@@ -44,7 +44,7 @@ def filter_case(context: HookContext, case: Case[Any]) -> bool:
 
 @schemathesis.hook
 def map_case(context: HookContext, case: Case[Any]) -> Case[Any]:
-    """Send what is not ignored, and mostly of faces and face sets that are there."""
+    """Send only arguments that are not ignored, mostly with existing faces and face sets."""
     case.query, case.body = _meant(case)
     for place in (case.path_parameters, case.query, case.body):
         if isinstance(place, dict):
@@ -55,9 +55,9 @@ def map_case(context: HookContext, case: Case[Any]) -> Case[Any]:
 
 
 def _meant(case: Case[Any]) -> tuple[Any, Any]:
-    """Return query and form without arguments that the service does not know, and without empty ones.
+    """Return query and form without empty arguments and without arguments that the service does not know.
 
-    The document says in words only that these are ignored; fields without a name, besides, make no form.
+    The document says only in words that these are ignored. Fields without a name are not a valid form either.
     """
     query = [parameter.name for parameter in case.operation.query]
     form = [name for body in case.operation.body for name in body.definition["schema"]["properties"]]
@@ -71,7 +71,7 @@ def _those(arguments: Any, names: Collection[str]) -> Any:
 
 
 def _that_exist(case: Case[Any], arguments: dict[str, Any]) -> dict[str, str]:
-    """Return what is there for valid tokens and face sets that were made up; nothing that is there is removed."""
+    """Replace valid but invented tokens and face sets by existing ones, except where the request would remove them."""
     removes = case.operation.method == "delete" or "removeface" in case.operation.path
     token = UNKNOWN_TOKEN if removes else os.environ[KNOWN_TOKEN]
     face_set = "staff" if removes or case.operation.path == "/face_sets" else DEFAULT_SET

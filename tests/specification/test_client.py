@@ -1,4 +1,4 @@
-"""A client is generated from the document that the running service hands out, and works against it, with types."""
+"""A client generated from the running service's document works against the service and has correct types."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 
 @pytest.fixture(scope="module")
 def client(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that a generated client is in."""
+    """Return the folder of a generated client."""
     folder = tmp_path_factory.mktemp("generated")
     generator = str(Path(sys.executable).with_name("openapi-python-client"))
     config = str(ROOT / "docs" / "python-client.yaml")
@@ -58,14 +58,16 @@ def run(*command: str, folder: Path = ROOT, **environment: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_types_of_a_program_that_uses_it_are_right(client: Path, tmp_path: Path) -> None:
-    """As they are for whoever uses it: by mypy, strictly."""
+def test_a_program_that_uses_the_client_passes_type_checks(client: Path, tmp_path: Path) -> None:
+    """Checked as a user would check it: by mypy in strict mode."""
     mypy = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--follow-imports=silent"]
 
     run(*mypy, "--cache-dir", str(tmp_path), str(PROGRAM), folder=client, MYPYPATH=str(client))
 
 
-def test_it_walks_through_the_service(client: Path, stack: LocalStack, tmp_path: Path) -> None:
+def test_a_program_that_uses_the_client_walks_through_the_service(
+    client: Path, stack: LocalStack, tmp_path: Path
+) -> None:
     picture = tmp_path / "picture.jpg"
     picture.write_bytes(pictures.astronaut())
 

@@ -1,4 +1,4 @@
-"""The document and the routes say the same, in both directions."""
+"""The document and the routes match in both directions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def operations() -> dict[tuple[str, str], Any]:
 
 
 def routes() -> dict[tuple[str, str], Any]:
-    """All routes but those that answer browsers' preflights."""
+    """Return all routes except those that answer browsers' preflights."""
     return {
         (method, path): route
         for path, by_method in app.app.routes.items()
@@ -43,7 +43,7 @@ def routes() -> dict[tuple[str, str], Any]:
 
 
 class Recorded(dict[str, Any]):
-    """Arguments that remember which were looked for."""
+    """Arguments that record which of them were read."""
 
     def __init__(self, given: dict[str, Any]) -> None:
         super().__init__(given)
@@ -55,7 +55,7 @@ class Recorded(dict[str, Any]):
 
 
 class Stop(Exception):  # noqa: N818  # no error
-    """In the place of the service: whatever is called raises it."""
+    """Stands in for the service: every call raises it."""
 
     def __getattr__(self, name: str) -> Stop:
         return self
@@ -80,27 +80,27 @@ def _example(form: dict[str, Any]) -> dict[str, bytes]:
     return {name: str(field.get("examples", ["a file"])[0]).encode() for name, field in form["properties"].items()}
 
 
-def test_it_is_openapi_3_1() -> None:
+def test_the_document_is_openapi_3_1() -> None:
     assert openapi()["openapi"].startswith("3.1.")
     OpenAPIV31SpecValidator(openapi()).validate()
 
 
-def test_it_is_served() -> None:
+def test_the_document_is_served() -> None:
     reply = LambdaApi().get("/openapi.json")
 
     assert (reply.status, reply.headers["content-type"], reply.body) == (200, "application/json", openapi())
 
 
-def test_its_version_is_the_projects() -> None:
+def test_the_documents_version_is_the_projects() -> None:
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
 
 
-def test_every_route_is_in_it_and_nothing_else() -> None:
+def test_the_document_has_every_route_and_no_other() -> None:
     assert set(operations()) == set(routes())
 
 
 @pytest.mark.parametrize("route", operations(), ids=" ".join)
-def test_a_key_is_asked_for_where_it_says_so(route: tuple[str, str]) -> None:
+def test_a_key_is_required_where_the_document_says_so(route: tuple[str, str]) -> None:
     assert bool(operations()[route]["security"]) == bool(routes()[route].api_key_required)
 
 
@@ -108,10 +108,8 @@ PAGES = [(method, path) for method in ("GET", "HEAD") for path in ("/", "/upload
 
 
 @pytest.mark.parametrize("route", [route for route in operations() if route not in PAGES], ids=" ".join)
-def test_a_route_reads_the_arguments_that_are_declared_and_no_other(
-    route: tuple[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each view is given the document's own examples, and is stopped once it has read them."""
+def test_a_route_reads_exactly_its_declared_arguments(route: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each view receives the document's own examples and is stopped after reading them."""
     operation = operations()[route]
     query = Recorded({one["name"]: [str(one["example"])] for one in operation.get("parameters", ())})
     form = Recorded({name: [value] for schema in _form(operation) for name, value in _example(schema).items()})
@@ -127,19 +125,19 @@ def test_a_route_reads_the_arguments_that_are_declared_and_no_other(
     assert query.read | form.read == declared(operation)
 
 
-def test_the_places_of_a_path_are_declared() -> None:
+def test_the_placeholders_of_a_path_are_declared() -> None:
     for (_, path), operation in operations().items():
         in_path = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"}
         assert in_path == set(re.findall(r"{(\w+)}", path))
 
 
-def test_every_operation_has_a_name_of_its_own() -> None:
+def test_every_operation_has_a_unique_name() -> None:
     names = [operation["operationId"] for operation in operations().values()]
 
     assert len(set(names)) == len(names)
 
 
-def test_a_head_answers_as_its_get_without_contents() -> None:
+def test_a_head_answers_as_its_get_without_a_body() -> None:
     heads = [path for method, path in operations() if method == "HEAD"]
 
     assert {path for method, path in operations() if method == "GET"} - set(heads) == {"/addface", "/removeface"}
@@ -173,7 +171,7 @@ def test_examples_of_arguments_are_valid() -> None:
 @pytest.mark.parametrize(
     "name", ["a", "-", "...", "a.b", "A" * 64, "", "A" * 65, ".", "..", "a b", "a/b", "é", "default"]
 )
-def test_the_pattern_of_face_sets_is_the_services(name: str) -> None:
+def test_the_pattern_of_face_sets_equals_the_services(name: str) -> None:
     accepted = bool(re.search(parameters.NEW_FACE_SET.schema["pattern"], name))
     can_be_deleted = bool(re.search(parameters.OTHER_FACE_SET.schema["pattern"], name))
     try:
@@ -185,7 +183,7 @@ def test_the_pattern_of_face_sets_is_the_services(name: str) -> None:
     assert can_be_deleted == (accepted and name != "default")
 
 
-def test_every_misspelt_field_has_its_twin() -> None:
+def test_every_misspelt_field_has_a_correctly_spelt_twin() -> None:
     for schema in openapi()["components"]["schemas"].values():
         fields, required = schema.get("properties", {}), schema.get("required", ())
         for misspelt, twin in TWINS.items():

@@ -1,4 +1,4 @@
-"""The stages' templates, made once."""
+"""The stages' templates, built once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STAGES = ("dev", "prod")
 
 @pytest.fixture(scope="session")
 def packages_and_whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], Template]:
-    """The folder of each stage's package, but for the layers; and the template before its gallery is chosen."""
+    """Return each stage's package folder, without layers, and the template before its gallery is chosen."""
     folder = tmp_path_factory.mktemp("package")
     goal, choose, wholes = target("arm64", "python3.13"), gallery.for_gallery, list[Template]()
 
@@ -39,13 +39,13 @@ def packages(packages_and_whole: tuple[dict[str, Path], Template]) -> dict[str, 
 
 @pytest.fixture(scope="session")
 def whole(packages_and_whole: tuple[dict[str, Path], Template]) -> Template:
-    """The template of a stage whose gallery is in S3 Vectors."""
+    """Return the template of a stage with its gallery in S3 Vectors."""
     return gallery.for_gallery(packages_and_whole[1], "s3vectors")
 
 
 @pytest.fixture(scope="session")
 def template(packages: dict[str, Path]) -> Template:
-    """The template; the stages have the same, and differ in the parameters that they pass."""
+    """Return the template. The stages share it and differ only in their parameters."""
     texts = {(folder / "template.json").read_text(encoding="utf-8") for folder in packages.values()}
     assert len(texts) == 1
     read: Template = json.loads(texts.pop())
@@ -54,7 +54,7 @@ def template(packages: dict[str, Path]) -> Template:
 
 @pytest.fixture(scope="session", params=STAGES)
 def stack(request: pytest.FixtureRequest, template: Template) -> Resolved:
-    """What CloudFormation makes of the template in each of the stages."""
+    """Return the template as CloudFormation resolves it for each stage."""
     return Resolved(template, stage.parameters(request.param))
 
 

@@ -1,4 +1,4 @@
-"""What CloudFormation makes of a template once the parameters are known, as far as it can be told without AWS."""
+"""Resolve a template with its parameters as CloudFormation does, as far as possible without AWS."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 Template = dict[str, Any]
-# Where a value is left out, as AWS::NoValue does.
+# Marks a value that AWS::NoValue leaves out.
 NOTHING = object()
 
 
 class Resolved:
-    """A template with its parameters, conditions and mappings put in; what only AWS knows stays as it is.
+    """A template with parameters, conditions and mappings resolved. Values that only AWS knows stay unresolved.
 
     Attributes
     ----------
     parameters
-        The template's defaults, and `chosen` over them.
+        The template's defaults, overridden by `chosen`.
     resources
-        Those whose condition holds.
+        The resources with a true condition or none.
     """
 
     def __init__(self, template: Template, chosen: Mapping[str, str], region: str = "eu-central-1") -> None:
@@ -51,7 +51,7 @@ class Resolved:
         }
 
     def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield every statement of every policy that a role has, with the name of the resource that holds it."""
+        """Yield every policy statement of every role, with the name of the resource that contains it."""
         for name, properties in (self.of_type("AWS::IAM::Role") | self.of_type("AWS::IAM::ManagedPolicy")).items():
             documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
             documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []
@@ -80,7 +80,7 @@ class Resolved:
         return {key: item for key, item in items if item is not NOTHING}
 
     def _function(self, function: str, operands: Any) -> Any:
-        """Return what one of CloudFormation's functions gives, or None where only AWS knows."""
+        """Return the result of a CloudFormation function, or None if only AWS knows it."""
         match function:
             case "Ref" if isinstance(operands, str):
                 return NOTHING if operands == "AWS::NoValue" else self.parameters.get(operands)
@@ -94,7 +94,7 @@ class Resolved:
         return None
 
     def _substituted(self, operands: Any) -> str:
-        """Put in what is known; ${...} of anything else stays."""
+        """Replace every ${...} with a known value, and keep the others."""
         text, own = operands if isinstance(operands, list) else (operands, {})
         for name, value in {**self.parameters, **{key: self._value(item) for key, item in own.items()}}.items():
             if isinstance(value, (str, int)):

@@ -1,4 +1,4 @@
-"""What the template promises of the REST API."""
+"""The REST API of the template."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chalicelib.settings import Settings, SettingsError
 from infra.deploy.package.gallery import references
 from tests.template.resolved import Resolved, Template
 
-# What anybody may ask for: whether the API is there, and how to use it.
+# Routes without a key: whether the API is up, and how to use it.
 NEED_NO_KEY = {(path, method) for path in ("/health", "/", "/upload", "/openapi.json") for method in ("get", "head")}
 NEED_A_KEY = {
     ("/detect", "post"),
@@ -39,14 +39,14 @@ def test_every_method_but_the_exempt_ones_needs_a_key(stack: Resolved) -> None:
     with_key = {name for name, method in _methods(stack).items() if {"api_key": []} in method.get("security", [])}
 
     assert with_key >= NEED_A_KEY
-    # A browser asks without a key whether it may send one.
+    # A browser's preflight carries no key.
     assert _methods(stack).keys() - with_key == NEED_NO_KEY | {(path, "options") for path, _ in _methods(stack)}
     assert stack.properties("RestAPI")["Body"]["securityDefinitions"] == {
         "api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"}
     }
 
 
-def test_every_method_is_answered_by_the_function(stack: Resolved) -> None:
+def test_the_function_answers_every_method(stack: Resolved) -> None:
     for method in _methods(stack).values():
         integration = method["x-amazon-apigateway-integration"]
         assert integration["type"] == "aws_proxy"
@@ -59,15 +59,15 @@ def test_pictures_reach_the_function_byte_for_byte(stack: Resolved) -> None:
     assert "multipart/form-data" in types
 
 
-def test_nothing_older_than_tls_1_2_is_spoken(stack: Resolved) -> None:
+def test_tls_older_than_1_2_is_refused(stack: Resolved) -> None:
     api = stack.properties("RestAPI")
 
     assert api["SecurityPolicy"] == "SecurityPolicy_TLS13_1_2_2021_06"
-    assert api["EndpointAccessMode"] == "BASIC"  # without which that policy is refused
+    assert api["EndpointAccessMode"] == "BASIC"  # required for that policy
     assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
 
 
-def test_no_other_site_may_call_it_unless_a_stage_says_so(stack: Resolved, template: Template) -> None:
+def test_other_sites_may_call_the_api_only_if_a_stage_allows_it(stack: Resolved, template: Template) -> None:
     assert "Access-Control" not in json.dumps(stack.properties("RestAPI"))
     assert stack.properties("APIHandler")["Environment"]["Variables"]["CORS_ORIGIN"] == ""
 
@@ -87,7 +87,7 @@ def test_no_other_site_may_call_it_unless_a_stage_says_so(stack: Resolved, templ
         ("https://example.com\nX: y", False),
     ],
 )
-def test_the_template_and_the_service_take_the_same_origins(template: Template, origin: str, accepted: bool) -> None:
+def test_the_template_and_the_service_accept_the_same_origins(template: Template, origin: str, accepted: bool) -> None:
     pattern = template["Parameters"]["CorsOrigin"]["AllowedPattern"]
 
     assert bool(re.fullmatch(pattern, origin)) == accepted
@@ -104,7 +104,7 @@ def test_the_usage_plan_throttles(dev: Resolved, prod: Resolved) -> None:
         assert (int(settings["ThrottlingRateLimit"]), int(settings["ThrottlingBurstLimit"])) == (rate, burst)
 
 
-def test_the_key_is_of_the_plan_and_the_plan_of_the_stage(stack: Resolved) -> None:
+def test_the_key_belongs_to_the_plan_and_the_plan_to_the_stage(stack: Resolved) -> None:
     assert stack.properties("UsagePlan")["ApiStages"] == [
         {"ApiId": {"Ref": "RestAPI"}, "Stage": {"Ref": "RestAPIapiStage"}}
     ]
@@ -116,19 +116,19 @@ def test_the_key_is_of_the_plan_and_the_plan_of_the_stage(stack: Resolved) -> No
     assert "Value" not in stack.properties("ApiKey")
 
 
-def test_a_quota_is_set_where_one_is_asked_for(template: Template) -> None:
+def test_a_quota_is_set_if_a_stage_has_one(template: Template) -> None:
     assert "Quota" not in Resolved(template, {}).properties("UsagePlan")
     limited = Resolved(template, {"RequestsPerDay": "1000"}).properties("UsagePlan")
     assert limited["Quota"] == {"Limit": "1000", "Period": "DAY"}
 
 
-def test_access_is_logged_without_what_is_private(stack: Resolved) -> None:
+def test_access_logs_contain_no_private_data(stack: Resolved) -> None:
     setting = stack.properties("RestAPIapiStage")["AccessLogSetting"]
 
     assert setting["DestinationArn"] == {"Fn::GetAtt": ["AccessLog", "Arn"]}
     logged = json.loads(setting["Format"])
     assert {"request", "method", "path", "status", "latency"} <= logged.keys()
-    # The path with its query, all headers or the key's value would tell names, tokens and secrets.
+    # The path with its query, all headers or the key's value would reveal names, tokens and secrets.
     allowed = {
         "$context.error.responseType",
         "$context.httpMethod",
@@ -147,19 +147,19 @@ def test_access_is_logged_without_what_is_private(stack: Resolved) -> None:
     assert set(logged.values()) <= allowed
 
 
-def test_requests_themselves_are_in_no_log(stack: Resolved) -> None:
+def test_requests_are_not_logged(stack: Resolved) -> None:
     [settings] = stack.properties("RestAPIapiStage")["MethodSettings"]
 
     assert (settings["LoggingLevel"], settings["DataTraceEnabled"]) == ("OFF", False)
 
 
-def test_the_account_may_write_the_log_before_the_stage_needs_it(template: Template) -> None:
+def test_the_accounts_log_role_is_set_before_the_stage(template: Template) -> None:
     created = Resolved(template, {})
     waits_for = references(created.properties("RestAPIapiStage"))
     assert "AccessLog" in waits_for
     assert "ApiLogsAccount" in references(created.properties("AccessLog"))
     assert created.properties("ApiLogsAccount") == {"CloudWatchRoleArn": {"Fn::GetAtt": ["ApiLogsRole", "Arn"]}}
-    # Other APIs of the account use it too.
+    # Other APIs of the account use this role too.
     for name in ("ApiLogsAccount", "ApiLogsRole"):
         assert created.resources[name]["DeletionPolicy"] == "Retain"
 
@@ -182,9 +182,7 @@ def test_the_account_may_write_the_log_before_the_stage_needs_it(template: Templ
         ("DEFAULT_5XX", ServiceError("1003", 500, "the server failed or took too long", retry_after=2)),
     ],
 )
-def test_what_api_gateway_answers_by_itself_has_the_contracts_form(
-    stack: Resolved, kind: str, error: ServiceError
-) -> None:
+def test_api_gateways_own_replies_have_the_contracts_form(stack: Resolved, kind: str, error: ServiceError) -> None:
     answer = stack.properties("RestAPI")["Body"]["x-amazon-apigateway-gateway-responses"][kind]
     reply = replies.failure(error)
 
@@ -192,5 +190,5 @@ def test_what_api_gateway_answers_by_itself_has_the_contracts_form(
     given = {**reply.headers, **response_headers.HTTPS_ONLY}
     headers = {f"gatewayresponse.header.{name}": f"'{value}'" for name, value in given.items()}
     assert answer["responseParameters"] == headers
-    # The others keep API Gateway's own status.
+    # The other replies keep API Gateway's own status.
     assert answer.get("statusCode") == ("404" if kind == "MISSING_AUTHENTICATION_TOKEN" else None)

@@ -1,4 +1,4 @@
-"""What the template promises of the functions."""
+"""The functions of the template."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def _functions(stack: Resolved) -> dict[str, dict[str, Any]]:
     return stack.of_type("AWS::Lambda::Function")
 
 
-def test_every_function_of_the_app_is_there(stack: Resolved) -> None:
+def test_every_function_of_the_app_is_in_the_template(stack: Resolved) -> None:
     assert _functions(stack).keys() == FUNCTIONS
 
 
-def test_runtime_and_architecture_are_those_of_the_layers(stack: Resolved) -> None:
+def test_runtime_and_architecture_match_the_layers(stack: Resolved) -> None:
     for function in _functions(stack).values():
         assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
     for layer in stack.of_type("AWS::Lambda::LayerVersion").values():
@@ -46,7 +46,7 @@ def test_code_and_layers_come_from_the_artifact_bucket(stack: Resolved) -> None:
     }
 
 
-def test_memory_and_time(stack: Resolved) -> None:
+def test_functions_have_their_memory_and_time_limits(stack: Resolved) -> None:
     sizes = {name: (function["MemorySize"], function["Timeout"]) for name, function in _functions(stack).items()}
 
     assert sizes == {
@@ -70,13 +70,13 @@ def test_every_function_is_in_the_private_network(stack: Resolved) -> None:
 
 
 def _environment(stack: Resolved, function: str) -> dict[str, str]:
-    """Return a function's environment, with a text for what only AWS knows."""
+    """Return a function's environment, with a text in place of each value that only AWS knows."""
     variables = stack.properties(function)["Environment"]["Variables"]
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in variables.items()}
 
 
 @pytest.mark.parametrize("function", sorted(FUNCTIONS))
-def test_the_service_can_read_its_settings(stack: Resolved, function: str) -> None:
+def test_the_service_accepts_its_settings(stack: Resolved, function: str) -> None:
     environment = _environment(stack, function)
     powertools = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
 
@@ -109,7 +109,7 @@ def test_the_database_is_reached_over_verified_tls_without_a_password(
 
 
 def test_connections_never_run_out(template: Template) -> None:
-    """Twice the containers, for those that are gone hold their connections until wait_timeout; ten are RDS's."""
+    """Allows two connections per container, as ended ones keep theirs until wait_timeout, and ten for RDS."""
     assert set(template["Parameters"]["DatabaseClass"]["AllowedValues"]) == template["Mappings"]["Capacity"].keys()
     for database_class, capacity in template["Mappings"]["Capacity"].items():
         stack = Resolved(template, {"DatabaseClass": database_class})
@@ -121,7 +121,7 @@ def test_connections_never_run_out(template: Template) -> None:
         assert int(stack.properties("ConnectionsAlarmed")["Threshold"]) == 0.8 * connections
 
 
-def test_every_function_reserves_concurrency_unless_the_account_has_none(template: Template) -> None:
+def test_every_function_reserves_concurrency_unless_that_is_turned_off(template: Template) -> None:
     without = Resolved(template, {"ReserveConcurrency": "false"})
 
     for name, function in _functions(Resolved(template, {})).items():
@@ -129,7 +129,7 @@ def test_every_function_reserves_concurrency_unless_the_account_has_none(templat
         assert "ReservedConcurrentExecutions" not in without.properties(name)
 
 
-def test_what_is_scheduled(stack: Resolved) -> None:
+def test_compaction_and_reconciliation_are_scheduled(stack: Resolved) -> None:
     rules = stack.of_type("AWS::Events::Rule").values()
 
     assert {rule["Targets"][0]["Arn"]["Fn::GetAtt"][0]: rule["ScheduleExpression"] for rule in rules} == {
@@ -146,7 +146,7 @@ def test_what_is_scheduled(stack: Resolved) -> None:
     }
 
 
-def test_what_failed_is_left_to_the_next_run(stack: Resolved) -> None:
+def test_failed_runs_are_not_retried(stack: Resolved) -> None:
     configurations = stack.of_type("AWS::Lambda::EventInvokeConfig").values()
 
     assert {configuration["FunctionName"]["Ref"] for configuration in configurations} == FUNCTIONS - {"APIHandler"}
@@ -157,7 +157,7 @@ def _merged() -> Template:
     return packaged.parts() | {"Resources": {name: {"Type": packaged.FUNCTION, "Properties": {}} for name in FUNCTIONS}}
 
 
-def test_a_function_that_is_not_described_is_told() -> None:
+def test_a_function_without_a_description_is_an_error() -> None:
     merged = _merged()
     merged["Resources"]["Greet"] = {"Type": packaged.FUNCTION, "Properties": {}}
 
@@ -165,7 +165,7 @@ def test_a_function_that_is_not_described_is_told() -> None:
         packaged.finish(merged, target("arm64", "python3.13"), ["dlib"])
 
 
-def test_a_function_that_the_app_has_not_is_told() -> None:
+def test_a_description_without_a_function_is_an_error() -> None:
     merged = _merged()
     del merged["Resources"]["Compact"]["Type"]
 
@@ -173,7 +173,7 @@ def test_a_function_that_the_app_has_not_is_told() -> None:
         packaged.finish(merged, target("arm64", "python3.13"), ["dlib"])
 
 
-def test_credentials_of_the_local_stage_stay_here(tmp_path: Path) -> None:
+def test_credentials_of_the_local_stage_are_not_packaged(tmp_path: Path) -> None:
     chalice_project.copy(tmp_path / "project")
 
     assert "AWS_SECRET_ACCESS_KEY" in (chalice_project.ROOT / ".chalice" / "config.json").read_text(encoding="utf-8")

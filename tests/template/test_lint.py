@@ -1,4 +1,4 @@
-"""The template as a whole: what cfn-lint says, and that nothing of the machine it was made on is in it."""
+"""The whole template passes cfn-lint and contains nothing from the machine that built it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from infra.deploy.package import stage
 from infra.deploy.package.gallery import references
 from tests.template.resolved import Template, texts
 
-# Nothing is let pass here. In the template itself E3691 is, for the database alone: cfn-lint knows MySQL's versions
-# with three numbers only, and the newest 8.4 is wanted.
+# No rule is disabled here. The template disables E3691 for the database alone, because cfn-lint knows only MySQL
+# versions with three numbers, and the stack uses the newest 8.4.
 REGIONS = ["eu-central-1", "us-east-1", "ap-southeast-4"]
 
 
 @pytest.mark.parametrize(("name", "gallery"), [("dev", "memory"), ("prod", "s3vectors")])
-def test_cfn_lint_has_nothing_to_say(template: Template, whole: Template, name: str, gallery: str) -> None:
+def test_cfn_lint_finds_no_problem(template: Template, whole: Template, name: str, gallery: str) -> None:
     chosen = copy.deepcopy(template if gallery == "memory" else whole)
     for parameter, value in (stage.parameters(name) | {"Gallery": gallery}).items():
         described = chosen["Parameters"][parameter]
@@ -31,14 +31,14 @@ def test_cfn_lint_has_nothing_to_say(template: Template, whole: Template, name: 
     assert [str(match) for match in matches] == []
 
 
-def test_cfn_lint_would_see_a_mistake(template: Template) -> None:
+def test_cfn_lint_detects_a_mistake(template: Template) -> None:
     broken = copy.deepcopy(template)
     broken["Resources"]["APIHandler"]["Properties"]["Runtime"] = "python2.7"
 
     assert [match.rule.id for match in lint(json.dumps(broken), regions=REGIONS)] != []
 
 
-def test_one_rule_is_let_pass_in_one_place(template: Template) -> None:
+def test_one_rule_is_disabled_in_one_place(template: Template) -> None:
     silenced = {
         name: resource["Metadata"] for name, resource in template["Resources"].items() if "Metadata" in resource
     }
@@ -47,20 +47,20 @@ def test_one_rule_is_let_pass_in_one_place(template: Template) -> None:
     assert silenced == {"Database": {"cfn-lint": {"config": {"ignore_checks": ["E3691"]}}}}
 
 
-def test_it_is_plain_cloudformation(template: Template) -> None:
+def test_the_template_is_plain_cloudformation(template: Template) -> None:
     assert "Transform" not in template
     assert not [name for name, resource in template["Resources"].items() if "Serverless" in resource["Type"]]
 
 
 def test_every_parameter_can_still_be_chosen(template: Template, whole: Template) -> None:
-    """Translating SAM before the parameters are known must not put their defaults in."""
+    """Translating SAM before the parameters are known must not insert their defaults."""
     for each in (template, whole):
         used = references([each["Resources"], each["Conditions"], each["Outputs"]])
 
         assert each["Parameters"].keys() - used == set()
 
 
-def test_it_is_for_any_region_and_account(template: Template) -> None:
+def test_the_template_fits_any_region_and_account(template: Template) -> None:
     places = [f"{path}: {text}" for path, text in texts(template) if "us-east-1" in text or "000000000000" in text]
 
     assert places == [
@@ -68,12 +68,12 @@ def test_it_is_for_any_region_and_account(template: Template) -> None:
     ]
 
 
-def test_it_tells_at_once_where_a_database_could_not_be_verified(template: Template) -> None:
-    """A region that is not in the mapping stops CloudFormation before it makes anything."""
+def test_a_region_without_certificates_is_refused_at_once(template: Template) -> None:
+    """A region that is not in the mapping stops CloudFormation before it creates anything."""
     assert list(template["Mappings"]["Certificates"]) == certificates.regions()
 
 
-def test_no_secret_is_in_it(template: Template) -> None:
+def test_the_template_contains_no_secret(template: Template) -> None:
     secrets = (
         r"password|passwd|secret|private.?key",
         r"://[^/@\s]*:[^/@\s]+@",  # a URL with a password
@@ -85,7 +85,7 @@ def test_no_secret_is_in_it(template: Template) -> None:
     lines = [f"{path}: {text}" for path, text in texts(template) if "RestApi deployment id: " not in text]
     found = {line for line in lines if suspicious.search(line)}
 
-    # RDS makes and keeps it; the template tells where.
+    # RDS creates and stores the secret; the template only outputs its ARN.
     assert found == {
         "/Outputs/DatabaseSecretArn/Description: The administrator's name and password, made and kept by RDS",
         "/Outputs/DatabaseSecretArn/Value/Fn::GetAtt/0: Database",

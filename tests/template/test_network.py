@@ -1,4 +1,4 @@
-"""What the template promises of the network."""
+"""The network of the template."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.template.resolved import Resolved
 
-# Each would be a way to the internet.
+# Each of these would be a way to the internet.
 WAYS_OUT = {
     "AWS::EC2::EIP",
     "AWS::EC2::EgressOnlyInternetGateway",
@@ -43,7 +43,7 @@ def test_s3_and_dynamodb_are_reached_through_gateway_endpoints(stack: Resolved) 
     ]
 
 
-def test_the_endpoints_lead_to_the_stacks_own_bucket_and_table_only(stack: Resolved) -> None:
+def test_the_endpoints_allow_only_the_stacks_own_bucket_and_table(stack: Resolved) -> None:
     statements = [
         statement
         for endpoint in stack.of_type("AWS::EC2::VPCEndpoint").values()
@@ -60,7 +60,7 @@ def test_the_endpoints_lead_to_the_stacks_own_bucket_and_table_only(stack: Resol
 
 
 def _rules(stack: Resolved, group: str, direction: str) -> list[tuple[int, int, Any]]:
-    """Return first port, last port and peer of all rules of a group."""
+    """Return the first port, last port and peer of every rule of a group."""
     peers = ("CidrIp", "SourceSecurityGroupId", "DestinationSecurityGroupId")
     rules = list(stack.properties(group).get(f"SecurityGroup{direction}", []))
     rules += [
@@ -81,7 +81,7 @@ def test_only_the_functions_reach_the_database(stack: Resolved) -> None:
     ]
 
 
-def test_a_proxy_stands_between_them(with_proxy: Resolved) -> None:
+def test_a_proxy_connects_the_functions_and_the_database(with_proxy: Resolved) -> None:
     assert _rules(with_proxy, "ProxyGroup", "Ingress") == [(3306, 3306, {"Ref": "FunctionsGroup"})]
     assert _rules(with_proxy, "ProxyGroup", "Egress") == [(3306, 3306, {"Ref": "DatabaseGroup"})]
     assert (3306, 3306, {"Ref": "ProxyGroup"}) in _rules(with_proxy, "DatabaseGroup", "Ingress")

@@ -1,4 +1,4 @@
-"""What the template promises an operator: logs, alarms, a dashboard, and what the stack tells of itself."""
+"""Logs, alarms, dashboard and outputs of the template."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.template.resolved import Resolved, Template
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_function_and_the_api_write_to_a_log_with_an_end(dev: Resolved, prod: Resolved) -> None:
+def test_every_function_and_the_api_have_a_log_with_limited_retention(dev: Resolved, prod: Resolved) -> None:
     for stack, days in ((dev, 7), (prod, 90)):
         logs = stack.of_type("AWS::Logs::LogGroup")
         functions = stack.of_type("AWS::Lambda::Function").values()
@@ -28,7 +28,7 @@ def test_every_function_and_the_api_write_to_a_log_with_an_end(dev: Resolved, pr
         assert {int(log["RetentionInDays"]) for log in logs.values()} == {days}
 
 
-def test_the_databases_log_is_there_before_the_database_makes_one(stack: Resolved) -> None:
+def test_the_databases_log_group_is_created_before_the_database(stack: Resolved) -> None:
     assert stack.properties("DatabaseLog")["LogGroupName"] == "/aws/rds/instance/face-search-dev/error"
     assert stack.properties("Database")["DBInstanceIdentifier"] == "face-search-dev"
     assert stack.resources["Database"]["DependsOn"] == "DatabaseLog"
@@ -39,7 +39,7 @@ def _alarm(stack: Resolved, metric: str) -> dict[str, Any]:
     return alarm
 
 
-def test_alarms_tell_of_5xx_latency_throttles_and_connections(stack: Resolved) -> None:
+def test_there_are_alarms_for_5xx_latency_throttles_and_connections(stack: Resolved) -> None:
     api = [
         {"Name": "ApiName", "Value": "face-search-dev"},
         {"Name": "Stage", "Value": {"Ref": "RestAPIapiStage"}},
@@ -57,7 +57,7 @@ def test_alarms_tell_of_5xx_latency_throttles_and_connections(stack: Resolved) -
 
 
 def _metrics(alarm: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the metrics that an alarm's expression is made of, by their ids."""
+    """Return the metrics in an alarm's expression, by id."""
     return {metric["Id"]: metric["MetricStat"]["Metric"] for metric in alarm["Metrics"] if "MetricStat" in metric}
 
 
@@ -68,7 +68,7 @@ def _metrics(alarm: dict[str, Any]) -> dict[str, dict[str, Any]]:
         ("ReconciliationAlarmed", "Reconcile", "FILL(failed, 0) + FILL(skipped, 0)"),
     ],
 )
-def test_alarms_tell_of_scheduled_functions_that_fail_or_leave_their_work_undone(
+def test_there_are_alarms_for_scheduled_functions_that_fail_or_skip_their_work(
     stack: Resolved, alarm: str, function: str, expression: str
 ) -> None:
     properties = stack.properties(alarm)
@@ -85,14 +85,14 @@ def test_alarms_tell_of_scheduled_functions_that_fail_or_leave_their_work_undone
     ]
 
 
-def test_an_alarm_tells_of_compactions_that_do_not_run(stack: Resolved) -> None:
+def test_there_is_an_alarm_for_compactions_that_do_not_run(stack: Resolved) -> None:
     compaction = stack.properties("CompactionAlarmed")
 
     assert _metrics(compaction)["invoked"]["MetricName"] == "Invocations"
     assert (compaction["ComparisonOperator"], compaction["TreatMissingData"]) == ("LessThanThreshold", "breaching")
 
 
-def test_every_alarm_reaches_the_topic_both_ways(stack: Resolved) -> None:
+def test_every_alarm_notifies_the_topic_when_it_starts_and_ends(stack: Resolved) -> None:
     alarms = stack.of_type("AWS::CloudWatch::Alarm").values()
 
     assert len(alarms) >= 7
@@ -112,7 +112,7 @@ def test_the_runbook_has_a_section_for_every_alarm_and_no_other(with_vectors: Re
         assert "sers " in section.split("- Look")[0], name
 
 
-def test_somebody_is_told_where_an_address_is_given(template: Template) -> None:
+def test_alarms_are_sent_to_the_given_address(template: Template) -> None:
     told = Resolved(template, {"AlarmEmail": "operator@example.com"})
 
     assert "AlarmSubscription" not in Resolved(template, {}).resources
@@ -124,7 +124,7 @@ def test_somebody_is_told_where_an_address_is_given(template: Template) -> None:
 
 
 @pytest.mark.parametrize("gallery", ["memory", "s3vectors"])
-def test_the_dashboard_is_one_page_of_things_that_exist(whole: Template, gallery: str) -> None:
+def test_the_dashboard_refers_only_to_existing_resources(whole: Template, gallery: str) -> None:
     stack = Resolved(whole, {"Gallery": gallery})
     body = stack.properties("Dashboard")["DashboardBody"]
     widgets = json.loads(body)["widgets"]
@@ -141,7 +141,7 @@ def test_the_dashboard_is_one_page_of_things_that_exist(whole: Template, gallery
     assert max(x for x, _ in places) == 23
 
 
-def test_the_stack_tells_what_a_deployment_and_an_operator_need(stack: Resolved) -> None:
+def test_the_outputs_contain_what_deployments_and_operators_need(stack: Resolved) -> None:
     assert stack.outputs.keys() >= {
         "ApiUrl",
         "ApiKeyId",

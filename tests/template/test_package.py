@@ -1,4 +1,4 @@
-"""`make package`: the stages' files, and what it writes or refuses."""
+"""`make package`: the stage files, its outputs, and its errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.template.resolved import Template
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_artifacts_are_named_by_the_templates_parameters(packages: dict[str, Path], template: Template) -> None:
+def test_artifacts_are_listed_by_the_templates_parameters(packages: dict[str, Path], template: Template) -> None:
     artifacts = json.loads((packages["dev"] / "artifacts.json").read_text(encoding="utf-8"))
 
     assert artifacts == {
@@ -32,7 +32,7 @@ def test_the_artifacts_are_named_by_the_templates_parameters(packages: dict[str,
     assert without_default == set(packaged.GIVEN)
 
 
-def test_the_first_pack_is_the_default_and_only_those_in_the_layer_may_be_chosen(template: Template) -> None:
+def test_the_first_pack_is_the_default_and_only_packaged_packs_are_allowed(template: Template) -> None:
     assert template["Parameters"]["ModelPack"]["Default"] == "sface"
     assert template["Parameters"]["ModelPack"]["AllowedValues"] == ["sface", "dlib"]
 
@@ -51,14 +51,14 @@ def test_every_parameter_is_described(template: Template) -> None:
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_the_stages_set_what_the_template_has(template: Template, name: str) -> None:
+def test_the_stages_set_only_parameters_of_the_template(template: Template, name: str) -> None:
     chosen = stage.parameters(name)
 
     assert chosen
     packaged.check_parameters(chosen, template, name)
 
 
-def test_an_unknown_stage_is_told_where_to_write_it() -> None:
+def test_the_error_for_an_unknown_stage_names_the_file_to_write() -> None:
     with pytest.raises(
         SystemExit, match=r"Not packaged: there is no stage test: create .*test\.toml, like those of dev, prod\."
     ):
@@ -66,7 +66,7 @@ def test_an_unknown_stage_is_told_where_to_write_it() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Dev", "1st", "../dev", "local stage", "a" * 21])
-def test_a_name_that_cannot_be_a_stages_is_refused(name: str) -> None:
+def test_an_invalid_stage_name_is_refused(name: str) -> None:
     with pytest.raises(PackageError, match="cannot be a stage's name"):
         stage.parameters(name)
 
@@ -80,7 +80,7 @@ def test_a_name_that_cannot_be_a_stages_is_refused(name: str) -> None:
         ("parameters = 1", "with quoted strings"),
     ],
 )
-def test_a_stages_file_that_says_something_else_is_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_an_invalid_stage_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "mine.toml").write_text(text)
 
     with pytest.raises(PackageError, match=message):
@@ -103,19 +103,19 @@ def test_a_stage_without_parameters_has_the_defaults(tmp_path: Path) -> None:
         ({"ModelPack": "facenet"}, "sets ModelPack to facenet: it must be one of sface, dlib"),
     ],
 )
-def test_a_stage_that_sets_what_is_not_there_is_told(template: Template, chosen: dict[str, str], message: str) -> None:
+def test_an_invalid_parameter_of_a_stage_is_named(template: Template, chosen: dict[str, str], message: str) -> None:
     with pytest.raises(PackageError, match=message):
         packaged.check_parameters(chosen, template, "mine")
 
 
-def test_the_template_is_the_same_each_time(packages: dict[str, Path], tmp_path: Path) -> None:
+def test_the_template_is_reproducible(packages: dict[str, Path], tmp_path: Path) -> None:
     package.write("dev", target("arm64", "python3.13"), ["sface", "dlib"], tmp_path)
 
     for name in ("template.json", "function.zip"):
         assert (tmp_path / name).read_bytes() == (packages["dev"] / name).read_bytes()
 
 
-def test_make_passes_what_is_asked_for() -> None:
+def test_make_passes_its_variables_on() -> None:
     command = ["make", "--dry-run", "package", "STAGE=prod", "PACK=dlib facenet", "ARCH=x86_64", "RUNTIME=python3.12"]
 
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -123,7 +123,7 @@ def test_make_passes_what_is_asked_for() -> None:
     assert "-m infra.deploy.package prod dlib facenet --arch x86_64 --runtime python3.12" in done.stdout
 
 
-def test_a_thing_that_is_described_twice_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resource_described_twice_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "resources.yaml").write_text("Resources: {CropsBucket: {Type: AWS::S3::Bucket}}")
     (tmp_path / "more.yaml").write_text("Resources: {CropsBucket: {Type: AWS::S3::Bucket}}")
     monkeypatch.setattr(packaged, "FOLDER", tmp_path)

@@ -1,4 +1,4 @@
-"""Least privilege: what each role may do, and on what."""
+"""Least privilege: what each role may do, and on which resources."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ CROPS = {"Fn::GetAtt": ["CropsBucket", "Arn"]}
 INDEXES = "${VectorBucket.VectorBucketArn}/index/*"
 FACES, TEMPORARY, EXPORTS = (f"${{CropsBucket.Arn}}/{prefix}/*" for prefix in ("faces", "temporary", "exports"))
 ARN = "arn:${AWS::Partition}:"
-# Actions for which no resource can be named: "Actions, resources, and condition keys for Amazon EC2" of AWS's service
-# authorization reference; Lambda's guide asks for them in every role of a function in a network.
+# Actions without resource-level permissions, according to "Actions, resources, and condition keys for Amazon EC2" in
+# AWS's service authorization reference. Lambda's guide requires them in the role of every function in a network.
 CANNOT_BE_NAMED = {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"}
 ROWS, OWNER = "${Server}/face_search", "${Database.DbiResourceId}/face_search_owner"
 
@@ -30,7 +30,7 @@ def _database(user: str) -> dict[str, Any]:
     return _on(f"{ARN}rds-db:eu-central-1:${{AWS::AccountId}}:dbuser:{user}", "rds-db:connect")
 
 
-# All that each function's role may do: action -> resource.
+# Everything that each function's role may do: action -> resource.
 GRANTED: dict[str, dict[str, Any]] = {
     "ApiRole": {
         **_log("ApiLog"),
@@ -73,7 +73,7 @@ GRANTED: dict[str, dict[str, Any]] = {
 }
 WRITES = ("s3vectors:PutVectors", "s3vectors:DeleteVectors")
 INDEXES_TOO = (*WRITES, "s3vectors:CreateIndex", "s3vectors:DeleteIndex")
-# What each may do beyond that, where there is a vector bucket. Filtered queries and listings with data need GetVectors.
+# Additional rights with a vector bucket. Filtered queries and listings with data need GetVectors.
 GRANTED_WITH_VECTORS = {
     "ApiRole": _on(INDEXES, *WRITES, "s3vectors:QueryVectors", "s3vectors:GetVectors"),
     "CompactRole": _on(INDEXES, *WRITES, "s3vectors:DeleteIndex"),
@@ -90,7 +90,7 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_every_function_has_a_role_of_its_own(stack: Resolved) -> None:
+def test_every_function_has_its_own_role(stack: Resolved) -> None:
     functions = stack.of_type("AWS::Lambda::Function").values()
 
     assert sorted(function["Role"]["Fn::GetAtt"][0] for function in functions) == sorted(GRANTED)
@@ -106,7 +106,7 @@ def test_a_role_may_do_what_its_function_does_and_no_more(stack: Resolved, role:
 
 
 @pytest.mark.parametrize("role", GRANTED)
-def test_with_a_vector_bucket_it_may_also_do_what_it_does_there(with_vectors: Resolved, role: str) -> None:
+def test_with_a_vector_bucket_a_role_also_has_its_rights_there(with_vectors: Resolved, role: str) -> None:
     assert _granted(with_vectors, role) == GRANTED[role] | GRANTED_WITH_VECTORS[role]
 
 
@@ -127,7 +127,7 @@ def test_reconcile_lists_permanent_crops_only(stack: Resolved) -> None:
     assert listing["Condition"] == {"StringLike": {"s3:prefix": "faces/*"}}
 
 
-def test_any_resource_is_allowed_only_where_none_can_be_named(
+def test_all_resources_are_allowed_only_for_actions_without_resource_permissions(
     stack: Resolved, with_proxy: Resolved, with_vectors: Resolved
 ) -> None:
     for resolved in (stack, with_proxy, with_vectors):
@@ -141,7 +141,7 @@ def test_any_resource_is_allowed_only_where_none_can_be_named(
                 assert set(statement["Action"]) <= CANNOT_BE_NAMED, name
 
 
-def test_the_code_of_a_function_may_not_touch_the_network_that_lambda_makes_for_it(stack: Resolved) -> None:
+def test_function_code_may_not_change_the_network_that_lambda_creates(stack: Resolved) -> None:
     statements = [statement for name, statement in stack.statements() if name == "NetworkPolicy"]
 
     assert [statement["Effect"] for statement in statements] == ["Allow", "Allow", "Deny"]
@@ -151,7 +151,7 @@ def test_the_code_of_a_function_may_not_touch_the_network_that_lambda_makes_for_
     assert (operator, list(keys)) == ("ArnLike", ["lambda:SourceFunctionArn"])
 
 
-def test_the_database_user_is_the_proxys_where_there_is_one(template: dict[str, Any], with_proxy: Resolved) -> None:
+def test_with_a_proxy_functions_connect_as_a_user_of_the_proxy(template: dict[str, Any], with_proxy: Resolved) -> None:
     proxy = {"Fn::Select": [6, {"Fn::Split": [":", {"Fn::GetAtt": ["Proxy", "DBProxyArn"]}]}]}
     direct = {"Fn::GetAtt": ["Database", "DbiResourceId"]}
     for role in (
@@ -172,7 +172,7 @@ def test_the_database_user_is_the_proxys_where_there_is_one(template: dict[str, 
     ]
 
 
-def test_the_only_policy_of_aws_is_the_one_that_is_for_the_whole_account(stack: Resolved) -> None:
+def test_the_only_aws_managed_policy_is_for_the_accounts_api_logs(stack: Resolved) -> None:
     of_aws = {
         name: role["ManagedPolicyArns"]
         for name, role in stack.of_type("AWS::IAM::Role").items()

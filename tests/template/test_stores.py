@@ -1,4 +1,4 @@
-"""What the template promises of what keeps data: MySQL, DynamoDB and S3."""
+"""The stores of the template: MySQL, DynamoDB and S3."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_database_requires_tls(stack: Resolved) -> None:
     assert database["CACertificateIdentifier"] == "rds-ca-rsa2048-g1"
 
 
-def test_no_password_of_the_database_is_stored_by_us(stack: Resolved) -> None:
+def test_the_stack_stores_no_database_password(stack: Resolved) -> None:
     database = stack.properties("Database")
 
     assert database["EnableIAMDatabaseAuthentication"] is True
@@ -32,7 +32,7 @@ def test_no_password_of_the_database_is_stored_by_us(stack: Resolved) -> None:
     assert "MasterUserPassword" not in database
 
 
-def test_statements_are_in_no_log_of_the_database(stack: Resolved) -> None:
+def test_the_database_logs_no_statements(stack: Resolved) -> None:
     parameters = stack.properties("DatabaseParameters")["Parameters"]
 
     assert stack.properties("Database")["EnableCloudwatchLogsExports"] == ["error"]
@@ -62,17 +62,17 @@ def test_the_database_is_backed_up_and_protected_outside_dev(dev: Resolved, prod
     assert all(database["AutoMinorVersionUpgrade"] is True for database in of.values())
 
 
-def test_deleting_the_stack_loses_no_face(stack: Resolved) -> None:
+def test_deleting_the_stack_keeps_all_faces(stack: Resolved) -> None:
     for name, policy in {"Database": "Snapshot", "CropsBucket": "Retain", "CropsBucketPolicy": "Retain"}.items():
         resource = stack.resources[name]
         assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (policy, policy)
 
 
-def test_there_is_no_proxy_unless_it_is_asked_for(stack: Resolved) -> None:
+def test_there_is_a_proxy_only_if_a_stage_asks_for_one(stack: Resolved) -> None:
     assert [name for name in stack.resources if "Proxy" in name] == []
 
 
-def test_the_proxy_takes_iam_and_tls_only_and_has_no_secret(with_proxy: Resolved) -> None:
+def test_the_proxy_accepts_only_iam_and_tls_and_has_no_secret(with_proxy: Resolved) -> None:
     proxy = with_proxy.properties("Proxy")
 
     assert (proxy["EngineFamily"], proxy["RequireTLS"], proxy["DefaultAuthScheme"]) == ("MYSQL", True, "IAM_AUTH")
@@ -82,13 +82,13 @@ def test_the_proxy_takes_iam_and_tls_only_and_has_no_secret(with_proxy: Resolved
     assert with_proxy.properties("ProxyTarget")["DBInstanceIdentifiers"] == [{"Ref": "Database"}]
 
 
-def test_tokens_expire_and_can_be_recovered_for_a_day(stack: Resolved) -> None:
+def test_tokens_expire_and_the_table_can_be_restored_for_a_day(stack: Resolved) -> None:
     table = stack.properties("TokensTable")
 
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert table["PointInTimeRecoverySpecification"] == {
         "PointInTimeRecoveryEnabled": True,
-        "RecoveryPeriodInDays": 1,  # the face of a removed token is in it
+        "RecoveryPeriodInDays": 1,  # a removed token's face stays in it
     }
     assert table["SSESpecification"] == {"SSEEnabled": True}
 
@@ -118,7 +118,7 @@ def test_crops_travel_over_tls_only(stack: Resolved) -> None:
     ]
 
 
-def test_temporary_crops_and_exports_go_by_themselves_and_no_version_stays(stack: Resolved) -> None:
+def test_temporary_crops_and_exports_expire_and_no_versions_are_kept(stack: Resolved) -> None:
     bucket = stack.properties("CropsBucket")
     rules = bucket["LifecycleConfiguration"]["Rules"]
 

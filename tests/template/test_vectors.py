@@ -1,4 +1,4 @@
-"""What the template promises where a stage's gallery is in Amazon S3 Vectors; that there is none of it otherwise."""
+"""Resources for a gallery in Amazon S3 Vectors, and their absence otherwise."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ ONLY_WITH_VECTORS = {
 }
 
 
-def test_a_stage_chooses_among_the_services_galleries_and_has_memory_by_default(whole: Template) -> None:
+def test_a_stage_chooses_one_of_the_services_galleries_with_memory_as_default(whole: Template) -> None:
     assert whole["Parameters"]["Gallery"]["AllowedValues"] == list(GALLERIES)
     assert Resolved(whole, {}).parameters["Gallery"] == "memory"
 
 
-def test_with_memory_there_is_nothing_of_it(whole: Template, with_vectors: Resolved) -> None:
+def test_with_memory_there_are_no_vector_resources(whole: Template, with_vectors: Resolved) -> None:
     memory = Resolved(whole, {})
 
     assert with_vectors.resources.keys() - memory.resources.keys() == ONLY_WITH_VECTORS
@@ -46,8 +46,8 @@ def test_with_memory_there_is_nothing_of_it(whole: Template, with_vectors: Resol
     assert references(list(memory.outputs.values())) & ONLY_WITH_VECTORS == set()
 
 
-def test_a_region_without_the_service_takes_the_template_of_memory(template: Template, whole: Template) -> None:
-    """What CloudFormation would refuse there is not in it, not even under a condition; all else is."""
+def test_the_memory_template_fits_a_region_without_s3_vectors(template: Template, whole: Template) -> None:
+    """The memory template contains no resource that such a region refuses, not even conditionally, but all others."""
     assert "S3Vectors" not in json.dumps(template)
     assert references(template) & ONLY_WITH_VECTORS == set()
     assert template["Parameters"]["Gallery"]["AllowedValues"] == ["memory"]
@@ -58,7 +58,7 @@ def test_a_region_without_the_service_takes_the_template_of_memory(template: Tem
         assert chosen.outputs == conditional.outputs
 
 
-def test_every_function_is_told_where_the_vectors_are(with_vectors: Resolved) -> None:
+def test_every_function_receives_the_vector_buckets_name(with_vectors: Resolved) -> None:
     for name, function in with_vectors.of_type("AWS::Lambda::Function").items():
         variables = function["Environment"]["Variables"]
         assert variables["VECTOR_BUCKET"] == NAME, name
@@ -67,19 +67,19 @@ def test_every_function_is_told_where_the_vectors_are(with_vectors: Resolved) ->
     assert with_vectors.outputs["VectorBucketName"]["Value"] == NAME
 
 
-def test_the_bucket_is_encrypted_and_left_to_those_who_can_empty_it(with_vectors: Resolved) -> None:
+def test_the_bucket_is_encrypted_and_retained(with_vectors: Resolved) -> None:
     assert with_vectors.properties("VectorBucket") == {"EncryptionConfiguration": {"SseType": "AES256"}}
     for name in ("VectorBucket", "VectorBucketPolicy"):
         resource = with_vectors.resources[name]
         assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
 
 
-def test_no_index_is_cloudformations(with_vectors: Resolved) -> None:
-    """It would delete the one in use when another is to take its place."""
+def test_cloudformation_manages_no_index(with_vectors: Resolved) -> None:
+    """CloudFormation would delete the index in use when another one replaces it."""
     assert with_vectors.of_type("AWS::S3Vectors::Index") == {}
 
 
-def test_vectors_travel_over_tls_to_this_account_only(with_vectors: Resolved) -> None:
+def test_vectors_are_sent_only_over_tls_and_within_this_account(with_vectors: Resolved) -> None:
     properties = with_vectors.properties("VectorBucketPolicy")
 
     assert properties["VectorBucketArn"] == ARN
@@ -93,12 +93,12 @@ def test_vectors_travel_over_tls_to_this_account_only(with_vectors: Resolved) ->
     ]
 
 
-def test_the_functions_alone_reach_the_service_by_its_own_name(with_vectors: Resolved) -> None:
+def test_only_the_functions_reach_the_endpoint_by_the_services_own_name(with_vectors: Resolved) -> None:
     endpoint, group = with_vectors.properties("VectorsEndpoint"), with_vectors.properties("VectorsEndpointGroup")
 
     assert (endpoint["VpcEndpointType"], endpoint["PrivateDnsEnabled"]) == ("Interface", True)
     assert endpoint["ServiceName"] == "com.amazonaws.eu-central-1.s3vectors"
-    # Private names need both.
+    # Private DNS names need both settings.
     network = with_vectors.properties("Network")
     assert network["EnableDnsSupport"] is network["EnableDnsHostnames"] is True
     assert endpoint["SubnetIds"] == [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
@@ -112,7 +112,7 @@ def test_the_functions_alone_reach_the_service_by_its_own_name(with_vectors: Res
     assert outward["CidrIp"] == "127.0.0.1/32"
 
 
-def test_the_way_there_lets_through_what_the_roles_allow_and_no_more(with_vectors: Resolved) -> None:
+def test_the_endpoint_allows_exactly_what_the_roles_allow(with_vectors: Resolved) -> None:
     [statement] = with_vectors.properties("VectorsEndpoint")["PolicyDocument"]["Statement"]
 
     allowed = {
@@ -128,8 +128,8 @@ def test_the_way_there_lets_through_what_the_roles_allow_and_no_more(with_vector
     assert {action.removeprefix("s3vectors:") for action in allowed} <= set(operations)
 
 
-def test_what_the_service_calls_is_what_is_allowed(with_vectors: Resolved) -> None:
-    """No operation is forgotten: the code has those names with underscores."""
+def test_the_endpoint_allows_exactly_what_the_service_calls(with_vectors: Resolved) -> None:
+    """Finds the operations in the code, where their names have underscores, so that none is forgotten."""
     operations = {xform_name(name) for name in get_session().get_service_model("s3vectors").operation_names}
     trees = [ast.parse(file.read_text("utf-8")) for file in (ROOT / "chalicelib").rglob("*.py")]
     attributes = {node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
@@ -142,7 +142,7 @@ def test_what_the_service_calls_is_what_is_allowed(with_vectors: Resolved) -> No
     assert named - called <= {"get_vectors"}
 
 
-def test_an_alarm_tells_before_searches_are_refused(with_vectors: Resolved) -> None:
+def test_an_alarm_is_raised_before_searches_are_refused(with_vectors: Resolved) -> None:
     behind = with_vectors.properties("IndexBehindAlarmed")
 
     assert (behind["Namespace"], behind["MetricName"]) == (NAMESPACE, Metric.INDEX_BEHIND.value[0])
@@ -154,7 +154,7 @@ def test_an_alarm_tells_before_searches_are_refused(with_vectors: Resolved) -> N
     assert int(behind["Threshold"]) < MAX_TAIL
 
 
-def test_faults_of_the_index_are_counted_from_what_the_service_logs(with_vectors: Resolved) -> None:
+def test_index_faults_are_counted_from_the_services_log_lines(with_vectors: Resolved) -> None:
     filters = with_vectors.of_type("AWS::Logs::MetricFilter").values()
     faults = with_vectors.properties("IndexFaultsAlarmed")
 

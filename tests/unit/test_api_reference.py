@@ -1,4 +1,4 @@
-"""Every route is described in docs/api.md, but for HEAD and browsers' preflights, and nothing else is."""
+"""docs/api.md describes every route except HEAD and browsers' preflights, and describes nothing else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import app
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "api.md"
-# Pages and the specification itself.
+# Pages and the specification.
 ELSEWHERE = {"/", "/upload", "/openapi.json"}
 
 

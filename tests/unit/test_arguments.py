@@ -1,4 +1,4 @@
-"""What clients send, well-formed and not."""
+"""Uploads from clients, well-formed and malformed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TYPE = "multipart/form-data; boundary=b"
 
 
 def _form(*parts: tuple[str, bytes], boundary: str = "b") -> bytes:
-    """Parts are (the rest of the part's header behind `form-data; `, content)."""
+    """Build a form from parts: (the rest of the part's header after `form-data; `, content)."""
     lines = b"".join(
         f"--{boundary}\r\nContent-Disposition: form-data; {header}\r\n\r\n".encode() + content + b"\r\n"
         for header, content in parts
@@ -47,14 +47,14 @@ class TestForms:
         assert read_form(_form(('name="x"', b"1"), ('name="x"', b"2")), TYPE) == {"x": [b"1", b"2"]}
 
     @given(content=st.binary(max_size=300))
-    def test_any_bytes_come_back_as_they_were_sent(self, content: bytes) -> None:
+    def test_any_bytes_are_returned_unchanged(self, content: bytes) -> None:
         boundary = secrets.token_hex(16)
         body = _form(('name="image_file"; filename="x"', content), boundary=boundary)
 
         assert read_form(body, f"multipart/form-data; boundary={boundary}") == {"image_file": [content]}
 
     @pytest.mark.parametrize("name", ["größe.jpg", "照片.jpg", "a\\b.jpg", '\\"', "../../etc/passwd"])
-    def test_file_names_do_not_matter(self, name: str) -> None:
+    def test_file_names_are_ignored(self, name: str) -> None:
         assert read_form(_form((f'name="image_file"; filename="{name}"', b"x")), TYPE) == {"image_file": [b"x"]}
 
     @pytest.mark.parametrize("charset", ["utf-8", "latin-1", "cp1251", "gbk", "shift-jis"])
@@ -75,13 +75,13 @@ class TestForms:
             *(b"X: " + b"a" * 10_000, b"X: first line\r\n second line", b"\r\n".join([b"X: many"] * 100)),
         ],
     )
-    def test_other_headers_of_a_part_do_not_matter(self, header: bytes) -> None:
+    def test_other_headers_of_a_part_are_ignored(self, header: bytes) -> None:
         disposition = b'Content-Disposition: form-data; name="image_file"; filename="x"'
 
         for headers in (disposition + b"\r\n" + header, header + b"\r\n" + disposition):
             assert read_form(_part(headers), TYPE) == {"image_file": [b"picture"]}
 
-    def test_fields_that_are_not_asked_for_may_be_in_any_charset(self) -> None:
+    def test_unused_fields_may_be_in_any_charset(self) -> None:
         body = _part(b'Content-Disposition: form-data; name="\xe9"').replace(b"picture", b"\xff")
 
         assert Arguments({}, {**read_form(body, TYPE), "threshold": [b"1"]}).terms().threshold == 1.0
@@ -104,7 +104,7 @@ class TestForms:
 
         assert (error.code, error.status) == ("1005", 400)
 
-    def test_a_form_that_is_cut_off_anywhere_is_refused(self) -> None:
+    def test_a_form_truncated_anywhere_is_refused(self) -> None:
         body = _form(('name="image_file"; filename="a.jpg"', b"0123456789"), ('name="threshold"', b"0.65"))
 
         for length in range(len(body) - len("--\r\n")):
@@ -129,19 +129,19 @@ class TestForms:
     def test_a_form_without_parts_has_none(self) -> None:
         assert read_form(b"--b--", TYPE) == {}
 
-    def test_more_parts_than_needed_are_refused(self) -> None:
+    def test_too_many_parts_are_refused(self) -> None:
         assert _refused(_form(*[('name="x"', b"1")] * (MAX_FORM_PARTS + 1))).code == "1005"
 
-    def test_headers_without_end_are_refused(self) -> None:
+    def test_unterminated_headers_are_refused(self) -> None:
         assert _refused(_form((f'name="{"x" * 10_000}"', b"1"))).code == "1005"
 
-    def test_a_body_larger_than_a_picture_may_be_is_refused(self) -> None:
+    def test_a_body_larger_than_the_largest_picture_is_refused(self) -> None:
         error = _refused(bytes(MAX_IMAGE_BYTES + MAX_FORM_OVERHEAD_BYTES + 1))
 
         assert (error.code, error.status) == ("1004", 413)
         assert error.detail == "the picture may have at most 2097152 bytes"
 
-    def test_the_refusal_of_a_large_form_names_the_sides_of_its_picture(self) -> None:
+    def test_the_error_for_a_large_form_names_the_sides_of_its_picture(self) -> None:
         buffer = io.BytesIO()
         Pillow.new("RGB", (8_000, 6_000)).save(buffer, "JPEG")
         file = buffer.getvalue() + bytes(2 * MAX_IMAGE_BYTES)
@@ -155,7 +155,7 @@ class TestForms:
         )
 
     @given(body=st.binary(max_size=500), content_type=st.text(max_size=60))
-    def test_whatever_comes_is_read_or_refused(self, body: bytes, content_type: str) -> None:
+    def test_any_input_is_read_or_refused(self, body: bytes, content_type: str) -> None:
         for kind in (content_type, TYPE):
             try:
                 read_form(body, kind)
@@ -167,7 +167,7 @@ TOKEN = "aB3" * 8
 
 
 class TestArguments:
-    def test_they_come_from_the_query_and_the_form(self) -> None:
+    def test_arguments_come_from_the_query_and_the_form(self) -> None:
         arguments = Arguments({"face_token": [TOKEN]}, {"threshold": [b"0.650"], "image_file": [b"picture"]})
 
         assert arguments.token() == TOKEN
@@ -188,7 +188,7 @@ class TestArguments:
             Arguments({}, {"face_token": [b""], "threshold": [b""], "image_file": [b""]}),
         ],
     )
-    def test_a_required_one_that_is_absent_or_empty_is_1002(self, getter: object, arguments: Arguments) -> None:
+    def test_a_missing_or_empty_required_argument_is_1002(self, getter: object, arguments: Arguments) -> None:
         with pytest.raises(ServiceError) as caught:
             getter(arguments)  # type: ignore[operator]
         assert (caught.value.code, caught.value.status) == ("1002", 400)
@@ -197,7 +197,7 @@ class TestArguments:
         ("text", "number"),
         [("0", 0.0), ("0.65", 0.65), (".5", 0.5), ("1.", 1.0), ("1e-3", 0.001), ("2E+2", 200.0), ("00.1", 0.1)],
     )
-    def test_thresholds(self, text: str, number: float) -> None:
+    def test_a_threshold_is_read_as_a_number(self, text: str, number: float) -> None:
         arguments = Arguments({"threshold": [text]})
 
         assert (arguments.threshold(), arguments.terms().threshold) == (text, number)
@@ -227,7 +227,7 @@ class TestArguments:
             "abc",
         ],
     )
-    def test_a_threshold_that_is_no_finite_number_of_at_least_0_is_1001(self, text: str) -> None:
+    def test_a_threshold_that_is_not_a_finite_number_of_at_least_0_is_1001(self, text: str) -> None:
         with pytest.raises(ServiceError) as caught:
             Arguments({"threshold": [text]}).threshold()
         assert (caught.value.code, caught.value.status) == ("1001", 400)
@@ -241,7 +241,7 @@ class TestArguments:
         assert caught.value.code == "1001"
 
     @pytest.mark.parametrize(("text", "limit"), [("1", 1), ("10000", 10_000), ("", 10_000), ("007", 7)])
-    def test_limits(self, text: str, limit: int) -> None:
+    def test_a_limit_is_read_as_a_whole_number(self, text: str, limit: int) -> None:
         assert Arguments({"threshold": ["1"], "limit": [text]}).terms().limit == limit
 
     @pytest.mark.parametrize("text", ["0", "10001", "-1", "1.5", "1e3", "x", "9" * 400, "٣"])
@@ -251,11 +251,11 @@ class TestArguments:
         assert caught.value.code == "1001"
 
     @pytest.mark.parametrize("name", ["Ann", "王小明", "🧑‍🚀", "a" * 255, "🙂" * 255, " spaces ", "'; --"])
-    def test_names(self, name: str) -> None:
+    def test_a_name_is_returned_unchanged(self, name: str) -> None:
         assert Arguments({"face_name": [name]}).name() == name
 
     @pytest.mark.parametrize("text", ["", " ", "\t\n", "\N{NO-BREAK SPACE}", "\N{IDEOGRAPHIC SPACE}\N{EM SPACE}"])
-    def test_a_name_of_white_space_is_none(self, text: str) -> None:
+    def test_a_name_of_white_space_counts_as_absent(self, text: str) -> None:
         arguments = Arguments({"face_name": [text], "name": [text]})
 
         assert (arguments.name(), arguments.beginning()) == ("unknown", "")
@@ -273,7 +273,7 @@ class TestArguments:
         assert Arguments({"name": [sent]}).beginning() == name
 
     @pytest.mark.parametrize("query", [{}, {"face_name": [""]}])
-    def test_the_default_name(self, query: dict[str, list[str]]) -> None:
+    def test_the_default_name_is_used(self, query: dict[str, list[str]]) -> None:
         assert Arguments(query).name() == "unknown"
 
     @pytest.mark.parametrize(
@@ -281,10 +281,10 @@ class TestArguments:
         [
             *("a" * 256, "🙂" * 256, "\ud800", "a\udfff", "Jos\N{REPLACEMENT CHARACTER}"),
             "\N{DEVANAGARI LETTER QA}" * 128,  # two characters each in NFC
-            "\u0301\u0327" * 1_000_000,  # which Unicode sorts in quadratic time
+            "\u0301\u0327" * 1_000_000,  # Unicode sorts these in quadratic time
         ],
     )
-    def test_a_name_too_long_or_no_text_is_1001(self, name: str) -> None:
+    def test_a_name_that_is_too_long_or_not_text_is_1001(self, name: str) -> None:
         with pytest.raises(ServiceError) as caught:
             Arguments({"face_name": [name]}).name()
         assert caught.value.code == "1001"
@@ -298,12 +298,12 @@ class TestArguments:
             Arguments({}, {"threshold": [b"\xff"]}),
         ],
     )
-    def test_one_that_is_given_twice_or_is_no_text_is_1001(self, arguments: Arguments) -> None:
+    def test_an_argument_given_twice_or_not_text_is_1001(self, arguments: Arguments) -> None:
         with pytest.raises(ServiceError) as caught:
             arguments.threshold()
         assert caught.value.code == "1001"
 
-    def test_two_pictures_are_1001(self) -> None:
+    def test_a_picture_given_twice_is_1001(self) -> None:
         with pytest.raises(ServiceError) as caught:
             Arguments({}, {"image_file": [b"1", b"2"]}).image()
         assert caught.value.code == "1001"

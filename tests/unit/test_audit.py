@@ -1,4 +1,4 @@
-"""`make check` fails at a known vulnerability, and says so when it could not ask; with a server in osv.dev's place."""
+"""`make check` fails on a known vulnerability and reports an unreachable service. A test server replaces osv.dev."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KNOWN = {
 
 
 class Advisories(ThreadingHTTPServer):
-    """Knows a vulnerability of packages; `failing` are those it fails at."""
+    """A vulnerability service that knows vulnerabilities of some packages and fails for the packages in `failing`."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -54,7 +54,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(json.dumps(answer).encode())
 
     def log_message(self, *_: object) -> None:
-        """Silent."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def audit(file: Path, port: int) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_nothing_is_known(advisories: Advisories, pinned: Path) -> None:
+def test_no_known_vulnerabilities(advisories: Advisories, pinned: Path) -> None:
     done = audit(pinned, advisories.server_port)
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -102,21 +102,21 @@ def test_a_known_vulnerability(advisories: Advisories, pinned: Path) -> None:
     assert "GHSA-0000-0000-0000" in done.stdout
 
 
-def test_a_service_that_fails_once_it_was_reached(advisories: Advisories, pinned: Path) -> None:
+def test_a_service_that_fails_after_it_was_reached(advisories: Advisories, pinned: Path) -> None:
     advisories.failing = {"harmless"}
 
     assert audit(pinned, advisories.server_port).returncode != 0
 
 
-def test_a_service_that_is_not_there(pinned: Path) -> None:
+def test_an_unreachable_service(pinned: Path) -> None:
     done = audit(pinned, free_port())
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("NOTHING WAS AUDITED: the advisories at http://127.0.0.1:")
 
 
-def test_a_service_that_answers_no_question(advisories: Advisories, pinned: Path) -> None:
-    """As a proxy that lets nobody through."""
+def test_a_service_that_refuses_every_request(advisories: Advisories, pinned: Path) -> None:
+    """As behind a proxy that refuses every connection."""
     advisories.failing = {"pip"}
 
     done = audit(pinned, advisories.server_port)

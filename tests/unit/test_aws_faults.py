@@ -1,4 +1,4 @@
-"""What may pass by itself is 503, everything else is 500, and no log shows what was sent."""
+"""AWS faults that may pass are 503, all others are 500, and no log shows what was sent."""
 
 from __future__ import annotations
 
@@ -60,6 +60,6 @@ def test_faults(error: Exception, status: int, caplog: pytest.LogCaptureFixture)
     assert SENT not in "".join(traceback.format_exception(raised.value))
 
 
-def test_other_errors_pass() -> None:
+def test_other_errors_are_raised_unchanged() -> None:
     with pytest.raises(KeyError), faults_translated():
         raise KeyError

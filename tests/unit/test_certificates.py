@@ -1,4 +1,4 @@
-"""The certificates that a database in AWS is verified by."""
+"""The certificates that verify a database in AWS."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from infra.deploy import certificates
 
 FILES = sorted(certificates.FOLDER.glob("*.pem"))
-# Opened after the bundle that ours was taken from; there, or once AWS opens more, it has to be renewed.
+# Regions opened after the bundle that ours was made from. To deploy there, or once AWS opens more, renew ours.
 LATER_REGIONS = {
     "ap-east-2",
     "ap-southeast-5",
@@ -42,7 +42,7 @@ def test_every_region_but_the_latest_is_covered() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_every_file_is_roots_that_are_valid_for_a_year(path: Path) -> None:
+def test_every_file_has_only_roots_that_are_valid_for_a_year(path: Path) -> None:
     for root in _roots(path):
         root.verify_directly_issued_by(root)
         assert root.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
@@ -54,7 +54,7 @@ def test_every_file_is_roots_that_are_valid_for_a_year(path: Path) -> None:
 
 
 @pytest.mark.parametrize("region", certificates.regions())
-def test_a_regions_file_has_its_three_roots_only(region: str) -> None:
+def test_a_regions_file_has_only_its_three_roots(region: str) -> None:
     roots = _roots(certificates.FOLDER / f"{region}.pem")
 
     assert sorted(map(certificates.common_name, roots)) == [
@@ -62,7 +62,7 @@ def test_a_regions_file_has_its_three_roots_only(region: str) -> None:
     ]
 
 
-def test_the_proxys_roots_are_those_that_the_sdk_trusts_too() -> None:
+def test_the_sdk_trusts_the_proxys_roots_too() -> None:
     sdk = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     sdk.load_verify_locations(Path(botocore.__file__).with_name("cacert.pem"))
     trusted = set(sdk.get_ca_certs(binary_form=True))
@@ -73,7 +73,7 @@ def test_the_proxys_roots_are_those_that_the_sdk_trusts_too() -> None:
     assert {root.public_bytes(Encoding.DER) for root in roots} <= trusted
 
 
-def test_writing_them_anew_from_a_bundle_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rewriting_them_from_a_bundle_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = tmp_path / "bundle.pem"
     bundle.write_text("".join(path.read_text(encoding="utf-8") for path in reversed(FILES)), encoding="utf-8")
 
@@ -84,7 +84,7 @@ def test_writing_them_anew_from_a_bundle_changes_nothing(tmp_path: Path, monkeyp
     }
 
 
-def test_a_bundle_of_something_else_replaces_nothing(tmp_path: Path) -> None:
+def test_a_bundle_of_other_certificates_replaces_nothing(tmp_path: Path) -> None:
     bundle = certificates.FOLDER / f"{certificates.PROXY}.pem"
     done = subprocess.run(
         [sys.executable, "-m", "infra.deploy.certificates", str(bundle)], capture_output=True, check=False

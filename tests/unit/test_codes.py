@@ -1,4 +1,4 @@
-"""Codes choose candidates; none that is near may be missing."""
+"""Codes choose candidates and miss no near face."""
 
 from __future__ import annotations
 
@@ -67,13 +67,11 @@ KINDS = [
     nearest=st.floats(0, 1),
     most=st.integers(1, 500),
 )
-def test_no_face_that_is_near_is_missing(
-    kind: str, count: int, dimension: int, seed: int, nearest: float, most: int
-) -> None:
+def test_no_near_face_is_missing(kind: str, count: int, dimension: int, seed: int, nearest: float, most: int) -> None:
     vectors = _faces(kind, count, dimension, seed)
     probe = vectors[0] + vectors[-1] * np.float32(0.1) if seed % 2 else vectors[0]
     distances = _distances(probe, vectors)
-    threshold = float(np.sort(distances)[int(nearest * (count - 1))])  # a face lies exactly on it
+    threshold = float(np.sort(distances)[int(nearest * (count - 1))])  # one face lies exactly on it
 
     candidates = _book(vectors).near(probe.astype(np.float64), threshold, most)
 
@@ -86,7 +84,7 @@ def test_no_face_that_is_near_is_missing(
     assert set(np.flatnonzero(distances <= candidates.reach)) <= set(candidates.ids)
 
 
-def test_few_others_are_candidates() -> None:
+def test_few_far_faces_are_candidates() -> None:
     vectors = _faces("unit length", 100_000, 128, 1)
     probe = vectors[17]
     threshold = float(np.partition(_distances(probe, vectors), 100)[100])
@@ -96,7 +94,7 @@ def test_few_others_are_candidates() -> None:
     assert 101 <= len(candidates.ids) < 300
 
 
-def test_a_threshold_that_takes_in_everybody_fetches_only_the_nearest() -> None:
+def test_a_threshold_that_includes_everyone_fetches_only_the_nearest() -> None:
     vectors = _faces("unit length", 100_000, 128, 2)
 
     candidates = _book(vectors).near(vectors[0].astype(np.float64), 100.0, 50)
@@ -104,7 +102,7 @@ def test_a_threshold_that_takes_in_everybody_fetches_only_the_nearest() -> None:
     assert 50 <= len(candidates.ids) < 500
 
 
-def test_an_odd_face_does_not_coarsen_the_others() -> None:
+def test_an_outlier_does_not_coarsen_the_other_codes() -> None:
     vectors = _faces("unit length", 1_000, 128, 3)
     vectors[500] *= 10_000
     probe = vectors[0].astype(np.float64)
@@ -121,7 +119,7 @@ def test_a_zero_vector_is_found() -> None:
     assert sorted(_book(vectors).near(np.zeros(128), 0.0, 10).ids) == [0, 2]
 
 
-def test_more_faces_than_a_block_holds() -> None:
+def test_more_faces_than_one_block_holds() -> None:
     count = BLOCK_FACES + 1_000
     vectors = _faces("unit length", count, 8, 4)
     book = CodeBook(8)
@@ -134,7 +132,7 @@ def test_more_faces_than_a_block_holds() -> None:
         assert probe in book.near(vectors[probe].astype(np.float64), 0.0, 5).ids
 
 
-def test_removed_faces_are_gone_and_the_others_are_not() -> None:
+def test_only_removed_faces_are_gone() -> None:
     vectors = _faces("of any length", 2_000, 16, 5)
     book = _book(vectors)
     removed = np.random.default_rng(6).permutation(2_000)[:1_500]
@@ -148,13 +146,13 @@ def test_removed_faces_are_gone_and_the_others_are_not() -> None:
         assert face in book.near(vectors[face].astype(np.float64), 0.0, 5).ids
 
 
-def test_memory_stays_flat_while_faces_come_and_go() -> None:
+def test_memory_stays_flat_while_faces_are_added_and_removed() -> None:
     vectors = _faces("unit length", 10_000, 8, 12)
     book = CodeBook(8)
     for generation in range(40):
         first = generation * 10_000
         book.add(encode(np.arange(first, first + 10_000), vectors))
-        # Every other face of the generation before goes, then the rest of the one before that.
+        # Remove every other face of the previous generation, then the rest of the generation before it.
         book.remove(np.arange(first - 10_000, first, 2))
         book.remove(np.arange(first - 19_999, first - 10_000, 2))
 
@@ -184,7 +182,7 @@ def _memory(book: CodeBook) -> bytes:
     return b"".join(block._codes.tobytes() for block in book._blocks)
 
 
-def test_it_tells_which_faces_it_does_not_know() -> None:
+def test_it_returns_the_faces_it_does_not_know() -> None:
     book = _book(_faces("of any length", 300, 8, 7))
     book.remove(np.array([5]))
 
@@ -215,7 +213,7 @@ def test_without_simsimd_the_results_are_the_same(monkeypatch: pytest.MonkeyPatc
     assert np.array_equal(fast.at_least, slow.at_least)
 
 
-def test_codes_from_a_segment_join_those_that_are_added() -> None:
+def test_codes_from_a_segment_join_added_codes() -> None:
     vectors = _faces("unit length", 100, 16, 10)
     coded = encode(np.arange(100), vectors)
     book = CodeBook(16)

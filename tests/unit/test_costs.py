@@ -1,4 +1,4 @@
-"""The page about costs says what the script computes, and the script adds up."""
+"""The cost page shows the script's figures, and the script's sums are right."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from infra.deploy.packaged_stage import ROOT
 IDLE, _, MILLION = costs.LOADS
 
 
-def test_the_page_has_the_scripts_tables() -> None:
+def test_the_page_contains_the_scripts_tables() -> None:
     page = (ROOT / "docs" / "costs.md").read_text("utf-8")
     for title, table in costs.tables().items():
         assert f"## {title}\n" in page
         assert table in page
 
 
-def test_a_month_by_hand() -> None:
-    """What a reader would add up with a pocket calculator."""
+def test_one_month_calculated_by_hand() -> None:
+    """The sums that a reader would add up with a pocket calculator."""
     assert costs.database_costs(costs.SMALLEST) == pytest.approx(730 * 0.016 + 20 * 0.115 + 0.40)
     month = costs.parts(MILLION)
     assert month["DynamoDB: tokens"] == pytest.approx(0.625)
@@ -27,8 +27,8 @@ def test_a_month_by_hand() -> None:
     assert costs.rekognition(MILLION) == pytest.approx(1000.10)
 
 
-def test_the_page_says_what_dominates() -> None:
-    """Sentences of the page with figures that are in no table."""
+def test_the_page_names_the_dominant_costs() -> None:
+    """Figures in the page's sentences that no table contains."""
     idle = costs.total(IDLE)
     assert costs.database_costs(costs.SMALLEST) / idle == pytest.approx(4 / 5, abs=0.03)
     assert costs.total(MILLION) - idle == pytest.approx(16, abs=0.5)
@@ -36,15 +36,15 @@ def test_the_page_says_what_dominates() -> None:
     assert slower == pytest.approx(7, abs=0.5)
 
 
-def test_aws_own_worked_examples_of_vectors() -> None:
-    """Vectors of 5.17 KB: a million queries of an index of 250,000, ten million of one of 10 million (in 2025)."""
+def test_aws_worked_examples_for_vectors() -> None:
+    """Vectors of 5.17 KB: a million queries to an index of 250,000, ten million to one of 10 million (in 2025)."""
     vector_bytes = 5.17 * 1024
     assert 1e6 * costs.vector_query(250_000, vector_bytes) == pytest.approx(5.87, abs=0.01)
     assert 1e7 * costs.vector_query(10_000_000, vector_bytes) == pytest.approx(997.62, abs=0.5)
     assert costs.vector_storage(10_000_000, 6.17 * 1024) == pytest.approx(3.54, abs=0.02)
 
 
-def test_the_page_says_what_vectors_cost_beside_memory() -> None:
+def test_the_page_compares_the_costs_of_vectors_and_memory() -> None:
     page = (ROOT / "docs" / "costs.md").read_text("utf-8")
     for figure in (costs.vector_endpoint(), 1e6 * costs.vector_query(10_000_000)):
         assert f" {figure:.2f} " in page
@@ -58,7 +58,7 @@ def test_the_page_says_what_vectors_cost_beside_memory() -> None:
     assert one_by_one / batched == pytest.approx(240, abs=2)
 
 
-def test_as_many_alarms_are_paid_as_there_are() -> None:
+def test_every_alarm_is_paid_for() -> None:
     alarms = (ROOT / "infra" / "deploy" / "template" / "alarms.yaml").read_text("utf-8")
     assert alarms.count("Type: AWS::CloudWatch::Alarm") == costs.ALARMS
 

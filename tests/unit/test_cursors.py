@@ -1,4 +1,4 @@
-"""A cursor gives back the row id that it was made of, and nothing else is a cursor."""
+"""A cursor decodes to the row id it was made from, and anything else is rejected."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chalicelib.service import cursors
 
 
 @pytest.mark.parametrize("row_id", [0, 1, 255, 256, 10**9, 2**62, 2**63 - 1])
-def test_a_cursor_stands_for_its_row_id(row_id: int) -> None:
+def test_a_cursor_decodes_to_its_row_id(row_id: int) -> None:
     assert cursors.decode(cursors.encode(row_id)) == row_id
 
 
@@ -20,5 +20,5 @@ def test_cursors_need_no_escaping() -> None:
     "text",
     ["", "1", "AAAAAAAAAA", "AAAAAAAAAAAA", "AAAAAAAAAAB", "AAAAAAAAAAA=", "gAAAAAAAAAA", "+AAAAAAAAAA", "\n" * 11],
 )
-def test_what_is_no_cursor(text: str) -> None:
+def test_invalid_cursors(text: str) -> None:
     assert cursors.decode(text) is None

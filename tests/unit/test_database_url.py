@@ -1,4 +1,4 @@
-"""A database URL that cannot work is refused at once, without repeating the password that it holds."""
+"""An unusable database URL is refused at once, and the message does not repeat its password."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from chalicelib.stores.database.database_url import MySQLLogin, parse
         "sqlite:///",
     ],
 )
-def test_a_url_that_names_no_database_is_refused(url: str) -> None:
+def test_a_url_without_a_database_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="DATABASE_URL") as raised:
         connect(url)
     assert "s3cret" not in str(raised.value)
@@ -46,5 +46,5 @@ def test_a_login_does_not_show_its_password() -> None:
     assert "s3cret" not in repr(login)
 
 
-def test_connecting_is_left_to_the_first_statement() -> None:
+def test_the_first_statement_opens_the_connection() -> None:
     assert connect("mysql://user:password@host.invalid/faces").dialect == "mysql"

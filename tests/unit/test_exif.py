@@ -1,4 +1,4 @@
-"""EXIF orientation, as the standard has it and as programs write it."""
+"""EXIF orientation, as the standard defines it and as programs write it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ORDERS = pytest.mark.parametrize("order", ["<", ">"])
 
 
 def _tiff(order: str, kind: int, count: int, value: bytes, behind: bytes = b"") -> bytes:
-    """Return a directory of another tag and the orientation; `value` is filled with zeros to four bytes."""
+    """Return a directory with another tag and the orientation. `value` is padded with zeros to four bytes."""
     mark = b"II*\0" if order == "<" else b"MM\0*"
     other = struct.pack(order + "HHIHH", 0x0110, SHORT, 1, 5, 0)
     entry = struct.pack(order + "HHI", ORIENTATION, kind, count) + value.ljust(4, b"\0")
@@ -31,7 +31,7 @@ def _tiff(order: str, kind: int, count: int, value: bytes, behind: bytes = b"") 
 @pytest.mark.parametrize(
     ("kind", "form"), [(BYTE, "B"), (SHORT, "H"), (LONG, "I"), (SBYTE, "b"), (SSHORT, "h"), (SLONG, "i")]
 )
-def test_every_type_of_whole_number_and_every_count_is_read(order: str, kind: int, form: str, count: int) -> None:
+def test_every_integer_type_and_count_is_read(order: str, kind: int, form: str, count: int) -> None:
     tiff = _tiff(order, kind, count, struct.pack(order + form, 6))
 
     assert exif.orientation(tiff) == 6
@@ -39,9 +39,7 @@ def test_every_type_of_whole_number_and_every_count_is_read(order: str, kind: in
 
 @ORDERS
 @pytest.mark.parametrize(("kind", "form", "count"), [(SHORT, "H", 3), (LONG, "I", 2), (BYTE, "B", 5)])
-def test_numbers_that_do_not_fit_the_entry_are_read_where_they_are(
-    order: str, kind: int, form: str, count: int
-) -> None:
+def test_numbers_outside_the_entry_are_read_at_their_offset(order: str, kind: int, form: str, count: int) -> None:
     place = len(_tiff(order, kind, count, b""))
     tiff = _tiff(order, kind, count, struct.pack(order + "I", place), struct.pack(order + form, 8) * count)
 
@@ -49,14 +47,14 @@ def test_numbers_that_do_not_fit_the_entry_are_read_where_they_are(
 
 
 @ORDERS
-def test_a_short_that_is_called_a_long_is_read(order: str) -> None:
+def test_a_short_labelled_as_a_long_is_read(order: str) -> None:
     assert exif.orientation(_tiff(order, LONG, 1, struct.pack(order + "H", 3))) == 3
 
 
 @ORDERS
 @pytest.mark.parametrize("value", [0, 9, 65_535])
 @pytest.mark.parametrize("kind", [SHORT, LONG])
-def test_what_is_no_orientation_is_none(order: str, kind: int, value: int) -> None:
+def test_invalid_orientations_give_none(order: str, kind: int, value: int) -> None:
     form = "H" if kind == SHORT else "I"
 
     assert exif.orientation(_tiff(order, kind, 1, struct.pack(order + form, value))) == 1
@@ -64,12 +62,12 @@ def test_what_is_no_orientation_is_none(order: str, kind: int, value: int) -> No
 
 @ORDERS
 @pytest.mark.parametrize("kind", [0, ASCII, RATIONAL, 7, 10, 11, 12, 13, 65_535])
-def test_other_types_are_no_orientation(order: str, kind: int) -> None:
+def test_other_types_give_no_orientation(order: str, kind: int) -> None:
     assert exif.orientation(_tiff(order, kind, 1, struct.pack(order + "H", 6))) == 1
 
 
 @ORDERS
-def test_data_that_end_anywhere_are_no_orientation_or_the_right_one(order: str) -> None:
+def test_truncated_data_give_no_orientation_or_the_right_one(order: str) -> None:
     tiff = _tiff(order, LONG, 1, struct.pack(order + "I", 6))
 
     assert {exif.orientation(tiff[:length]) for length in range(len(tiff))} == {1, 6}
@@ -77,7 +75,7 @@ def test_data_that_end_anywhere_are_no_orientation_or_the_right_one(order: str) 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_an_orientation_as_long_turns_a_picture_as_a_viewer_does(kind: str, orientation: int) -> None:
+def test_an_orientation_stored_as_long_turns_a_picture_as_a_viewer_does(kind: str, orientation: int) -> None:
     buffer = io.BytesIO()
     tiff = _tiff("<", LONG, 1, struct.pack("<I", orientation))
     Pillow.fromarray(astronaut()[:400]).save(buffer, kind, exif=b"Exif\0\0" + tiff)
@@ -90,7 +88,7 @@ def test_an_orientation_as_long_turns_a_picture_as_a_viewer_does(kind: str, orie
     assert np.abs(decoded.astype(int) - upright).mean() < 1
 
 
-def test_of_several_exif_chunks_the_first_counts() -> None:
+def test_the_first_of_several_exif_chunks_counts() -> None:
     parts = [_tiff("<", SHORT, 1, struct.pack("<H", value)) for value in (6, 3)]
     buffer = io.BytesIO()
     Pillow.fromarray(astronaut()[:400]).save(buffer, "PNG", exif=parts[0])

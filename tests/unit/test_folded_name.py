@@ -1,4 +1,4 @@
-"""Names are found by their beginnings: the range of folded names holds all of those, and no others."""
+"""A name is found by its prefix: the range of folded names contains all names with that prefix and no others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NAMES = (
 
 
 @pytest.mark.parametrize("prefix", ["a", "ADA", "ada ", "ada\n", "strass", "Straß", "\N{ROCKET}", "é", "ada\U0010ffff"])
-def test_the_range_of_a_beginning(prefix: str) -> None:
+def test_the_range_of_a_prefix(prefix: str) -> None:
     first, end = beginning_with(prefix)
 
     for name in NAMES:

@@ -1,4 +1,4 @@
-"""Files in, upright RGB out; and only files within the limits."""
+"""Decoding turns files into upright RGB images and accepts only files within the limits."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def _png(width: int, height: int, pixels: bytes) -> bytes:
-    """An RGB PNG of which every part can be a lie."""
+    """An RGB PNG in which every field can be given a wrong value."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
 
@@ -52,18 +52,18 @@ def _rejected(data: bytes) -> ServiceError:
     return caught.value
 
 
-def test_a_png_comes_back_pixel_by_pixel_in_rgb() -> None:
+def test_a_png_decodes_to_its_exact_rgb_pixels() -> None:
     assert np.array_equal(decoding.decode(_file(astronaut(), "PNG")), astronaut())
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}, {"optimize": True}])
-def test_jpegs_of_every_kind(options: dict[str, object]) -> None:
+def test_every_kind_of_jpeg_is_decoded(options: dict[str, object]) -> None:
     assert _difference(decoding.decode(_file(astronaut(), "JPEG", quality=95, **options)), astronaut()) < 2.5
 
 
 @pytest.mark.parametrize("subsampling", [0, 2])
 @pytest.mark.parametrize("mode", ["L", "CMYK"])
-def test_a_jpeg_in_other_colours_becomes_rgb(mode: str, subsampling: int) -> None:
+def test_a_jpeg_in_another_colour_space_becomes_rgb(mode: str, subsampling: int) -> None:
     other = Pillow.fromarray(astronaut()).convert(mode)
 
     picture = decoding.decode(_file(other, "JPEG", quality=95, subsampling=subsampling))
@@ -72,7 +72,7 @@ def test_a_jpeg_in_other_colours_becomes_rgb(mode: str, subsampling: int) -> Non
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "1"])
-def test_a_png_in_other_colours_becomes_rgb(mode: str) -> None:
+def test_a_png_in_another_colour_type_becomes_rgb(mode: str) -> None:
     other = Pillow.fromarray(astronaut()).convert(mode)
 
     assert _difference(decoding.decode(_file(other, "PNG")), np.asarray(other.convert("RGB"))) < 0.5
@@ -109,7 +109,7 @@ def test_exif_orientation_is_honoured(kind: str, orientation: int) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_broken_exif_data_tell_nothing(exif: bytes, kind: str) -> None:
+def test_broken_exif_data_are_ignored(exif: bytes, kind: str) -> None:
     file = _file(astronaut(), kind, exif=b"Exif\0\0" + exif)
 
     assert np.array_equal(decoding.decode(file), decoding.decode(_file(astronaut(), kind)))
@@ -129,7 +129,7 @@ def test_sides_outside_the_limits_are_refused(width: int, height: int, kind: str
     assert error.detail == f"the picture's sides must be 48 to 4096 px; it is {width} x {height}"
 
 
-def test_a_small_file_cannot_ask_for_gigabytes() -> None:
+def test_a_small_file_cannot_make_the_decoder_allocate_gigabytes() -> None:
     error = _rejected(_png(2**31 - 1, 2**31 - 1, zlib.compress(bytes(1000))))
 
     assert "sides must be" in error.detail
@@ -137,7 +137,7 @@ def test_a_small_file_cannot_ask_for_gigabytes() -> None:
 
 def test_bytes_up_to_the_limit_are_accepted() -> None:
     file = jpeg(astronaut())
-    # Bytes behind the end-of-image marker are no part of the picture.
+    # Bytes after the end-of-image marker are not part of the picture.
     assert decoding.decode(file + bytes(decoding.MAX_IMAGE_BYTES - len(file))).shape == (512, 512, 3)
 
 
@@ -148,7 +148,7 @@ def test_more_bytes_than_the_limit_are_refused() -> None:
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
-def test_a_refusal_names_each_limit_that_a_picture_breaks(kind: str) -> None:
+def test_the_error_names_each_limit_that_a_picture_breaks(kind: str) -> None:
     file = _file(Pillow.new("RGB", (8_000, 6_000)), kind)
     many = file + bytes(decoding.MAX_IMAGE_BYTES)
 
@@ -161,18 +161,18 @@ def test_a_refusal_names_each_limit_that_a_picture_breaks(kind: str) -> None:
 
 
 @pytest.mark.parametrize("file", [jpeg(astronaut()), jpeg(astronaut())[:-9], png(astronaut())[:-9], b"GIF89a", b""])
-def test_what_cannot_be_known_or_is_right_is_not_named(file: bytes) -> None:
-    # The zeros are padding behind the end, or damage.
+def test_the_error_omits_limits_that_are_unknown_or_kept(file: bytes) -> None:
+    # The zeros are either padding after the end or damage.
     assert _rejected(file + bytes(decoding.MAX_IMAGE_BYTES + 1)).detail == "the picture may have at most 2097152 bytes"
 
 
 @pytest.mark.parametrize("data", [b"GIF89a", b"BM", b"RIFF0000WEBP", b"%PDF-1.7", b"PK\x03\x04", b"\xff\xd8", b"x"])
-def test_another_type_is_refused_whatever_its_name(data: bytes) -> None:
+def test_another_file_type_is_refused(data: bytes) -> None:
     assert _rejected(data + bytes(100)).status == 415
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}])
-def test_a_jpeg_that_is_cut_off_anywhere_is_refused(options: dict[str, object]) -> None:
+def test_a_jpeg_truncated_anywhere_is_refused(options: dict[str, object]) -> None:
     file = _file(astronaut(), "JPEG", quality=90, **options)
 
     for length in range(3, len(file) - 1, 1_001):
@@ -181,7 +181,7 @@ def test_a_jpeg_that_is_cut_off_anywhere_is_refused(options: dict[str, object]) 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}, {"subsampling": 2}])
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
-def test_a_jpeg_that_is_cut_off_and_given_an_end_is_refused(mode: str, options: dict[str, object]) -> None:
+def test_a_truncated_jpeg_with_an_added_end_marker_is_refused(mode: str, options: dict[str, object]) -> None:
     file = _file(Pillow.fromarray(scaled(astronaut(), 128, 128)).convert(mode), "JPEG", quality=90, **options)
 
     for length in range(3, len(file) - 4, 67):
@@ -190,7 +190,7 @@ def test_a_jpeg_that_is_cut_off_and_given_an_end_is_refused(mode: str, options: 
             assert _rejected(file[:length] + END + file[length:]).status == 400
 
 
-def test_a_jpeg_with_padding_before_its_end_is_whole() -> None:
+def test_a_jpeg_with_padding_before_its_end_is_accepted() -> None:
     file = jpeg(astronaut())
 
     assert np.array_equal(decoding.decode(file[:-2] + bytes(30) + END), decoding.decode(file))
@@ -204,7 +204,7 @@ def test_a_jpeg_with_padding_before_its_end_is_whole() -> None:
         pytest.param(b"JFIF\0\1", b"JFIF\0\2", id="newer JFIF"),
     ],
 )
-def test_what_phones_write_wrongly_and_nobody_needs_does_no_harm(right: bytes, written: bytes) -> None:
+def test_harmless_errors_that_phones_write_are_accepted(right: bytes, written: bytes) -> None:
     file = jpeg(astronaut())
     place = file.index(right, 0 if right.startswith(b"JFIF") else file.index(b"\xff\xda"))
     flawed = file[:place] + written + file[place + len(right) :]
@@ -213,7 +213,7 @@ def test_what_phones_write_wrongly_and_nobody_needs_does_no_harm(right: bytes, w
     assert _rejected(flawed[: len(file) // 2] + END).status == 400
 
 
-def test_a_progressive_jpeg_that_lacks_scans_is_refused() -> None:
+def test_a_progressive_jpeg_with_missing_scans_is_refused() -> None:
     file = _file(astronaut(), "JPEG", progressive=True)
     scans = [match.start() for match in re.finditer(b"\xff\xda", file)]
 
@@ -222,7 +222,7 @@ def test_a_progressive_jpeg_that_lacks_scans_is_refused() -> None:
         assert _rejected(file[:start] + END).status == 400
 
 
-def test_a_jpeg_that_lacks_a_colour_is_refused() -> None:
+def test_a_jpeg_with_a_missing_colour_component_is_refused() -> None:
     file = _file(Pillow.fromarray(astronaut()).convert("L"), "JPEG")
     grey, coloured = (
         b"\0\x0b\x08\x02\0\x02\0\x01\x01\x11\0",
@@ -233,7 +233,7 @@ def test_a_jpeg_that_lacks_a_colour_is_refused() -> None:
     assert _rejected(file.replace(grey, coloured)).status == 400
 
 
-def test_of_an_animation_the_still_picture_counts() -> None:
+def test_an_animation_is_decoded_to_its_still_picture() -> None:
     frames = [Pillow.fromarray(picture) for picture in (astronaut(), astronaut()[::-1].copy())]
     for default_image in (True, False):
         file = _file(frames[0], "PNG", save_all=True, append_images=frames[1:], default_image=default_image)
@@ -241,24 +241,24 @@ def test_of_an_animation_the_still_picture_counts() -> None:
         assert np.array_equal(decoding.decode(file), astronaut())
 
 
-def test_a_png_whose_compressed_text_is_gigabytes_is_read_without_it() -> None:
+def test_a_png_is_decoded_without_its_gigabytes_of_compressed_text() -> None:
     file = png(astronaut())
     text = _chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(50_000_000)))
 
     assert np.array_equal(decoding.decode(file[:33] + text * 30 + file[33:]), astronaut())
-    # The decoder, which would keep the text in memory, is not given it.
+    # The decoder would keep the text in memory, so it never receives the text.
     assert png_file.parse(file[:33] + text + file[33:]).data == png_file.parse(file).data
     assert b"zTXt" not in png_file.parse(file[:33] + text + file[33:]).data
 
 
-def test_a_png_of_an_unknown_critical_chunk_is_refused() -> None:
+def test_a_png_with_an_unknown_critical_chunk_is_refused() -> None:
     file = png(astronaut())
 
     assert _rejected(file[:33] + _chunk(b"ABCD", b"") + file[33:]).status == 400
     assert decoding.decode(file[:33] + _chunk(b"abCd", b"") + file[33:]).shape == (512, 512, 3)
 
 
-def test_a_png_that_is_cut_off_anywhere_is_refused() -> None:
+def test_a_png_truncated_anywhere_is_refused() -> None:
     file = png(scaled(astronaut(), 128, 128))
 
     for length in range(8, len(file), 101):

@@ -1,4 +1,4 @@
-"""A JPEG is refused when a block of its pixels is lost, and only then; libjpeg's warnings are the judge."""
+"""A JPEG is refused only if a block of its pixels is lost, as judged by libjpeg's warnings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MODES = (("RGB", 0), ("RGB", 2), ("L", 0), ("CMYK", 0), ("CMYK", 2))
 
 
 def _corpus(side: int) -> dict[str, bytes]:
-    """Return photographs in every coding that is accepted, by name."""
+    """Return photographs in every accepted coding, by name."""
     files = {}
     for name, options in CODINGS.items():
         for mode, sampling in MODES:
@@ -44,7 +44,7 @@ def _corpus(side: int) -> dict[str, bytes]:
 
 
 def _data(file: bytes) -> int:
-    """Return where the first scan's data begin."""
+    """Return the offset of the first scan's data."""
     scan = file.index(b"\xff\xda")
     return scan + 2 + int.from_bytes(file[scan + 2 : scan + 4])
 
@@ -66,7 +66,7 @@ def _between_segments(file: bytes, padding: bytes) -> bytes:
 
 INTERVAL = rb".*?(?=\xff[\xd0-\xd7\xc4\xd9])"
 
-# As webcams and cameras write them, and as ITU T.81 allows.
+# Flaws that webcams and cameras write, and forms that ITU T.81 allows.
 HARMLESS: dict[str, Callable[[bytes], bytes]] = {
     "fill before each marker in the data": lambda file: _in_data(file, b"\xff(?=[^\0])", lambda _: b"\xff\xff\xff"),
     "a byte before one restart": lambda file: _in_data(file, RESTART, lambda one: b"\x3f" + one[0], 1),
@@ -82,7 +82,7 @@ HARMLESS: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("flaw", HARMLESS)
-def test_a_jpeg_that_lacks_no_block_shows_what_it_shows_without_its_flaw(flaw: str) -> None:
+def test_a_jpeg_with_all_blocks_decodes_as_it_does_without_its_flaw(flaw: str) -> None:
     changed, warned = 0, 0
     for name, file in _corpus(72).items():
         flawed = HARMLESS[flaw](file)
@@ -105,7 +105,7 @@ LOSSES: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("flaw", HARMLESS)
-def test_a_flaw_that_does_no_harm_does_not_hide_a_loss(flaw: str, loss: str) -> None:
+def test_a_harmless_flaw_does_not_hide_a_lost_block(flaw: str, loss: str) -> None:
     lost = 0
     for name, file in _corpus(72).items():
         if _libjpeg_is_content(LOSSES[loss](file)):
@@ -131,7 +131,7 @@ def test_an_unknown_colour_transform_is_read_as_libjpeg_reads_it(transform: int)
 
 
 @pytest.mark.parametrize("coding", CODINGS)
-def test_no_cut_of_any_accepted_coding_is_taken(coding: str) -> None:
+def test_truncation_is_refused_in_every_accepted_coding(coding: str) -> None:
     for name, file in _corpus(48).items():
         if not name.startswith(f"{coding}, "):
             continue
@@ -139,14 +139,14 @@ def test_no_cut_of_any_accepted_coding_is_taken(coding: str) -> None:
         assert [length for length in range(3, len(file) - 1) if not _is_refused(file[:length])] == [], name
         for length in range(_data(file), len(file) - 2):
             patched = file[:length] + END
-            # Unusual sampling hides that bits are missing that change no pixel.
+            # With unusual sampling, missing bits can leave every pixel unchanged and so go unnoticed.
             assert _is_refused(patched) or ("CMYK, 2" in name and np.array_equal(decoding.decode(patched), whole)), (
                 f"{name}: {length} of {len(file)} bytes"
             )
 
 
 @pytest.mark.parametrize("marker", [0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF])
-def test_a_coding_that_no_viewer_shows_or_that_hides_cuts_is_refused_in_plain_words(marker: int) -> None:
+def test_a_coding_that_viewers_cannot_show_or_that_hides_truncation_is_refused(marker: int) -> None:
     file = _corpus(48)["baseline, RGB, 0"].replace(b"\xff\xc0", bytes((0xFF, marker)))
 
     with pytest.raises(ServiceError) as caught:
@@ -157,7 +157,7 @@ def test_a_coding_that_no_viewer_shows_or_that_hides_cuts_is_refused_in_plain_wo
     assert caught.value.detail == f"a JPEG with {coding} coding is not accepted; baseline and progressive ones are"
 
 
-def test_other_bits_a_sample_are_refused_in_plain_words() -> None:
+def test_samples_of_other_than_8_bits_are_refused() -> None:
     file = _corpus(48)["baseline, RGB, 0"].replace(b"\xff\xc0\0\x11\x08", b"\xff\xc1\0\x11\x0c")
 
     with pytest.raises(ServiceError, match="a JPEG with 12 bits a sample is not accepted; 8 bits are"):
@@ -165,8 +165,8 @@ def test_other_bits_a_sample_are_refused_in_plain_words() -> None:
 
 
 @pytest.mark.parametrize("padding", [b"\x12", b"\0\x12", b"\xff\0\x12"])
-def test_other_bytes_than_padding_between_segments_are_refused(padding: bytes) -> None:
-    """One of the two segments then has another length than it says, and may be a table."""
+def test_bytes_other_than_padding_between_segments_are_refused(padding: bytes) -> None:
+    """One of the two segments then has a wrong length field and may be a table."""
     with pytest.raises(ServiceError, match="broken or cut off"):
         decoding.decode(_between_segments(_corpus(48)["baseline, RGB, 0"], padding))
 
@@ -181,11 +181,11 @@ def test_segments_up_to_the_limit_are_accepted() -> None:
         decoding.decode(file[:2] + comment * (jpeg.MAX_SEGMENTS - own + 1) + file[2:])
 
 
-@pytest.mark.skipif(not CASES.is_dir(), reason="the files that clients sent are not here")
+@pytest.mark.skipif(not CASES.is_dir(), reason="the files from clients are not on this machine")
 @pytest.mark.parametrize(
     "name", ["byte_before_restart_marker", "bytes_before_many_restart_markers", "padding_before_dht"]
 )
-def test_what_webcams_wrote_is_taken(name: str) -> None:
+def test_files_from_webcams_are_accepted(name: str) -> None:
     file = (CASES / f"jpeg_{name}.jpg").read_bytes()
 
     assert not _libjpeg_is_content(file)

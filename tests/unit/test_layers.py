@@ -1,4 +1,4 @@
-"""What may import what: each folder's imports are listed here, and checked against the source."""
+"""Import rules: which folders each folder may import, checked against the source."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 GROUND = {"errors", "deadline", "settings", "faces", "names", "times"}
 DATA = {"stores/aws", "stores/database", "stores/face_set"}
-# What each folder, or module at the top, may import of chalicelib beside its own modules and the ground.
+# The chalicelib folders and modules that each folder, or top-level module, may import besides its own and the ground.
 ALLOWED: dict[str, set[str]] = {
     **{name: set() for name in GROUND},
     "images": set(),
@@ -41,13 +41,13 @@ def _modules() -> dict[str, Path]:
 
 
 def _folder(module: str) -> str:
-    """Return the key of ALLOWED that a module is under: its folder, or itself where it stands at the top."""
+    """Return the key of ALLOWED for a module: its folder, or the module itself if it is at the top level."""
     inner = module.split(".")[1:]
     return "/".join(inner[:-1]) or inner[0]
 
 
 def _imported(path: Path) -> Iterator[str]:
-    """Yield the modules of chalicelib that a file imports, wherever in the file."""
+    """Yield every module of chalicelib that a file imports, at any place in the file."""
     modules = _modules()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("chalicelib"):
@@ -58,20 +58,20 @@ def _imported(path: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names if alias.name.startswith("chalicelib"))
 
 
-def test_every_folder_has_its_rule() -> None:
+def test_every_folder_has_a_rule() -> None:
     assert {_folder(module) for module in _modules()} == set(ALLOWED)
 
 
 @pytest.mark.parametrize("module", _modules())
-def test_a_folder_imports_only_what_its_rule_lists(module: str) -> None:
+def test_a_folder_imports_only_modules_in_its_rule(module: str) -> None:
     folder = _folder(module)
-    # The ground's modules import each other only: deadline raises errors, names are part of faces.
+    # The ground's modules import only each other: deadline raises errors, and faces contain names.
     allowed = ALLOWED[folder] | {folder} | GROUND
 
     assert {name for name in _imported(_modules()[module]) if _folder(name) not in allowed} == set()
 
 
-def test_no_rule_allows_more_than_is_imported() -> None:
+def test_every_allowed_import_is_used() -> None:
     used: dict[str, set[str]] = {folder: set() for folder in ALLOWED}
     for module, path in _modules().items():
         used[_folder(module)] |= {_folder(name) for name in _imported(path)} - {_folder(module)} - GROUND
@@ -79,18 +79,18 @@ def test_no_rule_allows_more_than_is_imported() -> None:
     assert {folder: ALLOWED[folder] - used[folder] for folder in ALLOWED if ALLOWED[folder] - used[folder]} == {}
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
+def test_there_are_no_import_cycles() -> None:
     modules = _modules()
     imports = {module: set(_imported(path)) & set(modules) for module, path in modules.items()}
-    # A driver's module is imported only when its database is used.
+    # A database driver is imported only if its database is used.
     while leaves := {module for module in imports if not imports[module] & set(imports)}:
         imports = {module: found for module, found in imports.items() if module not in leaves}
 
     assert imports == {}
 
 
-def test_the_app_imports_no_build_time_package_and_nothing_slow() -> None:
-    """Models and clients are for the first request that needs them."""
+def test_importing_the_app_loads_no_build_or_slow_package() -> None:
+    """The first request that needs models and clients loads them."""
     script = "import sys, app; print(*sorted(m.split('.')[0] for m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     unwanted = {"models", "infra", "onnx", "joblib", "lz4", "moto", "dlib", "onnxruntime", "boto3", "pymysql", "yaml"}
@@ -98,7 +98,7 @@ def test_the_app_imports_no_build_time_package_and_nothing_slow() -> None:
     assert set(done.stdout.split()) & unwanted == set()
 
 
-def test_no_file_is_a_drawer_for_everything() -> None:
+def test_no_file_has_a_catch_all_name() -> None:
     names = {
         path.stem for folder in ("chalicelib", "models", "infra", "tests") for path in (ROOT / folder).rglob("*.py")
     }

@@ -1,4 +1,4 @@
-"""The log outside Lambda is for a person, and errors are told without what others say in them."""
+"""Outside Lambda the log is for people, and logged errors omit texts that come from outside."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def raised(error: Exception, cause: Exception | None = None) -> Exception:
     return caught.value
 
 
-def test_an_error_is_told_by_its_type_and_place() -> None:
+def test_an_error_is_logged_with_its_type_and_place() -> None:
     lines = described(raised(ValueError("Ada"))).splitlines()
 
     assert lines[0].endswith(", in raised")
@@ -36,7 +36,7 @@ def test_an_error_is_told_by_its_type_and_place() -> None:
         (ValueError(), "builtins.ValueError"),
     ],
 )
-def test_what_is_told_of_it(error: Exception, last: str) -> None:
+def test_the_logged_text_of_an_error(error: Exception, last: str) -> None:
     assert described(raised(error)).splitlines()[-1] == last
 
 
@@ -53,7 +53,7 @@ def test_the_errors_behind_an_error_come_first() -> None:
     ]
 
 
-def test_what_is_suppressed_is_left_out_and_circles_end() -> None:
+def test_suppressed_errors_are_omitted_and_cycles_end() -> None:
     suppressed, first, second = ValueError(), ValueError(), KeyError()
     suppressed.__context__ = OSError()
     suppressed.__suppress_context__ = True
@@ -63,7 +63,7 @@ def test_what_is_suppressed_is_left_out_and_circles_end() -> None:
     assert described(first) == "builtins.KeyError\nwhich led to:\nbuiltins.ValueError"
 
 
-def test_on_a_laptop_a_line_is_for_a_person() -> None:
+def test_on_a_laptop_log_lines_are_plain_text() -> None:
     program = """
 import logging
 from chalicelib.telemetry import logs

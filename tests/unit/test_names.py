@@ -1,4 +1,4 @@
-"""One name has one spelling, whichever system wrote it."""
+"""A name has one spelling, whichever system wrote it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ names = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
 @given(name=names)
-def test_every_spelling_is_one_name(name: str) -> None:
+def test_every_spelling_gives_the_same_name(name: str) -> None:
     spellings = {normalized(unicodedata.normalize(form, name)) for form in ("NFC", "NFD")}
 
     assert spellings == {normalized(name)}
@@ -27,7 +27,7 @@ def test_case_and_spelling_do_not_matter_to_a_folded_name(name: str) -> None:
     assert fold(normalized(name)) == fold(normalized(name.casefold()))
 
 
-def test_the_case_of_every_character_is_folded_alike() -> None:
+def test_every_character_folds_to_one_case() -> None:
     for point in {*range(0x110000)} - {*range(0xD800, 0xE000)}:
         for cased in {chr(point).upper(), chr(point).lower()}:
             if cased.casefold() == chr(point).casefold():
@@ -41,16 +41,16 @@ def test_no_character_decomposes_into_more_than_the_bound_assumes() -> None:
 
 
 @pytest.mark.parametrize("name", ["", " ", "\t\r\n", "\N{NO-BREAK SPACE}", "\N{IDEOGRAPHIC SPACE}" * 255])
-def test_white_space_is_no_name(name: str) -> None:
+def test_a_name_of_white_space_is_empty(name: str) -> None:
     assert (normalized(name), kept(name)) == ("", "unknown")
 
 
 @given(name=st.text(st.characters(exclude_categories=["Cs"]), max_size=255))
-def test_an_earlier_name_always_fits(name: str) -> None:
+def test_a_name_from_an_earlier_version_always_fits(name: str) -> None:
     assert 0 < len(kept(name)) <= MAX_NAME_CHARACTERS
 
 
-def test_an_earlier_name_that_would_grow_too_long_stays() -> None:
+def test_an_earlier_name_that_would_become_too_long_is_kept() -> None:
     name = "\N{DEVANAGARI LETTER QA}" * 200
 
     assert kept(name) == name

@@ -1,4 +1,4 @@
-"""The threads of the local server allocate from one heap, so that memory is not kept once for each of them."""
+"""The threads of the local server share one heap, so freed memory is not kept once per thread."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# Four threads at once, each of which has a heap of its own unless all share one; then 16 MB for the second time, which
-# glibc by itself takes from the heap; malloc_info(3) writes both down.
+# Start four threads at once; each has its own heap unless they share one. Then allocate 16 MB for the second time,
+# which glibc would by default take from the heap. malloc_info(3) reports both.
 SCRIPT = """
 import ctypes, re, sys, tempfile, threading
 from infra.local.one_heap import share_one_heap
@@ -40,8 +40,8 @@ print(told.count("<heap nr="), int(mapped[1]) >= 16 << 20)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives threads heaps of their own")
-def test_threads_share_a_heap_and_what_is_large_is_outside() -> None:
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives each thread its own heap")
+def test_threads_share_a_heap_and_large_blocks_are_outside_it() -> None:
     heaps, large_is_outside = _allocations("own")
     assert (int(heaps) > 1, large_is_outside) == (True, "False")
     assert _allocations("shared") == ["1", "True"]

@@ -1,4 +1,4 @@
-"""The pool lends a connection to one block at a time, and never again one on which something failed."""
+"""The pool lends a connection to one block at a time and discards a connection after an error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Connections:
         return self.opened
 
 
-def test_the_connection_used_last_is_used_next() -> None:
+def test_the_most_recently_used_connection_is_used_next() -> None:
     pool = Connections().pool
     with pool.connection() as first, pool.connection() as second:
         assert (first, second) == (1, 2)
@@ -39,7 +39,7 @@ def test_an_error_closes_the_connection() -> None:
         assert next_one == 2
 
 
-def test_closing_closes_what_is_idle_and_nothing_else() -> None:
+def test_closing_the_pool_closes_only_idle_connections() -> None:
     connections = Connections()
     with connections.pool.connection() as busy:
         with connections.pool.connection():

@@ -1,4 +1,4 @@
-"""Presigned addresses name the bucket's region: in the newer ones no other address works."""
+"""Presigned URLs name the bucket's region, because newer regions accept no other URL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.stores.aws.crops import URL_SECONDS, CropStore
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "eu-south-2"])
-def test_an_address_names_the_region(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_presigned_url_names_the_region(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")

@@ -1,4 +1,4 @@
-"""Replies stay below what Lambda sends, and say so when that leaves something out."""
+"""Replies stay within Lambda's size limit and say if anything was left out for it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from chalicelib.vision import quality
 from chalicelib.vision.detector import MAX_FACES
 from tests.packs import dlib_pack
 
-# What takes the most room, each in its own way: escaped once, twice, as a pair of surrogates, in three bytes.
+# The largest characters, each for a different reason: escaped once, twice, as a surrogate pair, in three bytes.
 DEAREST = ("a", '"', "\\", "\x01", "\x7f", "é", "中", "\u2028", "😀")
 
 
 def sent(body: Any) -> int:
-    """Return the bytes that AWS's runtime client sends for a reply with this body, under Python 3.11: the most."""
+    """Return the bytes that AWS's runtime client sends for this body under Python 3.11, the largest form."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_EXECUTION_ENV", "AWS_Lambda_python3.11")
         return len(
@@ -41,13 +41,13 @@ def sent(body: Any) -> int:
 
 
 @given(st.text())
-def test_a_body_is_counted_as_the_runtime_client_sends_it(text: str) -> None:
+def test_a_body_is_counted_in_the_runtime_clients_bytes(text: str) -> None:
     assert payload_bytes(text) == len(simplejson.dumps(text))
     assert payload_bytes(text) >= len(simplejson.dumps(text, ensure_ascii=False).encode(errors="surrogatepass"))
 
 
 @given(st.lists(st.text()))
-def test_so_many_of_a_list_fit_that_no_other_does(texts: list[str]) -> None:
+def test_the_longest_part_of_a_list_that_fits_is_returned(texts: list[str]) -> None:
     items = [{"face_name": text} for text in texts]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chalicelib.api.reply_bytes.MAX_LIST_BYTES", 200)
@@ -67,13 +67,13 @@ def test_ten_thousand_matches_with_the_longest_names(character: str) -> None:
     assert sent(reply) <= MAX_PAYLOAD_BYTES
     assert [match["face_token"] for match in given] == [match.token for match in matches[: len(given)]]
     assert reply["truncated"] is (len(given) < len(matches))
-    if reply["truncated"]:  # and not one more than needed was left out
+    if reply["truncated"]:  # and no more than necessary was left out
         assert sent(reply) > MAX_PAYLOAD_BYTES - 80_000
     assert json.loads(as_text(reply))["cmp_result"][0]["face_name"] == name
 
 
-def test_the_limit_and_the_bytes_meet() -> None:
-    """What the limit has cut stays truncated, whether or not the bytes cut too."""
+def test_the_count_limit_and_the_byte_limit_together() -> None:
+    """A result truncated by the count limit stays truncated, whether or not the byte limit cuts it too."""
     for name, fits in (("Ada", True), ("😀" * 255, False)):
         matches = [Match(new_token(), name, 0.5)] * 10_000
         for truncated in (False, True):
@@ -82,7 +82,7 @@ def test_the_limit_and_the_bytes_meet() -> None:
             assert reply["truncated"] is (truncated or not fits)
 
 
-def test_pages_that_the_bytes_cut_lead_on_without_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_cut_by_the_byte_limit_continue_without_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
     faces = [ListedFace(i, new_token(), "😀" * 255, "default", 0, "") for i in range(1, 101)]
     monkeypatch.setattr("chalicelib.api.reply_bytes.MAX_LIST_BYTES", 100_000)
     seen: list[str] = []
@@ -124,7 +124,7 @@ def test_all_face_sets_fit() -> None:
     assert sent(replies.face_sets([CountedFaceSet("s" * 64, 2**40)] * MAX_FACE_SETS)) <= MAX_LIST_BYTES
 
 
-def test_what_is_not_ascii_is_not_escaped() -> None:
+def test_non_ascii_text_is_not_escaped() -> None:
     text = as_text(replies.success(face_neme="José 😀"))
 
     assert "José 😀" in text

@@ -1,4 +1,4 @@
-"""The page about scaling says what the command computes; arithmetic and simulation agree; limits bite where it says."""
+"""The scaling page shows the command's figures, and arithmetic, simulation and limits agree with it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from infra.scaling.scenarios import ACCOUNT, LOCK_SECONDS, Additions, Burst, Ste
 from infra.scaling.simulation import LINGERING_SECONDS, Fleet, Report, arrivals, simulate
 
 
-def test_the_page_has_the_commands_tables() -> None:
+def test_the_page_contains_the_commands_tables() -> None:
     page = (ROOT / "docs" / "scaling.md").read_text("utf-8")
     for title, table in command.tables().items():
         assert f"## {title}\n" in page
         assert table in page
 
 
-def test_the_page_says_when_what_breaks() -> None:
-    """Figures of its sentences that are in no table."""
+def test_the_page_says_at_which_load_each_part_fails() -> None:
+    """Figures in the page's sentences that no table contains."""
     page = " ".join((ROOT / "docs" / "scaling.md").read_text("utf-8").split())
     query = 1e6 * costs.vector_query(1_000_000_000)
     rest = sum(arithmetic.million(Request.SEARCH, Gallery.S3_VECTORS, 1_000_000_000).values()) - query
@@ -53,7 +53,7 @@ def test_the_page_says_when_what_breaks() -> None:
 
 
 @pytest.mark.parametrize("name", MEASURED)
-def test_what_was_measured_is_in_the_page_of_measurements(name: str) -> None:
+def test_measured_figures_are_in_the_benchmarks_page(name: str) -> None:
     figure = MEASURED[name]
     if figure.source == "make bench":
         page = (ROOT / "docs" / "benchmarks.md").read_text("utf-8")
@@ -61,7 +61,7 @@ def test_what_was_measured_is_in_the_page_of_measurements(name: str) -> None:
 
 
 @pytest.mark.parametrize("load", [load for load in command.STEADY if load.rate > 1], ids=str)
-def test_containers_at_work_are_littles_law_and_the_throttled_erlangs(load: Steady) -> None:
+def test_busy_containers_follow_littles_law_and_throttling_follows_erlang(load: Steady) -> None:
     offered = load.rate * load.service_seconds()
     report = load.simulated()
 
@@ -70,14 +70,14 @@ def test_containers_at_work_are_littles_law_and_the_throttled_erlangs(load: Stea
 
 
 @pytest.mark.parametrize("burst", command.BURSTS, ids=str)
-def test_a_burst_starts_a_container_for_all_that_come_before_the_first_is_done(burst: Burst) -> None:
+def test_a_burst_starts_a_container_per_request_until_the_first_finishes(burst: Burst) -> None:
     report = burst.simulated()
 
     assert report.started == pytest.approx(burst.containers(), rel=0.1)
     assert report.throttled == pytest.approx(burst.throttled(), abs=0.02)
 
 
-def test_ten_million_faces_in_memory_throttle_a_burst_that_a_vector_index_takes() -> None:
+def test_a_burst_is_throttled_with_ten_million_faces_in_memory_but_not_with_a_vector_index() -> None:
     memory, vectors = (Burst(g, 10_000_000, 50, 250).simulated() for g in (Gallery.MEMORY, Gallery.S3_VECTORS))
 
     assert memory.throttled > 0.2
@@ -85,11 +85,11 @@ def test_ten_million_faces_in_memory_throttle_a_burst_that_a_vector_index_takes(
 
 
 @pytest.mark.parametrize("database", deployments())
-def test_a_deployment_at_full_load_takes_twice_the_connections_and_never_too_many(database: str) -> None:
+def test_a_deployment_at_full_load_doubles_the_connections_within_the_limit(database: str) -> None:
     deployment = deployments()[database]
     report = deployment.simulated()
 
-    # Some of those before were idle, and their containers' places are taken by new ones.
+    # Some earlier containers were idle, and new containers take their places.
     assert 1.8 * deployment.concurrency <= report.peak_connections <= 2 * deployment.concurrency
     assert arithmetic.connections(deployment.concurrency) <= deployment.connections == CLASSES[database][0]
     assert report.refused == 0
@@ -101,18 +101,18 @@ def test_with_too_few_connections_a_deployment_refuses() -> None:
 
 
 @pytest.mark.parametrize("rate", [100, 500, 900])
-def test_additions_wait_for_the_counter_as_in_a_queue_with_one_server(rate: int) -> None:
+def test_additions_wait_for_the_counter_like_a_single_server_queue(rate: int) -> None:
     wait = Additions(rate).simulated().waited
 
     assert wait == pytest.approx(arithmetic.lock_wait(rate, LOCK_SECONDS), rel=0.15)
 
 
-def test_more_additions_than_the_counter_takes_wait_longer_and_longer() -> None:
+def test_waits_grow_without_end_above_the_counters_capacity() -> None:
     assert arithmetic.lock_wait(1_200, LOCK_SECONDS) == math.inf
     assert Additions(1_200).simulated().waited > 10 * Additions(1_000).simulated().waited
 
 
-def test_the_formulas_by_hand() -> None:
+def test_the_formulas_calculated_by_hand() -> None:
     assert arithmetic.blocked(1.0, 1) == pytest.approx(1 / 2)
     assert arithmetic.blocked(2.0, 2) == pytest.approx(2 / 5)
     assert arithmetic.lock_wait(0.5, 1.0) == pytest.approx(0.5)
@@ -129,7 +129,7 @@ def _simulated(times: list[float], fleet: Fleet, seconds: float = 1.0, **more: f
     return simulate(np.array(times), np.full(len(times), seconds), fleet, **more)
 
 
-def test_a_container_serves_one_request_at_a_time_and_is_used_again() -> None:
+def test_a_container_serves_one_request_at_a_time_and_is_reused() -> None:
     report = _simulated([0.0, 0.5, 3.5, 4.0], Fleet(2, cold_seconds=2.0))
 
     assert report.started == 2
@@ -137,13 +137,13 @@ def test_a_container_serves_one_request_at_a_time_and_is_used_again() -> None:
     assert (report.p50, report.throttled) == (2.0, 0.0)  # 3, 3, 1 and 1 s
 
 
-def test_what_comes_when_all_are_at_work_is_throttled() -> None:
+def test_requests_are_throttled_while_all_containers_are_busy() -> None:
     report = _simulated([0.0, 0.1, 0.2], Fleet(2, cold_seconds=1.0))
 
     assert report.throttled == pytest.approx(1 / 3)
 
 
-def test_starts_are_limited_at_once_and_a_second() -> None:
+def test_starts_are_limited_per_burst_and_per_second() -> None:
     fleet = Fleet(100, cold_seconds=10.0, starts_at_once=2, starts_per_second=1.0)
 
     assert _simulated([0.0, 0.0, 0.0, 0.5, 1.5], fleet).throttled == pytest.approx(2 / 5)
@@ -157,20 +157,20 @@ def test_a_container_that_ended_keeps_its_connection_until_the_server_closes_it(
     assert _simulated([0.0, ended + LINGERING_SECONDS + 1], fleet).refused == 0
 
 
-def test_a_deployment_ends_idle_containers_at_once_and_the_others_when_they_are_done() -> None:
+def test_a_deployment_ends_idle_containers_at_once_and_busy_ones_when_they_finish() -> None:
     report = _simulated([0.0, 3.0, 3.5], Fleet(10, cold_seconds=1.0), deployed_at=2.5)
 
     assert report.started == 3
     assert report.peak_connections == 3
 
 
-def test_who_holds_the_lock_is_waited_for() -> None:
+def test_a_held_lock_delays_others() -> None:
     report = _simulated([0.0, 0.0, 0.0], Fleet(3, cold_seconds=1.0, warm=3), locked_seconds=0.5)
 
     assert report.waited == pytest.approx((0 + 0.5 + 1.0) / 3)
 
 
-def test_arrivals_are_as_many_as_the_rate_says_and_the_same_for_a_seed() -> None:
+def test_arrivals_match_the_rate_and_are_the_same_for_a_seed() -> None:
     one, other = (arrivals(50.0, 100.0, np.random.default_rng(7)) for _ in range(2))
 
     assert np.array_equal(one, other)

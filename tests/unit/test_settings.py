@@ -1,4 +1,4 @@
-"""Settings from the environment."""
+"""Reading settings from the environment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalicelib.settings import SETTINGS, Settings, SettingsError, current_setti
 ROOT = Path(__file__).parents[2]
 
 
-def test_an_empty_environment_gives_the_defaults_of_a_laptop() -> None:
+def test_an_empty_environment_gives_the_local_defaults() -> None:
     settings = Settings.from_environment({})
 
     assert settings.database_url == "sqlite:///.local/face_set.sqlite"
@@ -42,7 +42,7 @@ def test_an_empty_variable_counts_as_absent() -> None:
         ("LOG_LEVEL", "loud", "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR"),
     ],
 )
-def test_a_value_that_cannot_work_is_named(name: str, value: str, complaint: str) -> None:
+def test_an_invalid_value_is_named(name: str, value: str, complaint: str) -> None:
     with pytest.raises(SettingsError, match=f"^{complaint}"):
         Settings.from_environment({name: value})
 
@@ -80,7 +80,7 @@ def test_a_process_reads_its_settings_once(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.usefixtures("unread")
-def test_settings_that_cannot_work_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_settings_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CORS_ORIGIN", "https://a.example, https://b.example")
     with pytest.raises(SettingsError):
         current_settings()
@@ -91,8 +91,8 @@ def test_settings_that_cannot_work_are_read_again(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("file", [ROOT / "app.py", *sorted((ROOT / "chalicelib").rglob("*.py"))], ids=str)
-def test_no_other_module_names_a_setting(file: Path) -> None:
-    """A setting that is read from the environment itself goes around its check."""
+def test_only_the_settings_module_names_settings(file: Path) -> None:
+    """Reading a setting directly from the environment would bypass its check."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
 

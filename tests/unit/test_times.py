@@ -1,4 +1,4 @@
-"""Times are written as they are read, in every year."""
+"""Times round-trip through text, in every year."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ from chalicelib import times
         (253_402_300_799, "9999-12-31T23:59:59Z"),
     ],
 )
-def test_a_year_has_four_digits(seconds: int, text: str) -> None:
+def test_a_year_is_written_with_four_digits(seconds: int, text: str) -> None:
     assert times.as_text(seconds) == text
     assert datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp() == seconds

@@ -1,4 +1,4 @@
-"""Pictures of many faces, and of what looks like many: the dearest that the limits let in."""
+"""Pictures of many faces or face-like patterns, the most expensive ones within the limits."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tests.pictures import astronaut, scaled
 
 
 def crowd(across: int, side: int) -> Image:
-    """Return the astronaut's face so many times a row and a column, each `side` px."""
+    """Return a grid of the astronaut's face, each `side` px, `across` times per row and column."""
     return tiled(scaled(np.ascontiguousarray(astronaut()[70:230, 150:310]), side, side), across * side)
 
 
 def glyphs(side: int, pixels: int) -> Image:
-    """Return a texture of two dots over a line, which P-Net takes for faces and R-Net does not."""
+    """Return a texture of two dots over a line. P-Net takes these for faces, and R-Net does not."""
     one = np.full((side, side, 3), 200, np.uint8)
     for column in (side // 3, side * 2 // 3):
         cv2.circle(one, (column, side * 2 // 5), max(1, side // 10), (40, 40, 40), -1)

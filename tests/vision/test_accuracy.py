@@ -1,4 +1,4 @@
-"""How well the dlib pack tells people apart: the figures that the README states, as floors."""
+"""Recognition accuracy of the dlib pack, with the README's figures as lower bounds."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.pictures import read
 THRESHOLD = 0.65
 
 
-@pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces beside the project are absent")
-def test_people_are_told_apart() -> None:
+@pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
+def test_people_are_distinguished() -> None:
     with (SHARED_FACES / "people.csv").open() as file:
         rows = list(csv.DictReader(file))
     embeddings = []

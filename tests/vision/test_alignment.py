@@ -1,4 +1,4 @@
-"""Faces brought to the embedder's pose and size."""
+"""Aligning faces to the embedder's pose and size."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_similarity_is_recovered(angle: float, scale: float, x: float, y: floa
     assert similarity(TEMPLATE, moved) == pytest.approx(expected, abs=1e-6 * (1 + abs(x) + abs(y) + scale))
 
 
-def test_it_is_the_least_squares_fit() -> None:
+def test_the_similarity_is_the_least_squares_fit() -> None:
     random = np.random.default_rng(5)
     source, target = TEMPLATE, TEMPLATE + random.normal(0, 5, (5, 2))
     best = similarity(source, target)
@@ -44,7 +44,7 @@ def test_it_is_the_least_squares_fit() -> None:
         assert error(other) >= error(best)
 
 
-def test_points_that_coincide_do_not_fail() -> None:
+def test_coinciding_points_do_not_fail() -> None:
     chip = align(astronaut(), np.full((5, 2), 100, np.float32), TEMPLATE, SIZE)
 
     assert chip.shape == (SIZE, SIZE, 3)
@@ -53,9 +53,9 @@ def test_points_that_coincide_do_not_fail() -> None:
 @pytest.mark.parametrize("scale", [0.3, 0.5, 0.9, 1.0, 1.7, 2.5, 5.0])
 @pytest.mark.parametrize("angle", [0.0, 0.3])
 def test_the_chip_does_not_depend_on_the_pictures_size(scale: float, angle: float) -> None:
-    """The same face at any size and turn gives the same chip, but for the detail that a small picture lacks."""
+    """A face at any size and angle gives the same chip, except for detail that a small picture lacks."""
     smooth = np.asarray(cv2.GaussianBlur(scaled(astronaut(), SIZE, SIZE), (0, 0), 4), np.uint8)
-    # The chip is the picture itself; now show it larger or smaller and turned, with pixel centres at whole numbers.
+    # The chip is the picture itself. Now show the picture scaled and turned, with pixel centres at integer coordinates.
     placed = _matrix(angle, scale, 0, 0)
     placed[:, 2] = np.array([500, 500]) - placed[:, :2] @ np.array([75, 75])
     picture = np.asarray(cv2.warpAffine(smooth, placed, (1000, 1000), flags=cv2.INTER_CUBIC), np.uint8)
@@ -68,7 +68,7 @@ def test_the_chip_does_not_depend_on_the_pictures_size(scale: float, angle: floa
 
 
 def test_a_large_face_is_not_aliased() -> None:
-    """Stripes of one pixel average to grey; sampling every tenth pixel would show them at full contrast."""
+    """Stripes of one pixel average to grey. Sampling every tenth pixel would show them at full contrast."""
     stripes = np.zeros((1500, 1500, 3), np.uint8)
     stripes[:, ::2] = 255
     landmarks = (TEMPLATE * 10).astype(np.float32)
@@ -79,7 +79,7 @@ def test_a_large_face_is_not_aliased() -> None:
     assert chip[5:-5, 5:-5].max() < 145
 
 
-def test_what_lies_outside_the_picture_is_black() -> None:
+def test_pixels_outside_the_picture_are_black() -> None:
     white = np.full((100, 100, 3), 255, np.uint8)
 
     chip = align(white, (TEMPLATE - 75).astype(np.float32), TEMPLATE, SIZE)

@@ -1,4 +1,4 @@
-"""A crop gives the face that was saved in it an embedding under any pack, whatever its size and its detector."""
+"""A saved crop's face gets an embedding under any pack, whatever the crop's size and the pack's detector."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def test_the_packs_are_three_models_and_two_detectors(models: Models) -> None:
     assert models[RAW].detector_id == models[UNIT].detector_id != models[OTHER].detector_id
 
 
-def test_of_two_faces_in_a_crop_it_takes_the_one_that_was_saved(models: Models) -> None:
-    """The other one is larger, so the detector names it first."""
+def test_the_saved_face_is_chosen_from_two_faces_in_a_crop(models: Models) -> None:
+    """The other face is larger, so the detector returns it first."""
     small, large = saved_faces.crop(1), pictures.scaled(pictures.astronaut(), 300, 300)
     image = decoding.decode_crop(small.jpeg)
     assert image is not None
@@ -53,8 +53,8 @@ def test_of_two_faces_in_a_crop_it_takes_the_one_that_was_saved(models: Models) 
 
 
 @pytest.mark.parametrize("side", [12, 24, 47])
-def test_crops_that_are_smaller_than_any_picture_may_be(models: Models, side: int) -> None:
-    """A face of 30 px at the picture's corner gives such."""
+def test_crops_smaller_than_the_smallest_picture_are_embedded(models: Models, side: int) -> None:
+    """A face of 30 px in the picture's corner gives a crop this small."""
     original = saved_faces.crop(1)
     image = decoding.decode_crop(original.jpeg)
     assert image is not None
@@ -70,8 +70,8 @@ def test_crops_that_are_smaller_than_any_picture_may_be(models: Models, side: in
         assert np.isfinite(embedded.embedding).all()
 
 
-def test_a_small_face_is_found_again_where_it_is(models: Models) -> None:
-    picture = pictures.scaled(pictures.astronaut(), 120, 120)  # its crop is 33 x 41 px
+def test_a_small_face_is_found_again_in_its_place(models: Models) -> None:
+    picture = pictures.scaled(pictures.astronaut(), 120, 120)  # the face's crop is 33 x 41 px
     raw, other = models[RAW], models[OTHER]
     [face] = raw.detector.detect(picture)
     crop = as_crop(picture, "small.jpg", face, raw.detector_id)
@@ -83,7 +83,7 @@ def test_a_small_face_is_found_again_where_it_is(models: Models) -> None:
     assert np.linalg.norm(again.embedding - other.embedder.embed(picture, [face.landmarks])[0]) < 0.3
 
 
-def test_a_crop_without_landmarks_is_detected_in(models: Models) -> None:
+def test_a_face_is_detected_in_a_crop_without_landmarks(models: Models) -> None:
     crop = saved_faces.crop(1)._replace(landmarks=None, detector_id=None)
     blank = crop._replace(jpeg=pictures.jpeg(np.full((90, 90, 3), 128, np.uint8)))
 

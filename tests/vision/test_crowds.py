@@ -1,4 +1,4 @@
-"""A picture of more faces than are given, and what bounds the work that it causes."""
+"""Pictures with more faces than are returned, and the limits on the work that they cause."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.vision.crowds import crowd, glyphs
 SMALL = 40
 
 
-def test_of_many_faces_the_largest_are_given() -> None:
+def test_the_largest_of_many_faces_are_returned() -> None:
     picture = crowd(24, SMALL)
     picture[:512, :512] = astronaut()
 
@@ -29,14 +29,14 @@ def test_of_many_faces_the_largest_are_given() -> None:
     assert faces[0].box.right - faces[0].box.left > 2 * SMALL
 
 
-def test_of_a_few_faces_all_are_given() -> None:
+def test_all_of_a_few_faces_are_returned() -> None:
     faces = detector().detect(crowd(8, 2 * SMALL))
 
     assert (len(faces), faces.truncated) == (64, False)
 
 
 @pytest.mark.parametrize("bound", ["MAX_LEVEL_PROPOSALS", "MAX_PROPOSALS", "MAX_CANDIDATES"])
-def test_what_a_bound_leaves_out_is_said(monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
+def test_a_result_cut_by_a_limit_is_marked_as_truncated(monkeypatch: pytest.MonkeyPatch, bound: str) -> None:
     monkeypatch.setattr(mtcnn, bound, 10)
 
     faces = detector().detect(crowd(8, 2 * SMALL))
@@ -46,14 +46,14 @@ def test_what_a_bound_leaves_out_is_said(monkeypatch: pytest.MonkeyPatch, bound:
 
 
 @needs_yunet
-def test_yunet_gives_the_largest_too() -> None:
+def test_yunet_also_limits_the_number_of_faces() -> None:
     faces = yunet().detect(crowd(20, 2 * SMALL))
 
     assert (len(faces), faces.truncated) == (MAX_FACES, True)
 
 
 @pytest.mark.parametrize("picture", [crowd(68, 60), glyphs(30, 4096)], ids=["faces", "what looks like faces"])
-def test_no_picture_makes_the_networks_look_at_more_than_their_bounds(picture: Image) -> None:
+def test_no_picture_exceeds_the_networks_limits(picture: Image) -> None:
     looked_at = {"rnet": 0, "onet": 0}
     pack = dlib_pack()
     pnet = pack.network(pack.detector.files["pnet"])

@@ -22,7 +22,7 @@ from infra.local import sample_face
 from tests.packs import SHARED_FACES, detector, dlib_pack
 from tests.pictures import astronaut, cat, jpeg, read, scaled
 
-needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces beside the project are absent")
+needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
 
 
 def _same(a: list[DetectedFace], b: list[DetectedFace]) -> bool:
@@ -31,7 +31,7 @@ def _same(a: list[DetectedFace], b: list[DetectedFace]) -> bool:
     ]
 
 
-def test_a_face_is_found_with_its_landmarks_in_their_places() -> None:
+def test_a_face_is_found_with_correct_landmarks() -> None:
     [face] = detector().detect(astronaut())
 
     assert face.confidence > 0.99
@@ -46,11 +46,11 @@ def test_a_drawn_face_is_found() -> None:
 
 
 @pytest.mark.parametrize("picture", [cat(), np.zeros((48, 48, 3), np.uint8), np.full((200, 300, 3), 255, np.uint8)])
-def test_no_face_is_found_where_none_is(picture: Image) -> None:
+def test_no_face_is_found_in_pictures_without_faces(picture: Image) -> None:
     assert detector().detect(picture) == []
 
 
-def test_noise_is_no_face() -> None:
+def test_no_face_is_found_in_noise() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (480, 640, 3), np.uint8)
 
     assert detector().detect(noise) == []
@@ -69,10 +69,10 @@ def test_faces_are_found_from_30_px_up(side: int) -> None:
     assert np.abs(box - expected).max() < 0.2 * side
 
 
-def test_a_setting_leaves_small_faces_out() -> None:
+def test_a_setting_excludes_small_faces() -> None:
     picture = np.zeros((512, 1024, 3), np.uint8)
     picture[:, :512] = astronaut()  # a face of 90 px
-    picture[:256, 512:768] = scaled(astronaut(), 256, 256)  # and one of 45 px
+    picture[:256, 512:768] = scaled(astronaut(), 256, 256)  # a face of 45 px
     card = dlib_pack().detector
 
     found = {size: len(build_detector(ModelPack(dlib_pack().folder, size)).detect(picture)) for size in (30, 90)}
@@ -100,7 +100,7 @@ def test_boxes_lie_inside_the_picture() -> None:
         assert 0 <= face.box.top < face.box.bottom <= picture.shape[0]
 
 
-def test_faces_come_largest_first() -> None:
+def test_faces_are_returned_largest_first() -> None:
     picture = np.zeros((600, 900, 3), np.uint8)
     picture[:200, :200] = scaled(astronaut(), 200, 200)
     picture[:512, 300:812] = astronaut()
@@ -113,7 +113,7 @@ def test_faces_come_largest_first() -> None:
 
 
 def test_landmarks_move_with_the_picture() -> None:
-    """Shifted by whole pixels, a face's landmarks are found at the same place within 3 % of the eye distance."""
+    """In a picture shifted by whole pixels, landmarks are found at the same place within 3 % of the eye distance."""
     picture = cv2.copyMakeBorder(astronaut(), 40, 40, 40, 40, cv2.BORDER_REPLICATE)
     [reference] = detector().detect(np.asarray(picture, np.uint8))
     eyes = np.linalg.norm(reference.landmarks[1] - reference.landmarks[0])
@@ -153,7 +153,7 @@ def test_one_bad_picture_never_affects_another() -> None:
 
 
 @needs_shared
-def test_every_face_of_the_group_photographs_is_found_and_no_other() -> None:
+def test_exactly_the_faces_of_the_group_photographs_are_found() -> None:
     with (SHARED_FACES / "groups.csv").open() as file:
         rows = list(csv.DictReader(file))
 
@@ -175,7 +175,7 @@ class TestPyramid:
         width=st.integers(48, 1500), height=st.integers(48, 300), first=st.floats(0.05, 1), factor=st.floats(0.2, 0.9)
     )
     @settings(max_examples=60)
-    def test_any_picture_has_its_levels_in_their_sizes(
+    def test_every_pictures_levels_have_the_expected_sizes(
         self, width: int, height: int, first: float, factor: float
     ) -> None:
         pyramid = Pyramid(np.zeros((height, width, 3), np.uint8), first, factor, smallest_side=8)
@@ -195,8 +195,9 @@ class TestPyramid:
         assert np.abs(crop.astype(int) - expected.astype(int)).mean() < 6
 
     def test_every_level_shows_the_same_place(self) -> None:
-        """A crop is the same from whichever size it is taken: none is shifted."""
-        # Values rise by 1 a pixel, and fall in the mirrored picture; rounding errs alike in both, a shift does not.
+        """A crop is the same from every level, without a shift."""
+        # Values rise by 1 per pixel, and fall in the mirrored picture. Rounding errors are equal in both; a shift's are
+        # not.
         rising = np.ascontiguousarray(np.broadcast_to(np.arange(1, 241, dtype=np.uint8)[None, :, None], (240, 240, 3)))
         pyramids = [Pyramid(picture, 0.4, 0.709, smallest_side=8) for picture in (rising, 241 - rising)]
 
@@ -210,7 +211,7 @@ class TestPyramid:
             assert np.abs(shift).max() < 1
             assert abs(shift.mean()) < 0.05
 
-    def test_what_lies_outside_the_picture_is_grey(self) -> None:
+    def test_pixels_outside_the_picture_are_grey(self) -> None:
         pyramid = Pyramid(np.zeros((100, 100, 3), np.uint8), 0.4, 0.709, smallest_side=8)
         squares = np.array([[-60, -60, 60, 60], [500, 500, 600, 600]], np.float32)
 

@@ -1,4 +1,4 @@
-"""How well a face can be recognised, and why not."""
+"""Measuring how well a face can be recognised, with reasons."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _judged(picture: Image) -> Quality:
 
 
 def _rotation(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
-    """About the axes x to the right, y down and z away from the camera; the signs are those of `Quality`."""
+    """Rotate about the axes x to the right, y down and z away from the camera. Signs follow `Quality`."""
     y, p, r = np.radians([yaw, pitch, roll])
     about_y = np.array([[np.cos(y), 0, -np.sin(y)], [0, 1, 0], [np.sin(y), 0, np.cos(y)]])
     about_x = np.array([[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]])
@@ -34,7 +34,7 @@ def _rotation(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
 
 class TestPose:
     @given(yaw=st.floats(-60, 60), pitch=st.floats(-40, 40), roll=st.floats(-170, 170), scale=st.floats(5, 2000))
-    def test_a_turned_head_is_told(self, yaw: float, pitch: float, roll: float, scale: float) -> None:
+    def test_the_pose_of_a_turned_head_is_measured(self, yaw: float, pitch: float, roll: float, scale: float) -> None:
         landmarks = (quality.HEAD @ _rotation(yaw, pitch, roll).T)[:, :2] * scale + (300, 200)
 
         assert quality.pose(landmarks.astype(np.float32)) == pytest.approx((yaw, pitch, roll), abs=0.5)
@@ -51,7 +51,7 @@ class TestPose:
         assert leaning[1, 1] > leaning[0, 1]  # the right eye in the picture is lower
         assert quality.pose(leaning)[2] == pytest.approx(np.degrees(0.3), abs=0.1)
 
-    def test_a_mirrored_face_looks_the_other_way(self) -> None:
+    def test_a_mirrored_face_has_the_opposite_yaw_and_roll(self) -> None:
         picture = astronaut()
 
         there, back = _judged(picture), _judged(np.ascontiguousarray(picture[:, ::-1]))
@@ -66,21 +66,21 @@ class TestPose:
 
         assert _judged(turned).roll - _judged(astronaut()).roll == pytest.approx(20, abs=3)
 
-    def test_points_that_coincide_do_not_fail(self) -> None:
+    def test_coinciding_points_do_not_fail(self) -> None:
         assert quality.pose(np.full((5, 2), 7, np.float32)) == (0, 0, 0)
 
 
 class TestSharpness:
     @pytest.mark.parametrize("sigma", [0, 0.7, 1.5, 3, 6])
-    def test_it_is_one_minus_scikit_images_blur_effect(self, sigma: float) -> None:
+    def test_sharpness_is_one_minus_scikit_images_blur_effect(self, sigma: float) -> None:
         luma = cv2.cvtColor(astronaut()[100:200, 170:280], cv2.COLOR_RGB2GRAY) / np.float32(255)
         if sigma:
             luma = np.asarray(cv2.GaussianBlur(luma, (0, 0), sigma), np.float32)
 
-        # scikit-image leaves the outermost pixels out of the sums.
+        # scikit-image excludes the outermost pixels from its sums.
         assert quality.sharpness(luma) == pytest.approx(1 - blur_effect(luma, h_size=11), abs=0.02)
 
-    def test_a_flat_image_has_none(self) -> None:
+    def test_a_flat_image_has_no_sharpness(self) -> None:
         assert quality.sharpness(np.full((50, 50), 0.5, np.float32)) == 0
 
 
@@ -89,7 +89,7 @@ def _light(factor: float) -> Callable[[Image], Image]:
 
 
 class TestReasons:
-    def test_a_good_photograph_has_none(self) -> None:
+    def test_a_good_photograph_has_no_reasons(self) -> None:
         judged = _judged(astronaut())
 
         assert quality.reasons(judged) == []
@@ -106,7 +106,7 @@ class TestReasons:
             (_light(1.6), "the face is too bright"),
         ],
     )
-    def test_what_makes_a_face_poor_is_named(self, change: Callable[[Image], Image], reason: str) -> None:
+    def test_the_reason_for_poor_quality_is_named(self, change: Callable[[Image], Image], reason: str) -> None:
         assert reason in quality.reasons(_judged(change(astronaut())))
 
     @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ class TestReasons:
             (39, 29, []),
         ],
     )
-    def test_poses(self, yaw: float, pitch: float, expected: list[str]) -> None:
+    def test_extreme_poses_are_reasons(self, yaw: float, pitch: float, expected: list[str]) -> None:
         judged = Quality(size=100, sharpness=0.5, brightness=0.5, yaw=yaw, pitch=pitch, roll=170)
 
         assert quality.reasons(judged) == expected

@@ -1,4 +1,4 @@
-"""Saved crops are good enough to make the embedding again, without detecting again."""
+"""Saved crops are good enough to compute embeddings again without another detection."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.pictures import astronaut, read, scaled
 
 
 def _decode(jpeg: bytes) -> Image:
-    """As `images.decode`, which would refuse a crop of less than 48 px."""
+    """Decode like `decoding.decode`, which would refuse a crop of less than 48 px."""
     return np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB), np.uint8)
 
 
 def _moved(picture: Image, face: DetectedFace) -> float:
-    """The distance between the embedding from the picture and the one from the crop: 0.65 is another person."""
+    """Return the distance between a picture's embedding and its crop's. 0.65 would be another person."""
     crop = as_crop(picture, "crop.jpg", face, "")
     assert crop.landmarks is not None
     again = embedder().embed(_decode(crop.jpeg), [crop.landmarks])[0]
@@ -28,15 +28,15 @@ def _moved(picture: Image, face: DetectedFace) -> float:
 
 
 @pytest.mark.parametrize("side", [512, 300, 150, 1500])
-def test_of_one_face_at_any_size(side: int) -> None:
+def test_one_faces_crops_give_nearly_the_same_embedding_at_any_size(side: int) -> None:
     picture = scaled(astronaut(), side, side)
     [face] = detector().detect(picture)
 
     assert _moved(picture, face) < 0.1
 
 
-@pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces beside the project are absent")
-def test_of_many_people() -> None:
+@pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
+def test_many_peoples_crops_give_nearly_the_same_embeddings() -> None:
     with (SHARED_FACES / "people.csv").open() as file:
         pictures = [read(SHARED_FACES / row["file"]) for row in csv.DictReader(file)]
 

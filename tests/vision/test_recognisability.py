@@ -1,4 +1,4 @@
-"""Covered faces are called unrecognisable, and thresholds say whom they are worst for: with the recommended pack."""
+"""With the recommended pack, covered faces are unrecognisable, and thresholds have error rates per set."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chalicelib.wiring import model
 from tests.packs import SHARED_CASES, SHARED_FACES, dlib_pack, needs_retail, retail_pack
 from tests.pictures import astronaut, png
 
-needs_cases = pytest.mark.skipif(not SHARED_CASES.exists(), reason="the pictures beside the project are absent")
+needs_cases = pytest.mark.skipif(not SHARED_CASES.exists(), reason="the pictures are not in ../shared")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def _look(retail: Model, file: bytes) -> tuple[Embedding, Quality]:
 
 @needs_retail
 @needs_cases
-def test_covered_strangers_are_not_one_person_and_have_a_reason(retail: Model) -> None:
+def test_covered_strangers_do_not_match_and_have_a_reason(retail: Model) -> None:
     covered = [_look(retail, (SHARED_CASES / f"covered_stranger_{n}.jpg").read_bytes()) for n in (1, 2)]
     strict = next(t.distance for t in retail_pack().thresholds if t.fmr == 1e-4)
 
@@ -48,7 +48,7 @@ def test_covered_strangers_are_not_one_person_and_have_a_reason(retail: Model) -
 
 @needs_retail
 @needs_cases
-def test_the_same_two_uncovered_are_far_apart_and_have_no_such_reason(retail: Model) -> None:
+def test_the_same_strangers_uncovered_are_far_apart_and_have_no_reason(retail: Model) -> None:
     uncovered = [_look(retail, (SHARED_CASES / f"uncovered_stranger_{n}.jpg").read_bytes()) for n in (1, 2)]
 
     assert np.linalg.norm(uncovered[0][0] - uncovered[1][0]) > 0.65
@@ -66,8 +66,8 @@ def test_a_plain_portrait_is_recognisable(retail: Model) -> None:
 
 
 @needs_retail
-@pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces beside the project are absent")
-def test_the_first_dimensions_say_most(retail: Model) -> None:
+@pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
+def test_the_first_dimensions_hold_most_of_the_variance(retail: Model) -> None:
     with (SHARED_FACES / "people.csv").open(newline="") as file:
         faces = np.stack([_look(retail, (SHARED_FACES / row["file"]).read_bytes())[0] for row in csv.DictReader(file)])
 
@@ -77,7 +77,7 @@ def test_the_first_dimensions_say_most(retail: Model) -> None:
 
 
 class Lengths:
-    """A network whose output for every chip is one vector."""
+    """A network that returns the same vector for every chip."""
 
     def __init__(self, length: float) -> None:
         self._length = length
@@ -87,7 +87,7 @@ class Lengths:
 
 
 @pytest.mark.parametrize(("length", "share"), [(5, 0), (10, 0), (11, 1), (11.5, 25.5), (12, 50), (20, 100)])
-def test_the_share_is_read_between_the_cards_lengths(length: float, share: float) -> None:
+def test_the_share_is_interpolated_between_the_cards_lengths(length: float, share: float) -> None:
     card = dlib_pack().embedder._replace(recognisability=((10, 0), (11, 1), (12, 50), (15, 100)))
     landmarks = np.array([(40, 50), (70, 50), (55, 70), (42, 90), (68, 90)], np.float32)
 
@@ -96,7 +96,7 @@ def test_the_share_is_read_between_the_cards_lengths(length: float, share: float
     assert embedded.recognisability == [pytest.approx(share, abs=1e-4)]
 
 
-def test_a_pack_without_a_table_says_that_covered_faces_are_not_noticed() -> None:
+def test_a_pack_without_a_table_lists_covered_faces_as_a_weakness() -> None:
     embedded = Embedder(dlib_pack().embedder, Lengths(10)).measure(astronaut(), [np.eye(5, 2, dtype=np.float32)])
 
     assert embedded.recognisability == [None]
@@ -104,7 +104,7 @@ def test_a_pack_without_a_table_says_that_covered_faces_are_not_noticed() -> Non
 
 
 @needs_retail
-def test_info_says_what_a_threshold_comes_to_for_each_set() -> None:
+def test_info_has_every_sets_error_rate_at_a_threshold() -> None:
     strict = next(t for t in _info(retail_pack())["thresholds"] if t["fmr"] == 1e-4)
 
     assert set(strict["false_match_rates"]) == {"LFW", "people", "celebrities_112", "east_asia"}

@@ -1,4 +1,4 @@
-"""Faces that lie on their side: found, and returned in the coordinates of the picture as it stands."""
+"""Faces that lie on their side are found and returned in the coordinates of the original picture."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from chalicelib.wiring import upright_detector
 from tests.packs import SHARED_CASES, SHARED_FACES, detector, dlib_pack
 from tests.pictures import astronaut, cat, read
 
-needs_faces = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces beside the project are absent")
-needs_cases = pytest.mark.skipif(not SHARED_CASES.exists(), reason="the pictures beside the project are absent")
+needs_faces = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
+needs_cases = pytest.mark.skipif(not SHARED_CASES.exists(), reason="the pictures are not in ../shared")
 
 
 def leaning(image: Image, degrees: float) -> tuple[Image, np.ndarray]:
-    """Turn an image counterclockwise on a larger black one; return it and the 2 x 3 matrix that takes points there."""
+    """Turn an image counterclockwise on a larger black one. Return it and the 2 x 3 matrix that maps points to it."""
     height, width = image.shape[:2]
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
     side = int(np.ceil(np.hypot(width, height)))
@@ -33,7 +33,7 @@ def leaning(image: Image, degrees: float) -> tuple[Image, np.ndarray]:
 
 
 class Counted:
-    """A detector that counts how often it is asked."""
+    """A detector that records the shape of every image it is given."""
 
     def __init__(self, found: Detector) -> None:
         self._found = found
@@ -45,7 +45,7 @@ class Counted:
 
 
 @pytest.mark.parametrize("degrees", [0, 30, 45, 75, 90, 120, 135, 165, 180, 225, 270, 300, 345])
-def test_landmarks_and_box_are_those_of_the_picture_as_it_stands(degrees: int) -> None:
+def test_landmarks_and_box_are_in_the_original_pictures_coordinates(degrees: int) -> None:
     [upright] = detector().detect(astronaut())[:1]
     picture, matrix = leaning(astronaut(), degrees)
     expected = np.c_[upright.landmarks, np.ones(5)] @ matrix.T
@@ -60,7 +60,7 @@ def test_landmarks_and_box_are_those_of_the_picture_as_it_stands(degrees: int) -
     assert 0.5 < face.box.area / upright.box.area < 2
 
 
-def test_the_roll_is_that_of_the_picture_as_it_stands() -> None:
+def test_the_roll_refers_to_the_original_picture() -> None:
     for degrees, roll in ((90, -90), (270, 90), (135, -135)):
         picture, _ = leaning(astronaut(), degrees)
 
@@ -69,7 +69,7 @@ def test_the_roll_is_that_of_the_picture_as_it_stands() -> None:
         assert quality.pose(face.landmarks)[2] == pytest.approx(roll, abs=8)
 
 
-def test_a_picture_with_a_face_is_looked_at_once() -> None:
+def test_a_picture_with_a_face_is_searched_once() -> None:
     counted = Counted(upright_detector(dlib_pack()))
 
     TurnedDetector(counted, 0.94).detect(astronaut())
@@ -80,7 +80,7 @@ def test_a_picture_with_a_face_is_looked_at_once() -> None:
 @pytest.mark.parametrize(
     "picture", [cat(), data.coffee(), data.rocket(), data.hubble_deep_field(), data.immunohistochemistry()]
 )
-def test_pictures_without_faces_have_none_turned_either(picture: Image) -> None:
+def test_pictures_without_faces_have_none_when_turned(picture: Image) -> None:
     assert detector().detect(np.ascontiguousarray(picture)) == []
 
 
@@ -94,20 +94,20 @@ def test_large_pictures_are_reduced_before_they_are_turned() -> None:
     assert max(max(shape) for shape in counted.looks[4:]) < 1024 * 1.42
 
 
-def test_a_face_of_a_reduced_picture_has_its_place_in_the_large_one() -> None:
+def test_a_face_in_a_reduced_picture_has_coordinates_of_the_large_one() -> None:
     large = np.zeros((3072, 4096, 3), np.uint8)
     large[200:712, 3000:3512] = np.rot90(astronaut())
     [upright] = detector().detect(astronaut())
 
     [face] = detector().detect(large)
 
-    # np.rot90 takes (x, y) to (y, 511 - x).
+    # np.rot90 maps (x, y) to (y, 511 - x).
     expected = np.stack([upright.landmarks[:, 1] + 3000, 511 - upright.landmarks[:, 0] + 200], axis=1)
     assert np.linalg.norm(face.landmarks - expected, axis=1).max() < 8
 
 
 @pytest.mark.parametrize("quarters", [0, 1, 2, 3])
-def test_the_crop_of_a_face_that_lies_stands(quarters: int) -> None:
+def test_the_crop_of_a_lying_face_is_upright(quarters: int) -> None:
     picture = np.ascontiguousarray(np.rot90(astronaut(), quarters))
     [face] = detector().detect(picture)
 
@@ -122,7 +122,7 @@ def test_the_crop_of_a_face_that_lies_stands(quarters: int) -> None:
 
 
 class Certain:
-    """Finds one face in each look, with these confidences in turn; none at first."""
+    """Finds one face per search, with these confidences in turn. A confidence of 0 means no face."""
 
     def __init__(self, confidences: list[float]) -> None:
         self._confidences = confidences
@@ -133,7 +133,7 @@ class Certain:
         return Found([face] if confidence else [], truncated=False)
 
 
-def test_the_turn_with_the_most_certain_face_is_taken() -> None:
+def test_the_turn_with_the_most_certain_face_wins() -> None:
     [face] = TurnedDetector(Certain([0, 0.7, 0.999, 0.8]), 0.7).detect(np.zeros((100, 200, 3), np.uint8))
 
     assert face.confidence == 0.999
@@ -142,7 +142,7 @@ def test_the_turn_with_the_most_certain_face_is_taken() -> None:
 @pytest.mark.parametrize(
     ("standing", "lying", "taken"), [(0.96, 0.999, 0.999), (0.96, 0.98, 0.96), (0.97, 0.999, 0.97)]
 )
-def test_a_doubtful_face_gives_way_to_one_that_is_certain(standing: float, lying: float, taken: float) -> None:
+def test_a_certain_face_replaces_a_doubtful_one(standing: float, lying: float, taken: float) -> None:
     detector = TurnedDetector(Certain([standing, lying, 0, 0, 0, 0, 0, 0]), 0.7)
 
     [face] = detector.detect(np.zeros((100, 200, 3), np.uint8))
@@ -150,7 +150,7 @@ def test_a_doubtful_face_gives_way_to_one_that_is_certain(standing: float, lying
     assert face.confidence == taken
 
 
-def test_what_a_quarter_turn_finds_uncertainly_is_looked_at_on_the_diagonals_too() -> None:
+def test_diagonals_are_tried_if_a_quarter_turns_face_is_uncertain() -> None:
     detector = TurnedDetector(Certain([0, 0, 0.95, 0, 0, 0.97, 0, 0]), 0.7)
 
     [face] = detector.detect(np.zeros((100, 200, 3), np.uint8))
@@ -167,7 +167,7 @@ def test_boxes_stay_within_the_picture() -> None:
 
 @needs_cases
 @pytest.mark.parametrize("name", ["sideways_no_exif.jpg", "rolled_75_degrees.jpg"])
-def test_pictures_that_came_out_wrong(name: str) -> None:
+def test_real_pictures_of_lying_faces_are_read_correctly(name: str) -> None:
     image = decoding.decode((SHARED_CASES / name).read_bytes())
 
     [face] = detector().detect(image)
@@ -176,7 +176,7 @@ def test_pictures_that_came_out_wrong(name: str) -> None:
 
 
 @needs_faces
-def test_faces_are_found_whichever_way_they_lean() -> None:
+def test_faces_are_found_at_any_angle() -> None:
     """`python -m tests.harness.benchmarks.leaning` looks at all people and all angles."""
     with (SHARED_FACES / "people.csv").open(newline="") as file:
         people = [read(SHARED_FACES / row["file"]) for row in csv.DictReader(file)][::6]
@@ -186,5 +186,5 @@ def test_faces_are_found_whichever_way_they_lean() -> None:
 
 
 @needs_faces
-def test_pictures_of_groups_have_no_more_faces() -> None:
+def test_turning_finds_no_false_faces() -> None:
     assert detector().detect(read(SHARED_FACES / "no-faces.jpg")) == []

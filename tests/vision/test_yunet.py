@@ -1,4 +1,4 @@
-"""YuNet: its decoding anywhere, and the published network on real pictures where its file is."""
+"""YuNet: its decoding anywhere, and the published network on real pictures if its file is available."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tests.packs import SHARED_FACES, YUNET, needs_yunet, yunet
 from tests.pictures import astronaut, cat, read, scaled
 
 CARD = DetectorCard("yunet", {"yunet": "yunet.onnx"}, smallest_face=30, pyramid_factor=0.25, thresholds=(0.8,))
-needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces beside the project are absent")
+needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
 
 
 def _cells(height: int, width: int) -> NDArray[np.float32]:
-    """What the network gives where it sees nothing."""
+    """Return the network's output for a picture in which it sees no face."""
     return np.zeros((height * width // 64 + height * width // 256 + height * width // 1024, 16), np.float32)
 
 
@@ -49,7 +49,7 @@ class TestDecoding:
         assert face[4:14].reshape(5, 2) == pytest.approx((points.reshape(5, 2) + np.array([column, row])) * stride)
         assert face[14] == pytest.approx(0.9)
 
-    def test_what_is_less_probable_than_asked_for_is_no_face(self) -> None:
+    def test_less_probable_faces_are_dropped(self) -> None:
         cells = _cells(32, 32)
         cells[:, :2] = 0.79
 
@@ -58,7 +58,7 @@ class TestDecoding:
 
 
 class TestLevelsAndTiles:
-    """With a network that takes bright rectangles for faces, of any size that fits, and sees a cut one as it is cut."""
+    """The test network takes bright rectangles that fit for faces, and sees only the visible part of a cut one."""
 
     @pytest.mark.parametrize(
         "box",
@@ -71,20 +71,20 @@ class TestLevelsAndTiles:
             (0, 0, 1800, 2000),  # fills the picture
         ],
     )
-    def test_every_face_is_found_once_and_in_its_place(self, box: tuple[int, int, int, int]) -> None:
+    def test_every_face_is_found_once_and_in_the_right_place(self, box: tuple[int, int, int, int]) -> None:
         left, top, right, bottom = box
         picture = np.zeros((2000, 1800, 3), np.uint8)
         picture[top:bottom, left:right] = 255
 
         [face] = Yunet(CARD, _rectangles).detect(picture)
 
-        # A rectangle's edges are known to a pixel of the level that it is found on.
+        # A rectangle's edges are known to within a pixel of the level on which it is found.
         tolerance = 1 + max(right - left, bottom - top) / 30
         assert [face.box.left, face.box.top, face.box.right, face.box.bottom] == pytest.approx(box, abs=tolerance)
         centre = np.array([left + right, top + bottom]) / 2 - 0.5
         assert face.landmarks == pytest.approx(np.tile(centre, (5, 1)), abs=tolerance)
 
-    def test_faces_clearly_smaller_than_the_cards_smallest_are_left_out(self) -> None:
+    def test_faces_clearly_below_the_cards_smallest_size_are_dropped(self) -> None:
         picture = np.zeros((200, 300, 3), np.uint8)
         picture[20:60, 20:43] = 255
         picture[100:140, 100:130] = 255
@@ -93,14 +93,14 @@ class TestLevelsAndTiles:
 
         assert [face.box for face in found] == [Box(100, 100, 130, 140)]
 
-    def test_a_card_that_asks_for_large_faces_only_finds_one_that_fills_a_small_picture(self) -> None:
+    def test_a_large_smallest_face_still_finds_a_face_that_fills_a_small_picture(self) -> None:
         picture = np.full((90, 80, 3), 255, np.uint8)
 
         [face] = Yunet(CARD._replace(smallest_face=75), _rectangles).detect(picture)
 
         assert face.box.right - face.box.left == pytest.approx(80, abs=3)
 
-    def test_the_network_sees_no_more_than_a_tile_at_a_time(self) -> None:
+    def test_the_network_sees_at_most_one_tile_at_a_time(self) -> None:
         seen = []
 
         def network(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -114,7 +114,7 @@ class TestLevelsAndTiles:
 
 
 def _rectangles(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Answer as YuNet would if every connected bright area were a face, its landmarks all in the middle."""
+    """Return YuNet's output if every connected bright area were a face, with all landmarks at its centre."""
     height, width = pixels.shape[1:3]
     cells = _cells(height, width)
     bright = (pixels[0, ..., 0] > 127).astype(np.uint8)
@@ -122,7 +122,7 @@ def _rectangles(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         centre = np.array([left + w / 2, top + h / 2])
         column, row = np.minimum(centre // 8, (width // 8 - 1, height // 8 - 1)).astype(int)
         offset = centre / 8 - (column, row)
-        points = np.tile(offset - 0.5 / 8, 5)  # a landmark's whole numbers are centres of pixels
+        points = np.tile(offset - 0.5 / 8, 5)  # a landmark's integer coordinates are pixel centres
         cells[row * (width // 8) + column] = [1, 1, *offset, np.log(w / 8), np.log(h / 8), *points]
     return cells[None]
 
@@ -130,8 +130,8 @@ def _rectangles(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
 @needs_yunet
 class TestThePublishedNetwork:
     @pytest.mark.parametrize(("width", "height"), [(512, 512), (300, 280), (500, 333)])
-    def test_it_finds_what_opencvs_detector_finds(self, width: int, height: int) -> None:
-        """On one level: OpenCV looks at the picture as it is, padded with black to a multiple of 32."""
+    def test_it_finds_the_same_faces_as_opencvs_detector(self, width: int, height: int) -> None:
+        """Uses one level. OpenCV searches the picture unscaled, padded with black to a multiple of 32."""
         picture = scaled(astronaut(), width, height)
         reference = cv2.FaceDetectorYN.create(str(YUNET), "", (width, height), 0.8, 0.3, 5000)
         [expected] = reference.detect(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
@@ -179,10 +179,10 @@ class TestThePublishedNetwork:
         assert face.box.right == 77
 
     @pytest.mark.parametrize("picture", [cat(), np.zeros((48, 48, 3), np.uint8), np.full((48, 4096, 3), 255, np.uint8)])
-    def test_no_face_is_found_where_none_is(self, picture: Image) -> None:
+    def test_no_face_is_found_in_pictures_without_faces(self, picture: Image) -> None:
         assert yunet().detect(picture) == []
 
-    def test_noise_is_no_face(self) -> None:
+    def test_no_face_is_found_in_noise(self) -> None:
         assert yunet().detect(np.random.default_rng(1).integers(0, 256, (480, 640, 3), np.uint8)) == []
 
     def test_a_drawn_face_is_found(self) -> None:
@@ -197,15 +197,15 @@ class TestThePublishedNetwork:
 
         assert together == alone
 
-    def test_the_largest_picture_costs_little_memory(self) -> None:
-        """In a process of its own, after a small picture; the picture itself, 50 MB, does not count."""
+    def test_the_largest_picture_needs_little_memory(self) -> None:
+        """Runs in a separate process, after a small picture. The picture itself, 50 MB, does not count."""
         program = [sys.executable, "-c", f"import {__name__} as test; test.print_peak_growth()"]
         done = subprocess.run(program, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
 
         assert int(done.stdout) < 150
 
     @needs_shared
-    def test_every_face_of_the_group_photographs_is_found_and_no_other(self) -> None:
+    def test_exactly_the_faces_of_the_group_photographs_are_found(self) -> None:
         rows = _rows("groups.csv")
 
         counts = {row["file"]: len(yunet().detect(read(SHARED_FACES / row["file"]))) for row in rows}
@@ -229,7 +229,7 @@ def _values(faces: list[DetectedFace]) -> list[tuple[Box, float, list[list[float
 
 
 def print_peak_growth() -> None:
-    """Print by how many MB the largest picture that is accepted raises the most memory this process ever used."""
+    """Print by how many MB the largest accepted picture raises this process's peak memory."""
     picture = np.random.default_rng(0).integers(0, 256, (4096, 4096, 3), np.uint8)
     yunet().detect(astronaut())
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,29 +1,29 @@
-// Requests to the service that this page came from.
+// Sends requests to the service that served this page.
 
 import { apiKey, askForKey } from "./key.js";
 import { Refusal } from "./words.js";
 
-// The page is at the service's root or at `upload`; behind API Gateway the root is a stage, with or without its slash.
+// The page is at the service's root or at `upload`. Behind API Gateway the root is a stage, with or without a slash.
 const ROOT = location.pathname.replace(/\/upload\/?$/, "").replace(/\/*$/, "/");
 const TRIES = 4;
 const LONGEST_WAIT_SECONDS = 20;
 
 /**
- * Send a request and return its reply; throws `Refusal`. A service that is busy or cannot reach its storage is asked
- * again, after the time it says. An undefined field is not sent; blobs go as files.
+ * Send a request and return its reply. Throws `Refusal`. If the service is busy or cannot reach its storage, the request
+ * is repeated after the time in `Retry-After`. Undefined fields are not sent. Blobs are sent as files.
  */
 export async function call(method, path, fields = {}, signal = undefined) {
   const response = await answered(method, path, fields, signal);
   const reply = await response.json().catch(() => ({}));
   if (response.ok) return reply;
   if (reply.error_code) throw new Refusal(reply.error_code, { status: response.status, detail: reply.detail });
-  // API Gateway's own words.
+  // Replies of API Gateway itself.
   if (response.status === 413) throw new Refusal("1004", { status: 413 });
   if (response.status === 429) throw new Refusal("busy");
   throw new Refusal("unreadable", { status: response.status });
 }
 
-/** Fetch a picture by the address that a reply gives: of another host as it is, else below the service's root. */
+/** Return a URL for a reply's picture: an absolute address unchanged, a relative one fetched below the service's root. */
 export async function pictureUrl(address, signal = undefined) {
   if (/^https?:/.test(address)) return address;
   const response = await answered("GET", address.replace(/^\//, ""), {}, signal);
@@ -35,9 +35,9 @@ async function answered(method, path, fields, signal) {
   for (let tried = 1; ; ) {
     const key = apiKey();
     const response = await sent(method, path, fields, signal, key);
-    // Only API Gateway answers so, to a key that is missing or unknown.
+    // Only API Gateway answers 403: the key is missing or unknown.
     if (response.status === 403) {
-      // Another request may have asked for it meanwhile.
+      // Another request may have asked for the key meanwhile.
       if (apiKey() === key && !(await askForKey(key !== null))) throw new Refusal("key");
     } else if ([429, 503, 504].includes(response.status) && tried < TRIES) {
       await pause(Number(response.headers.get("Retry-After")) || 2 ** (tried - 1), signal);

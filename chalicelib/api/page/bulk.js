@@ -1,4 +1,4 @@
-// Add many: the largest face of every picture of a folder, under the name that file or folder gives.
+// Add many: adds the largest face of each picture in a folder, named after the file or folder.
 
 import { call } from "./api.js";
 import { csv, dropped, fileName, folderName, isPicture, selected } from "./bulk_files.js";
@@ -9,7 +9,7 @@ import { prepared } from "./picture.js";
 import { acceptDrops } from "./sources.js";
 import { explained } from "./words.js";
 
-// Requests at a time: enough to keep a connection busy, too few to be in the way of others.
+// Concurrent requests: enough to keep a connection busy, few enough not to slow down other users.
 const AT_ONCE = 3;
 const PREVIEWED = 6;
 const FAILURES_SHOWN = 200;
@@ -49,14 +49,14 @@ function choose(files) {
   pictures = files.filter(isPicture).sort((a, b) => a.path.localeCompare(b.path, undefined, { numeric: true }));
   byId("bulk-alert").hidden = pictures.length > 0;
   if (!pictures.length) {
-    byId("bulk-alert").textContent = files.length ? "There is no picture among these files." : "This folder is empty.";
+    byId("bulk-alert").textContent = files.length ? "None of these files is a picture." : "This folder is empty.";
     return;
   }
   const byFolder = pictures.some(({ path }) => folderName(path) !== null);
   byId("bulk-by-folder").disabled = !byFolder;
   byId(byFolder ? "bulk-by-folder" : "bulk-by-file").checked = true;
   const others = files.length - pictures.length;
-  byId("bulk-count").textContent = plural(pictures.length, "picture") + (others ? `; ${plural(others, "other file is", "other files are")} left out` : "");
+  byId("bulk-count").textContent = plural(pictures.length, "picture") + (others ? `; ${plural(others, "other file")} skipped` : "");
   preview();
   stage("check");
 }
@@ -113,7 +113,7 @@ async function add({ file, path, name }, options, signal) {
   } catch (error) {
     if (error.name === "AbortError") return;
     outcome.failure = explained(error);
-    // Every other picture would ask for it again.
+    // Every remaining picture would ask for the key again.
     if (error.code === "key") work.abort();
   }
   outcomes.push(outcome);
@@ -127,7 +127,7 @@ function progress() {
   bar.value = outcomes.length;
   const failures = failed().length;
   byId("bulk-counts").textContent = `${outcomes.length.toLocaleString("en")} of ${plural(bar.max, "picture")}${failures ? `, ${failures.toLocaleString("en")} failed` : ""}`;
-  // A screen reader is told at every tenth.
+  // Announce to screen readers at every tenth.
   if (Math.floor((bar.value / bar.max) * 10) !== before) say(byId("bulk-counts").textContent);
 }
 
@@ -135,13 +135,13 @@ function report(wanted, cancelled) {
   const failures = failed().sort((a, b) => a.path.localeCompare(b.path, undefined, { numeric: true }));
   const tried = new Set(outcomes.map(({ path }) => path));
   const left = wanted.filter(({ path }) => !tried.has(path));
-  outcomes.push(...left.map(({ path, name }) => ({ path, name, token: "", failure: "Cancelled before its turn." })));
+  outcomes.push(...left.map(({ path, name }) => ({ path, name, token: "", failure: "Cancelled before this picture was tried." })));
   const added = plural(tried.size - failures.length, "face");
   byId("bulk-result").textContent = cancelled ? `Cancelled: ${added} added` : failures.length ? `${added} added, ${failures.length.toLocaleString("en")} failed` : `${added} added`;
   byId("bulk-rest").textContent = [left.length ? `${plural(left.length, "picture was", "pictures were")} not tried.` : "", `Face set: ${faceSet()}.`].join(" ").trim();
   byId("bulk-failures").replaceChildren(
     ...failures.slice(0, FAILURES_SHOWN).map(({ path, failure }) => element("li", {}, element("strong", {}, path), element("span", {}, failure))),
-    ...(failures.length > FAILURES_SHOWN ? [element("li", { className: "quiet" }, "The report holds the rest.")] : []),
+    ...(failures.length > FAILURES_SHOWN ? [element("li", { className: "quiet" }, "See the report for the rest.")] : []),
   );
   byId("bulk-failures").hidden = !failures.length;
   stage("done");

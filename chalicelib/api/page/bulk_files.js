@@ -1,16 +1,16 @@
-// The pictures of a folder, and the names that they are given.
+// Lists the pictures of a folder and derives their names.
 
 import { asName } from "./names.js";
 
 const PICTURE = /\.(jpe?g|png|webp|avif|heic|heif|gif|bmp)$/i;
 
-/** The files of a drop, folders opened, as `{file, path}`. Must be called while the drop is handled. */
+/** Return the files of a drop, including those in folders, as `{file, path}`. Call it while handling the drop event. */
 export async function dropped(transfer) {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   return (await Promise.all(entries.map((entry) => within(entry, "")))).flat();
 }
 
-/** The files of an `<input type="file">`, as `{file, path}`. */
+/** Return the files of an `<input type="file">` as `{file, path}`. */
 export function selected(input) {
   return [...input.files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
 }
@@ -20,7 +20,7 @@ async function within(entry, folder) {
   if (entry.isFile) return [{ file: await new Promise((resolve, reject) => entry.file(resolve, reject)), path }];
   const reader = entry.createReader();
   const found = [];
-  // A folder is read some hundred entries at a time, until nothing comes any more.
+  // The browser returns about a hundred entries at a time; an empty result marks the end.
   for (;;) {
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (!some.length) return found;
@@ -28,19 +28,19 @@ async function within(entry, folder) {
   }
 }
 
-/** What looks like a picture and is no hidden file. */
+/** Return whether a file looks like a picture and is not hidden. */
 export function isPicture({ file, path }) {
   const hidden = path.split("/").some((part) => part.startsWith("."));
   return !hidden && (file.type.startsWith("image/") || PICTURE.test(file.name));
 }
 
-/** The name by the folder that a picture is in; null when it is in none, or only in the one that was chosen. */
+/** Return a name from a picture's folder, or null if it is in no folder or directly in the chosen one. */
 export function folderName(path) {
   const folders = path.split("/").slice(0, -1);
   return folders.length > 1 ? tidied(folders.at(-1)) : null;
 }
 
-/** `ada_lovelace-2.jpg` and `Ada Lovelace (3).png` are both Ada Lovelace. */
+/** Return a name from a file name: `ada_lovelace-2.jpg` and `Ada Lovelace (3).png` both give Ada Lovelace. */
 export function fileName(path) {
   const name = path.split("/").at(-1).replace(/\.[^.]*$/, "");
   const withoutNumber = name.replace(/[\s_.-]*(\(\d+\)|[\s_.-]\d+)$/, "");
@@ -53,9 +53,9 @@ function tidied(name) {
   return asName(lower ? spaced.replace(/(^|[\s-])\p{Ll}/gu, (first) => first.toUpperCase()) : spaced) || "unknown";
 }
 
-/** Rows of texts as a CSV file. */
+/** Return rows of texts as a CSV file. */
 export function csv(rows) {
-  // What a spreadsheet would take for a formula is made a text.
+  // Quote cells that a spreadsheet would run as a formula.
   const cell = (text) => `"${String(text).replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
   return new Blob(["\ufeff", rows.map((row) => `${row.map(cell).join(",")}\r\n`).join("")], { type: "text/csv" });
 }

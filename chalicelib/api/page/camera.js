@@ -1,4 +1,4 @@
-// Takes a picture with the device's camera.
+// Takes pictures with the device's camera.
 
 import { byId } from "./dom.js";
 
@@ -10,7 +10,7 @@ const WORDS = {
 
 let facing = "user";
 
-/** Resolves to a JPEG file, or to null when the dialog is closed without one. */
+/** Resolve to a JPEG file, or to null if the dialog is closed without one. */
 export async function photographed() {
   const dialog = byId("camera-dialog");
   const video = byId("camera-picture");
@@ -40,7 +40,7 @@ async function watch(video) {
     const wanted = { facingMode: facing, width: { ideal: 1920 }, height: { ideal: 1080 } };
     const stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
     video.srcObject = stream;
-    // Closed while the browser asked.
+    // The dialog was closed while the browser asked for permission.
     if (!byId("camera-dialog").open) return stop(video);
     const cameras = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
     byId("camera-turn").hidden = cameras.length < 2;

@@ -1,4 +1,4 @@
-// Compare: are the faces of two pictures one person's?
+// Compare: shows whether two pictures show the same person.
 
 import { call } from "./api.js";
 import { byId } from "./dom.js";
@@ -39,11 +39,11 @@ async function open(slot, file) {
   slot.file = file;
   await attempt(byId("compare-alert"), async () => {
     const picture = await prepared(file);
-    // Another one was opened here meanwhile.
+    // Another picture was opened here meanwhile.
     if (slot.file !== file) return;
     slot.picture = picture;
     slot.zone.parentElement.classList.add("with-picture");
-    slot.stage.show(slot.picture, file.name || "The picture that you opened");
+    slot.stage.show(slot.picture, file.name || "Your picture");
     if (slots.every((other) => other.picture)) await compare();
   });
 }
@@ -72,10 +72,10 @@ function show({ distance }, known) {
   byId("compare-verdict").textContent = words;
   byId("compare-distance").textContent = `Distance ${distance.toFixed(3)}`;
   byId("compare-words").textContent = reached
-    ? `Fewer than ${oneIn(reached.fmr)} pairs of different people are this near. ${caution}`.trim()
+    ? `Fewer than ${oneIn(reached.fmr)} pairs of different people are this close. ${caution}`.trim()
     : known.length
-      ? `More than ${oneIn(known.at(-1).fmr)} pairs of different people are this near.`
-      : "How often strangers are this near was not measured for this model.";
+      ? `More than ${oneIn(known.at(-1).fmr)} pairs of different people are this close.`
+      : "Error rates were not measured for this model.";
   byId("compare-result").hidden = false;
   say(`${words}. ${byId("compare-distance").textContent}. ${caution}`);
 }

@@ -1,4 +1,4 @@
-// The faces' small pictures: fetched when they come into view, a few at a time.
+// Loads face crops when they come into view, a few at a time.
 
 import { call, pictureUrl } from "./api.js";
 import { element } from "./dom.js";
@@ -16,7 +16,7 @@ const inView = new IntersectionObserver((entries) => {
   }
 });
 
-/** An image that fills itself; a face whose picture cannot be had keeps the drawing of its background. */
+/** Return an image that loads a face's crop. The background drawing stays if loading fails. */
 export function crop(token) {
   const image = element("img", { className: "crop", alt: "", width: 64, height: 64 });
   image.dataset.token = token;
@@ -29,10 +29,10 @@ async function next() {
   running += 1;
   const image = waiting.shift();
   try {
-    // Gone from the page before it was its turn.
+    // The image may have left the page while it waited.
     if (image.isConnected) await fill(image);
   } catch {
-    // Its placeholder stays.
+    // The placeholder stays.
   }
   running -= 1;
   next();

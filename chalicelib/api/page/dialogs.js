@@ -1,16 +1,16 @@
-// Questions in a dialog.
+// Asks questions in dialogs.
 
 import { byId } from "./dom.js";
 import { asName } from "./names.js";
 
-/** Resolves to whether the answer was yes; `yes` is what that button says. */
+/** Resolve to whether the user confirmed. `yes` is the confirm button's text. */
 export async function confirmed(question, yes) {
   byId("confirm-question").textContent = question;
   byId("confirm-yes").textContent = yes;
   return (await closed(byId("confirm-dialog"))) === "yes";
 }
 
-/** Resolves to a name, or to null when the dialog was closed without one. */
+/** Resolve to a name, or to null if the dialog was closed without one. */
 export async function named(title, name) {
   byId("name-title").textContent = title;
   const field = byId("name-field");
@@ -28,7 +28,7 @@ function closed(dialog) {
 
 export function startDialogs() {
   document.querySelectorAll("dialog").forEach((dialog) => {
-    // Outside of its contents there is only its backdrop.
+    // A click on the dialog itself, outside its contents, is a click on the backdrop.
     dialog.addEventListener("mousedown", (event) => event.target === dialog && dialog.close());
     dialog.querySelectorAll("[data-close]").forEach((button) => button.addEventListener("click", () => dialog.close()));
   });

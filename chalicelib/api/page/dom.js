@@ -1,8 +1,8 @@
-// Elements made without markup in strings, so that whatever a name or a reply holds stays text.
+// Builds elements without markup in strings, so that names and replies always stay text.
 
 export const byId = (id) => document.getElementById(id);
 
-/** `properties`: `onclick` and its like add listeners; what is no property of the element becomes an attribute. */
+/** Create an element. Properties such as `onclick` add listeners; names that are not DOM properties become attributes. */
 export function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -14,7 +14,7 @@ export function element(tag, properties = {}, ...children) {
   return made;
 }
 
-/** One of the drawings at the top of the page. */
+/** Return one of the icons defined at the top of `page.html`. */
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
@@ -25,7 +25,7 @@ export function icon(name) {
   return svg;
 }
 
-/** A button that shows a drawing only; its label is for those who cannot see it, and for a mouse that rests on it. */
+/** Return a button with an icon only. Its label is for screen readers and the tooltip. */
 export function iconButton(name, label, onclick) {
   return element("button", { type: "button", className: "icon-button", title: label, "aria-label": label, onclick }, icon(name));
 }

@@ -1,4 +1,4 @@
-// Which face set is worked with, and the face sets that there are.
+// Keeps the selected face set and manages the list of face sets.
 
 import { call } from "./api.js";
 import { confirmed } from "./dialogs.js";
@@ -14,16 +14,16 @@ let sets = null;
 
 export const faceSet = () => current;
 
-/** Call when another face set is chosen. */
+/** Call `listener` when another face set is chosen. */
 export const whenFaceSetChanges = (listener) => listeners.push(listener);
 
-/** How many faces are in a face set; null when it is not known. */
+/** Return how many faces are in a face set, or null if unknown. */
 export async function facesIn(name) {
   const known = await listed().catch(() => []);
   return known.find(({ face_set: other }) => other === name)?.faces ?? null;
 }
 
-/** Faces were added or removed: what is known of the face sets is out of date. */
+/** Discard the loaded face sets after faces were added or removed. */
 export function facesChanged() {
   sets = null;
 }
@@ -38,7 +38,7 @@ export async function startFaceSets() {
 function listed() {
   sets ??= call("GET", "face_sets").then((reply) => reply.face_sets);
   const asked = sets;
-  // A failure is not kept.
+  // Do not keep a failed reply.
   asked.catch(() => sets === asked && facesChanged());
   return asked;
 }
@@ -81,7 +81,7 @@ async function create(event) {
     facesChanged();
     await refresh();
     choose(name);
-    notify(created ? `Face set ${name} was created, and is in use now.` : `Face set ${name} was there already. It is in use now.`);
+    notify(created ? `Created face set ${name} and switched to it.` : `Face set ${name} already exists. Switched to it.`);
   });
 }
 
@@ -90,14 +90,14 @@ async function discard(name, faces) {
   const state = byId("face-sets-state");
   await attempt(byId("face-sets-alert"), async () => {
     let removed = 0;
-    // The service removes as many as it can in one request.
+    // One request removes as many faces as its time allows.
     for (let done = false; !done; ) {
-      state.textContent = `Deleting ${name}: ${removed.toLocaleString("en")} of ${plural(faces, "face")} are gone …`;
+      state.textContent = `Deleting ${name}: ${removed.toLocaleString("en")} of ${plural(faces, "face")} removed …`;
       const reply = await call("DELETE", `face_sets/${encodeURIComponent(name)}`);
       removed += reply.removed;
       done = reply.done;
     }
-    notify(`Face set ${name} was deleted.`);
+    notify(`Deleted face set ${name}.`);
   });
   state.textContent = "";
   facesChanged();

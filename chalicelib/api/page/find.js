@@ -1,4 +1,4 @@
-// Find: a picture, its faces, who they are, and their way into the face set.
+// Find: finds the faces of a picture, identifies them and adds them to the face set.
 
 import { call } from "./api.js";
 import { byId, element, plural } from "./dom.js";
@@ -20,7 +20,7 @@ let chosen = -1;
 export function startFind() {
   stage = new Stage(byId("find-stage"), (index) => {
     choose(index);
-    // On a phone it is below the picture.
+    // On a phone the panel is below the picture.
     byId("panel-face").scrollIntoView({ block: "nearest" });
   });
   matches = new Matches(byId("find-matches"));
@@ -63,7 +63,7 @@ async function open(file) {
     byId("find-state").textContent = "Opening the picture …";
     byId("find-note").textContent = "";
     const picture = await prepared(file, signal);
-    stage.show(picture, "The picture that you opened");
+    stage.show(picture, "Your picture");
     stage.busy("Looking for faces …");
     say("Looking for faces");
     byId("find-note").textContent = picture.note;
@@ -73,15 +73,15 @@ async function open(file) {
     stage.draw(faces);
     showFaces(picture);
   });
-  // A face was chosen, or another picture.
+  // The user chose a face or another picture meanwhile.
   if (signal.aborted) return;
   stage.idle();
-  // Nothing to look at is left by a file that is no picture.
+  // The file was not a picture, so there is nothing to show.
   if (!stage.picture) byId("find").classList.remove("with-picture");
   else if (!byId("find-alert").hidden) byId("find-state").textContent = "";
 }
 
-/** From left to right, as one reads and as the keyboard goes. */
+/** Sort faces from left to right, in reading and keyboard order. */
 function inOrder(found) {
   return found.sort((a, b) => a.top_left[0] - b.top_left[0]);
 }
@@ -91,8 +91,8 @@ function showFaces({ width, height }) {
   byId("find-state").textContent = `${found} in ${width} × ${height} px`;
   say(byId("find-state").textContent);
   byId("panel-hint").textContent = faces.length
-    ? "Choose a face in the picture to see who it is, or to give it a name."
-    : "Faces need at least 30 pixels, and to look more or less at the camera. Try a larger or sharper picture.";
+    ? "Choose a face in the picture to identify it or give it a name."
+    : "A face must be at least 30 pixels in size and roughly face the camera. Try a larger or sharper picture.";
   showPanel();
   if (faces.length === 1) choose(0);
 }
@@ -149,7 +149,7 @@ async function add(event) {
   await attempt(byId("add-alert"), async () => {
     const set = face.set ?? faceSet();
     await call("POST", "addface", { face_token: face.face_token, face_name: name, face_set: set });
-    notify(face.name ? `Renamed ${face.name} to ${name}.` : `${name} was added to the face set.`);
+    notify(face.name ? `Renamed ${face.name} to ${name}.` : `Added ${name} to the face set.`);
     Object.assign(face, { name, set });
     facesChanged();
     stage.label(index, name);
@@ -163,10 +163,10 @@ async function undo() {
   const index = chosen;
   await attempt(byId("add-alert"), async () => {
     await call("POST", "removeface", { face_token: face.face_token });
-    notify(`${face.name} was removed from the face set.`);
+    notify(`Removed ${face.name} from the face set.`);
     facesChanged();
     stage.label(index, "");
-    // It is gone with its token: for another one, faces are found again, which are the same.
+    // The removed face's token is invalid now. Detecting the same picture again gives a new token.
     const reply = await call("POST", "detect", { image_file: stage.picture.blob });
     faces[index] = inOrder(reply.faces)[index];
     if (chosen === index) showAdded();

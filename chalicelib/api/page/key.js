@@ -1,4 +1,4 @@
-// The API key, kept for this tab only.
+// Keeps the API key, for this tab only.
 
 import { byId } from "./dom.js";
 
@@ -7,7 +7,7 @@ let asking = null;
 
 export const apiKey = () => sessionStorage.getItem(STORED);
 
-/** Ask for a key; whether one was given. Requests that find out at the same time ask once. */
+/** Ask for a key and resolve to whether the user gave one. Concurrent requests share one dialog. */
 export function askForKey(refused) {
   asking ??= asked(refused).finally(() => (asking = null));
   return asking;
@@ -19,7 +19,7 @@ async function asked(refused) {
   byId("key-refused").hidden = !refused;
   field.value = "";
   dialog.returnValue = "";
-  // A dialog that is open already would be below this one's backdrop all the same.
+  // An open dialog stays open below this one's backdrop.
   dialog.showModal();
   await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
   const given = field.value.trim();
@@ -31,7 +31,7 @@ async function asked(refused) {
 }
 
 export function showKey() {
-  byId("key-button").title = apiKey() ? "An API key is in use, until this tab is closed" : "Enter an API key";
+  byId("key-button").title = apiKey() ? "API key in use until this tab is closed" : "Enter an API key";
   byId("key-forget").hidden = apiKey() === null;
   byId("key-button").classList.toggle("in-use", apiKey() !== null);
 }

@@ -1,4 +1,4 @@
-// Puts the page to work.
+// Starts the page and switches between its views.
 
 import { startBulk } from "./bulk.js";
 import { startCompare } from "./compare.js";
@@ -15,7 +15,7 @@ const VIEWS = ["find", "people", "add", "compare"];
 
 function showView() {
   const named = location.hash.slice(1);
-  // Another place of the page, such as where the first link leads, leaves the view as it is.
+  // Other anchors, such as the skip link's, do not change the view.
   if (named && !VIEWS.includes(named) && document.querySelector("section:not([hidden])")) return;
   const wanted = VIEWS.includes(named) ? named : VIEWS[0];
   for (const name of VIEWS) {

@@ -1,4 +1,4 @@
-// Who a face may be: the known faces within a distance, nearest first.
+// Lists the known faces within a distance of a face, nearest first.
 
 import { call } from "./api.js";
 import { crop } from "./crops.js";
@@ -9,7 +9,7 @@ import { attempt, say } from "./notices.js";
 import { Scale } from "./scale.js";
 import { verdict } from "./words.js";
 
-// More than anyone looks through; the reply says when there are more.
+// More than anyone looks through. The reply says if there are more.
 const LIMIT = 100;
 const FIRST_SHOWN = 5;
 
@@ -34,7 +34,7 @@ export class Matches {
     this.list.replaceChildren();
   }
 
-  /** Search once, as far as the slider goes, and show what is within it. Returns the nearest match, if any. */
+  /** Search once, up to the slider's maximum, and show the matches. Returns the nearest match, or null. */
   async search(token, signal) {
     this.clear();
     this.state.textContent = "Searching …";
@@ -45,7 +45,7 @@ export class Matches {
       this.scale.prepare(this.thresholds, faces ?? (await info()).faces);
       const wanted = { face_token: token, threshold: this.scale.reach, limit: LIMIT, group: "name", face_set: faceSet() };
       this.reply = await call("GET", "search", wanted, signal);
-      // Of this very reply: the model may have been changed meanwhile.
+      // Use this reply's thresholds: the service's model may have changed meanwhile.
       this.thresholds = await thresholds(this.reply);
       this.scale.prepare(this.thresholds, this.scale.faces);
       this.all = false;
@@ -71,22 +71,22 @@ export class Matches {
     const known = this.reply.cmp_result;
     const within = known.filter(({ distance }) => distance <= this.scale.threshold);
     const shown = within.slice(0, this.all ? LIMIT : FIRST_SHOWN);
-    // Rows that stay are kept, with their pictures: the slider moves often.
+    // Keep the rows that stay, with their pictures, because the slider moves often.
     const rows = new Map([...this.list.children].map((row) => [row.dataset.token, row]));
     this.list.replaceChildren(...shown.map((match) => rows.get(match.face_token) ?? this.row(match)));
     this.tools.hidden = !known.length;
     this.more.hidden = shown.length === within.length;
     this.more.textContent = `Show all ${within.length}`;
-    this.state.textContent = this.told(known, within);
+    this.state.textContent = this.summary(known, within);
   }
 
-  told(known, within) {
+  summary(known, within) {
     if (!known.length) {
       return this.scale.faces
-        ? "Nobody in this face set looks like this."
-        : "This face set is empty: nobody can be found yet. Name this face below to add it.";
+        ? "No one in this face set looks like this face."
+        : "This face set is empty. Name this face below to add it.";
     }
-    if (!within.length) return "Nobody is this near. Move the slider to the right to see less certain matches.";
+    if (!within.length) return "No match is this close. Move the slider to the right to see less certain matches.";
     if (this.reply.truncated && within.length === known.length) return `The nearest ${LIMIT} people`;
     return `${plural(within.length, "person", "people")}${within.length > 1 ? ", nearest first" : ""}`;
   }
@@ -104,7 +104,7 @@ export class Matches {
           "div",
           { className: "name" },
           element("strong", { tabIndex: -1 }, match.face_name),
-          element("span", { className: "number quiet", title: "Distance: 0 is the same picture" }, match.distance.toFixed(3)),
+          element("span", { className: "number quiet", title: "Distance (0 means the same picture)" }, match.distance.toFixed(3)),
         ),
         element("span", { className: `verdict ${level}` }, words),
         element("span", { className: "quiet caution", hidden: !caution }, caution),

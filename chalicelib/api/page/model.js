@@ -1,4 +1,4 @@
-// What the service says of itself: the model's error rates, and the size of the face set.
+// Reads the service's description: the model's error rates and the size of the face set.
 
 import { call } from "./api.js";
 import { byId, element } from "./dom.js";
@@ -6,7 +6,7 @@ import { oneIn } from "./words.js";
 
 let asked = null;
 
-/** `/info`, asked once; asked again after a failure. */
+/** Return the reply of `/info`. It is requested once, and again after a failure. */
 export function info() {
   asked ??= call("GET", "info").catch((error) => {
     asked = null;
@@ -15,7 +15,7 @@ export function info() {
   return asked;
 }
 
-/** The model's `{fmr, distance, worst}`, nearest first, of `/info` or, where it is at hand, of a search's reply. */
+/** Return the model's `{fmr, distance, worst}`, nearest first, from a search reply if it has them, else from `/info`. */
 export async function thresholds(reply = undefined) {
   const known = reply?.thresholds
     ? Object.entries(reply.thresholds).map(([fmr, distance]) => ({
@@ -48,9 +48,9 @@ export async function about() {
           element("td", {}, `${(threshold.true_match_rate * 100).toFixed(1)} %`),
         ),
       );
-    const head = ["Distance up to", "Strangers taken for one person", "The same among the people it knows least", "Pairs of one person found"];
+    const head = ["Distance up to", "Strangers who match", "Strangers who match, worst group", "Same-person pairs that match"];
     place.replaceChildren(
-      element("p", {}, element("strong", {}, model.title), `. Faces of at least ${limits.smallest_face_px} px are found.`),
+      element("p", {}, element("strong", {}, model.title), `. The service finds faces of at least ${limits.smallest_face_px} px.`),
       element(
         "table",
         { hidden: !rows.length },
@@ -58,10 +58,10 @@ export async function about() {
         element("tbody", {}, ...rows),
       ),
       element("p", { className: "quiet" }, model.thresholds[0]?.data ?? "No error rates were measured."),
-      element("h3", { hidden: !model.weaknesses.length }, "Where it is weak"),
+      element("h3", { hidden: !model.weaknesses.length }, "Known weaknesses"),
       element("ul", {}, ...model.weaknesses.map((weakness) => element("li", {}, weakness))),
     );
   } catch {
-    place.replaceChildren(element("p", {}, "The service does not tell at the moment. Try again later."));
+    place.replaceChildren(element("p", {}, "Details of the model are not available. Try again later."));
   }
 }

@@ -1,8 +1,8 @@
-// Names as the service keeps them.
+// Normalises names as the service does.
 
 const MOST_CHARACTERS = 255;
 
-/** Composed (NFC), as some systems split é in two; without white space around; at most 255 characters, none cut in half. */
+/** Compose (some systems split é in two; the service uses NFC), trim, and cut to 255 whole characters. */
 export function asName(text) {
   return [...text.normalize("NFC").trim()].slice(0, MOST_CHARACTERS).join("");
 }

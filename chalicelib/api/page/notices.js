@@ -1,11 +1,11 @@
-// What the page says while one works with it.
+// Shows notices and errors.
 
 import { byId } from "./dom.js";
 import { explained } from "./words.js";
 
 let fading = 0;
 
-/** Tell screen readers, and show for some seconds; `say` alone does only the first. */
+/** Announce a text to screen readers and show it for 5 seconds. `say` only announces. */
 export function notify(text) {
   say(text);
   const notice = byId("notice");
@@ -19,7 +19,7 @@ export function say(text) {
   byId("said").textContent = text;
 }
 
-/** Run what may fail; what went wrong is told in `place`, an element with the role alert, in plain words. */
+/** Run `work`. If it fails, explain the error in `place`, an element with the role alert. */
 export async function attempt(place, work) {
   place.hidden = true;
   try {

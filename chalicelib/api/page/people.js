@@ -1,4 +1,4 @@
-// People: whoever is in the face set, to be looked through, searched, renamed and removed.
+// People: lists, searches, renames and removes the faces of a face set.
 
 import { call } from "./api.js";
 import { crop } from "./crops.js";
@@ -31,7 +31,7 @@ export function startPeople() {
   whenFaceSetChanges(() => !byId("people").hidden && showPeople());
 }
 
-/** Load the first page anew. */
+/** Load the first page again. */
 export async function showPeople() {
   clearTimeout(typing);
   work.abort();
@@ -62,20 +62,20 @@ async function page(signal, first) {
     cursor = reply.next_cursor;
     if (first) byId("people-list").replaceChildren();
     byId("people-list").append(...reply.faces.map(card));
-    await tell(name);
+    await summarise(name);
     return true;
   });
   byId("people-more").disabled = false;
   return loaded;
 }
 
-async function tell(name) {
+async function summarise(name) {
   const shown = byId("people-list").children.length;
   byId("people-more").hidden = cursor === null;
   byId("people-empty").hidden = shown > 0 || name !== "";
   const total = name || cursor === null ? null : await facesIn(faceSet());
-  const of = total ? ` of ${total.toLocaleString("en")}` : cursor === null ? "" : " and more";
-  const begins = name ? ` whose name begins with “${name}”` : "";
+  const of = total ? ` of ${total.toLocaleString("en")}` : cursor === null ? "" : "+";
+  const begins = name ? ` named “${name}…”` : "";
   byId("people-state").textContent = shown || name ? `${shown || "No"}${of} face${shown === 1 ? "" : "s"}${begins}` : "";
   say(byId("people-state").textContent);
 }
@@ -108,14 +108,14 @@ function card({ face_token: token, face_name: name, added_at: addedAt }) {
 }
 
 async function discard(made, token, name) {
-  if (!(await confirmed(`Remove this face of ${name}? Its picture and everything else kept of it is erased.`, "Remove"))) return;
+  if (!(await confirmed(`Remove this face of ${name}? Its picture and all its data are erased.`, "Remove"))) return;
   await attempt(byId("people-alert"), async () => {
     await call("DELETE", `faces/${token}`);
     facesChanged();
     const neighbour = made.nextElementSibling ?? made.previousElementSibling;
     made.remove();
-    await tell(byId("people-name").value.trim());
-    notify(`${name} was removed.`);
+    await summarise(byId("people-name").value.trim());
+    notify(`Removed a face of ${name}.`);
     (neighbour?.querySelector("button") ?? byId("people-name")).focus();
   });
 }

@@ -1,4 +1,4 @@
-// Makes of any picture that the browser can show one that the service takes.
+// Converts any picture that the browser can show to one that the service accepts.
 
 import { element } from "./dom.js";
 import { Refusal } from "./words.js";
@@ -7,12 +7,12 @@ const MAX_BYTES = 2 * 1024 * 1024;
 const MAX_SIDE_PX = 4096;
 const ACCEPTED = ["image/jpeg", "image/png"];
 const QUALITIES = [0.92, 0.85, 0.75];
-// What a picture that has too many bytes at every quality is scaled by.
+// The scale factor for a picture that has too many bytes at every quality.
 const SHRINK = 0.75;
 
 /**
- * Returns `{blob, width, height, bitmap, note}`: upright, and `note` tells of a change that was needed. Throws
- * `Refusal` "picture" for what is none.
+ * Return an upright picture as `{blob, width, height, bitmap, note}`. `note` describes a necessary change. Throws
+ * `Refusal` "picture" if the file is not a picture.
  */
 export async function prepared(file, signal = undefined) {
   const bitmap = await decoded(file);
@@ -62,14 +62,14 @@ export function drawn(bitmap, scale = 1) {
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
-  // JPEG has no transparency: without this it would turn black.
+  // JPEG has no transparency; transparent areas would turn black.
   context.fillStyle = "white";
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
   return canvas;
 }
 
-/** A square cut-out around a box, with some room, for a small picture of a face. */
+/** Return a square crop around a face's box, with a margin. */
 export function cutOut(bitmap, face, side = 128) {
   const [[left, top], [right, bottom]] = [face.top_left, face.bottom_right];
   const size = Math.max(right - left, bottom - top) * 1.3;
@@ -81,6 +81,6 @@ export function cutOut(bitmap, face, side = 128) {
 }
 
 function note(file, scale, { width, height }) {
-  if (scale < 1) return `Scaled down to ${width} × ${height} pixels to be sent: at most ${MAX_SIDE_PX} a side and 2 MB are accepted.`;
-  return file.size > MAX_BYTES ? "Sent as a JPEG of under 2 MB, which is what the service accepts." : "Sent as a JPEG, which is what the service accepts.";
+  if (scale < 1) return `Scaled down to ${width} × ${height} pixels. The service accepts at most ${MAX_SIDE_PX} pixels a side and 2 MB.`;
+  return file.size > MAX_BYTES ? "Sent as a JPEG of under 2 MB, the service's limit." : "Sent as a JPEG, because the service accepts only JPEG and PNG.";
 }

@@ -1,13 +1,13 @@
-// The threshold: a slider, with marks where strangers pass at known rates.
+// The threshold slider, with marks at the distances of known false match rates.
 
 import { element } from "./dom.js";
 import { meaning, oneIn, REFERENCE } from "./words.js";
 
-// Where the first search begins.
+// The false match rate at which the slider starts.
 const FIRST_RATE = 1e-3;
 const STEP = 0.005;
 
-// One choice for the whole page, kept from one search to the next.
+// The whole page shares one threshold and keeps it between searches.
 let chosen = null;
 
 export class Scale {
@@ -28,7 +28,7 @@ export class Scale {
     );
   }
 
-  /** The largest distance that can be chosen; known after `prepare`. */
+  /** The largest distance that the slider allows. Set by `prepare`. */
   get reach() {
     return Number(this.slider.max);
   }
@@ -37,7 +37,7 @@ export class Scale {
     return chosen;
   }
 
-  /** `thresholds`: the model's, nearest first. `faces`: how many are in the face set. */
+  /** Fit the slider to the model's `thresholds`, nearest first. `faces` is the size of the face set. */
   prepare(thresholds, faces) {
     this.thresholds = thresholds;
     this.faces = faces;

@@ -1,4 +1,4 @@
-// Where a picture comes from: a file that is chosen, dropped or pasted, or the camera.
+// Accepts pictures: files that are chosen, dropped or pasted, and photographs from the camera.
 
 import { photographed } from "./camera.js";
 import { byId, element, icon } from "./dom.js";
@@ -6,8 +6,8 @@ import { byId, element, icon } from "./dom.js";
 const zones = [];
 
 /**
- * Make an empty element the place to give a picture to; `open` is called with the file. What is pasted, and what is
- * dropped beside every place, goes to the first one in the view that has no picture, else to the first.
+ * Make an empty element accept pictures, and call `open` with each file. A pasted picture, or one dropped outside all
+ * of these elements, goes to the view's first element without a picture, else to its first element.
  */
 export function acceptPictures(zone, open, wanted = "a picture") {
   const input = element("input", { type: "file", accept: "image/*", hidden: true });
@@ -21,7 +21,7 @@ export function acceptPictures(zone, open, wanted = "a picture") {
     "button",
     {
       type: "button",
-      // Browsers give the camera to secure pages only.
+      // Browsers offer the camera to secure pages only.
       hidden: !navigator.mediaDevices?.getUserMedia,
       onclick: async () => {
         const file = await photographed();
@@ -42,7 +42,7 @@ export function acceptPictures(zone, open, wanted = "a picture") {
   return { choose, input, camera };
 }
 
-/** Show when something is dragged over an element; `take` gets the files and the event of a drop. */
+/** Highlight an element while something is dragged over it. Calls `take` with a drop's files and event. */
 export function acceptDrops(zone, take) {
   let within = 0;
   const over = (change) => zone.classList.toggle("over", (within += change) > 0);
@@ -62,7 +62,7 @@ export function startSources() {
     const inView = zones.filter(({ zone }) => !zone.closest("section").hidden);
     return inView.find(({ zone }) => zone.checkVisibility()) ?? inView[0];
   };
-  // A picture that misses every place would otherwise take the page's.
+  // Otherwise the browser would replace the page with a picture dropped elsewhere.
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => {
     event.preventDefault();

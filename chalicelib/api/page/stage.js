@@ -1,4 +1,4 @@
-// A picture, with its faces drawn over it.
+// Shows a picture with its faces drawn over it.
 
 import { element } from "./dom.js";
 import { looks } from "./words.js";
@@ -6,7 +6,7 @@ import { looks } from "./words.js";
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Stage {
-  /** `choose` is called with a face's index; without it the faces are drawn, but are no buttons. */
+  /** Call `choose` with the index of a selected face. Without `choose` the faces are drawn but are not buttons. */
   constructor(root, choose = undefined) {
     this.root = root;
     this.choose = choose;
@@ -19,7 +19,7 @@ export class Stage {
     this.picture = picture;
     const url = URL.createObjectURL(picture.blob);
     const image = element("img", { src: url, alt: description, onload: () => URL.revokeObjectURL(url) });
-    // The frame has the picture's shape, so that shares of it are places in the picture.
+    // The frame has the picture's aspect ratio, so percentages of the frame are positions in the picture.
     this.frame = element("div", { className: "frame" }, image);
     this.frame.style.setProperty("--shape", `${picture.width} / ${picture.height}`);
     this.frame.style.setProperty("--widest", `${picture.width}px`);
@@ -68,7 +68,7 @@ export class Stage {
     this.boxes.forEach((box, index) => (box.ariaPressed = String(index === chosen)));
   }
 
-  /** Write beside a face who it is. */
+  /** Write a name beside a face. */
   label(index, text) {
     this.boxes[index].replaceChildren(element("span", { className: "tag", "aria-hidden": "true" }, text));
   }
@@ -83,7 +83,7 @@ function landmarks(faces, width, height) {
     const size = face.bottom_right[0] - face.top_left[0];
     for (const [x, y] of face.landmarks) {
       const dot = document.createElementNS(SVG, "circle");
-      // Whole numbers are the centres of pixels.
+      // Integer coordinates are pixel centres.
       dot.setAttribute("cx", x + 0.5);
       dot.setAttribute("cy", y + 0.5);
       dot.setAttribute("r", Math.max(1, size * 0.018));

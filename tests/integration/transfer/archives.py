@@ -1,4 +1,4 @@
-"""Archives and face sets as tests look at them, and archives as somebody changes them who knows the format."""
+"""Read archives and face sets in tests, and change archives as someone who knows the format could."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.integration.two_packs import Process
 
 
 def everything(process: Process) -> list[tuple[Any, ...]]:
-    """Return all that the service knows of its faces, but the names of their crops."""
+    """Return everything that the service stores about its faces, except the names of their crops."""
     known = ExportedFaces(process.parts.database).page(process.active, 0, LARGEST_ID, 10_000)
     crops = process.parts.crops.read_many([face.crop for face in known])
     return [
@@ -61,7 +61,7 @@ def rewrite(archive: Folder, change: Callable[[list[dict[str, Any]]], list[dict[
 
 
 def replace_part(archive: Folder, data: bytes) -> None:
-    """Replace the only part, as somebody does who knows the format."""
+    """Replace the only part, as someone who knows the format could."""
     archive.write("faces-00001.jsonl.gz", data)
     whole = json.loads((archive.path / "manifest.json").read_text())
     whole["parts"][0] |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}

@@ -1,4 +1,4 @@
-"""Services whose face sets are in different databases, and a folder for an archive."""
+"""Services with face sets in different databases, and a folder for an archive."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def site(packs: Path, tmp_path: Path, tokens_table: str, crops_bucket: str) -> Iterator[Sites]:
-    """Return a service by the name of its database, which is a file, or by its URL."""
+    """Return a service by the name of its database file, or by its database URL."""
     processes: list[Process] = []
 
     def make(database: str) -> Process:
@@ -39,7 +39,7 @@ def site(packs: Path, tmp_path: Path, tokens_table: str, crops_bucket: str) -> I
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a part hold two faces."""
+    """Limit parts to two faces."""
     monkeypatch.setattr(exporting, "MAX_FACES", 2)
 
 

@@ -1,4 +1,4 @@
-"""Archives that are damaged in each of their layers: the zip, its manifest, the lines of a part, the crops."""
+"""Archives damaged in each layer: the zip, its manifest, the lines of a part, the crops."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 Files = dict[str, bytes]
-"""An archive's files by their names."""
+"""An archive's files by name."""
 
 PART = "faces-00001.jsonl.gz"
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 
-# JSON that json.dumps does not write, in the places of texts that it does.
+# JSON that json.dumps never writes, by the texts that stand for it.
 _RAW = {"<1e400>": "1e400", "<-1e400>": "-1e400", "<digits>": "9" * 5000, "<1.0>": "1.0", "<deep>": "[" * 5000}
 ODD = st.one_of(
     st.sampled_from([None, True, False, 0, -1, 1, 2, 1.5, 10**19, 10**400, float("nan"), float("inf"), float("-inf")]),
@@ -38,7 +38,7 @@ def as_json(value: Any) -> bytes:
 
 @st.composite
 def damaged_bytes(draw: st.DrawFn, data: bytes) -> bytes:
-    """Return bytes of which some are another value, missing, doubled, or cut off."""
+    """Return bytes with some of them changed, missing, doubled or cut off."""
     changed = bytearray(data)
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, max(0, len(changed) - 1)))
@@ -59,7 +59,7 @@ def damaged_bytes(draw: st.DrawFn, data: bytes) -> bytes:
 
 @st.composite
 def damaged_value(draw: st.DrawFn, value: Any) -> Any:
-    """Return JSON in which one value, however deep, is an odd one, missing, or of another name."""
+    """Return JSON with one value, at any depth, odd, missing or renamed."""
     if isinstance(value, dict) and value and draw(st.integers(0, 4)):
         name = draw(st.sampled_from(sorted(value)))
         kind = draw(st.sampled_from(["damaged", "damaged", "damaged", "missing", "renamed"]))
@@ -102,14 +102,14 @@ def damaged_compression(draw: st.DrawFn, files: Files) -> Files:
 
 
 def with_part(files: Files, data: bytes) -> Files:
-    """Return an archive with another first part, of which the manifest knows."""
+    """Return an archive with another first part that the manifest describes correctly."""
     manifest = json.loads(files["manifest.json"])
     manifest["parts"][0] |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     return files | {PART: data, "manifest.json": json.dumps(manifest).encode()}
 
 
 def with_record(files: Files, **changes: Any) -> Files:
-    """Return an archive of which the first face is changed."""
+    """Return an archive with changes to the first face."""
     first, *others = gzip.decompress(files[PART]).splitlines()
     lines = [as_json({**json.loads(first), **changes}), *others]
     return with_part(files, gzip.compress(b"\n".join(lines) + b"\n", 1))
@@ -125,14 +125,15 @@ def zipped(files: Files, method: int = zipfile.ZIP_STORED) -> bytes:
 
 @st.composite
 def damaged_zip(draw: st.DrawFn, files: Files) -> bytes:
-    """Return a zip of which the bytes, or the fields of headers, are others."""
+    """Return a zip with changed bytes or changed header fields."""
     data = bytearray(zipped(files, draw(st.sampled_from(METHODS))))
     if draw(st.booleans()):
         return draw(damaged_bytes(bytes(data)))
     for _ in range(draw(st.integers(1, 3))):
         signature = draw(st.sampled_from([b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"]))
         start = _one_of(draw, data, signature)
-        at = start + 4 + 2 * draw(st.integers(0, 24))  # a header is fields of two and four bytes, then the name
+        # A header consists of fields of two and four bytes, followed by the name.
+        at = start + 4 + 2 * draw(st.integers(0, 24))
         value = draw(st.sampled_from([0, 1, 8, 12, 14, 99, 0x0800, 0x7FFF, 0xFFFF]) | st.integers(0, 0xFFFF))
         data[at : at + 2] = struct.pack("<H", value)
     return bytes(data)

@@ -1,4 +1,4 @@
-"""Archives of repeated structure, up to some SIZE bytes, made to cost a reader more than honest ones of that size."""
+"""Repetitive archives of up to about SIZE bytes, made to cost a reader more than honest ones of that size."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def _hostile(make: Callable[[Files], Archive]) -> Callable[[Files], Archive]:
 
 
 def _padded(raw: bytes) -> bytes:
-    """Return a gzip member with these bytes of deflate as they are."""
+    """Return a gzip member that contains these raw deflate bytes."""
     return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + raw
 
 
 def _compressed(piece: bytes, times: int) -> bytes:
-    """Return a gzip file of the same again and again."""
+    """Return a gzip file of one piece repeated many times."""
     deflate = zlib.compressobj(9, zlib.DEFLATED, 31)
     return b"".join(deflate.compress(piece) for _ in range(times)) + deflate.flush()
 
@@ -70,7 +70,7 @@ def deep_json_in_a_line(files: Files) -> Archive:
 
 @_hostile
 def many_fields_in_each_line(files: Files) -> Archive:
-    """Faces that are valid, each padded to nearly the longest line; the last one is not valid."""
+    """Valid faces, each padded to nearly the longest line; the last face is not valid."""
     [first, *_] = gzip.decompress(files[PART]).splitlines()
     record = json.loads(first)
     padding = {f"{number:x}": number for number in range(30_000)}
@@ -87,7 +87,7 @@ def landmarks_without_end(files: Files) -> Archive:
 
 @_hostile
 def crops_of_many_scans(files: Files) -> Archive:
-    """Faces with the largest crops, whose coefficients come one by one; the last face is not valid."""
+    """Faces with the largest crops, coded one coefficient per scan; the last face is not valid."""
     [first, *_] = gzip.decompress(files[PART]).splitlines()
     record = json.loads(first) | {"crop": base64.b64encode(_many_scans()).decode()}
     lines = [json.dumps(record | {"face_token": f"{n:024}"}).encode() + b"\n" for n in range(100)]
@@ -95,14 +95,14 @@ def crops_of_many_scans(files: Files) -> Archive:
 
 
 def _many_scans() -> bytes:
-    """Return a progressive JPEG of 320 x 320 px, without colours, whose 63 last scans say that nothing follows."""
-    table = bytes([0, 1] + [0] * 15)  # one code, of one bit
+    """Return a progressive greyscale JPEG of 320 x 320 px. Its last 63 scans contain only ends of runs."""
+    table = bytes([0, 1] + [0] * 15)  # one code, one bit long
 
     def segment(marker: int, data: bytes) -> bytes:
         return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
 
     blocks = 40 * 40
-    # The first scan has a bit 0 for each block: no difference. A code 0xE0 in the others ends a run of 2 ** 14 blocks.
+    # The first scan has a bit 0 per block: no difference. In the other scans, code 0xE0 ends a run of 2 ** 14 blocks.
     scans = [segment(0xDA, bytes([1, 1, 0x00, 0, 0, 0])) + bytes(blocks // 8)]
     scans += [segment(0xDA, bytes([1, 1, 0x00, k, k, 0])) + b"\0" * (blocks // 8) for k in range(1, 64)]
     return (
@@ -117,7 +117,7 @@ def _many_scans() -> bytes:
 
 
 def _broken(files: Files) -> Files:
-    """Return an archive that is refused when all else of it has been read."""
+    """Return an archive that is refused only after everything else in it was read."""
     return files | {PART: b"broken"}
 
 
@@ -174,7 +174,7 @@ def a_zip_of_a_part_that_grows_twice(files: Files) -> Archive:
 
 @_hostile
 def a_zip_that_lies_about_sizes(files: Files) -> Archive:
-    """Says that a manifest of 30 MB has 600 bytes."""
+    """Claims that a manifest of 30 MB has 600 bytes."""
     data = zipped(files | {"manifest.json": b" " * (30 * MEGABYTE)}, zipfile.ZIP_DEFLATED)
     return data.replace(struct.pack("<L", 30 * MEGABYTE), struct.pack("<L", 600))
 

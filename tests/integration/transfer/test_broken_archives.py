@@ -1,4 +1,4 @@
-"""Every export imports. Every broken archive is refused by one sentence and changes nothing."""
+"""Every export imports. Every broken archive is refused with one sentence and changes nothing."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from tests.integration.two_packs import Process
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-# Fixtures are made once for all examples: each leaves the target as it was.
+# Fixtures are created once for all examples, because each example restores the target.
 examples = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 class Target:
-    """A service in whose face set nobody is."""
+    """A service with an empty face set."""
 
     def __init__(self, process: Process, s3: S3Client, bucket: str, folder: Path) -> None:
         self._process = process
@@ -42,7 +42,7 @@ class Target:
         self._before = self._state()
 
     def take(self, archive: bytes | Files) -> str:
-        """Import an archive; return why it is refused, or nothing. See that it is taken whole, or nothing of it."""
+        """Import an archive and return the reason of a refusal, or "". Check that all or nothing of it was imported."""
         try:
             commands.import_from(self._process.parts, self._opened(archive))
         except ArchiveError as error:
@@ -79,7 +79,7 @@ class Target:
         self._before = self._state()
 
     def _state(self) -> tuple[object, ...]:
-        """Return all that an import could change."""
+        """Return everything that an import could change."""
         listed = self._s3.list_objects_v2(Bucket=self._bucket, Prefix="faces/").get("Contents", [])
         sets = self._process.parts.face_set_names.all()
         return self._process.parts.face_set.state(), sets, sorted(item["Key"] for item in listed)
@@ -103,7 +103,9 @@ def target(site: Sites, files: Files, s3: S3Client, crops_bucket: str, tmp_path:
 
 class TestBroken:
     @pytest.mark.parametrize("layer", ["manifest", "line", "crop", "compression", "zip"])
-    def test_what_is_damaged_anywhere_is_refused_or_taken_whole(self, files: Files, target: Target, layer: str) -> None:
+    def test_a_damaged_archive_is_refused_or_imported_completely(
+        self, files: Files, target: Target, layer: str
+    ) -> None:
         refused = []
 
         @examples
@@ -114,11 +116,11 @@ class TestBroken:
         take()
         assert sum(refused) > len(refused) / 4
 
-    def test_an_archive_of_which_the_last_part_is_broken_changes_nothing(self, files: Files, target: Target) -> None:
+    def test_an_archive_with_a_broken_last_part_changes_nothing(self, files: Files, target: Target) -> None:
         assert "faces-00002.jsonl.gz is damaged" in target.take(files | {"faces-00002.jsonl.gz": b"no gzip"})
 
     @pytest.mark.parametrize("method", damage.METHODS)
-    def test_a_zip_is_stored_or_deflated(self, files: Files, target: Target, method: int) -> None:
+    def test_only_stored_and_deflated_zips_are_accepted(self, files: Files, target: Target, method: int) -> None:
         is_read = method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
         said = target.take(damage.zipped(files, method))
@@ -127,7 +129,7 @@ class TestBroken:
         assert ("unsupported compression method" in said) != is_read
 
     @pytest.mark.parametrize("change", ["version", "name", "encrypted", "method"])
-    def test_headers_that_zipfile_does_not_expect(self, files: Files, target: Target, change: str) -> None:
+    def test_headers_that_zipfile_does_not_expect_are_refused(self, files: Files, target: Target, change: str) -> None:
         data = damage.zipped({**files, "é": b""})
         changed = {
             "version": data.replace(b"PK\x01\x02\x14\x03\x14", b"PK\x01\x02\x14\x03\x63"),
@@ -140,12 +142,12 @@ class TestBroken:
         assert target.take(changed)
 
     @pytest.mark.parametrize("version", ["Infinity", "1e400", "NaN", "1.0", "true", '"1"', "[1]", "-1", "9" * 4000])
-    def test_a_version_that_is_no_number(self, files: Files, target: Target, version: str) -> None:
+    def test_a_version_that_is_not_a_whole_number_is_refused(self, files: Files, target: Target, version: str) -> None:
         changed = files["manifest.json"].replace(b'"version": 1,', f'"version": {version},'.encode())
 
         assert target.take(files | {"manifest.json": changed}) == "manifest.json is damaged or not valid"
 
-    def test_landmarks_are_numbers(self, files: Files, target: Target) -> None:
+    def test_landmarks_must_be_numbers(self, files: Files, target: Target) -> None:
         for landmarks in ([["1", "2"]] * 5, [[True, 2]] * 5, [[10**400, 2]] * 5):
             assert "landmarks must be" in target.take(damage.with_record(files, landmarks=landmarks))
 
@@ -157,7 +159,7 @@ TIMES = st.integers(-62_135_596_800, 253_402_300_799)
 
 class TestEveryExportImports:
     @pytest.mark.usefixtures("small_parts")
-    def test_whatever_names_times_and_face_sets_there_are(self, site: Sites, database_url: str, tmp_path: Path) -> None:
+    def test_any_names_times_and_face_sets_are_imported(self, site: Sites, database_url: str, tmp_path: Path) -> None:
         source, target = site(database_url), site("target")
         faces = source.add(range(3))
         number = iter(range(10_000))
@@ -187,7 +189,7 @@ class TestEveryExportImports:
 
         round_trip()
 
-    def test_a_face_that_no_import_would_take_is_named(
+    def test_a_face_that_no_import_would_accept_is_named(
         self, site: Sites, folder: Folder, s3: S3Client, crops_bucket: str
     ) -> None:
         source, target = site("source"), site("target")

@@ -1,4 +1,4 @@
-"""What is not an archive of this face set is refused in words, and nothing of it is added."""
+"""Anything but an archive of this face set is refused with a reason, and nothing of it is added."""
 
 from __future__ import annotations
 
@@ -58,28 +58,30 @@ class TestRefused:
             ({"detector_id": "a\r\nX-Amz-Acl: public-read"}, "detector_id"),
         ],
     )
-    def test_a_face_that_is_not_valid(self, site: Sites, archive: Folder, changes: dict[str, Any], reason: str) -> None:
+    def test_an_invalid_face_is_refused(
+        self, site: Sites, archive: Folder, changes: dict[str, Any], reason: str
+    ) -> None:
         rewrite(archive, lambda lines: [{**lines[0], **changes}, lines[1]])
 
         self.refused(site, archive, reason)
 
     @pytest.mark.parametrize("line", [b"[]", b"{", b"[" * 100_000, b'"\xff"', b"9" * 100_000])
-    def test_a_line_that_is_no_object(self, site: Sites, archive: Folder, line: bytes) -> None:
+    def test_a_line_that_is_not_an_object_is_refused(self, site: Sites, archive: Folder, line: bytes) -> None:
         replace_part(archive, gzip.compress(line + b"\n"))
 
         self.refused(site, archive, "line 1 of faces-00001.jsonl.gz is not valid: the line is not a JSON object")
 
-    def test_a_face_twice(self, site: Sites, archive: Folder) -> None:
+    def test_a_repeated_face_is_refused(self, site: Sites, archive: Folder) -> None:
         rewrite(archive, lambda lines: [lines[0], lines[0]])
 
         self.refused(site, archive, "a face_token twice")
 
-    def test_fewer_faces_than_said(self, site: Sites, archive: Folder) -> None:
+    def test_fewer_faces_than_the_manifest_says_are_refused(self, site: Sites, archive: Folder) -> None:
         rewrite(archive, lambda lines: lines[:1])
 
         self.refused(site, archive, "has 1 faces, but the manifest says 2")
 
-    def test_a_bomb_of_one_line_and_one_of_many(self, site: Sites, archive: Folder) -> None:
+    def test_decompression_bombs_of_one_line_and_of_many_are_refused(self, site: Sites, archive: Folder) -> None:
         whole_line = json.dumps(records(archive)[0]).encode() + b"\n"
         replace_part(archive, gzip.compress(b"x" * 200_000_000, 1))
         self.refused(site, archive, "line 1 of .* is longer than")
@@ -87,7 +89,7 @@ class TestRefused:
         replace_part(archive, gzip.compress(whole_line * 501, 1))
         self.refused(site, archive, "has more than 500 lines")
 
-    def test_bytes_that_are_not_those_of_the_manifest(self, site: Sites, archive: Folder) -> None:
+    def test_bytes_with_another_sha256_than_the_manifests_are_refused(self, site: Sites, archive: Folder) -> None:
         file = archive.path / "faces-00001.jsonl.gz"
         data = bytearray(file.read_bytes())
         data[len(data) // 2] ^= 1
@@ -100,7 +102,7 @@ class TestRefused:
         file.unlink()
         self.refused(site, archive, r"faces-00001\.jsonl\.gz is missing")
 
-    def test_a_part_that_is_cut_off(self, site: Sites, archive: Folder) -> None:
+    def test_a_truncated_part_is_refused(self, site: Sites, archive: Folder) -> None:
         data = (archive.path / "faces-00001.jsonl.gz").read_bytes()
         for broken in (data[: len(data) // 2], b"no gzip at all", data[:-8] + b"\0" * 8):
             replace_part(archive, broken)
@@ -126,7 +128,7 @@ class TestRefused:
             ({"parts": "all"}, "not valid"),
         ],
     )
-    def test_a_manifest_that_is_not_valid(
+    def test_an_invalid_manifest_is_refused(
         self, site: Sites, archive: Folder, changes: dict[str, Any], reason: str
     ) -> None:
         file = archive.path / "manifest.json"
@@ -134,7 +136,7 @@ class TestRefused:
 
         self.refused(site, archive, reason)
 
-    def test_an_archive_of_another_model(self, site: Sites, archive: Folder) -> None:
+    def test_an_archive_of_another_model_is_refused(self, site: Sites, archive: Folder) -> None:
         target = site("target")
         target.add(range(10, 12))
         target.re_embed(UNIT)
@@ -144,7 +146,7 @@ class TestRefused:
 
         assert target.parts.face_set.count() == 2
 
-    def test_an_empty_face_set_is_put_under_the_archives_model(self, site: Sites, archive: Folder) -> None:
+    def test_an_empty_face_set_adopts_the_archives_model(self, site: Sites, archive: Folder) -> None:
         target = site("target")
         [face] = target.add(range(1))
         target.re_embed(UNIT)

@@ -1,4 +1,4 @@
-"""An archive is what the face set holds when its last run ends, whatever an earlier run left behind."""
+"""When an export's last run ends, its archive equals the face set, whatever earlier runs left behind."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Change = Callable[[Process, Sequence[KnownFace]], object]
 
 
 class KilledError(Exception):
-    """In the place of a kill."""
+    """Stands in for a kill."""
 
 
 class Dying(Folder):
-    """A folder in which so many changes are made, and then the process is killed."""
+    """A folder that allows a number of changes and then simulates a kill of the process."""
 
     def __init__(self, path: Path, changes: int) -> None:
         super().__init__(path)
@@ -59,7 +59,7 @@ def one_renamed_and_one_new(process: Process, faces: Sequence[KnownFace]) -> Non
 
 
 def another_in_the_same_number(process: Process, faces: Sequence[KnownFace]) -> None:
-    """Put another face under the token and name of one that was removed."""
+    """Put another face under the token and name of a removed one."""
     process.remove(faces[2].token)
     [other] = known_faces(process.parts.crops, process.model, range(7, 8))
     process.parts.face_set.add_many([other._replace(token=faces[2].token, name=faces[2].name)])
@@ -86,7 +86,7 @@ CHANGES = [
 @pytest.mark.usefixtures("small_parts")
 class TestStale:
     @pytest.mark.parametrize("change", CHANGES)
-    def test_whenever_the_first_run_was_killed_the_second_exports_what_is_there(
+    def test_a_second_run_exports_the_current_faces_whenever_the_first_was_killed(
         self, site: Sites, tmp_path: Path, change: Change
     ) -> None:
         process = site("first")
@@ -106,7 +106,7 @@ class TestStale:
             commands.export_to(process.parts, folder)
             self.holds(folder, process)
 
-    def test_a_second_run_that_is_killed_at_any_point_leaves_nothing_wrong(
+    def test_a_second_run_killed_at_any_point_leaves_no_wrong_data(
         self, site: Sites, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         process = site(database_url)
@@ -118,7 +118,7 @@ class TestStale:
         names = [face.name for face in faces]
 
         for changes in range(60):
-            # There and back again: the next run finds the labels that an earlier run noted.
+            # Rename back and forth, so the next run finds labels that an earlier run noted.
             names[0] = "another name" if names[0] == "0" else "0"
             process.parts.face_set.rename(faces[0].token, names[0])
             try:
@@ -135,7 +135,7 @@ class TestStale:
         assert done
         self.holds(folder, process)
 
-    def test_an_archive_of_another_face_set_is_not_taken_for_ones_own(self, site: Sites, folder: Folder) -> None:
+    def test_an_archive_of_another_face_set_is_replaced(self, site: Sites, folder: Folder) -> None:
         one, other = site("one"), site("other")
         one.add(range(5))
         other.add(range(5, 8))
@@ -145,7 +145,7 @@ class TestStale:
 
         self.holds(folder, other)
 
-    def test_an_archive_that_did_not_keep_account_is_not_gone_on_with(self, site: Sites, folder: Folder) -> None:
+    def test_an_archive_without_the_exports_account_is_not_continued(self, site: Sites, folder: Folder) -> None:
         process = site("first")
         process.add(range(1))
         folder.write("manifest.json", b'{"format": "face-search-archive"}')
@@ -153,7 +153,7 @@ class TestStale:
         with pytest.raises(ArchiveError, match=r"manifest\.json is not from an export that can be continued"):
             commands.export_to(process.parts, folder)
 
-    def test_a_whole_archive_of_what_is_there_is_not_written_again(self, site: Sites, folder: Folder) -> None:
+    def test_a_complete_and_current_archive_is_not_written_again(self, site: Sites, folder: Folder) -> None:
         process = site("first")
         process.add(range(3))
         commands.export_to(process.parts, folder)
@@ -169,7 +169,7 @@ class TestStale:
 
     @staticmethod
     def holds(folder: Folder, process: Process) -> None:
-        """See that the archive holds what the face set holds, and that no other file is there."""
+        """Check that the archive holds exactly the faces of the face set, and that no other file exists."""
         held = [(record["face_token"], record["face_name"]) for record in records(folder)]
         assert held == [row[:2] for row in everything(process)]
         for part in parts_of(folder):

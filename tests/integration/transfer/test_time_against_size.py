@@ -1,4 +1,4 @@
-"""No archive costs more time or memory than its size allows, whatever is repeated in it."""
+"""Importing an archive costs no more time and memory than its size allows, whatever is repeated in it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.integration.transfer.conftest import Sites
 from tests.integration.transfer.damage import PART, Files
 from tests.integration.transfer.hostile import HOSTILE, MEGABYTE, Archive, size_of
 
-# An honest archive takes some 0.05 s a megabyte to check. What no limit held took minutes.
+# Checking an honest archive takes about 0.05 s per megabyte. Before there were limits, hostile ones took minutes.
 MAX_SECONDS, MAX_SECONDS_A_MEGABYTE = 1.0, 4.0
-# A manifest is read into a buffer of 32 MB, and JSON of empty lists takes 22 times its size.
+# A manifest is read into a buffer of 32 MB, and JSON of empty lists takes 22 times its size in memory.
 MAX_BYTES, MAX_BYTES_A_BYTE = 40 * MEGABYTE, 30
 
 
@@ -32,7 +32,7 @@ def files(site: Sites, folder: Folder) -> Files:
 
 def test_every_hostile_archive_is_refused_in_time(site: Sites, files: Files, tmp_path: Path) -> None:
     target = site("target").parts
-    refused(target, files | {PART: b""}, tmp_path)  # loads what any import loads
+    refused(target, files | {PART: b""}, tmp_path)  # loads everything that any import loads
     largest = {}
 
     for name, make in HOSTILE.items():

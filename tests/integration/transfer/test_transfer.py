@@ -1,4 +1,4 @@
-"""An archive holds the face set whole, whatever happens while it is written or read, and refuses what is not one."""
+"""An archive holds the complete face set, whatever happens while it is written or read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @pytest.mark.usefixtures("small_parts")
 class TestRoundTrip:
     @pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
-    def test_from_sqlite_to_mysql_and_back_nothing_is_lost_or_changed(
+    def test_a_round_trip_from_sqlite_to_mysql_loses_and_changes_nothing(
         self, site: Sites, database_url: str, folder: Folder, tmp_path: Path
     ) -> None:
         first, second, third = site("first"), site(database_url), site("third")
@@ -58,10 +58,10 @@ class TestRoundTrip:
         assert_counts_are_right(third.parts.database)
         assert [second.search(face.token).matches for face in faces] == searches
         assert [third.search(face.token).matches for face in faces] == searches
-        # The same faces give the same files, byte for byte.
+        # The same faces give byte-identical files.
         assert parts_of(again) == parts_of(folder)
 
-    def test_names_of_an_earlier_version_arrive_as_they_are_kept_now(self, site: Sites, folder: Folder) -> None:
+    def test_names_of_an_earlier_version_are_normalised_on_import(self, site: Sites, folder: Folder) -> None:
         first, second = site("first"), site("second")
         before = ("Jose\N{COMBINING ACUTE ACCENT}", "\N{IDEOGRAPHIC SPACE}", "\N{DEVANAGARI LETTER QA}" * 200)
         faces = first.add(range(len(before)))
@@ -74,7 +74,7 @@ class TestRoundTrip:
         names = {token: name for token, name, *_ in everything(second)}
         assert [names[face.token] for face in faces] == ["José", "unknown", before[2]]
 
-    def test_what_is_there_already_stays_as_it_is(self, site: Sites, folder: Folder) -> None:
+    def test_existing_faces_are_not_changed(self, site: Sites, folder: Folder) -> None:
         process = site("first")
         [one, two, three] = process.add(range(3))
         commands.export_to(process.parts, folder)
@@ -90,14 +90,14 @@ class TestRoundTrip:
         assert after[two.token][1] == two.name
         assert after.keys() == {one.token, two.token, three.token}
 
-    def test_an_empty_face_set_makes_an_archive_too(self, site: Sites, folder: Folder) -> None:
+    def test_an_empty_face_set_can_be_exported(self, site: Sites, folder: Folder) -> None:
         assert commands.export_to(site("first").parts, folder).done
         report = commands.import_from(site("second").parts, folder)
 
         assert (report.added, report.done) == (0, True)
         assert site("second").active == NO_MODEL
 
-    def test_the_archive_is_what_its_description_says(self, site: Sites, folder: Folder) -> None:
+    def test_the_archive_matches_its_documentation(self, site: Sites, folder: Folder) -> None:
         process = site("first")
         [face] = process.add(range(1))
         commands.export_to(process.parts, folder)
@@ -113,7 +113,7 @@ class TestRoundTrip:
         assert (record["face_token"], record["face_name"], record["face_set"]) == (face.token, "0", "default")
         assert record["added_at"].endswith("Z")
 
-    def test_the_example_of_the_description_reads_it(
+    def test_the_documented_example_reads_an_archive(
         self, site: Sites, folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         process = site("first")
@@ -133,7 +133,7 @@ class TestRoundTrip:
 
 @pytest.mark.usefixtures("small_parts")
 class TestInterrupted:
-    def test_an_export_goes_on_where_it_was_stopped(self, site: Sites, folder: Folder, tmp_path: Path) -> None:
+    def test_an_export_continues_where_it_stopped(self, site: Sites, folder: Folder, tmp_path: Path) -> None:
         process = site("first")
         process.add(range(7))
         whole = Folder(tmp_path / "whole")
@@ -160,7 +160,7 @@ class TestInterrupted:
 
         assert len(records(folder)) == 5
 
-    def test_an_import_goes_on_where_it_was_stopped(self, site: Sites, folder: Folder) -> None:
+    def test_an_import_continues_where_it_stopped(self, site: Sites, folder: Folder) -> None:
         first, second = site("first"), site("second")
         first.add(range(5))
         commands.export_to(first.parts, folder)
@@ -176,7 +176,7 @@ class TestInterrupted:
 
 @pytest.mark.usefixtures("small_parts")
 class TestChangedMeanwhile:
-    def test_nobody_who_was_removed_is_in_it(self, site: Sites, folder: Folder) -> None:
+    def test_a_face_removed_during_the_export_is_not_in_the_archive(self, site: Sites, folder: Folder) -> None:
         process = site("first")
         faces = process.add(range(6))
 
@@ -194,14 +194,14 @@ class TestChangedMeanwhile:
             (faces[4].token, "4"),
             (faces[5].token, "5"),
         ]
-        # The part of which nobody is left is gone, and so is its file.
+        # The part that became empty is deleted with its file.
         assert sorted(path.name for path in folder.path.iterdir()) == [
             "faces-00001.jsonl.gz",
             "faces-00003.jsonl.gz",
             "manifest.json",
         ]
 
-    def test_whoever_was_removed_between_two_runs_is_not_in_it(self, site: Sites, folder: Folder) -> None:
+    def test_a_face_removed_between_two_runs_is_not_in_the_archive(self, site: Sites, folder: Folder) -> None:
         process = site("first")
         faces = process.add(range(4))
         commands.export_to(process.parts, folder, may_go_on=times(2))
@@ -211,7 +211,7 @@ class TestChangedMeanwhile:
 
         assert [record["face_token"] for record in records(folder)] == [faces[i].token for i in (0, 2, 3)]
 
-    def test_a_range_that_got_more_faces_is_divided(
+    def test_a_range_with_too_many_faces_is_divided(
         self, site: Sites, folder: Folder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         process = site("first")
@@ -226,7 +226,7 @@ class TestChangedMeanwhile:
         assert [part.faces for part in parts_of(folder)] == [2, 2, 1, 2]
         assert [record["face_token"] for record in records(folder)] == [face.token for face in faces]
 
-    def test_an_export_begins_anew_under_another_model(self, site: Sites, folder: Folder) -> None:
+    def test_an_export_restarts_under_another_model(self, site: Sites, folder: Folder) -> None:
         process = site("first")
         faces = process.add(range(5))
         commands.export_to(process.parts, folder, may_go_on=times(2))
@@ -254,13 +254,13 @@ class TestChangedMeanwhile:
         report = commands.export_to(process.parts, folder)
 
         assert (report.faces, report.left_out) == (2, [faces[1].token])
-        # Also to who asks again.
+        # A repeated call reports the face, too.
         assert commands.export_to(process.parts, folder).left_out == [faces[1].token]
 
 
 @pytest.mark.usefixtures("small_parts")
 class TestFunctions:
-    def test_invoked_again_and_again_they_end(self, site: Sites, s3: S3Client, crops_bucket: str) -> None:
+    def test_repeated_invocations_finish(self, site: Sites, s3: S3Client, crops_bucket: str) -> None:
         first, second = site("first"), site("second")
         first.add(range(5))
 
@@ -279,23 +279,23 @@ class TestFunctions:
         assert everything(second) == everything(first)
 
     @pytest.mark.parametrize("name", [None, 7, "", "..", "a/b", "../faces", ".hidden", "x" * 65])
-    def test_a_name_that_leads_elsewhere_is_refused(self, site: Sites, name: object) -> None:
+    def test_an_invalid_archive_name_is_refused(self, site: Sites, name: object) -> None:
         for operation in (commands.export_in_time, commands.import_in_time):
             with pytest.raises(ArchiveError, match="name must be"):
                 operation(site("first").parts, {"name": name}, seconds(900))
 
     @pytest.mark.parametrize("first_part", [0, -1, "2", 1.0, True])
-    def test_a_first_part_must_be_a_number(self, site: Sites, first_part: object) -> None:
+    def test_a_first_part_must_be_a_positive_number(self, site: Sites, first_part: object) -> None:
         with pytest.raises(ArchiveError, match="first_part must be"):
             commands.import_in_time(site("first").parts, {"name": "a", "first_part": first_part}, seconds(900))
 
-    def test_an_import_of_nothing_says_so(self, site: Sites) -> None:
+    def test_importing_a_missing_archive_is_an_error(self, site: Sites) -> None:
         with pytest.raises(ArchiveError, match=r"no manifest\.json"):
             commands.import_in_time(site("first").parts, {"name": "nothing"}, seconds(900))
 
 
 class Noting(Folder):
-    """A folder that notes which files are written."""
+    """A folder that records which files are written."""
 
     def __init__(self, folder: Folder, written: list[str]) -> None:
         super().__init__(folder.path)
@@ -307,7 +307,7 @@ class Noting(Folder):
 
 
 class FailingOnce(Folder):
-    """A folder in which a file cannot be written the first time."""
+    """A folder in which one file cannot be written the first time."""
 
     def __init__(self, folder: Folder, name: str) -> None:
         super().__init__(folder.path)
@@ -321,13 +321,13 @@ class FailingOnce(Folder):
 
 
 def times(count: int) -> Callable[[], bool]:
-    """Return what answers yes so many times."""
+    """Return a function that returns True `count` times, then False."""
     answers = iter([True] * count)
     return lambda: next(answers, False)
 
 
 def seconds(first: int, every: int = 0) -> Callable[[], int]:
-    """Return an invocation's remaining milliseconds: these at first, and after each time it is asked so many less."""
+    """Return a function of an invocation's remaining milliseconds, less by `every` seconds at each call."""
     left = [first]
 
     def remaining() -> int:

@@ -1,4 +1,4 @@
-"""Intervals from people drawn anew."""
+"""Bootstrap intervals from resampled people."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ def _figures(of_set: Rates) -> list[float]:
 
 
 def _people(random: np.random.Generator, people: int, pictures: int) -> tuple[NDArray[np.float32], list[str]]:
-    """People of whom some vary far more than others, so that the pairs of one are alike."""
+    """Return pictures of people, some of whom vary far more than others, so pairs of one person are correlated."""
     numbers = np.repeat(np.arange(people), pictures)
     spread = random.uniform(0.1, 0.9, people)
     points = random.normal(0, 1, (people, 3))[numbers] + random.normal(0, 1, (len(numbers), 3)) * spread[numbers, None]
     return points.astype(np.float32), numbers.astype(str).tolist()
 
 
-def test_weights_are_the_pairs_of_a_set_in_which_people_are_repeated() -> None:
-    """Drawing person 0 twice and person 1 not at all is the set in which 0 has a double, another person's pairs to it
-    left out."""
+def test_weights_equal_the_pairs_of_a_set_with_repeated_people() -> None:
+    """Drawing person 0 twice and person 1 never equals a set with a second person 0, without the pairs between both."""
     embeddings, names = _people(np.random.default_rng(2), people=3, pictures=4)
     pairs = all_pairs(embeddings, names)
     times = np.array([2.0, 0, 1])
@@ -41,8 +40,8 @@ def test_weights_are_the_pairs_of_a_set_in_which_people_are_repeated() -> None:
     assert weighted.false_match_rate(1.0) == pytest.approx(np.mean(across <= 1))
 
 
-def test_the_truth_lies_in_about_95_of_100_intervals() -> None:
-    """And intervals from pairs drawn anew, as if they were independent, hold it far less often."""
+def test_about_95_of_100_intervals_contain_the_truth() -> None:
+    """Intervals from resampled pairs, treated as independent, contain the truth far less often."""
     random = np.random.default_rng(7)
     truth = np.mean([_figures(rates(all_pairs(*_people(random, 40, 5)))) for _ in range(150)], axis=0)
     held = np.zeros(2)

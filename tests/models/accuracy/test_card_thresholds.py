@@ -1,4 +1,4 @@
-"""What goes from a measured set into a model card."""
+"""The parts of a model card that come from a measured set."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _measured(name: str, people: int) -> MeasuredSet:
     return measure(LabelledSet(name, files, tuple(names)), embeddings.astype(np.float32))
 
 
-def test_a_card_takes_the_thresholds_of_the_largest_set_as_they_are() -> None:
+def test_a_card_takes_its_thresholds_unchanged_from_the_largest_set() -> None:
     small, large = _measured("small", 10), _measured("large", 60)
 
     thresholds = [Threshold(**entry) for entry in tomllib.loads(card_thresholds([small, large]))["thresholds"]]
@@ -41,8 +41,8 @@ def test_a_card_takes_the_thresholds_of_the_largest_set_as_they_are() -> None:
         assert distance.interval[0] <= distance.value <= distance.interval[1]
 
 
-def test_a_rate_is_marked_where_it_stands_for_fewer_than_ten_pairs() -> None:
-    """10 people's 40 pictures make 720 impostor pairs: at 1e-2 seven of them."""
+def test_a_rate_from_fewer_than_ten_pairs_is_marked() -> None:
+    """40 pictures of 10 people make 720 impostor pairs; a rate of 1e-2 stands for seven of them."""
     small = _measured("small", 10)
 
     text = markdown("a-pack", "a command", [small], None, None)
@@ -52,8 +52,8 @@ def test_a_rate_is_marked_where_it_stands_for_fewer_than_ten_pairs() -> None:
     assert "fewer than 10 pairs of different people" in text
 
 
-def test_below_the_nearest_pair_of_two_people_none_passes() -> None:
-    """720 pairs of different people: at 1e-4 not one of them may pass."""
+def test_no_impostor_passes_below_the_nearest_impostor_pair() -> None:
+    """Of 720 pairs of different people, none may pass at a rate of 1e-4."""
     small = _measured("small", 10)
 
     threshold, true_matches = small.at[1e-4]
@@ -70,7 +70,7 @@ def test_a_set_without_pairs_is_refused() -> None:
         measure(alone, np.zeros((2, 3), np.float32))
 
 
-def test_the_recommended_packs_card_holds_what_the_published_report_measured() -> None:
+def test_the_recommended_packs_card_equals_the_published_report() -> None:
     report = (CARDS.parents[1] / "docs" / "accuracy.md").read_text()
     thresholds, recognisability = (tomllib.loads(part.partition("```")[0]) for part in report.split("```toml\n")[1:3])
     card = tomllib.loads((CARDS / "retail-0095.toml").read_text())
@@ -80,5 +80,5 @@ def test_the_recommended_packs_card_holds_what_the_published_report_measured() -
 
 
 @needs_retail
-def test_the_published_report_is_of_the_recommended_pack() -> None:
+def test_the_published_report_describes_the_recommended_pack() -> None:
     assert retail_pack().embedding_id in (CARDS.parents[1] / "docs" / "accuracy.md").read_text()

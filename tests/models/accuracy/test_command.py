@@ -1,4 +1,4 @@
-"""The command, from pictures on disk to the report, with the dlib pack."""
+"""The accuracy command, from pictures on disk to the report, with the dlib pack."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.pictures import astronaut, cat, jpeg, scaled
 
 @pytest.fixture
 def faces(tmp_path: Path) -> Path:
-    """Three pictures with a face and two without, labelled as two people's."""
+    """Write three pictures with a face and two without, labelled as two people."""
     pictures = [astronaut(), scaled(astronaut(), 300, 300), astronaut()[:, ::-1], cat(), cat()[:, ::-1]]
     folder = tmp_path / "faces"
     folder.mkdir()
@@ -35,7 +35,7 @@ def faces(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def lfw(tmp_path: Path) -> Path:
-    """Two people, or one under two names, and two folds."""
+    """Write two folds of two people, who are one person under two names."""
     folder = tmp_path / "lfw"
     for name, picture in (("A", astronaut()), ("B", np.ascontiguousarray(astronaut()[:, ::-1]))):
         (folder / "images" / name).mkdir(parents=True)
@@ -46,7 +46,7 @@ def lfw(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_report_holds_every_set_side_by_side(
+def test_the_report_shows_all_sets_side_by_side(
     faces: Path, lfw: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dlib_pack()
@@ -72,13 +72,11 @@ def test_the_report_holds_every_set_side_by_side(
     assert sorted(path.name for path in into.iterdir()) == [*plots, "accuracy.md"]
 
 
-def test_a_set_that_was_embedded_is_not_embedded_again(
-    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_set_is_embedded_only_once(faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     labelled = read_csv(f"{faces}/faces.csv")
     first = SetEmbedder(dlib_pack(), tmp_path / "kept").embed(labelled)
     [kept] = (tmp_path / "kept").iterdir()
-    # A run that was stopped while it wrote the last record.
+    # Simulates a run that was stopped while it wrote the last record.
     kept.write_bytes(kept.read_bytes()[:-7])
     read: list[int] = []
     read_picture = LabelledSet.read
@@ -98,14 +96,14 @@ def test_a_set_that_was_embedded_is_not_embedded_again(
     assert np.isnan(first).any(axis=1).tolist() == [False, False, False, True, True]
 
 
-def test_a_border_is_grey_and_a_fraction_of_the_longer_side(faces: Path) -> None:
+def test_a_border_is_grey_and_as_wide_as_a_fraction_of_the_longer_side(faces: Path) -> None:
     picture = read_csv(f"{faces}/faces.csv:pad=0.1").read(3)
 
     assert picture.shape == (300 + 2 * 45, 451 + 2 * 45, 3)
     assert (picture[:45] == GREY).all()
 
 
-def test_the_central_face_is_the_one_nearest_the_middle() -> None:
+def test_the_central_face_is_the_face_nearest_the_middle() -> None:
     picture = np.zeros((100, 200, 3), np.uint8)
     left, right = (
         DetectedFace(Box(*edges), np.zeros((5, 2), np.float32), 1.0) for edges in ((0, 0, 80, 80), (110, 40, 130, 60))
@@ -114,7 +112,7 @@ def test_the_central_face_is_the_one_nearest_the_middle() -> None:
     assert central_face(picture, [left, right]) is right
 
 
-def test_lfws_pictures_are_named_by_their_folder(lfw: Path) -> None:
+def test_lfws_people_are_named_after_their_folders(lfw: Path) -> None:
     labelled = read_lfw(lfw)
 
     assert [file.name for file in labelled.files] == ["A_0001.jpg", "A_0002.jpg", "B_0001.jpg", "B_0002.jpg"]
@@ -122,7 +120,7 @@ def test_lfws_pictures_are_named_by_their_folder(lfw: Path) -> None:
     assert labelled.central
 
 
-def test_only_the_section_of_a_document_is_replaced(tmp_path: Path) -> None:
+def test_only_the_generated_section_of_a_document_is_replaced(tmp_path: Path) -> None:
     document = tmp_path / "accuracy.md"
     document.write_text("before\n<!-- begin accuracy -->\nold\n<!-- end accuracy -->\nafter\n")
 
@@ -139,7 +137,7 @@ def test_only_the_section_of_a_document_is_replaced(tmp_path: Path) -> None:
         ("person,file\na,1.jpg\n", ":pad=wide", "is not a CSV file with a border"),
     ],
 )
-def test_labels_that_cannot_be_used_are_refused(tmp_path: Path, text: str, argument: str, message: str) -> None:
+def test_invalid_labels_are_refused(tmp_path: Path, text: str, argument: str, message: str) -> None:
     (tmp_path / "set.csv").write_text(text)
 
     with pytest.raises(LabelsError, match=message):
@@ -154,7 +152,7 @@ def test_a_picture_that_the_service_would_refuse_is_named(tmp_path: Path) -> Non
         read_csv(f"{tmp_path}/set.csv").read(0)
 
 
-def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
+def test_the_command_explains_errors(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"was not measured: the labels .*absent\.csv cannot be read"):
         command.main([str(tmp_path / "absent.csv")])
     with pytest.raises(SystemExit, match=r"was not measured: .*holds no pictures"):
