@@ -154,13 +154,13 @@ def test_a_coding_that_no_viewer_shows_or_that_hides_cuts_is_refused_in_plain_wo
 
     coding = "arithmetic" if marker > 0xC8 else "lossless or hierarchical"
     assert (caught.value.code, caught.value.status) == ("1004", 400)
-    assert caught.value.detail == f"a JPEG with {coding} coding is not accepted; baseline and progressive ones are"
+    assert caught.value.detail == f"the JPEG has {coding} coding; it must be baseline or progressive"
 
 
 def test_other_bits_a_sample_are_refused_in_plain_words() -> None:
     file = _corpus(48)["baseline, RGB, 0"].replace(b"\xff\xc0\0\x11\x08", b"\xff\xc1\0\x11\x0c")
 
-    with pytest.raises(ServiceError, match="a JPEG with 12 bits a sample is not accepted; 8 bits are"):
+    with pytest.raises(ServiceError, match="the JPEG has 12 bits per sample; it must have 8"):
         decoding.decode(file)
 
 
