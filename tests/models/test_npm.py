@@ -170,7 +170,7 @@ def test_without_a_client_that_is_what_is_said(into: Path, monkeypatch: pytest.M
 def test_what_is_no_package_with_its_version_is_refused(client: Client, into: Path, package: str) -> None:
     client("exit 3")
 
-    with pytest.raises(sources.SourceError, match=r"an npm package is named as in name@1\.0\.0"):
+    with pytest.raises(sources.SourceError, match=r"an npm package must be given as name@1\.0\.0"):
         npm.fetch_member(package, MEMBER, into)
 
 
