@@ -1,1 +1,1 @@
-"""Turns published weights into model packs; never imported at run time."""
+"""Builds model packs from published weights; never imported at run time."""

@@ -1,7 +1,7 @@
 """Builds a model pack: `python -m models.build NAME|CARD.toml|auto [--from FILE ...]`.
 
-A pack is a folder of ONNX files and a card. The card is the one in models/cards/, or the user's own, with the sha256 of
-every file behind it. The same sources give the same bytes.
+A pack is a folder of ONNX files and a card. The card is a copy of a card in models/cards/, or of the user's own card,
+with the sha256 of every file appended. The same sources give the same bytes.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ CARDS = HERE / "cards"
 BUILD = HERE / "build"
 CURRENT = BUILD / "current"
 
-# The packs that `make run` and `make test` look for, the best first; decision 0130 has the reasons.
+# The packs that `make run` and `make test` try, the best first; decision 0130 gives the reasons.
 PREFERENCE = ("retail-0095", "sface", "mobilefacenet", "dlib")
 
 
 class Source(NamedTuple):
-    """Where a part of a pack comes from: its converter, and the published files that this takes."""
+    """The source of a part of a pack: its converter, and the published files that the converter takes."""
 
     converter: str
     files: list[sources.PublishedFile]
 
 
 class BuildError(Exception):
-    """A pack cannot be made from its card and files; the message is one sentence for whoever wrote or chose them."""
+    """A pack cannot be built from its card and files; the message is one sentence for the user who chose them."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m models.build", description="Build a model pack.")
     parser.add_argument(
-        "pack", help=f"a card's name, a card's path, or auto: the first of {', '.join(PREFERENCE)} that can be had"
+        "pack", help=f"a card's name, a card's path, or auto: the first available of {', '.join(PREFERENCE)}"
     )
     parser.add_argument(
-        "--from", dest="files", type=Path, nargs="+", default=[], help="local files to take for published ones"
+        "--from", dest="files", type=Path, nargs="+", default=[], help="local files to use in place of published ones"
     )
     arguments = parser.parse_args()
     pack = arguments.pack
@@ -52,36 +52,39 @@ def main() -> None:
         if pack == "auto":
             print(build_auto(arguments.files))
         else:
-            print(_chosen(build(card_path(pack), BUILD, arguments.files), "as asked"))
+            print(_chosen(build(card_path(pack), BUILD, arguments.files), "as requested"))
     except sources.SourceError as error:
-        hint = "PACK=dlib needs only a package index; FROM= takes files got elsewhere"
+        hint = "PACK=dlib needs only a package index; FROM= uses local files"
         sys.exit(f"The model pack {pack} was not built: {error}. {hint}.")
     except (BuildError, model_pack.ModelPackError) as error:
         sys.exit(f"The model pack {pack} was not built: {error}.")
 
 
 def card_path(pack: str) -> Path:
-    """Return the card of a pack by its name, or a user's own by its path, whose name must not be one of ours."""
+    """Return the path of a card, given its name or its path; exit if there is none.
+
+    A user's own card must not have the name of a known pack.
+    """
     known = sorted(card.stem for card in CARDS.glob("*.toml"))
     path = Path(pack) if pack.endswith(".toml") else CARDS / f"{pack}.toml"
     if not path.is_file():
         sys.exit(f"There is no model card {path}; known packs: {', '.join(known)}.")
     if path.parent.resolve() != CARDS.resolve() and (name := model_pack.read_card(path).get("name")) in known:
-        sys.exit(f"The model card {path} has the name of a known pack, {name}: give it another.")
+        sys.exit(f"The model card {path} has the name of a known pack, {name}; choose another name.")
     return path
 
 
 def build_auto(files: Sequence[Path] = ()) -> str:
-    """Keep the pack in use, or build the first of PREFERENCE that can be had; return a line that says which and why.
+    """Keep the pack in use, or build the first available pack of PREFERENCE; return a line that names it and says why.
 
-    With local `files` the pack is the first of PREFERENCE that is made from one of them.
+    With local `files`, the pack is the first of PREFERENCE that uses one of them.
     """
     if files:
         return _chosen(build(card_path(_pack_of(files)), BUILD, files), "because its files were given")
     if CURRENT.exists():
         pack = CURRENT.resolve().name
         card = CARDS / f"{pack}.toml"
-        # A user's own pack is kept as it was built: only they know where its card is.
+        # A user's own pack is kept as it was built, because the path of its card is not known.
         folder = build(card, BUILD) if card.is_file() else CURRENT.resolve()
         better = "" if pack == PREFERENCE[0] else f"; `make re-embed PACK={PREFERENCE[0]}` changes to the best one"
         return _chosen(folder, f"in use since an earlier start{better}")
@@ -90,7 +93,7 @@ def build_auto(files: Sequence[Path] = ()) -> str:
         try:
             folder = build(card_path(pack), BUILD)
         except sources.SourceError as error:
-            missed.append(f"{pack} could not be had ({error})")
+            missed.append(f"{pack} is not available ({error})")
         else:
             return _chosen(folder, "because " + "; ".join(missed) if missed else "the best one")
     raise sources.SourceError("; ".join(missed))
@@ -102,17 +105,17 @@ def _pack_of(files: Sequence[Path]) -> str:
         for table in model_pack.read_card(CARDS / f"{pack}.toml")["sources"].values():
             if digests & {file.get("sha256") for file in (table, *table.get("files", {}).values())}:
                 return pack
-    raise BuildError(f"no pack is made from {' or '.join(map(str, files))}; PACK= names the pack to make")
+    raise BuildError(f"no known pack uses {' or '.join(map(str, files))}; name the pack to build with PACK=")
 
 
 def _chosen(folder: Path, why: str) -> str:
-    """Make a pack the current one; return a line with the reason and the pack's weaknesses."""
+    """Make a pack the current one; return a line with its name, the reason and its weaknesses."""
     weaknesses = model_pack.read_card(folder / "card.toml").get("weaknesses", ())
     return " ".join([f"{use(folder)}, {why}.", *(str(weakness["text"]) for weakness in weaknesses)])
 
 
 def use(folder: Path) -> str:
-    """Make the pack in `folder` the current one of those beside it; return a line that says so."""
+    """Point the link `current` beside `folder` to the pack in `folder`; return a line that names the pack."""
     fresh = folder.with_name(f"{CURRENT.name}.new")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(folder.name)
@@ -121,21 +124,21 @@ def use(folder: Path) -> str:
 
 
 def build(card: Path, into: Path, files: Sequence[Path] = ()) -> Path:
-    """Build the pack of a card, unless it is there and made from the same card, files and code; return its folder.
+    """Build the pack of a card and return its folder; skip this if its card, files and code have not changed.
 
     Parameters
     ----------
     card : a card without the tables that this adds.
-    into : where the pack's folder, and a cache of what is fetched, are made.
-    files : local files, taken for the published ones that have their sha256. One that has none of the card's is meant
-        for the embedder, whose sha256 must be the file's if the card states it.
+    into : the folder for the pack's folder and for the cache of fetched files.
+    files : local files, used in place of the published files with the same sha256. A file with another sha256 replaces
+        the embedder's only file; if the card states a sha256 for the embedder, they must agree.
 
     Raises
     ------
     models.sources.SourceError
-        When a published file cannot be had or is not the right one.
+        If a published file cannot be fetched or has the wrong sha256.
     chalicelib.vision.model_pack.ModelPackError, BuildError
-        When the card is not valid, a local file is not the card's, or a file is not what its converter takes.
+        If the card is not valid, a local file does not have the card's sha256, or a converter does not accept a file.
     """
     content = model_pack.read_card(card)
     try:
@@ -167,7 +170,7 @@ def build(card: Path, into: Path, files: Sequence[Path] = ()) -> Path:
 
 
 def _make_room(folder: Path, embedding_id: str) -> None:
-    """Remove the pack in `folder`, or rename it when it makes other embeddings: a face set may still be under it."""
+    """Remove the pack in `folder`, or rename it if its embeddings differ: a face set may still use them."""
     try:
         there = model_pack.ModelPack(folder).embedding_id
     except model_pack.ModelPackError:
@@ -193,7 +196,7 @@ def _source(content: dict[str, Any], part: str, beside: Path) -> Source:
 
 
 def _take(file: Path, wanted: dict[str, Source]) -> None:
-    """Take a local file for the published one that has its sha256, or else for the embedder's only one."""
+    """Use a local file in place of the published file with its sha256, or else of the embedder's only file."""
     digest = _sha256(file)
     for source in (*wanted.values(), wanted["embedder"]):
         for place, published in enumerate(source.files):
@@ -215,7 +218,7 @@ def _sha256(file: Path) -> str:
 
 
 def _checked(published: sources.PublishedFile) -> sources.PublishedFile:
-    """Compare a local file's sha256 with the card's; return it with its own where the card states none."""
+    """Check a local file's sha256 against the card's, or add the sha256 if the card states none."""
     if published.file is None:
         return published
     digest = _sha256(published.file)
@@ -228,7 +231,7 @@ def _convert(
     detector: model_pack.DetectorCard, embedder: model_pack.EmbedderCard, wanted: dict[str, Source], cache: Path
 ) -> dict[str, bytes]:
     """Return the pack's ONNX files by their names."""
-    from models import conversion  # seconds, which a pack that is built already need not wait
+    from models import conversion  # takes seconds, so it is imported only if a pack must be built
 
     files: dict[str, bytes] = {}
     for part, source in wanted.items():
@@ -249,7 +252,7 @@ def _convert(
 
 
 def _try_detector(pack: model_pack.ModelPack) -> None:
-    """Run the detector once: its roles, files and thresholds must be what its kind works with."""
+    """Run the detector once, to check that its files and thresholds fit its kind."""
     import numpy as np
 
     from chalicelib import wiring
@@ -287,7 +290,7 @@ def _tables(files: dict[str, bytes], wanted: dict[str, Source], fingerprint: str
         f'{part} = "{" ".join(published.sha256 for published in source.files)}"' for part, source in wanted.items()
     )
     return (
-        "\n# Written by models/build.py: what it was built from, and the sha256 of every file.\n"
+        "\n# Written by models/build.py: the pack's sources, and the sha256 of every file.\n"
         f'[build]\nfingerprint = "{fingerprint}"\n\n[build.sources]\n{made_from}\n\n[files]\n{digests}\n'
     )
 

@@ -1,4 +1,4 @@
-"""Turns a pack's published files into the ONNX files that its card names."""
+"""Converts a pack's published files to the ONNX files that its card names."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from chalicelib.vision.model_pack import EmbedderCard
 from models import dlib_resnet, facenet, mtcnn, onnx_embedder, openvino_ir, tflite_network, yunet
 from models.onnx_graph import serialize, store_weights_as_half
 
-# Above this change of an embedding (Euclidean, relative to its length) the weights stay float32.
+# Weights stay float32 if float16 changes an embedding by more than this (Euclidean distance relative to its length).
 HALF_TOLERANCE = 2e-3
 
-# From a network's role and its published file. MTCNN is the only one that has several networks.
+# Each converter takes a network's role and its published file. Only MTCNN has several networks.
 _DETECTORS: dict[str, Callable[[str, bytes], onnx.ModelProto]] = {
     "mtcnn": lambda role, data: mtcnn.convert(role, mtcnn.read_weights(data)),
     "yunet": lambda _, data: yunet.convert(data),
@@ -32,40 +32,42 @@ _EMBEDDERS: dict[str, Callable[[dict[str, bytes], EmbedderCard], onnx.ModelProto
 
 
 def convert_detector(converter: str, files: dict[str, str], published: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the contents of a detector's `files` (file by role), made from the published ones (contents by role).
+    """Convert a detector's published files, contents by role; return the contents of `files`, contents by name.
+
+    `files` maps a role to the name of a file.
 
     Raises
     ------
     ValueError
-        When there is no such converter, or a file is not what it converts.
+        If the converter does not exist, or does not accept a file.
     """
     convert = _DETECTORS.get(converter)
     if convert is None:
-        raise ValueError(f"the converter {converter!r} is none of {', '.join(_DETECTORS)}")
+        raise ValueError(f"there is no detector converter {converter!r}; known: {', '.join(_DETECTORS)}")
     return {file: serialize(convert(role, published[role])) for role, file in files.items()}
 
 
 def convert_embedder(converter: str, card: EmbedderCard, published: dict[str, bytes]) -> dict[str, bytes]:
-    """Return the contents of an embedder's file, after a trial run as the card says.
+    """Return the contents of an embedder's file, after a trial run with the card's settings.
 
     `published` maps a role to the contents of a published file.
 
     Raises
     ------
     ValueError
-        When there is no such converter, the file is not what it converts, or the network is not as the card says.
+        If the converter does not exist or does not accept the file, or if the network does not match the card.
     """
     convert = _EMBEDDERS.get(converter)
     if convert is None:
-        raise ValueError(f"the converter {converter!r} is none of {', '.join(_EMBEDDERS)}")
+        raise ValueError(f"there is no embedder converter {converter!r}; known: {', '.join(_EMBEDDERS)}")
     model = convert(published, card)
     return {card.file: serialize(_smallest(model, card))}
 
 
 def _smallest(model: onnx.ModelProto, card: EmbedderCard) -> onnx.ModelProto:
-    """Return the model with float16 weights where that leaves its embeddings as they are.
+    """Return the model with float16 weights if its embeddings change by at most HALF_TOLERANCE, else unchanged.
 
-    A network that was published with float16 weights has them already.
+    A network that already has float16 weights is returned unchanged.
     """
     if any(tensor.data_type == TensorProto.FLOAT16 for tensor in model.graph.initializer):
         _embeddings(model, card)  # the trial run
@@ -77,14 +79,14 @@ def _smallest(model: onnx.ModelProto, card: EmbedderCard) -> onnx.ModelProto:
 
 
 def _embeddings(model: onnx.ModelProto, card: EmbedderCard) -> NDArray[np.float32]:
-    """Return what the network makes of four chips of noise, one by one, n x dimension."""
+    """Return the network's embeddings of four chips of noise, run one by one, 4 x dimension."""
     pixels = np.random.default_rng(0).uniform(0, 255, (4, card.input_size, card.input_size, 3))
     chips = ((pixels - card.mean) * card.scale).transpose(0, 3, 1, 2).astype(np.float32)
     try:
         session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
         name = session.get_inputs()[0].name
         embeddings: NDArray[np.float32] = np.concatenate([session.run(None, {name: chip[None]})[0] for chip in chips])
-    except Exception as error:  # whatever the runtime says of a graph it cannot run
+    except Exception as error:  # the runtime may raise anything for a graph that it cannot run
         raise ValueError(f"ONNX Runtime cannot run the network: {error}") from error
     if embeddings.shape != (4, card.dimension):
         given = " x ".join(map(str, embeddings.shape[1:]))

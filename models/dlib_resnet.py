@@ -1,9 +1,11 @@
 """Converts dlib's face recognition ResNet from its .dat file to ONNX.
 
-The file is a recursive dump of the C++ type `loss_metric<fc_no_bias<128, avg_pool_everything<...>>>` of dlib's
+The file is a recursive dump of the C++ type `loss_metric<fc_no_bias<128, avg_pool_everything<...>>>` in dlib's
 `dnn_face_recognition_ex.cpp`. The format follows dlib's serialize.h, cuda/tensor_tools.h, dnn/core.h and dnn/layers.h:
-integers are a control byte (0x80: sign, low four bits: byte count) and a little-endian magnitude; floats are a mantissa
-and a binary exponent; every layer writes its version, then the layers below it, then its own details.
+
+- An integer is a control byte (0x80: sign, low four bits: byte count) and a little-endian magnitude.
+- A float is a mantissa and a binary exponent.
+- A layer is its version, then the layers below it, then its own details.
 """
 
 from __future__ import annotations
@@ -24,12 +26,12 @@ _TAG_OR_SKIP, _ADD_LAYER, _ADD_FIRST_LAYER = 1, 2, 3
 
 
 class DatFileError(ValueError):
-    """The file is not the network this converter knows."""
+    """The file is not dlib's face recognition network."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: its kind, its numbers (kernel, stride, padding, ...) and its parameters, float32, flat."""
+    """One layer: its kind, its numbers (kernel, stride, padding, ...) and its parameters (float32, flat)."""
 
     kind: str
     numbers: tuple[int, ...] = ()
@@ -69,12 +71,12 @@ class _Reader:
 
     def booleans(self, count: int) -> None:
         if any(flag not in b"01" for flag in self.take(count)):
-            raise DatFileError("a truth value is neither 0 nor 1")
+            raise DatFileError("a boolean is neither 0 nor 1")
 
     def tensor(self) -> NDArray[np.float32]:
         version, *sizes = self.integers(5)
         if version != 2:
-            raise DatFileError(f"a tensor has version {version}; 2 is known")
+            raise DatFileError(f"a tensor has version {version}; only 2 is supported")
         return np.frombuffer(self.take(4 * int(np.prod(sizes))), "<f4")
 
     def alias_tensor(self) -> None:
@@ -124,12 +126,12 @@ def _layers(reader: _Reader) -> list[Layer]:
     elif version == _ADD_FIRST_LAYER:
         if reader.string() != "input_rgb_image_sized":
             raise DatFileError("the input is not an RGB image of fixed size")
-        reader.floats(3)  # mean red, green, blue: written in the card
+        reader.floats(3)  # mean red, green, blue: the card has them
         if reader.integers(2) != (INPUT_SIZE, INPUT_SIZE):
             raise DatFileError(f"the input is not {INPUT_SIZE} x {INPUT_SIZE} px")
         below = []
     else:
-        raise DatFileError(f"a layer has version {version}; 1 to 3 are known")
+        raise DatFileError(f"a layer has version {version}; only 1 to 3 are supported")
     layer = _details(reader)
     reader.booleans(3)
     for _ in range(3):
@@ -140,20 +142,20 @@ def _layers(reader: _Reader) -> list[Layer]:
 
 
 def parse(data: bytes) -> list[Layer]:
-    """Return the network's layers from input to output; tags and skips are both `mark`.
+    """Return the network's layers from input to output; the kind of both tags and skips is `mark`.
 
     Raises
     ------
     DatFileError
-        When the bytes are not this network, to the last one.
+        If the bytes are not this network, or if bytes are left over.
     """
     reader = _Reader(data)
     if reader.integer() != 1 or reader.string() != "loss_metric_2":
-        raise DatFileError("this is not a network trained with loss_metric")
+        raise DatFileError("it is not a network trained with loss_metric")
     reader.floats(2)  # margin and distance threshold of the loss
     layers = _layers(reader)
     if not reader.at_end:
-        raise DatFileError("bytes are left over behind the network")
+        raise DatFileError("bytes are left over after the network")
     return layers
 
 
@@ -176,7 +178,7 @@ class _Converter:
     def mark(self, before: str, after: str) -> None:
         if after == "mark":  # tag2: the end of a block that halves its input
             self._shortened_block_end = self.now
-        elif before == "mark":  # skip1: back to where that block began
+        elif before == "mark":  # skip1: back to the start of this block
             self.now = self._block_start
         else:  # tag1: a block begins
             self._block_start = self.now
@@ -209,7 +211,10 @@ class _Converter:
         self.now = _Tensor(name, self.now.channels, (self.now.side - window) // stride + 1)
 
     def add(self) -> None:
-        """Add what the block began or ended with; dlib zero-pads the smaller at its end, in channels and in space."""
+        """Add the start of the block, or the stored end of a block that halves its input, to the current tensor.
+
+        Like dlib, pad the smaller tensor with zeros at its end, in channels and in space.
+        """
         other = self._shortened_block_end or self._block_start
         self._shortened_block_end = None
         channels, side = max(self.now.channels, other.channels), max(self.now.side, other.side)
@@ -233,7 +238,12 @@ class _Converter:
 def convert(data: bytes) -> onnx.ModelProto:
     """Return the network as ONNX, float32: `chips` (n, 3, 150, 150) RGB, normalised -> `embeddings` (n, 128).
 
-    Every affine is folded into the convolution before it, in float64.
+    Every affine layer is folded into the convolution before it, in float64.
+
+    Raises
+    ------
+    DatFileError
+        If the bytes are not this network.
     """
     layers = parse(data)
     kinds = ["", *(layer.kind for layer in layers), ""]

@@ -1,10 +1,9 @@
 """Converts FaceNet, an Inception-ResNet-v1, from the checkpoint of the package `facenet-pytorch` to ONNX.
 
-The layers and their names follow the package's models/inception_resnet_v1.py, which carries over David Sandberg's
-network: Szegedy et al., "Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning", 2016.
-Every batch normalisation, and the scale of every residual, is folded into the layer before it, in float64. The
-classifier that the network was trained with is left out, and so is bringing the embedding to unit length: the service
-does that.
+The layers and their names follow the package's models/inception_resnet_v1.py, which ports David Sandberg's network:
+Szegedy et al., "Inception-v4, Inception-ResNet and the Impact of Residual Connections on Learning", 2016. Every batch
+normalisation, and the scale of every residual, is folded into the layer before it, in float64. The classifier that the
+network was trained with is left out. So is the scaling of embeddings to unit length, because the service does it.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from models.torch_checkpoint import CheckpointError, Tensors, read
 INPUT_SIZE = 160
 DIMENSION = 512
 
-# What the batch normalisations add to their variance: TensorFlow's default, kept by the package.
+# The batch normalisations add this to their variance: TensorFlow's default, kept by the package.
 EPSILON = 1e-3
-# By how much a residual is scaled before it is added, in the three runs of blocks; in the block after them it is 1.
+# A residual is multiplied by this before it is added, in the three runs of blocks. In the block after them it is 1.
 SCALE_35, SCALE_17, SCALE_8 = 0.17, 0.10, 0.20
 
 Numbers = NDArray[np.float64]
@@ -34,7 +33,7 @@ def convert(data: bytes) -> onnx.ModelProto:
     Raises
     ------
     models.torch_checkpoint.CheckpointError
-        When the bytes are no checkpoint of this network.
+        If the bytes are not a checkpoint of this network.
     """
     net = _Network(read(data))
     now = net.unit("conv2d_1a", "chips", stride=2)
@@ -57,20 +56,20 @@ def convert(data: bytes) -> onnx.ModelProto:
 
 
 class _Network:
-    """Writes the ONNX nodes; every method takes and returns the name of a tensor."""
+    """Writes the ONNX nodes; methods take and return the names of tensors."""
 
     def __init__(self, tensors: Tensors) -> None:
         self._tensors = tensors
         self._graph = Graph("facenet")
 
     def unit(self, name: str, now: str, *, stride: int = 1, same: bool = False) -> str:
-        """A convolution, its batch normalisation and ReLU; `same`: padded so that the map keeps its size."""
+        """Add a convolution, its batch normalisation and ReLU; with `same`, padding keeps the map's size."""
         gain, shift = self._normalisation(f"{name}.bn")
         kernel = self._take(f"{name}.conv.weight") * gain[:, None, None, None]
         return self._graph.op("Relu", self._convolve(now, kernel, shift, stride=stride, same=same))
 
     def residual(self, name: str, now: str, scale: float, *, branches: tuple[int, ...], relu: bool = True) -> str:
-        """Add what branches of so many units each make of the map, joined by a convolution."""
+        """Add to the map the output of branches, joined by a convolution; `branches` has the units in each branch."""
         ends = [self._branch(f"{name}.branch{i}", now, length) for i, length in enumerate(branches)]
         kernel, bias = (scale * self._take(f"{name}.conv2d.{part}") for part in ("weight", "bias"))
         joined = self._convolve(self._graph.op("Concat", *ends, axis=1), kernel, bias)
@@ -78,7 +77,10 @@ class _Network:
         return self._graph.op("Relu", now) if relu else now
 
     def reduction(self, name: str, now: str, *, branches: tuple[int, ...]) -> str:
-        """Halve the map: branches whose last unit has a stride of 2, and a maximum, side by side."""
+        """Halve the map: join branches that end in a unit with a stride of 2, and a maximum pooling.
+
+        `branches` has the units in each branch.
+        """
         ends = [self._branch(f"{name}.branch{i}", now, length, halve=True) for i, length in enumerate(branches)]
         return self._graph.op("Concat", *ends, self.max_pool(now), axis=1)
 
@@ -86,7 +88,7 @@ class _Network:
         return self._graph.op("MaxPool", now, kernel_shape=[3, 3], strides=[2, 2])
 
     def embeddings(self, now: str) -> onnx.ModelProto:
-        """Average over the map, bring it to 512 values, and close the network."""
+        """Average over the map, project it to 512 values, and return the finished network."""
         gain, shift = self._normalisation("last_bn")
         kernel = self._take("last_linear.weight") * gain[:, None]
         flat = self._graph.op("Flatten", self._graph.op("GlobalAveragePool", now))
@@ -96,7 +98,7 @@ class _Network:
         )
 
     def _branch(self, name: str, now: str, length: int, *, halve: bool = False) -> str:
-        if length == 1:  # such a branch is the unit itself
+        if length == 1:  # a branch of one unit has the unit's name without a number
             return self.unit(name, now, stride=2 if halve else 1)
         for i in range(length):
             last = halve and i == length - 1
@@ -110,7 +112,7 @@ class _Network:
         return self._graph.op("Conv", *inputs, kernel_shape=[height, width], strides=[stride, stride], pads=pads)
 
     def _normalisation(self, name: str) -> tuple[Numbers, Numbers]:
-        """Return the factor and the summand that a batch normalisation comes to, per channel."""
+        """Return the factor and the summand of a batch normalisation, per channel."""
         weight, bias, mean, variance = (
             self._take(f"{name}.{part}") for part in ("weight", "bias", "running_mean", "running_var")
         )
@@ -119,7 +121,7 @@ class _Network:
 
     def _take(self, name: str) -> Numbers:
         if name not in self._tensors:
-            raise CheckpointError(f"the checkpoint has no {name}: it is another network's")
+            raise CheckpointError(f"the checkpoint has no {name}: it is not FaceNet's")
         return self._tensors[name].astype(np.float64)
 
     def _weight(self, values: Numbers) -> str:

@@ -2,10 +2,13 @@
 
 Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks", 2016. The layers and
 their order follow the package's mtcnn/network/{pnet,rnet,onet}.py. Four things differ from a plain translation; none
-changes a result: pixels go in as bytes (n, h, w, 3), RGB, and their normalisation is folded into the first
-convolution, which has no padding; the two-way softmax becomes the difference of its inputs, the log-odds of a face;
-the outputs that share an input are one layer, `faces`: log-odds, then box offsets, then (O-Net) landmarks; and P-Net
-activates behind its pooling.
+changes a result:
+
+- The input is bytes (n, h, w, 3), RGB. The normalisation of pixels is folded into the first convolution, which has no
+  padding.
+- The two-way softmax becomes the difference of its inputs, the log-odds of a face.
+- The outputs that share an input are one layer, `faces`: log-odds, then box offsets, then (O-Net) landmarks.
+- P-Net's first activation comes after its pooling.
 """
 
 from __future__ import annotations
@@ -36,11 +39,11 @@ _ALLOWED = {
 
 
 class _ArraysOnly(joblib.numpy_pickle.NumpyUnpickler):  # type: ignore[misc]  # joblib has no type hints
-    """An unpickler that can make NumPy arrays and nothing else."""
+    """An unpickler that can create only NumPy arrays."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"the weights name {module}.{name}, which is no array")
+            raise pickle.UnpicklingError(f"the weights contain {module}.{name}; only arrays are accepted")
         return super().find_class(module, name)
 
 
@@ -52,7 +55,7 @@ def read_weights(data: bytes) -> Weights:
 
 
 def convert(name: str, weights: Weights) -> onnx.ModelProto:
-    """Return P-Net, R-Net or O-Net (`name`: pnet, rnet, onet) with pixels normalised and outputs joined as said above.
+    """Return P-Net, R-Net or O-Net (`name`: pnet, rnet, onet) as ONNX, with the differences listed above.
 
     P-Net: (n, h, w, 3) uint8 -> (n, 5, h', w'). R-Net: (n, 24, 24, 3) -> (n, 5). O-Net: (n, 48, 48, 3) -> (n, 15).
     """
@@ -67,7 +70,7 @@ class _Network:
         pixels = self.graph.op("Cast", "pixels", to=TensorProto.FLOAT)
         self.now = self.graph.op("Transpose", pixels, perm=[0, 3, 1, 2])
         self._first = True
-        # How the channels of `now` were reordered, until the next kernel follows.
+        # The order of the channels of `now`, for the next kernel; None if they were not reordered.
         self._order: NDArray[np.int64] | None = None
 
     def convolution(self) -> None:
@@ -75,11 +78,11 @@ class _Network:
         self._prelu(next(self._weights).reshape(-1, 1, 1))
 
     def pooled_convolution(self, window: int) -> None:
-        """Convolution, PReLU, maximum pooling, with the activation moved behind the pooling: a quarter of the work.
+        """Add convolution, PReLU and maximum pooling, with the PReLU after the pooling: a quarter of the work.
 
-        A PReLU of slope a >= 0 never falls, so it may follow the maximum. One of slope a < 0 is max(x, a x): those
-        channels go through the pooling twice, once times a, and the larger wins. P-Net's 10 channels and these 6
-        fill the 16 that the processor computes anyway.
+        A PReLU of slope a >= 0 never decreases, so it may follow the maximum. A PReLU of slope a < 0 is max(x, a x).
+        Channels with such a slope go through the pooling twice, once multiplied by a, and the maximum of both is taken.
+        P-Net's 10 channels and 6 of these fill the 16 that the processor computes anyway.
         """
         kernel, bias = self._next_kernel()
         slopes = next(self._weights).reshape(-1)
@@ -124,13 +127,16 @@ class _Network:
         self.now = self.graph.op("PRelu", self.now, self.graph.weight(slopes))
 
     def max_pool(self, window: int, *, keep_rest: bool) -> None:
-        """Stride 2. TensorFlow's "same" keeps a last, incomplete window; "valid" drops it."""
+        """Add a pooling of stride 2. TensorFlow's "same" keeps a last, incomplete window; "valid" drops it."""
         self.now = self.graph.op(
             "MaxPool", self.now, kernel_shape=[window, window], strides=[2, 2], ceil_mode=int(keep_rest)
         )
 
     def dense(self) -> None:
-        """The package flattens (width, height, channels), ONNX (channels, height, width): the weights are reordered."""
+        """Add a dense layer and its PReLU.
+
+        The package flattens (width, height, channels), ONNX (channels, height, width), so the weights are reordered.
+        """
         kernel, bias = next(self._weights), next(self._weights)
         inputs, outputs = kernel.shape
         kernel = kernel.reshape(_LAST_SIDE, _LAST_SIDE, -1, outputs).transpose(2, 1, 0, 3).reshape(inputs, outputs)
@@ -139,10 +145,10 @@ class _Network:
         self._prelu(next(self._weights).reshape(-1))
 
     def heads(self, *order: str, convolve: bool = False) -> onnx.ModelProto:
-        """Join the output layers, given in the file's order, and close the network."""
+        """Join the output layers, given in the file's order, and return the finished network."""
         found = {kind: [next(self._weights).astype(np.float64) for _ in range(2)] for kind in order}
         if next(self._weights, None) is not None:
-            raise ValueError("the file has more weights than the network")
+            raise ValueError("the file has more weights than the network needs")
         found["score"] = [values[..., 1:] - values[..., :1] for values in found["score"]]
         kinds = [kind for kind in ("score", "box", "landmarks") if kind in found]
         kernel, bias = (np.concatenate([found[kind][part] for kind in kinds], axis=-1) for part in range(2))
@@ -186,5 +192,5 @@ def _onet(net: _Network) -> onnx.ModelProto:
 
 _CONVERTERS = {"pnet": _pnet, "rnet": _rnet, "onet": _onet}
 _SIDES = {"pnet": 0, "rnet": 24, "onet": 48}
-# Pixels a side of what R-Net's and O-Net's convolutions leave.
+# The side of the last map of R-Net's and O-Net's convolutions, in pixels.
 _LAST_SIDE = 3

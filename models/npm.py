@@ -1,4 +1,4 @@
-"""Fetches one file of an npm package, with the npm client that is at hand and the registry that it is set up for."""
+"""Fetches one file of an npm package, with the installed npm client and the registry that it is configured for."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PACKAGE = re.compile(r"(@[a-z0-9][\w.-]*/)?[a-z0-9][\w.-]*@\d+\.\d+\.\d+[\w.+-]
 def fetch_member(package: str, member: str, into: Path) -> Path:
     """Fetch a package and return the path of one of its files, copied into the folder `into`.
 
-    The caller has to check what the file holds: npm only checks the package against its registry's word.
+    The caller must check the file's contents: npm checks the package only against the checksum from its registry.
 
     Parameters
     ----------
@@ -37,10 +37,10 @@ def fetch_member(package: str, member: str, into: Path) -> Path:
     Raises
     ------
     models.sources.SourceError
-        When there is no npm client, or the package or the file in it cannot be had.
+        If there is no npm client, or the package or the file in it cannot be fetched.
     """
     if not _PACKAGE.fullmatch(package):
-        raise sources.SourceError(f"{package} cannot be fetched: an npm package is named as in name@1.0.0")
+        raise sources.SourceError(f"{package} cannot be fetched: an npm package must be given as name@1.0.0")
     with tempfile.TemporaryDirectory(dir=into) as folder:
         packed = _pack(package, Path(folder))
         try:
@@ -50,7 +50,7 @@ def fetch_member(package: str, member: str, into: Path) -> Path:
 
 
 def _pack(package: str, folder: Path) -> Path:
-    """Let npm write the package's archive into a folder, without running anything that the package brings."""
+    """Make npm write the package's archive to a folder and return its path; run none of the package's scripts."""
     npm = shutil.which("npm")
     if npm is None:
         raise sources.SourceError(f"{package} cannot be fetched: there is no npm client")
@@ -68,7 +68,7 @@ def _pack(package: str, folder: Path) -> Path:
 
 
 def _run(command: list[str], folder: Path, answer: IO[bytes]) -> int | None:
-    """Return the exit status of a command, or None if it took too long; then nothing that it started is left."""
+    """Return the exit status of a command, or None if it took too long; in that case, kill all its processes."""
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -87,7 +87,7 @@ def _run(command: list[str], folder: Path, answer: IO[bytes]) -> int | None:
 
 
 def _reason(answer: Path, status: int) -> str:
-    """Return npm's own words for what failed."""
+    """Return npm's own description of a failure, or its exit status if it gave none."""
     try:
         return str(json.loads(answer.read_text("utf-8"))["error"]["summary"]).strip().splitlines()[0]
     except (ValueError, LookupError, TypeError):
@@ -95,7 +95,7 @@ def _reason(answer: Path, status: int) -> str:
 
 
 def _extract(packed: Path, member: str, into: Path) -> Path:
-    """Copy one file out of an npm archive, whose files are all in one folder."""
+    """Copy one file out of an npm archive; its files are all in one folder."""
     unpacked = packed.with_suffix(".tar")
     with gzip.open(packed) as source, unpacked.open("wb") as file:
         while chunk := source.read(CHUNK_BYTES):
@@ -104,7 +104,7 @@ def _extract(packed: Path, member: str, into: Path) -> Path:
             file.write(chunk)
     with tarfile.open(unpacked, "r:") as archive:
         for entry in archive:
-            # Links are not followed; a sparse file can say that it is larger than the archive.
+            # Links are not followed. The size is checked because a sparse file can claim more than the archive holds.
             if entry.name.partition("/")[2] != member or not entry.isreg() or entry.size > MAX_UNPACKED_BYTES:
                 continue
             content = archive.extractfile(entry)

@@ -1,4 +1,4 @@
-"""Takes an embedder that is published as ONNX, whatever tool wrote it."""
+"""Adapts an embedder that is published as ONNX, from any exporter."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Array = NDArray[np.float32]
 
 
 def convert(data: bytes, card: EmbedderCard) -> onnx.ModelProto:
-    """Return the same network with its weights constant and, where its nodes allow it, any number of chips a run.
+    """Return the same network with constant weights and, if its nodes allow it, any number of chips per run.
 
-    Old exporters list the weights among the inputs, which keeps ONNX Runtime from folding them, and fix the batch at 1.
-    A network that takes (n, height, width, 3), as TensorFlow's do, is given a node that turns our chips round.
+    Old exporters list the weights among the inputs, which prevents ONNX Runtime from folding them, and fix the batch
+    at 1. A network that takes (n, height, width, 3), as TensorFlow's do, gets a node that transposes our chips.
 
     Raises
     ------
     ValueError
-        When it is not one network from chips of the card's size, float32, to embeddings of the card's dimension.
+        If the file is not a network from float32 chips of the card's size to embeddings of the card's dimension.
     """
     model = _load(data)
     weights = {tensor.name for tensor in model.graph.initializer}
@@ -45,15 +45,15 @@ def convert(data: bytes, card: EmbedderCard) -> onnx.ModelProto:
 def _load(data: bytes) -> onnx.ModelProto:
     try:
         model = onnx.load_from_string(data)
-    except Exception as error:  # protobuf's own errors, which onnx does not name
-        raise ValueError("it is no ONNX file") from error
+    except Exception as error:  # protobuf's own errors, which onnx does not export
+        raise ValueError("it is not an ONNX file") from error
     if any(tensor.data_location == TensorProto.EXTERNAL for tensor in model.graph.initializer):
         raise ValueError("its weights are in a file beside it; save the network as one file")
     return model
 
 
 def _check_input(model: onnx.ModelProto, card: EmbedderCard) -> None:
-    """Check the input's type and size, and let it be (n, 3, height, width)."""
+    """Check the input's type and size; if needed, add a node so that it becomes (n, 3, height, width)."""
     [value] = model.graph.input
     shape, side = _shape(value), card.input_size
     if value.type.tensor_type.elem_type != TensorProto.FLOAT:
@@ -66,26 +66,26 @@ def _check_input(model: onnx.ModelProto, card: EmbedderCard) -> None:
         value.CopyFrom(helper.make_tensor_value_info(turned, kind, [shape[0], 3, side, side]))
     elif shape[1:] != [3, side, side]:
         raise ValueError(
-            f"the network's input {value.name} is {_text(shape)}; the card's input_size = {side} asks for"
+            f"the network's input {value.name} is {_text(shape)}; the card's input_size = {side} requires"
             f" n x 3 x {side} x {side}, or n x {side} x {side} x 3, with fixed sizes"
         )
 
 
 def _check_output(model: onnx.ModelProto, card: EmbedderCard) -> None:
-    """Check the output's size as far as the file states it; a trial run checks the rest."""
+    """Check the sizes of the output that the file states; a trial run checks the others."""
     [value] = model.graph.output
     if not value.type.tensor_type.HasField("shape"):
         value.CopyFrom(helper.make_tensor_value_info(value.name, TensorProto.FLOAT, ["n", card.dimension]))
     shape = _shape(value)
     if len(shape) != 2 or shape[1] not in (card.dimension, "?"):
         raise ValueError(
-            f"the network's output {value.name} is {_text(shape)}; the card's dimension = {card.dimension} asks for"
+            f"the network's output {value.name} is {_text(shape)}; the card's dimension = {card.dimension} requires"
             f" n x {card.dimension}"
         )
 
 
 def _shape(value: onnx.ValueInfoProto) -> list[int | str]:
-    """Return the sizes that the file states; "?" where it leaves one open."""
+    """Return the sizes that the file states, with "?" for each size that it leaves open."""
     return [dimension.dim_value or "?" for dimension in value.type.tensor_type.shape.dim]
 
 
@@ -94,14 +94,14 @@ def _text(shape: list[int | str]) -> str:
 
 
 def _agree(model: onnx.ModelProto, batched: onnx.ModelProto) -> bool:
-    """Tell whether two chips in one run give what each gives alone."""
+    """Return whether two chips in one run give the same output as each chip alone."""
     shape = [dimension.dim_value for dimension in model.graph.input[0].type.tensor_type.shape.dim]
     name = model.graph.input[0].name
     chips = np.random.default_rng(0).uniform(-1, 1, (2, *shape[1:])).astype(np.float32)
     try:
         alone = [_run(model, {name: chips[i : i + 1]}) for i in range(2)]
         together = _run(batched, {name: chips})
-    except Exception:  # noqa: BLE001  # whatever the runtime says of a reshaped graph, the answer is no
+    except Exception:  # noqa: BLE001  # any error of the runtime means that the graph takes only one chip
         return False
     return np.allclose(np.concatenate(alone), together, rtol=1e-4, atol=1e-5)
 

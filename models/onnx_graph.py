@@ -1,4 +1,4 @@
-"""A small builder for ONNX graphs, and how weights are stored in them."""
+"""Builds ONNX graphs, and stores their weights as float16 or float32."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-# ONNX Runtime 1.26 runs every operator used here from this opset on; an older opset keeps files readable by more tools.
+# ONNX Runtime 1.26 runs every operator used here from this opset on. An older opset makes files readable by more tools.
 OPSET = 17
 IR_VERSION = 8
-# Tensors below this many elements stay float32: halving them saves nothing, and biases need the range.
+# Tensors with fewer elements stay float32: float16 would save nothing, and biases need float32's range.
 MIN_HALF_ELEMENTS = 16_384
 
 
 class Graph:
-    """Collects nodes and weights; every method returns the name of the tensor it made."""
+    """Collects nodes and weights; every method except `model` returns the name of the tensor that it made."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -32,7 +32,7 @@ class Graph:
         return name
 
     def half_weight(self, values: NDArray[Any]) -> str:
-        """Store float16 numbers, behind a Cast to float32 that ONNX Runtime folds when it loads the network."""
+        """Store float16 numbers, followed by a Cast to float32 that ONNX Runtime folds when it loads the network."""
         return self.op("Cast", self.weight(values.astype(np.float16)), to=TensorProto.FLOAT)
 
     def op(self, kind: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
@@ -46,7 +46,7 @@ class Graph:
         inputs: dict[str, tuple[int, Sequence[int | str | None]]],
         outputs: dict[str, Sequence[int | str | None]],
     ) -> onnx.ModelProto:
-        """Close the graph. `inputs` maps a name to its ONNX element type and shape; outputs are float32."""
+        """Return the finished model. `inputs` maps a name to its ONNX element type and shape; outputs are float32."""
         graph = helper.make_graph(
             self._nodes,
             self._name,
@@ -62,7 +62,7 @@ class Graph:
 
 
 def store_weights_as_half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a copy whose large float32 weights are stored as float16 behind a Cast node.
+    """Return a copy with large float32 weights stored as float16, each followed by a Cast node.
 
     ONNX Runtime folds the Cast when it loads the model, so the arithmetic stays float32.
     """
@@ -83,5 +83,5 @@ def store_weights_as_half(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def serialize(model: onnx.ModelProto) -> bytes:
-    """Return the same bytes for the same model, every time."""
+    """Return the model's bytes, which are always the same for the same model."""
     return bytes(model.SerializeToString(deterministic=True))

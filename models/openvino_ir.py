@@ -1,18 +1,20 @@
 """Converts a network from OpenVINO's intermediate representation (IR), an XML and a BIN file, to ONNX.
 
-The XML lists the layers in the order of their computation, and the edges between them. The BIN file has the constants.
-The operators are those of OpenVINO's operation set 1 that face-reidentification-retail-0095 has.
+The XML lists the layers in the order they are computed, and the edges between them. The BIN file has the constants.
+Only the operators in face-reidentification-retail-0095 are supported, from OpenVINO's operation set 1.
 
-Three rewrites keep the numbers and halve the time in ONNX Runtime: a bias goes into its convolution, a PReLU with one
-slope for all channels becomes a LeakyRelu, which ONNX Runtime fuses into the convolution, and an average over the whole
-map becomes a GlobalAveragePool.
+Three rewrites keep the numbers and halve the time in ONNX Runtime:
+
+- A bias becomes part of its convolution.
+- A PReLU with one slope for all channels becomes a LeakyRelu, which ONNX Runtime fuses into the convolution.
+- An average over the whole map becomes a GlobalAveragePool.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from xml.etree.ElementTree import Element  # nosec B405  # the type alone: defusedxml reads
+from xml.etree.ElementTree import Element  # nosec B405  # only for its type: defusedxml parses
 
 import numpy as np
 import onnx
@@ -24,7 +26,7 @@ from models.onnx_graph import MIN_HALF_ELEMENTS, Graph
 Numbers = NDArray[np.float64]
 
 _DTYPES: dict[str, np.dtype[Any]] = {"f16": np.dtype("<f2"), "f32": np.dtype("<f4")}
-# float16 numbers are multiples of 2^-24, and so are a projection's.
+# float16 numbers are multiples of 2^-24, and so are the numbers in a projection.
 _UNITS = 2.0**24
 _LARGEST = 2**63 - 1
 _INPUTS = {
@@ -50,7 +52,7 @@ _NEEDED = {
 
 
 class Layer(NamedTuple):
-    """One layer: its operator, attributes, the layers that feed it, in order, and the shape of its output."""
+    """One layer: its operator, its attributes, its input layers in order, and the shape of its output."""
 
     name: str
     kind: str
@@ -65,19 +67,19 @@ def convert(files: Mapping[str, bytes]) -> onnx.ModelProto:
     Parameters
     ----------
     files
-        `xml` and `bin`: the contents of the IR's two files, with constants in float16 or float32. `projection`,
-        optional: a matrix that the last convolution is multiplied by, `projected` has its form.
+        `xml` and `bin` are the contents of the IR's two files, with constants in float16 or float32. `projection` is
+        optional: a matrix that multiplies the last convolution, in the format that `projected` describes.
 
     Raises
     ------
     ValueError
-        When the files are not an IR of one input and one output, or have a layer that is not known here.
+        If the files are not an IR with one input and one output, or have a layer that is not supported.
     """
     return _Converter(read(files["xml"]), files["bin"], files.get("projection")).model()
 
 
 def read(xml: bytes) -> dict[str, Layer]:
-    """Return the layers by their ids, each after those that feed it."""
+    """Return the layers by id, each after its input layers."""
     root = _parsed(xml)
     feeds: dict[str, dict[int, str]] = {}
     for edge in root.iterfind("edges/edge"):
@@ -88,7 +90,7 @@ def read(xml: bytes) -> dict[str, Layer]:
         number = element.attrib["id"]
         inputs = [feed for _, feed in sorted(feeds.get(number, {}).items())]
         if missing := [feed for feed in inputs if feed not in layers]:
-            raise ValueError(f"the layer {element.attrib['name']} comes before layer {missing[0]}, which feeds it")
+            raise ValueError(f"the layer {element.attrib['name']} comes before its input, layer {missing[0]}")
         data = element.find("data")
         attributes = {} if data is None else {key: _tight(value) for key, value in data.attrib.items()}
         shape = [int(size.text or "") for size in element.iterfind("output/port/dim")]
@@ -102,12 +104,12 @@ def projected(kernel: Numbers, projection: bytes) -> Numbers:
     """Return the product of a projection and the kernel of a convolution (channels x ...).
 
     `projection` is a matrix (dimension x channels) of little-endian int32, in units of 2^-24. The product is computed
-    with integers, so it is the same to the last bit on every machine: a pack's id depends on it.
+    with integers, so that it is identical on every machine: a pack's id depends on it.
 
     Raises
     ------
     ValueError
-        When the matrix has not so many columns, or the kernel's numbers are not float16.
+        If the matrix does not have `channels` columns, or the kernel's numbers are not float16.
     """
     channels = len(kernel)
     if not projection or len(projection) % (4 * channels):
@@ -121,7 +123,7 @@ def projected(kernel: Numbers, projection: bytes) -> Numbers:
 
 
 def stored_projection(matrix: Numbers) -> bytes:
-    """Return the form that `projected` reads."""
+    """Return a matrix in the format that `projected` reads."""
     return np.rint(matrix * _UNITS).astype("<i4").tobytes()
 
 
@@ -172,7 +174,7 @@ class _Converter:
         for attribute, value in _NEEDED.get(layer.kind, {}).items():
             found = layer.attributes.get(attribute, value)
             if found != value:
-                raise ValueError(f"the layer {layer.name} has {attribute} = {found}; only {value} is known here")
+                raise ValueError(f"the layer {layer.name} has {attribute} = {found}; only {value} is supported")
         expected = _INPUTS.get(layer.kind, len(layer.inputs))
         if len(layer.inputs) != expected:
             raise ValueError(f"the layer {layer.name} has {len(layer.inputs)} inputs, not {expected}")
@@ -180,7 +182,7 @@ class _Converter:
     def _read(self, layer: Layer) -> Numbers:
         kind = layer.attributes["element_type"]
         if kind not in _DTYPES:
-            raise ValueError(f"the constant {layer.name} has the type {kind}, not f16 or f32")
+            raise ValueError(f"the constant {layer.name} has the type {kind}; it must be f16 or f32")
         offset, size = int(layer.attributes["offset"]), int(layer.attributes["size"])
         shape = [int(side) for side in layer.attributes["shape"].split(",") if side]
         data = self._bytes[offset : offset + size]
@@ -209,7 +211,7 @@ class _Converter:
             return self._graph.op("Sigmoid", now)
         if layer.kind == "AvgPool":
             return self._average(layer, now)
-        raise ValueError(f"the layer {layer.name} has the type {layer.kind}, which is not known here")
+        raise ValueError(f"the layer {layer.name} has the type {layer.kind}, which is not supported")
 
     def _second(self, layer: Layer) -> str:
         tensor = self._tensors.get(layer.inputs[1])
@@ -235,7 +237,7 @@ class _Converter:
         return output
 
     def _bias(self, number: str, channels: int) -> tuple[Numbers, str]:
-        """Return the constant that is added to a convolution, and the layer whose output is then computed."""
+        """Return the bias of a convolution and the last layer that it covers: the Add of the bias, or itself."""
         users = self._users.get(number, [])
         if len(users) == 1 and (layer := self._layers[users[0]]).kind == "Add":
             values = self._constants_of(layer)
@@ -244,7 +246,10 @@ class _Converter:
         return np.zeros(channels), number
 
     def _constants_of(self, layer: Layer) -> Numbers | None:
-        """Return the constant that is a layer's second input. It stands after the convolution, so it is read here."""
+        """Return the constant that is a layer's second input, or None if that is not a constant.
+
+        The constant comes after the convolution in the file, so it is read here.
+        """
         feed = self._layers[layer.inputs[1]]
         if feed.kind == "Convert":
             feed = self._layers[feed.inputs[0]]

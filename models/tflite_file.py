@@ -1,7 +1,7 @@
-"""Reads the network that a TensorFlow Lite file holds.
+"""Reads the network in a TensorFlow Lite file.
 
-The file is a FlatBuffer; the package `tflite` knows its schema, tensorflow/lite/schema/schema.fbs. That package follows
-every offset that a file gives, so what it returns is checked here.
+The file is a FlatBuffer. The package `tflite` implements its schema, tensorflow/lite/schema/schema.fbs. The package
+follows every offset in a file, so its results are checked here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Array = NDArray[np.float32]
 MAX_OPERATORS = 2_000  # MobileFaceNet has 230
 MAX_RANK = 4
 
-# What is converted, and how many inputs each may have: a bias and RESHAPE's shape are optional.
+# The operators that are converted, and how many inputs each may have. A bias and RESHAPE's shape are optional.
 _INPUTS = {
     "ABS": (1,),
     "ADD": (2,),
@@ -29,7 +29,7 @@ _INPUTS = {
     "RESHAPE": (1, 2),
     "SUB": (2,),
 }
-# The table of options that comes with an operator; without it an ADD, MUL or SUB has no activation.
+# The table of options for each operator. An ADD, MUL or SUB without one has no activation.
 _OPTIONS: dict[str, Any] = {
     "ADD": tflite.AddOptions,
     "CONV_2D": tflite.Conv2DOptions,
@@ -40,29 +40,29 @@ _OPTIONS: dict[str, Any] = {
 
 
 class TFLiteError(ValueError):
-    """The file is no TensorFlow Lite network that this project converts."""
+    """The file is not a TensorFlow Lite network that this project can convert."""
 
 
 class Window(NamedTuple):
-    """How the kernel of a convolution moves; pairs are down and across."""
+    """How the kernel of a convolution moves. Pairs are (down, across)."""
 
-    same_padding: bool  # enough zeros around the map that a stride of 1 keeps its size; else none
+    same_padding: bool  # zeros around the map, so that a stride of 1 keeps its size; if False, no zeros
     strides: tuple[int, int]
     dilations: tuple[int, int]
 
 
 class Operator(NamedTuple):
     kind: str  # the schema's name
-    inputs: tuple[int, ...]  # tensors by their number; without the optional ones that are absent
+    inputs: tuple[int, ...]  # numbers of tensors, without absent optional ones
     output: int
-    window: Window | None = None  # a convolution's
+    window: Window | None = None  # of a convolution
 
 
 class Network(NamedTuple):
-    """Operators in the order in which they run, over tensors that are numbered."""
+    """Operators in the order they run; tensors are identified by number."""
 
     operators: tuple[Operator, ...]
-    shapes: dict[int, tuple[int, ...]]  # of all inputs and outputs of operators; batch first where it is no constant
+    shapes: dict[int, tuple[int, ...]]  # of all inputs and outputs of operators; batch first, except for constants
     constants: dict[int, Array]
     input: int
     output: int
@@ -74,15 +74,15 @@ def read(data: bytes) -> Network:
     Raises
     ------
     TFLiteError
-        When the bytes are no such file, or the network has an operator, an activation or a type that is not converted.
+        If the bytes are not a TensorFlow Lite file, or an operator, activation or type of the network is not converted.
     """
     try:
         if not tflite.Model.ModelBufferHasIdentifier(data, 0):
-            raise TFLiteError("it is no TensorFlow Lite file")
+            raise TFLiteError("it is not a TensorFlow Lite file")
         return _Reader(data).network()
     except TFLiteError:
         raise
-    except Exception as error:  # whatever comes of an offset that leads nowhere
+    except Exception as error:  # an invalid offset may raise anything
         raise TFLiteError("the TensorFlow Lite file is damaged") from error
 
 
@@ -94,12 +94,12 @@ class _Reader:
         self._graph = self._model.Subgraphs(0)
         self._shapes: dict[int, tuple[int, ...]] = {}
         self._constants: dict[int, Array] = {}
-        # Any number of tensors may name the same bytes, so that a small file could ask for any amount of memory.
+        # Any number of tensors may refer to the same bytes, so a small file could otherwise need any amount of memory.
         self._bytes_left = len(data)
 
     def network(self) -> Network:
         if (count := self._graph.OperatorsLength()) > MAX_OPERATORS:
-            raise TFLiteError(f"it has {count} operators; the most are {MAX_OPERATORS}")
+            raise TFLiteError(f"it has {count} operators; at most {MAX_OPERATORS} are accepted")
         ends = []
         for end, indices in (("input", self._graph.InputsAsNumpy()), ("output", self._graph.OutputsAsNumpy())):
             if np.size(indices) != 1:
@@ -109,7 +109,7 @@ class _Reader:
         operators = tuple(self._operator(self._graph.Operators(index)) for index in range(count))
         made = [ends[0], *self._constants, *(operator.output for operator in operators)]
         if len(made) != len(set(made)):
-            raise TFLiteError("it has a tensor that is made twice")
+            raise TFLiteError("it has a tensor that is computed twice")
         return Network(operators, self._shapes, self._constants, *ends)
 
     def _operator(self, operator: Any) -> Operator:
@@ -118,7 +118,7 @@ class _Reader:
         outputs = operator.OutputsAsNumpy()
         if len(inputs) not in _INPUTS[kind] or len(outputs) != 1:
             raise TFLiteError(f"its {kind} has {len(inputs)} inputs and {len(outputs)} outputs")
-        if kind == "RESHAPE":  # the second input is what the output's shape says too
+        if kind == "RESHAPE":  # the second input repeats the output's shape
             inputs = inputs[:1]
         for index in (*inputs, int(outputs[0])):
             self._note(index)
@@ -128,7 +128,7 @@ class _Reader:
         if index >= self._model.OperatorCodesLength():
             raise TFLiteError("one of its operators has no code")
         code = self._model.OperatorCodes(index)
-        # Files from before the code grew beyond 127 have it in the older field only.
+        # Files from before codes exceeded 127 have the code in the older field only.
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         kind = _name(tflite.BuiltinOperator, number)
         if kind not in _INPUTS:
@@ -136,12 +136,12 @@ class _Reader:
         return kind
 
     def _window(self, kind: str, operator: Any) -> Window | None:
-        """Return how a convolution moves, having refused an activation that the operator comes with."""
+        """Return how a convolution moves, or None for another operator; reject built-in activations."""
         table = operator.BuiltinOptions()
         if kind not in _OPTIONS or (table is None and "CONV" not in kind):
             return None
         if table is None or operator.BuiltinOptionsType() != getattr(tflite.BuiltinOptions, _OPTIONS[kind].__name__):
-            raise TFLiteError(f"its {kind} comes without its options")
+            raise TFLiteError(f"its {kind} has no options")
         options = _OPTIONS[kind]()
         options.Init(table.Bytes, table.Pos)
         if (activation := options.FusedActivationFunction()) != tflite.ActivationFunctionType.NONE:
@@ -156,11 +156,11 @@ class _Reader:
         return Window(options.Padding() == tflite.Padding.SAME, strides, dilations)
 
     def _note(self, index: int) -> None:
-        """Note a tensor's shape, and its values if it is a constant."""
+        """Store a tensor's shape, and its values if it is a constant."""
         if index in self._shapes:
             return
         if not 0 <= index < self._graph.TensorsLength():
-            raise TFLiteError(f"it names tensor {index}, and has {self._graph.TensorsLength()}")
+            raise TFLiteError(f"it refers to tensor {index} and has {self._graph.TensorsLength()} tensors")
         tensor = self._graph.Tensors(index)
         if tensor.Type() != tflite.TensorType.FLOAT32:
             raise TFLiteError("it has numbers that are not float32; quantised networks are not converted")
@@ -183,5 +183,5 @@ class _Reader:
 
 
 def _name(values: type, number: int) -> str:
-    """Return the name that the schema gives a number, or the number where it has none."""
+    """Return the schema's name for a number, or the number if there is no name."""
     return next((name for name, value in vars(values).items() if value == number), str(number))

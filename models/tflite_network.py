@@ -1,7 +1,7 @@
-"""Rewrites an embedder that is published for TensorFlow Lite, such as MobileFaceNet, as an ONNX network.
+"""Converts an embedder that is published for TensorFlow Lite, such as MobileFaceNet, to ONNX.
 
-TensorFlow keeps a map as (height, width, channels), ONNX as (channels, height, width). Constants are transposed here,
-so that no map has to be at run time.
+TensorFlow stores a map as (height, width, channels), ONNX as (channels, height, width). Constants are transposed here,
+so that maps need no transposing at run time.
 
 MobileFaceNet: Chen et al., "MobileFaceNets: Efficient CNNs for Accurate Real-Time Face Verification on Mobile Devices",
 2018, arXiv:1804.07573.
@@ -29,14 +29,14 @@ _ELEMENTWISE = {"ABS": "Abs", "ADD": "Add", "MUL": "Mul", "RELU": "Relu", "SUB":
 def convert(data: bytes) -> onnx.ModelProto:
     """Return the network as `chips` (n, channels, height, width) float32 -> `embeddings` (n, dimension).
 
-    Any number of chips goes through in one run, whatever batch the file was made for. RELU, ABS, SUB, MUL and ADD that
-    spell a PReLU become one PRelu. Where all channels have the same slope it is a LeakyRelu, which ONNX Runtime runs as
-    part of the convolution before it.
+    The network takes any number of chips per run, whatever the batch size in the file. RELU, ABS, SUB, MUL and ADD that
+    together compute a PReLU become one PRelu. If all channels have the same slope, they become a LeakyRelu, which ONNX
+    Runtime runs as part of the convolution before it.
 
     Raises
     ------
     ValueError
-        When the file is damaged, or has what is not converted; the message names it.
+        If the file is damaged or a part of it cannot be converted; the message names the part.
     """
     return _Converter(tflite_file.read(data)).model()
 
@@ -47,9 +47,9 @@ class _Converter:
         self._operators = _needed(_with_prelus(network), network.output)
         self._graph = Graph("tflite")
         self._names = {network.input: "chips"}
-        # Of what is computed, as TensorFlow orders it, without the batch.
+        # The shapes of computed tensors, in TensorFlow's order, without the batch.
         self._shapes = {network.input: network.shapes[network.input][1:]}
-        # Convolutions that become part of their reader: input, matrix and bias by output.
+        # Convolutions that are folded into the one that reads them: input, matrix and bias by output.
         self._linear: dict[int, tuple[int, NDArray[np.float64], NDArray[np.float64]]] = {}
 
     def model(self) -> onnx.ModelProto:
@@ -57,7 +57,7 @@ class _Converter:
             raise TFLiteError(f"it takes the shape {self._network.shapes[self._network.input]}, not pictures")
         for operator in self._operators:
             if missing := [i for i in operator.inputs if i not in self._shapes and i not in self._network.constants]:
-                raise TFLiteError(f"its {operator.kind} reads tensor {missing[0]} before it is made")
+                raise TFLiteError(f"its {operator.kind} reads tensor {missing[0]} before it is computed")
             if operator.window:
                 self._convolve(operator)
             elif operator.kind == "PRELU":
@@ -68,7 +68,7 @@ class _Converter:
                 self._elementwise(operator)
         shape = self._shapes.get(self._network.output, ())
         if len(shape) != 1:
-            raise TFLiteError(f"it gives the shape {shape} a picture, not a row of numbers")
+            raise TFLiteError(f"its output has the shape {shape} per picture; it must be a row of numbers")
         height, width, channels = self._shapes[self._network.input]
         return self._graph.model(
             {"chips": (TensorProto.FLOAT, ["n", channels, height, width])}, {"embeddings": ["n", *shape]}
@@ -82,7 +82,7 @@ class _Converter:
         self._shapes[operator.output] = shape
 
     def _convolve(self, operator: Operator) -> None:
-        """Write a convolution, or keep it for the one that reads it, where both as one have fewer weights."""
+        """Write a convolution, or keep it to fold it into the one that reads it if that saves weights."""
         window = operator.window
         assert window is not None
         now, kernel, bias = self._kernel(operator)
@@ -100,7 +100,7 @@ class _Converter:
         steps = zip(sides, sizes, window.strides, window.dilations, strict=True)
         made, pads = zip(*(_places(*step, same_padding=window.same_padding) for step in steps), strict=True)
         if min(made) < 1:
-            raise TFLiteError(f"the kernel of its {operator.kind} is larger than what it reads")
+            raise TFLiteError(f"the kernel of its {operator.kind} is larger than its input")
         self._add(
             operator,
             (*made, outputs),
@@ -112,16 +112,18 @@ class _Converter:
             strides=list(window.strides),
             dilations=list(window.dilations),
             group=channels // kernel.shape[1],
-            # Where the zeros are odd in number, TensorFlow puts the one more below and to the right.
+            # If the number of zeros is odd, TensorFlow puts the extra one below or to the right.
             pads=[pad // 2 for pad in pads] + [pad - pad // 2 for pad in pads],
         )
 
     def _kernel(self, operator: Operator) -> tuple[int, NDArray[np.float64], NDArray[np.float64]]:
-        """Return a convolution's input, its weights, (outputs, inputs, height, width), and its bias."""
+        """Return a convolution's input, its weights (outputs, inputs, height, width) and its bias."""
         now, *rest = operator.inputs
         constants = [self._network.constants[index] for index in rest if index in self._network.constants]
         if len(constants) != len(rest) or constants[0].ndim != 4:
-            raise TFLiteError(f"the weights of its {operator.kind} are no constants, or not of four dimensions")
+            raise TFLiteError(
+                f"the weights of its {operator.kind} must be constants, and its kernel of four dimensions"
+            )
         channels = self._map(now, operator)[2]
         # A depthwise kernel has the outputs in its last dimension, and one group for each input.
         order = (0, 3, 1, 2) if operator.kind == "CONV_2D" else (3, 0, 1, 2)
@@ -135,7 +137,7 @@ class _Converter:
         return now, kernel, bias.astype(np.float64)
 
     def _is_better_folded(self, operator: Operator, kernel: NDArray[np.float64]) -> bool:
-        """Return whether a 1 x 1 convolution's only reader is one too, and both as one have fewer weights."""
+        """Return whether folding a 1 x 1 convolution into its only reader, also 1 x 1, saves weights."""
         readers = [reader for reader in self._operators for index in reader.inputs if index == operator.output]
         if len(readers) != 1 or readers[0].kind != "CONV_2D":
             return False
@@ -162,7 +164,7 @@ class _Converter:
         now, shape = self._names[index], self._shapes[index]
         asked = self._network.shapes[operator.output]
         if len(asked) != 2 or asked[1] != math.prod(shape):
-            raise TFLiteError(f"its RESHAPE makes the shape {asked} of {shape} a picture; only rows are converted")
+            raise TFLiteError(f"its RESHAPE turns {shape} per picture into {asked}; only rows are converted")
         if len(shape) == 3 and shape[:2] != (1, 1):
             now = self._graph.op("Transpose", now, perm=[0, 2, 3, 1])
         self._add(operator, asked[1:], "Flatten", now, axis=1)
@@ -170,7 +172,7 @@ class _Converter:
     def _elementwise(self, operator: Operator) -> None:
         shapes = {self._shapes[index] for index in operator.inputs if index in self._shapes}
         if len(shapes) != 1:
-            raise TFLiteError(f"its {operator.kind} has inputs of other shapes than are converted")
+            raise TFLiteError(f"its {operator.kind} has inputs of shapes that are not converted")
         [shape] = shapes
         inputs = [
             self._names[index]
@@ -183,12 +185,12 @@ class _Converter:
     def _map(self, index: int, operator: Operator) -> tuple[int, ...]:
         shape = self._shapes.get(index, ())
         if len(shape) != 3:
-            raise TFLiteError(f"its {operator.kind} reads the shape {shape}, which is no map")
+            raise TFLiteError(f"its {operator.kind} reads the shape {shape}, which is not a map")
         return shape
 
 
 def _places(side: int, size: int, stride: int, dilation: int, *, same_padding: bool) -> tuple[int, int]:
-    """Return how many places a kernel of this size takes along a side, and how many zeros it needs for that."""
+    """Return how many positions a kernel of this size has along a side, and how many zeros this needs."""
     span = (size - 1) * dilation + 1
     if not same_padding:
         return (side - span) // stride + 1, 0
@@ -197,13 +199,16 @@ def _places(side: int, size: int, stride: int, dilation: int, *, same_padding: b
 
 
 def _with_prelus(network: Network) -> list[Operator]:
-    """Return the operators with a PRELU, which has half its slopes as its second input, where an ADD completes one."""
+    """Return the operators, with each ADD that completes a PReLU replaced by a PRELU.
+
+    The second input of a PRELU is half its slopes.
+    """
     made_by = {operator.output: operator for operator in network.operators}
     return [_prelu_of(operator, made_by, network) or operator for operator in network.operators]
 
 
 def _prelu_of(add: Operator, made_by: dict[int, Operator], network: Network) -> Operator | None:
-    """Return relu(x) + half * (x - |x|) as one operator, if that is what this one adds."""
+    """Return one PRELU for an ADD that computes relu(x) + half * (x - |x|), else None."""
 
     def inputs(index: int, kind: str) -> tuple[int, ...]:
         maker = made_by.get(index)
@@ -221,7 +226,7 @@ def _prelu_of(add: Operator, made_by: dict[int, Operator], network: Network) -> 
 
 
 def _needed(operators: list[Operator], output: int) -> list[Operator]:
-    """Return those operators that the output depends on, in their order."""
+    """Return the operators that the output depends on, in their order."""
     needed, kept = {output}, []
     for operator in reversed(operators):
         if operator.output in needed:
@@ -231,7 +236,7 @@ def _needed(operators: list[Operator], output: int) -> list[Operator]:
 
 
 def _beside(values: Array, shape: tuple[int, ...], operator: Operator) -> Array:
-    """Return a constant that is broadcast over a computed tensor of this shape, in ONNX's order."""
+    """Return a constant in ONNX's order, ready to be broadcast over a computed tensor of this shape."""
     values = values.reshape((1,) * (len(shape) + 1 - values.ndim) + values.shape)
     if any(size not in (1, whole) for size, whole in zip(values.shape, (1, *shape), strict=False)):
         raise TFLiteError(f"its {operator.kind} has a constant of the shape {values.shape} beside {shape}")

@@ -1,10 +1,10 @@
-"""Reads the tensors of a file that torch.save wrote, without torch and without trusting its pickles.
+"""Reads the tensors in a file from torch.save, without torch and without trusting its pickles.
 
-Both forms follow torch/serialization.py. The zip form (since torch 1.6) holds a pickle, data.pkl, and one file of raw
-bytes for every storage. The older form is a row of pickles (a magic number, a protocol version, the writer's C types,
-the object, the keys of its storages), and then, for each key in turn, a count of elements (int64) and their raw bytes.
-In both the object names a storage by a persistent id, and a tensor is a view of a storage: offset, sizes and strides in
-elements.
+Both formats follow torch/serialization.py. The zip format (since torch 1.6) holds a pickle, data.pkl, and one file of
+raw bytes for every storage. The older format is a sequence of pickles: a magic number, a protocol version, the writer's
+C types, the object, and the keys of its storages. Then follow, for each key in turn, a count of elements (int64) and
+their raw bytes. In both formats the object refers to a storage by a persistent id. A tensor is a view of a storage:
+offset, sizes and strides, in elements.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
 class CheckpointError(ValueError):
-    """The file is no torch checkpoint of plain tensors."""
+    """The file is not a torch checkpoint of plain tensors."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class _View:
 
 
 def _view(storage: Any, offset: Any, sizes: Any, strides: Any, *_: Any) -> _View:
-    """Stand in for torch._utils._rebuild_tensor_v2; gradients and hooks mean nothing here."""
+    """Replace torch._utils._rebuild_tensor_v2; gradients and hooks are ignored."""
     return _View(storage, offset, sizes, strides)
 
 
 class _TensorsOnly(pickle.Unpickler):
-    """An unpickler that can make ordered dictionaries and views of storages, and nothing else."""
+    """An unpickler that can create only ordered dictionaries and views of storages."""
 
     def find_class(self, module: str, name: str) -> Any:
         match module, name:
@@ -62,34 +62,34 @@ class _TensorsOnly(pickle.Unpickler):
                 return _view
             case "torch", _ if name in _DTYPES:
                 return _DTYPES[name]
-        raise CheckpointError(f"the checkpoint names {module}.{name}, which is no tensor of float32 or int64")
+        raise CheckpointError(f"the checkpoint contains {module}.{name}; only float32 and int64 tensors are accepted")
 
     def persistent_load(self, pid: Any) -> _Storage:
         match pid:
-            # The older form has a sixth part, the storage's place in another one, which torch has long stopped using.
+            # The older format has a sixth part, the storage's place in another storage. Torch no longer uses it.
             case ("storage", np.dtype() as dtype, str(key), str(), int(count), *view) if view in ([], [None]):
                 return _Storage(key, dtype, count)
-        raise CheckpointError("the checkpoint has a storage of a kind that is not known")
+        raise CheckpointError("the checkpoint has a storage of an unknown kind")
 
 
 def read(data: bytes) -> Tensors:
-    """Return the tensors of a state dictionary by their names, float32 or int64.
+    """Return the tensors of a state dictionary by name, float32 or int64.
 
     Raises
     ------
     CheckpointError
-        When the bytes are anything else: cut short, another format, other objects, views that leave their storage.
+        If the file is cut short, has another format or other objects, or if a view is not inside its storage.
     """
     try:
         state, storages = _read_zip(data) if zipfile.is_zipfile(io.BytesIO(data)) else _read_older(io.BytesIO(data))
     except CheckpointError:
         raise
-    except Exception as error:  # a damaged pickle raises whatever its bytes happen to ask for
-        raise CheckpointError(f"this is no file of torch.save: {error}") from error
+    except Exception as error:  # a damaged pickle may raise anything
+        raise CheckpointError(f"it is not a file from torch.save: {error}") from error
     if not isinstance(state, dict) or not all(
         isinstance(name, str) and isinstance(value, _View) for name, value in state.items()
     ):
-        raise CheckpointError("the checkpoint is no dictionary of tensors")
+        raise CheckpointError("the checkpoint is not a dictionary of tensors")
     return {name: _tensor(view, storages) for name, view in state.items()}
 
 
@@ -108,7 +108,7 @@ def _read_zip(data: bytes) -> tuple[Any, dict[str, bytes]]:
 def _read_older(file: io.BytesIO) -> tuple[Any, dict[str, bytes]]:
     magic, protocol, system, state, keys = (_TensorsOnly(file).load() for _ in range(5))
     if magic != _MAGIC or protocol != _PROTOCOL:
-        raise CheckpointError("this is no file of torch.save")
+        raise CheckpointError("it is not a file from torch.save")
     if not system["little_endian"]:
         raise CheckpointError("the checkpoint was written on a big-endian machine")
     widths = {view.storage.key: view.storage.dtype.itemsize for view in state.values()}
@@ -117,7 +117,7 @@ def _read_older(file: io.BytesIO) -> tuple[Any, dict[str, bytes]]:
         count = int.from_bytes(file.read(8), "little")
         storages[key] = file.read(count * widths[key])
     if file.read(1):
-        raise CheckpointError("bytes are left over behind the checkpoint")
+        raise CheckpointError("bytes are left over after the checkpoint")
     return state, storages
 
 
@@ -125,10 +125,10 @@ def _tensor(view: _View, storages: Mapping[str, bytes]) -> NDArray[Any]:
     storage, sizes, strides = view.storage, view.sizes, view.strides
     numbers = (view.offset, storage.count, *sizes, *strides)
     if len(sizes) != len(strides) or not all(isinstance(number, int) and number >= 0 for number in numbers):
-        raise CheckpointError("a tensor's sizes are not whole numbers")
+        raise CheckpointError("a tensor's offset, sizes and strides must be whole numbers of at least 0")
     data = storages.get(storage.key, b"")
     last = view.offset + sum((size - 1) * stride for size, stride in zip(sizes, strides, strict=True))
-    # As many elements as the storage has, at most: a stride of 0 could ask for any amount of memory.
+    # Limit the elements to those in the storage: with a stride of 0, a tensor could need any amount of memory.
     is_whole = len(data) == storage.count * storage.dtype.itemsize
     if not is_whole or last >= storage.count or np.prod(sizes, dtype=object) > storage.count:
         raise CheckpointError("a tensor is not inside its storage: the file is cut short or damaged")

@@ -1,8 +1,8 @@
-"""Takes YuNet, a detector that OpenCV Zoo publishes as ONNX, in the version of March 2023.
+"""Adapts YuNet, a detector that OpenCV Zoo publishes as ONNX, in the version of March 2023.
 
 Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023. The published graph takes one picture of 640 x 640 px,
-BGR, as floats, and has twelve outputs. None of that is in its weights: here it takes any size that is a multiple of 32,
-pixels as bytes, RGB, as MTCNN's networks do, and the outputs are joined into one.
+BGR, as floats, and has twelve outputs. Its weights do not depend on this. The adapted graph takes pixels as bytes, RGB,
+as MTCNN's networks do, with sides that are multiples of 32. Its outputs are joined into one.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ KINDS = ("cls", "obj", "bbox", "kps")
 def convert(data: bytes) -> onnx.ModelProto:
     """Return the network as `pixels` (1, height, width, 3) uint8 RGB -> `faces` (1, cells, 16).
 
-    Cells are those of stride 8, row by row, then 16, then 32. Each has two probabilities, whose geometric mean is that
-    of a face, four values for its box and ten for its landmarks; chalicelib/vision/yunet.py tells what they mean.
+    The cells of stride 8 come first, row by row, then those of 16, then those of 32. Each cell has two probabilities,
+    four values for its box and ten for its landmarks. The geometric mean of the two is the probability of a face.
+    chalicelib/vision/yunet.py describes the values.
 
     Raises
     ------
     ValueError
-        When the bytes are another network.
+        If the bytes are not this network.
     """
     model = _load(data)
     graph = model.graph
@@ -46,8 +47,8 @@ def convert(data: bytes) -> onnx.ModelProto:
 def _load(data: bytes) -> onnx.ModelProto:
     try:
         model = onnx.load_from_string(data)
-    except Exception as error:  # protobuf's own errors, which onnx does not name
-        raise ValueError("it is no ONNX file") from error
+    except Exception as error:  # protobuf's own errors, which onnx does not export
+        raise ValueError("it is not an ONNX file") from error
     inputs = [[dimension.dim_value for dimension in value.type.tensor_type.shape.dim] for value in model.graph.input]
     outputs = {value.name for value in model.graph.output}
     if [shape[:2] for shape in inputs] != [[1, 3]] or outputs != {f"{k}_{s}" for k in KINDS for s in STRIDES}:
@@ -56,7 +57,7 @@ def _load(data: bytes) -> onnx.ModelProto:
 
 
 def _take_rgb(graph: onnx.GraphProto) -> None:
-    """Swap the first convolution's input channels, so that it takes RGB for BGR."""
+    """Reverse the first convolution's input channels, so that it takes RGB instead of BGR."""
     [first] = [node for node in graph.node if graph.input[0].name in node.input]
     [kernel] = [tensor for tensor in graph.initializer if tensor.name == first.input[1]]
     swapped = np.ascontiguousarray(numpy_helper.to_array(kernel)[:, ::-1])

@@ -1,1 +1,1 @@
-"""Decodes picture files."""
+"""Decodes JPEG and PNG files, and encodes crops."""

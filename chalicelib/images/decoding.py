@@ -1,4 +1,4 @@
-"""From an uploaded file to upright pixels, and from pixels to a JPEG crop."""
+"""Decodes uploaded files to upright pixels, and encodes crops of faces as JPEG."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _MUST_BE = f"must be {MIN_SIDE_PX} to {MAX_SIDE_PX} px"
 
 CROP_MARGIN = 0.3
 MAX_CROP_SIDE_PX = 320
-# High enough that an embedding made from the crop again hardly moves.
+# High enough that an embedding computed again from the crop hardly changes.
 CROP_JPEG_QUALITY = 95
 
 
 def decode(data: bytes) -> Image:
-    """Return the picture of a JPEG or PNG file: height x width x 3, RGB, upright by its EXIF orientation.
+    """Return the picture in a JPEG or PNG file: height x width x 3, RGB, turned upright by its EXIF orientation.
 
-    Size and completeness are checked before any pixel is decoded.
+    The size of the file, its structure and the picture's sides are checked before any pixel is decoded.
 
     Raises
     ------
     ServiceError
-        1004, with 413 for too many bytes, 415 for another type, 400 for a broken file or sides out of range.
+        1004, with 413 for too many bytes, 415 for another file type, 400 for a broken file or sides out of range.
     """
     if len(data) > MAX_IMAGE_BYTES:
         raise too_many_bytes(data)
@@ -43,7 +43,7 @@ def decode(data: bytes) -> Image:
 
 
 def too_many_bytes(data: bytes = b"") -> errors.ServiceError:
-    """Return the refusal of a file; it names the sides, too, when those can be read and are out of range."""
+    """Return the error for a file that is too large; it also names the sides if these are known and out of range."""
     detail = f"the picture may have at most {MAX_IMAGE_BYTES} bytes"
     with suppress(ServiceError):
         file = _parse(data)
@@ -65,11 +65,11 @@ def _are_within_limits(file: PngFile | JpegFile) -> bool:
 
 
 def crop(image: Image, box: Box) -> tuple[bytes, Box, float]:
-    """Cut a face out with its margin and bring it to at most 320 px a side.
+    """Cut out a face with a margin, reduced to at most 320 px a side.
 
     Returns
     -------
-    The JPEG, the part of the image it shows (whole pixels), and its pixels per pixel of the image.
+    The JPEG, the part of the image that it shows (in whole pixels), and its number of pixels per pixel of the image.
     """
     height, width = image.shape[:2]
     across, down = (box.right - box.left) * CROP_MARGIN, (box.bottom - box.top) * CROP_MARGIN
@@ -79,7 +79,7 @@ def crop(image: Image, box: Box) -> tuple[bytes, Box, float]:
     scale = min(1.0, MAX_CROP_SIDE_PX / max(part.shape[:2]))
     if scale < 1:
         size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
-        # OpenCV's stubs tell no dtype.
+        # OpenCV's stubs declare no dtype.
         part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
     bgr = cv2.cvtColor(part, cv2.COLOR_RGB2BGR)
     _, file = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, CROP_JPEG_QUALITY])
@@ -87,7 +87,7 @@ def crop(image: Image, box: Box) -> tuple[bytes, Box, float]:
 
 
 def decode_crop(data: bytes) -> Image | None:
-    """Return the picture of a file that `crop` has made, of whatever size; None when it is broken."""
+    """Return the picture in a file that `crop` made, of any size; None if the file is broken."""
     try:
         return jpeg.parse(data).pixels()
     except ServiceError:
@@ -95,7 +95,7 @@ def decode_crop(data: bytes) -> Image | None:
 
 
 def is_crop(data: bytes) -> bool:
-    """Return whether a file can be one that `crop` has made: a JPEG with all its pixels, no side too long."""
+    """Return whether `crop` can have made a file: a complete JPEG of at most 320 px a side."""
     try:
         file = jpeg.parse(data)
         if not (1 <= file.width <= MAX_CROP_SIDE_PX and 1 <= file.height <= MAX_CROP_SIDE_PX):

@@ -1,4 +1,4 @@
-"""Which way up a picture is, by its EXIF data."""
+"""Reads the orientation in EXIF data, and turns pictures upright."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import cv2
 
 from chalicelib.faces import Image
 
-# CIPA DC-008: the tag Orientation, in the first directory of a TIFF structure. It is one SHORT; some programs write
-# another type of whole number, or another count, and viewers take the first number.
+# CIPA DC-008: the tag Orientation, in the first directory of a TIFF structure. It is one SHORT. Some programs write
+# another type of whole number or another count; viewers use the first number.
 _ORIENTATION, _SHORT = 0x0112, "H"
 # TIFF 6.0, section 2.
 _WHOLE_NUMBERS = {1: "B", 3: _SHORT, 4: "I", 6: "b", 8: "h", 9: "i"}
@@ -30,7 +30,7 @@ _TURNS: Mapping[int, Callable[[Image], object]] = {
 
 
 def orientation(tiff: bytes) -> int:
-    """Return the orientation in EXIF data, a TIFF structure: 1 to 8; 1 when there is none or the data are broken."""
+    """Return the orientation, 1 to 8, in EXIF data (a TIFF structure); 1 if there is none or the data are broken."""
     order = _BYTE_ORDERS.get(tiff[:4])
     if order is None or len(tiff) < 8:
         return 1
@@ -46,9 +46,10 @@ def orientation(tiff: bytes) -> int:
 
 
 def _first_number(tiff: bytes, order: str, entry: int) -> int:
-    """Return the first number of an entry when it is an orientation, else 1.
+    """Return the first number of an entry if it is an orientation, else 1.
 
-    Numbers of more than four bytes are elsewhere. Where type or count is wrong, the entry itself holds the number.
+    Numbers of more than four bytes in all are stored elsewhere. If the type or count is wrong, the entry itself may
+    hold the number.
     """
     kind, count = struct.unpack_from(order + "HI", tiff, entry + 2)
     number = _WHOLE_NUMBERS.get(kind)
@@ -65,6 +66,6 @@ def _first_number(tiff: bytes, order: str, entry: int) -> int:
 
 
 def upright(image: Image, orientation: int) -> Image:
-    """Return a picture, height x width x 3, turned as its orientation asks for."""
+    """Return a picture, height x width x 3, turned upright from this orientation."""
     turn = _TURNS.get(orientation)
-    return turn(image) if turn else image  # type: ignore[return-value]  # OpenCV's stubs tell no dtype
+    return turn(image) if turn else image  # type: ignore[return-value]  # OpenCV's stubs declare no dtype

@@ -1,7 +1,7 @@
-"""JPEG files, ITU T.81: whole ones only.
+"""Reads JPEG files (ITU T.81), and rejects incomplete ones.
 
-Decoders fill missing data with grey and give a warning at most. Here libjpeg-turbo's warnings are errors, unless every
-block of the picture is there.
+Decoders fill missing data with grey and give at most a warning. Here libjpeg-turbo's warnings are errors, unless every
+block of the picture is present.
 """
 
 from __future__ import annotations
@@ -20,64 +20,66 @@ from chalicelib.faces import Image
 from chalicelib.images import exif
 
 SIGNATURE = b"\xff\xd8\xff"
-# libjpeg's own script has 10. Each costs a pass over all coefficients, but no more than some 30 bytes of file.
+# libjpeg's own script has 10. Each scan costs a pass over all coefficients, but may take only about 30 bytes of the
+# file.
 MAX_SCANS = 64
-# Cameras write some dozens.
+# Cameras write a few dozen.
 MAX_SEGMENTS = 4_096
 
-# Table B.1. Start-of-frame markers are all of C0..CF but DHT (C4), JPG (C8) and DAC (CC).
+# Table B.1. Start-of-frame markers are C0 to CF, except DHT (C4), JPG (C8) and DAC (CC).
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL, _PROGRESSIVE = frozenset({0xC0, 0xC1}), frozenset({0xC2})
-# libjpeg does not notice where arithmetic coding is cut off: it reads any bytes as some pixels.
+# libjpeg does not notice where arithmetic coding is cut off: it decodes any bytes to pixels.
 _ARITHMETIC = frozenset(range(0xC9, 0xD0))
 _SAMPLE_BITS = 8
 _SCAN, _END, _APP0, _APP1, _APP14, _COMMENT = 0xDA, 0xD9, 0xE0, 0xE1, 0xEE, 0xFE
-# Application data that say nothing about the pixels.
+# Application data and comments, which do not affect the pixels.
 _IGNORED = frozenset(range(0xE0, 0xF0)) - {_APP0, _APP14} | {_COMMENT}
-# FF begins a marker, but not before a stuffed 00 or fill (FF). TEM (01) and restarts (D0..D7) begin no segment.
+# FF begins a marker, unless a stuffed 00 or fill (FF) follows. TEM (01) and restarts (D0 to D7) begin no segment.
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)
-# The first FF of a run: a search that begins at each would take a time that is quadratic.
+# Matches from the first FF of a run only: starting at every FF would take quadratic time.
 _RESTART = re.compile(rb"(?<!\xff)\xff+([\xd0-\xd7])")
 _RESTARTS = bytes(range(0xD0, 0xD8))
 
 _EXIF = b"Exif\0\0"
 _JFIF, _JFIF_MAJOR = b"JFIF\0", b"\1"
-# What libjpeg takes any colour transform but 0 for, by the number of components, and where it is.
+# libjpeg treats every colour transform except 0 as the one listed here for the number of components. The transform is
+# at offset 11.
 _ADOBE, _ADOBE_TRANSFORM, _ADOBE_TRANSFORMS = b"Adobe", 11, {3: b"\1", 4: b"\2"}
 # Table B.3: the last parameters of a scan in a sequential picture.
 _WHOLE_SPECTRUM = bytes((0, 63, 0))
 _COEFFICIENTS, _NOTHING_SENT = 64, -1
 _END_OF_IMAGE = bytes((0xFF, _END))
 
-# Webcams and cameras pad the data before markers. The warning says nothing about what libjpeg finds behind that.
+# Webcams and cameras pad the data before markers. The warning says nothing about the data after the padding.
 _PADDED = re.compile(r"Corrupt JPEG data: \d+ extraneous bytes before marker 0x[0-9a-f]{2}")
-# Some programs sample the components of CMYK in a way that simplejpeg does not take, and OpenCV does.
+# Some programs subsample CMYK in a way that OpenCV decodes and simplejpeg does not.
 _UNUSUAL = "Could not determine subsampling level"
 
 
 class _More(NamedTuple):
-    """Bytes to put behind the data before each restart marker, and at a scan's end."""
+    """Bytes to insert after the data: before each restart marker, and at the end of a scan."""
 
     restart: bytes
     end: bytes
 
 
 def _more(step: int, start: int, restarts: bytes) -> _More:
-    # Without FF, and unlike the zeros that decoders put in.
+    # The bytes are never FF, and differ from the zeros that decoders insert.
     data = bytes((step * byte + start) % 255 for byte in range(64))
     return _More(data[:16], b"".join(data + bytes((0xFF, marker)) for marker in restarts))
 
 
-# Where a restart marker is missing at a scan's end, a decoder takes the next two for the gap's other end. So it must
-# not find one of these first in both cases.
+# If a restart marker is missing at the end of a scan, a decoder accepts either of the next two markers as the end of
+# the gap. The two variants begin with different markers, so that an accepted marker cannot come first in both.
 _MORE_DATA = (_more(37, 0x55, _RESTARTS), _more(91, 0xAA, _RESTARTS[4:] + _RESTARTS[:4]))
 
 
 class JpegFile(NamedTuple):
-    """A file whose segments are whole; its sides in pixels, before it is turned upright.
+    """A file with complete segments; its sides are in pixels, before the picture is turned upright.
 
-    `data` has the segments that pixels depend on, without such flaws as do no harm. `scans` are the start and the end
-    of each scan's data in there.
+    `data` has the segments that pixels depend on, without harmless flaws. `scans` has the start and the end of each
+    scan's data within `data`.
     """
 
     width: int
@@ -92,7 +94,7 @@ class JpegFile(NamedTuple):
         Raises
         ------
         ServiceError
-            1004 when data are missing or damaged.
+            1004 if data are missing or damaged.
         """
         try:
             image: Image | None = simplejpeg.decode_jpeg(self.data, "RGB")
@@ -108,9 +110,10 @@ class JpegFile(NamedTuple):
         return exif.upright(image, self.orientation)
 
     def _whole_pixels(self, decode: Callable[[bytes], Image | None]) -> Image | None:
-        """Return the picture, not turned, by a decoder that fills gaps silently; None when there are gaps.
+        """Return the picture, not turned, from a decoder that fills gaps silently; None if there are gaps.
 
-        Such a decoder takes the data that it lacks from the bytes that are put behind those that are there.
+        The file is decoded again with different bytes inserted after the data. The decoder fills a gap with these
+        bytes, so the pixels change if data are missing.
         """
         if not all(self._restarts_in_turn(start, end) for start, end in self.scans):
             return None
@@ -136,13 +139,13 @@ class JpegFile(NamedTuple):
 
 
 def parse(data: bytes) -> JpegFile:
-    """Walk the segments and scans of a file to its end-of-image marker; no pixel is decoded.
+    """Read the segments and scans of a file up to its end-of-image marker, without decoding pixels.
 
     Raises
     ------
     ServiceError
-        1004 when the file ends early, lacks a scan, has more than `MAX_SCANS` or `MAX_SEGMENTS`, or is neither
-        sequential nor progressive, coded by Huffman, with 8 bits a sample.
+        1004 if the file ends early, lacks a scan, or has more than `MAX_SCANS` scans or `MAX_SEGMENTS` segments. Also
+        if it is not sequential or progressive, with Huffman coding and 8 bits per sample.
     """
     if not data.startswith(SIGNATURE):
         raise errors.broken_picture()
@@ -163,7 +166,7 @@ def parse(data: bytes) -> JpegFile:
 
 
 class _Segment(NamedTuple):
-    """A marker and its parameters, and behind a scan's the coded data."""
+    """A marker, its parameters and, for a scan, the coded data that follow."""
 
     kind: int
     parameters: bytes
@@ -171,7 +174,7 @@ class _Segment(NamedTuple):
 
 
 class _Frame:
-    """The one frame's header; each of its coefficients is brought to its last bit by the scans."""
+    """The header of the file's only frame; checks that the scans send every bit of every coefficient."""
 
     def __init__(self, segments: Sequence[_Segment]) -> None:
         frames = [segment for segment in segments if segment.kind in _FRAMES]
@@ -180,12 +183,12 @@ class _Frame:
         self.kind, parameters = frames[0].kind, frames[0].parameters
         if self.kind not in _SEQUENTIAL | _PROGRESSIVE:
             coding = "arithmetic" if self.kind in _ARITHMETIC else "lossless or hierarchical"
-            raise errors.file_error(f"a JPEG with {coding} coding is not accepted; baseline and progressive ones are")
+            raise errors.file_error(f"the JPEG has {coding} coding; it must be baseline or progressive")
         if len(frames) > 1 or len(parameters) < 6 or len(parameters) != 6 + 3 * parameters[5]:
             raise errors.broken_picture()
         bits, self.height, self.width, self.components = struct.unpack_from(">BHHB", parameters)
         if bits != _SAMPLE_BITS:
-            raise errors.file_error(f"a JPEG with {bits} bits a sample is not accepted; {_SAMPLE_BITS} bits are")
+            raise errors.file_error(f"the JPEG has {bits} bits per sample; it must have {_SAMPLE_BITS}")
         if self.components not in (1, 3, 4):
             raise errors.broken_picture()
         self._bits_left = {component: [_NOTHING_SENT] * _COEFFICIENTS for component in parameters[6::3]}
@@ -204,14 +207,14 @@ class _Frame:
             if component not in self._bits_left or not first <= last < _COEFFICIENTS:
                 raise errors.broken_picture()
             bits_left = self._bits_left[component]
-            # As libjpeg demands. Without this, a file could have more passes than its coefficients have bits.
+            # libjpeg requires this too. Otherwise a file could have more passes than its coefficients have bits.
             if any(max(left, 0) != before for left in bits_left[first : last + 1]):
                 raise errors.broken_picture()
             bits_left[first : last + 1] = [after] * (last + 1 - first)
 
 
 def _segments(data: bytes) -> Iterator[_Segment]:
-    """Yield each segment up to end-of-image."""
+    """Yield each segment before the end-of-image marker."""
     marker, segments, scans = _next_marker(data, 2, b""), 0, 0
     while (kind := data[marker + 1]) != _END:
         segments, scans = segments + 1, scans + (kind == _SCAN)
@@ -229,10 +232,12 @@ def _segments(data: bytes) -> Iterator[_Segment]:
 
 
 def _next_marker(data: bytes, position: int, behind: bytes | None) -> int:
-    """Return where the next segment begins; only padding may be before it, `behind` another one's parameters.
+    """Return the position of the next segment; only padding may come before it.
 
-    Padding is FF (ITU T.81, B.1.1.2) or the zeros that some webcams write. It is none when somebody put an
-    end-of-image marker into a segment that was cut off, and so pushed its last two bytes out.
+    `behind` is the parameters of the segment before, or None after a scan, where coded data come before the marker.
+
+    Padding is FF (ITU T.81, B.1.1.2) or the zeros that some webcams write. Two bytes are not padding if the segment
+    before contains an end-of-image marker: one inserted into a truncated segment pushes its last two bytes out.
     """
     found = _NEXT_MARKER.search(data, position)
     if found is None:
@@ -245,13 +250,13 @@ def _next_marker(data: bytes, position: int, behind: bytes | None) -> int:
 
 
 def _without_flaws(kind: int, parameters: bytes, frame: _Frame) -> bytes:
-    """Return a segment's parameters without such flaws as libjpeg warns of and that change no pixel."""
+    """Return a segment's parameters without flaws that libjpeg warns about but that change no pixel."""
     if kind == _APP0 and parameters.startswith(_JFIF):
         return _JFIF + _JFIF_MAJOR + parameters[6:]
     if kind == _APP14 and parameters.startswith(_ADOBE) and parameters[_ADOBE_TRANSFORM : _ADOBE_TRANSFORM + 1] > b"\0":
         usual = _ADOBE_TRANSFORMS.get(frame.components, b"\0")
         return parameters[:_ADOBE_TRANSFORM] + usual + parameters[_ADOBE_TRANSFORM + 1 :]
-    if kind == _SCAN and frame.kind in _SEQUENTIAL:  # Samsung's phones write others
+    if kind == _SCAN and frame.kind in _SEQUENTIAL:  # Samsung's phones write other values
         return parameters[:-3] + _WHOLE_SPECTRUM
     return parameters
 
@@ -266,7 +271,7 @@ def _decode_with_libjpeg(data: bytes) -> Image | None:
 
 def _decode_with_opencv(data: bytes) -> Image | None:
     try:
-        # OpenCV's stubs tell no dtype.
+        # OpenCV's stubs declare no dtype.
         return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION)  # type: ignore[return-value]
     except cv2.error:
         return None

@@ -1,4 +1,4 @@
-"""PNG files, ISO/IEC 15948: whole ones only, and of them the still picture."""
+"""Reads the still picture of PNG files (ISO/IEC 15948), and rejects incomplete files."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from chalicelib.faces import Image
 from chalicelib.images import exif
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# The bit of a chunk's first letter that marks what a decoder may ignore.
+# This bit of a chunk type's first letter marks chunks that a decoder may ignore.
 _ANCILLARY = 0x20
 
 
 class PngFile(NamedTuple):
-    """A file whose chunks are whole; its sides in pixels, before it is turned upright.
+    """A file with complete chunks; its sides are in pixels, before the picture is turned upright.
 
-    `data` has the critical chunks alone: text, profiles and animation would cost the decoder memory for nothing.
+    `data` has only the critical chunks. Text, profiles and animation would cost the decoder memory for nothing.
     """
 
     width: int
@@ -31,12 +31,14 @@ class PngFile(NamedTuple):
     data: bytes
 
     def pixels(self) -> Image:
-        """Return the picture: height x width x 3, RGB, upright. 16 bits become 8, transparency is ignored.
+        """Return the picture: height x width x 3, RGB, upright.
+
+        16 bits become 8, and transparency is ignored.
 
         Raises
         ------
         ServiceError
-            1004 when the compressed data are not those of such a picture.
+            1004 if the compressed data cannot be decoded to a picture of the size in the header.
         """
         flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
         try:
@@ -45,16 +47,16 @@ class PngFile(NamedTuple):
             image = None
         if image is None or image.shape != (self.height, self.width, 3):
             raise errors.broken_picture()
-        return exif.upright(image, self.orientation)  # type: ignore[arg-type]  # OpenCV's stubs tell no dtype
+        return exif.upright(image, self.orientation)  # type: ignore[arg-type]  # OpenCV's stubs declare no dtype
 
 
 def parse(data: bytes) -> PngFile:
-    """Walk the chunks of a file to the last and check the checksum of each; no pixel is decoded.
+    """Read the chunks of a file to the last and check their checksums, without decoding pixels.
 
     Raises
     ------
     ServiceError
-        1004 when the file ends early, a checksum is wrong, or the header is not the first chunk, once.
+        1004 if the file ends early, a checksum is wrong, or the first chunk is not the file's only header.
     """
     if not data.startswith(SIGNATURE):
         raise errors.broken_picture()
@@ -78,7 +80,7 @@ def parse(data: bytes) -> PngFile:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield kind and bytes of each chunk up to the end of the picture."""
+    """Yield the kind and the bytes of each chunk, up to and with IEND."""
     position, kind = len(SIGNATURE), b""
     while kind != b"IEND":
         if position + 12 > len(data):

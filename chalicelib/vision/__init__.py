@@ -1,1 +1,1 @@
-"""From pixels to embeddings: detector, alignment, embedder, and the pack of models they run."""
+"""Turns pixels into embeddings: detectors, alignment, embedder and the model packs that they run."""

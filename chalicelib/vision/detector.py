@@ -1,4 +1,4 @@
-"""Finds faces and their five landmarks."""
+"""The interface of the face detectors, which find faces and their five landmarks."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Protocol
 
 from chalicelib.faces import DetectedFace, Found, Image
 
-# The largest faces of an image, which go on to be embedded: a bound on the work and the memory that one picture can
-# cause. docs/benchmarks.md has the time that the worst pictures take.
+# Only this many faces of an image are embedded, the largest ones. This bounds the time and memory that one picture can
+# cost. docs/benchmarks.md has the time for the worst pictures.
 MAX_FACES = 200
 
 
 class Detector(Protocol):
     def detect(self, image: Image) -> Found[DetectedFace]:
-        """Return the faces of an upright RGB image, at most MAX_FACES; boxes lie inside the image.
+        """Return the faces in an upright RGB image, at most MAX_FACES, with boxes inside the image.
 
         Raises
         ------
         ServiceError
-            503 when the request's time is over.
+            503 if the request has run out of time.
         """
         ...
 
 
 def largest(faces: Iterable[DetectedFace], *, truncated: bool) -> Found[DetectedFace]:
-    """Return the MAX_FACES largest faces; `truncated` says whether the detector has already left some out."""
+    """Return the MAX_FACES largest faces; `truncated` is True if the detector has already dropped some."""
     ordered = sorted(faces, key=lambda face: (-face.box.area, face.box.left, face.box.top))
     return Found(ordered[:MAX_FACES], truncated=truncated or len(ordered) > MAX_FACES)

@@ -1,4 +1,4 @@
-"""Turns aligned faces into embeddings."""
+"""Computes the embeddings of faces."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from chalicelib.faces import Image, Landmarks
 from chalicelib.vision.alignment import align
 from chalicelib.vision.model_pack import EmbedderCard, Network
 
-# Chips a run. One chip's maps stay in the processor's cache: eight at once take retail-0095 and MobileFaceNet up to 1.4
-# times as long a face, and gain dlib's network nothing.
+# Chips per run. The maps of one chip stay in the processor's cache. With eight at once, retail-0095 and MobileFaceNet
+# take up to 1.4 times as long per face, and dlib's network is no faster.
 BATCH = 1
 
 
@@ -24,9 +24,9 @@ class Embedded(NamedTuple):
     Attributes
     ----------
     embeddings : calibrated, n x dimension.
-    lengths : of the network's outputs, n, before these were brought to length 1.
-    recognisability : for each face the share of LFW's faces that are harder to recognise, in percent; None where the
-        model has no such measure. Meng et al., "MagFace: A Universal Representation for Face Recognition and Quality
+    lengths : of the network's outputs before they are scaled to length 1, n.
+    recognisability : for each face, the share of LFW's faces that are harder to recognise, in percent; None if the
+        model does not measure it. Meng et al., "MagFace: A Universal Representation for Face Recognition and Quality
         Assessment", 2021, describe the length as a measure of quality.
     """
 
@@ -36,7 +36,7 @@ class Embedded(NamedTuple):
 
 
 class Embedder:
-    """Aligns faces as the card says and runs the network over them in batches."""
+    """Aligns faces as the card specifies, and runs the network on them in batches."""
 
     def __init__(self, card: EmbedderCard, network: Network) -> None:
         self._card = card
@@ -45,17 +45,17 @@ class Embedder:
         self._mean = np.array(card.mean, np.float32)
 
     def embed(self, image: Image, faces: Sequence[Landmarks]) -> NDArray[np.float32]:
-        """Return the calibrated embeddings, n x dimension, of the faces with these landmarks in an RGB image."""
+        """Return the calibrated embeddings, n x dimension, of the faces at these landmarks in an RGB image."""
         return self.measure(image, faces).embeddings
 
     def measure(self, image: Image, faces: Sequence[Landmarks]) -> Embedded:
-        """Embed the faces with these landmarks in an RGB image, and say how recognisable each is."""
+        """Embed the faces at these landmarks in an RGB image, and measure how recognisable each is."""
         outputs = self._outputs([self.chip(image, face) for face in faces])
         lengths = np.linalg.norm(outputs, axis=1)
         return Embedded(self._calibrated(outputs), lengths, [self._recognisability(length) for length in lengths])
 
     def chip(self, image: Image, face: Landmarks) -> Image:
-        """Return the face with these landmarks in an RGB image as an aligned RGB chip of the card's size."""
+        """Return the face at these landmarks in an RGB image as an aligned RGB chip of the card's size."""
         return align(image, face, self._template, self._card.input_size)
 
     def embed_chips(self, chips: Sequence[Image]) -> NDArray[np.float32]:
@@ -64,7 +64,7 @@ class Embedder:
         Raises
         ------
         ServiceError
-            503 when the request's time is over.
+            503 if the request has run out of time.
         """
         return self._calibrated(self._outputs(chips))
 
@@ -79,7 +79,7 @@ class Embedder:
         return (outputs * np.float32(self._card.calibration)).astype(np.float32)
 
     def _recognisability(self, length: float) -> float | None:
-        """Return the share of LFW's faces with a shorter output, in percent; None where the card has no such table."""
+        """Return the share of LFW's faces with a shorter output, in percent; None if the card has no such table."""
         if not self._card.recognisability:
             return None
         lengths, shares = zip(*self._card.recognisability, strict=True)

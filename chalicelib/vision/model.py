@@ -1,4 +1,4 @@
-"""What a pack is when it runs: a detector, an embedder, and the ids of what they produce."""
+"""A loaded model pack: a detector, an embedder, and the ids of their output."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from chalicelib.vision.model_pack import Threshold
 
 
 class Model(NamedTuple):
-    """Faces are looked for from `smallest_face` px on. Embeddings of different `embedding_id`s cannot be compared;
-    landmarks of one `detector_id` are alike.
+    """A detector and an embedder that are ready to run.
+
+    `smallest_face` is the size of the smallest face searched for, in pixels. Only embeddings with the same
+    `embedding_id` can be compared. Landmarks with the same `detector_id` are found in the same way.
     """
 
     embedding_id: str

@@ -1,5 +1,6 @@
-"""A model pack: a folder with a card (TOML) and the ONNX files that it names. All that is specific to a model is in the
-card; `models/build.py` makes packs.
+"""Reads a model pack: a folder with a card (TOML) and the ONNX files that the card names.
+
+Everything specific to a model is in the card. `models/build.py` builds packs.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 Network = Callable[[NDArray[Any]], NDArray[np.float32]]
-"""Runs one network: its only input -> its only output. Safe to call from several threads at once."""
+"""Runs one network on its only input and returns its only output. Safe to call from several threads at once."""
 
 
 class ModelPackError(Exception):
-    """The pack is missing, damaged or wrongly described; the message is one sentence for whoever set it up."""
+    """The pack is missing, damaged or wrongly described; the message is one sentence for the operator."""
 
 
 class DetectorCard(NamedTuple):
-    """`files` maps a network's role to its file; `smallest_face` is in pixels, the shorter side; `thresholds` are
-    probabilities, one for every step that the detector takes.
+    """The settings of the detector.
+
+    `files` maps a network's role to its file. `smallest_face` is the shorter side of the smallest face, in pixels.
+    `thresholds` are probabilities, one for each step of the detector.
     """
 
     kind: str
@@ -35,15 +38,15 @@ class DetectorCard(NamedTuple):
 
 
 class EmbedderCard(NamedTuple):
-    """How a chip is made and what comes out.
+    """How a chip is made and how the network's output becomes an embedding.
 
-    The chip is `input_size` px square; its landmarks lie at `template` (5 x 2, [x, y] px). The network takes
-    `(pixel - mean) * scale` in `colour_order`. `mirrored`: whether its output is averaged with that for the chip's
-    mirror image. `unit_length`: whether that is brought to length 1. `calibration` then scales it, so that the
-    contract's threshold of 0.65 means what the model's authors advise.
+    The chip is `input_size` px square, with its landmarks at `template` (5 x 2, [x, y] px). The network takes
+    `(pixel - mean) * scale` in `colour_order`. With `mirrored`, its output is averaged with the output for the chip's
+    mirror image. With `unit_length`, the output is then scaled to length 1. `calibration` finally scales the output so
+    that the contract's threshold of 0.65 suits the model; each card gives the source of its value.
 
-    `recognisability` has pairs, both ascending: a length, and the share of LFW's faces, in percent, whose output is
-    shorter than that before it is brought to length 1.
+    `recognisability` lists pairs of a length and a share, both ascending: this share of LFW's faces, in percent, has
+    outputs shorter than the length, before they are scaled to length 1.
     """
 
     file: str
@@ -60,9 +63,9 @@ class EmbedderCard(NamedTuple):
 
 
 class Threshold(NamedTuple):
-    """The distance within which different people pass as one at the rate `fmr`, measured on `data`.
+    """The distance within which different people match at the rate `fmr`, measured on `data`.
 
-    `false_match_rates` has the rate that each labelled set comes to at this distance, by the set's name.
+    `false_match_rates` maps the name of each labelled set to its rate at this distance.
     """
 
     fmr: float
@@ -73,25 +76,25 @@ class Threshold(NamedTuple):
 
     @property
     def worst(self) -> float | None:
-        """The highest rate of any set; None where they were not measured."""
+        """The highest rate of any set; None if no rate was measured."""
         return max(self.false_match_rates.values(), default=None)
 
 
 class ModelPack:
-    """A card, and its networks on demand.
+    """A card, and its networks, loaded on demand.
 
     Parameters
     ----------
     smallest_face
-        Takes the place of the card's, in pixels. It changes which faces are found, and not what is made of them.
+        Replaces the card's value, in pixels. It changes which faces are found, but not their embeddings.
     sealed
-        Whether the files were compared with the card before, and cannot have changed: in a layer, which `make layers`
-        has made. To compare them again takes a tenth of a container's start.
+        True if the files were compared with the card before and cannot have changed, as in a layer from `make layers`.
+        Comparing them again takes a tenth of a container's start.
 
     Raises
     ------
     ModelPackError
-        When the folder has no readable card.
+        If the folder has no readable, valid card.
     """
 
     def __init__(self, folder: Path, smallest_face: int | None = None, *, sealed: bool = False) -> None:
@@ -115,31 +118,33 @@ class ModelPack:
             raise invalid(path, error) from error
 
     def network(self, file: str) -> Network:
-        """Load one ONNX file on one thread.
+        """Load one ONNX file, to run on one thread.
 
         Raises
         ------
         ModelPackError
-            When the file is missing, or its sha256 is not the card's; a sealed pack's is not looked at.
+            If the file cannot be read, or its sha256 differs from the card's. A sealed pack's sha256 is not checked.
         """
         path = self.folder / file
         try:
             with path.open("rb") as model:
                 same = self._sealed or hashlib.file_digest(model, "sha256").hexdigest() == self._digests.get(file)
         except OSError as error:
-            raise ModelPackError(f"the model file {path} cannot be read: {error.strerror}; `make models`") from error
+            raise ModelPackError(
+                f"the model file {path} cannot be read: {error.strerror}; `make models` rebuilds the pack"
+            ) from error
         if not same:
             raise ModelPackError(
-                f"the model file {path} is damaged or not the card's: its sha256 differs; `make models`"
+                f"the model file {path} does not have the sha256 in its card; `make models` rebuilds the pack"
             )
         return _on_onnxruntime(path)
 
 
 def _on_onnxruntime(model: Path) -> Network:
-    import onnxruntime  # 0.1 s: paid when the first model is loaded
+    import onnxruntime  # takes 0.1 s, so it is imported only when a model is loaded
 
     options = onnxruntime.SessionOptions()
-    # One thread a run: several pictures at once use the cores better, and the results cannot depend on timing.
+    # One thread per run: concurrent pictures use the cores better, and results cannot depend on timing.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # shapes vary from run to run
@@ -159,12 +164,12 @@ def _on_onnxruntime(model: Path) -> Network:
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """Read a card's tables.
+    """Return a card's tables.
 
     Raises
     ------
     ModelPackError
-        When there is none, or it is not TOML.
+        If the card cannot be read or is not valid TOML.
     """
     try:
         return tomllib.loads(path.read_text("utf-8"))
@@ -177,13 +182,19 @@ def read_card(path: Path) -> dict[str, Any]:
 
 
 def invalid(path: Path, error: Exception) -> ModelPackError:
-    """Name what is wrong with a card, from the error that reading its tables raised."""
+    """Return the error that says what is wrong with a card; `error` was raised while reading its tables."""
     reason = f"{error.args[0]} is missing" if isinstance(error, KeyError) else error
     return ModelPackError(f"the model card {path} is not valid: {reason}")
 
 
 def detector_card(card: dict[str, Any]) -> DetectorCard:
-    """Read the table `detector` of a card's tables; KeyError, TypeError or ValueError when it is not valid."""
+    """Return the settings in a card's table `detector`.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the table is not valid.
+    """
     table = card["detector"]
     return DetectorCard(
         kind=table["kind"],
@@ -195,7 +206,13 @@ def detector_card(card: dict[str, Any]) -> DetectorCard:
 
 
 def embedder_card(card: dict[str, Any]) -> EmbedderCard:
-    """Read the table `embedder` of a card's tables; KeyError, TypeError or ValueError when it is not valid."""
+    """Return the settings in a card's table `embedder`.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the table is not valid.
+    """
     table = card["embedder"]
     red, green, blue = map(float, table["mean"])
     template = tuple((float(x), float(y)) for x, y in table["template"])
@@ -219,14 +236,14 @@ def embedder_card(card: dict[str, Any]) -> EmbedderCard:
 
 
 def _embedding_id(name: str, card: dict[str, Any]) -> str:
-    """Name what an embedding depends on: the weights, and all that happens to pixels and output around them."""
+    """Return an id for everything an embedding depends on: the weights, and all processing before and after them."""
     files = [card["files"][file] for file in (*card["detector"]["files"].values(), card["embedder"]["file"])]
     parts = json.dumps([card["detector"], card["embedder"], files], sort_keys=True)
     return f"{name}-{card['embedder']['dimension']}-{hashlib.sha256(parts.encode()).hexdigest()[:12]}"
 
 
 def _detector_id(card: dict[str, Any]) -> str:
-    """Name what landmarks depend on."""
+    """Return an id for everything that landmarks depend on."""
     files = {role: card["files"][file] for role, file in card["detector"]["files"].items()}
     parts = json.dumps([card["detector"], files], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:12]

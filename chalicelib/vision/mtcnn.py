@@ -1,4 +1,4 @@
-"""MTCNN: finds faces in three steps, each looking closer at what the last one let through."""
+"""Finds faces with MTCNN in three steps; each step checks more closely the candidates of the one before."""
 
 from __future__ import annotations
 
@@ -15,45 +15,47 @@ from chalicelib.vision.model_pack import DetectorCard, Network
 from chalicelib.vision.pyramid import Level, Pyramid
 
 Boxes = NDArray[np.float32]
-"""n x 4: left, top, right, bottom in pixels of the image, as edges: pixel i covers [i, i + 1)."""
+"""n x 4: left, top, right, bottom, in pixels of the image, as edges: pixel i covers [i, i + 1)."""
 
-# P-Net looks at windows of this many pixels, this many pixels apart.
+# P-Net's windows are WINDOW pixels wide and high, and STRIDE pixels apart.
 WINDOW, STRIDE = 12, 2
-# P-Net's layers use up this many pixels of a side, beyond STRIDE pixels a cell.
+# The pixels of a side that P-Net's layers consume beyond STRIDE pixels per cell.
 MARGIN = 10
-# How far windows may reach over the border of a level, in its pixels (even), so that a face that fills the picture is
+# How far windows may extend beyond the border of a level, in its pixels (even). A face that fills the picture is then
 # found too.
 BORDER = 2
-# P-Net is run in equal tiles of at most this many cells a side: its maps then fit the processor's cache, and memory
-# stays bounded. Sides that are powers of two are slower: their rows compete for the same places of the cache.
+# P-Net runs on equal tiles of at most this many cells a side. Its maps then fit the processor's cache, and memory stays
+# bounded. Sides that are powers of two are slower, because their rows compete for the same places in the cache.
 TILE = 60
-# Crops a run of R- and O-Net.
+# Crops per run of R-Net and O-Net.
 BATCH = 8
-# The likeliest proposals that go on from P-Net, per level and in all, and from R-Net: a bound on the work that one
-# picture can cause. A face of a crowd has at most some 27, 27 and 3 of them: 200 faces stay within.
+# The most proposals kept after P-Net, per level and in total, and after R-Net; the likeliest ones are kept. This bounds
+# the work that one picture can cause. A face in a crowd has at most about 27, 27 and 3 of them, so 200 faces fit.
 MAX_LEVEL_PROPOSALS, MAX_PROPOSALS, MAX_CANDIDATES = 6_000, 6_000, 600
-# How much two boxes may overlap (intersection over union) before the less certain one is dropped.
+# If two boxes overlap by more than this (intersection over union), the less certain one is dropped.
 LEVEL_OVERLAP, PNET_OVERLAP, RNET_OVERLAP = 0.5, 0.6, 0.4
-# The same for final faces, intersection over the smaller box: a face has no second face inside.
+# The same for final faces, as intersection over the smaller box: no face contains a second face.
 FACE_OVERLAP = 0.7
-# The log-odds below which O-Net's first look drops a candidate: the second, better centred, may find it a face.
+# O-Net's first look drops a candidate with log-odds below this. The limit is low because the second look, which is
+# better centred, may accept the candidate.
 FIRST_LOOK = float(np.log(0.2 / 0.8))
-# What stands for pixels outside the picture: the grey that the networks' normalisation takes to zero.
+# The colour of pixels outside the picture: the networks' normalisation maps this grey to about zero.
 GREY = (127, 127, 127)
 
 
 class Mtcnn:
-    """The three networks of Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional
-    Networks", 2016, as models/mtcnn.py converts them.
+    """Runs the three networks of MTCNN, as models/mtcnn.py converts them.
 
-    Differs from common implementations where those lose precision or faces: a P-Net window covers 12 px of its level,
-    not 11; crops, and windows a little, may reach over the picture's border, where it is grey.
+    Zhang et al., "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional Networks", 2016.
+
+    This differs from common implementations where they lose precision or faces. A P-Net window covers 12 px of its
+    level, not 11. Crops, and to a small extent windows, may reach beyond the picture's border; pixels there are grey.
     """
 
     def __init__(self, card: DetectorCard, pnet: Network, rnet: Network, onet: Network) -> None:
         self._card = card
         self._pnet, self._rnet, self._onet = pnet, rnet, onet
-        # The networks give log-odds: comparing them saves the sigmoid.
+        # The networks return log-odds. Comparing log-odds avoids computing sigmoids.
         self._log_odds = [float(np.log(p / (1 - p))) for p in card.thresholds]
 
     def detect(self, image: Image) -> Found[DetectedFace]:
@@ -72,7 +74,7 @@ class Mtcnn:
         return largest(faces, truncated=some_left_out or more_left_out)
 
     def _propose(self, pyramid: Pyramid) -> tuple[Boxes, bool]:
-        """Run P-Net over every level; return what may be faces, as squares, and whether some were left out."""
+        """Run P-Net on every level; return possible faces, as squares, and whether some were dropped."""
         found = [self._propose_on(level) for level in pyramid.levels]
         boxes, log_odds = (np.concatenate([part[i] for part in found]) for i in (0, 1))
         kept, left_out = _suppress(boxes, log_odds, PNET_OVERLAP, MAX_PROPOSALS)
@@ -88,11 +90,11 @@ class Mtcnn:
         return (windows[kept] + offsets).astype(np.float32), values[kept, 0], left_out
 
     def _scan(self, level: Image) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return the cells that pass, n x 2 [column, row], and the network's values there, n x 5.
+        """Return the cells above the threshold, n x 2 [column, row], and the network's values there, n x 5.
 
-        Cell [0, 0] is the window at the level's first pixel; cells left of it or above it are negative.
+        Cell [0, 0] is the window at the level's first pixel. Cells to its left and above it have negative numbers.
         """
-        # OpenCV's stubs tell no dtype.
+        # OpenCV's stubs declare no dtype.
         level = cv2.copyMakeBorder(level, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_CONSTANT, value=GREY)  # type: ignore[assignment]
         rows, columns = (_tiles((side - MARGIN + 1) // STRIDE) for side in level.shape[:2])
         cells, values = [], []
@@ -107,8 +109,9 @@ class Mtcnn:
         return np.concatenate(cells) - BORDER // STRIDE, np.concatenate(values)
 
     def _refine(self, pyramid: Pyramid, proposals: Boxes) -> tuple[Boxes, NDArray[np.float32], bool]:
-        """Run R-Net over the proposals; return the ones that pass, moved and squared, their log-odds, and whether some
-        were left out.
+        """Run R-Net on the proposals; return the accepted ones, their log-odds, and whether some were dropped.
+
+        The accepted boxes are moved by the network's offsets and made square.
         """
         answers = _in_batches(self._rnet, pyramid.crops(proposals, 24, GREY), 5)
         passed = answers[:, 0] > self._log_odds[1]
@@ -121,11 +124,14 @@ class Mtcnn:
     def _decide(
         self, pyramid: Pyramid, candidates: Boxes, evidence: NDArray[np.float32]
     ) -> tuple[Boxes, NDArray[np.float32], NDArray[np.float32]]:
-        """Run O-Net twice, the second time over the boxes it gave; return boxes, landmarks (n x 5 x 2) and log-odds.
+        """Run O-Net on the candidates and again on the boxes it returned; return boxes, landmarks and log-odds.
 
-        The second look has the face in the middle, as the network saw faces in training: its landmarks scatter less,
-        and fewer overlapping candidates are needed. `evidence` is R-Net's log-odds of each candidate: a third of it
-        and two thirds of O-Net's better look decide, for what fools both networks is rarer than what fools one.
+        Landmarks are n x 5 x 2. In the second look the face is centred, as in the network's training. Its landmarks
+        then scatter less, and fewer overlapping candidates are needed.
+
+        `evidence` is R-Net's log-odds of each candidate. The result is one third of `evidence` and two thirds of the
+        better of O-Net's two looks, because false faces that deceive both networks are rarer than those that deceive
+        one.
         """
         answers = self._look(pyramid, candidates)
         passed = answers[:, 0] > FIRST_LOOK
@@ -137,7 +143,7 @@ class Mtcnn:
         passed = log_odds > self._log_odds[2]
         squares, answers, log_odds = squares[passed], answers[passed], log_odds[passed]
         side = (squares[:, 2:] - squares[:, :2])[:, None, :]
-        # From the squares' edges to landmarks, whose whole numbers are the centres of pixels.
+        # Squares are measured at edges of pixels, landmarks at centres of pixels: subtract half a pixel.
         landmarks = squares[:, None, :2] + answers[:, 5:].reshape(-1, 2, 5).transpose(0, 2, 1) * side - 0.5
         boxes = _move(squares, answers[:, 1:5])
         kept = _suppress_nested(boxes, log_odds, FACE_OVERLAP)
@@ -148,7 +154,7 @@ class Mtcnn:
 
 
 def _tiles(cells: int) -> list[tuple[int, int]]:
-    """Divide a number of cells into the fewest equal parts of at most TILE: the first cell of each, and its end."""
+    """Divide cells into the fewest equal parts of at most TILE cells; return the first cell and the end of each."""
     edges = np.linspace(0, cells, -(-cells // TILE) + 1).round().astype(int).tolist()
     return list(pairwise(edges))
 
@@ -162,7 +168,7 @@ def _in_batches(network: Network, crops: NDArray[np.uint8], outputs: int) -> NDA
 
 
 def _move(boxes: Boxes, offsets: NDArray[np.float32]) -> Boxes:
-    """Shift each edge by the network's offset, a fraction of the box's side."""
+    """Shift each edge by the network's offset, which is a fraction of the box's side."""
     sides = boxes[:, 2:] - boxes[:, :2]
     return np.asarray(boxes + offsets * np.concatenate([sides, sides], axis=1), np.float32)
 
@@ -174,20 +180,24 @@ def _square(boxes: Boxes) -> Boxes:
 
 
 def _suppress(boxes: Boxes, log_odds: NDArray[np.float32], overlap: float, most: int) -> tuple[NDArray[np.int64], bool]:
-    """Non-maximum suppression among the `most` likeliest boxes: return the indices of those that are left, the
-    likeliest first, and whether there were more boxes.
+    """Apply non-maximum suppression to the `most` likeliest boxes.
+
+    Return the indices of the boxes kept, the likeliest first, and whether there were more than `most` boxes.
     """
     if len(boxes) == 0:
         return np.zeros(0, np.int64), False
     rectangles = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1).astype(np.float64)
-    # OpenCV wants scores of at least 0: log-odds are above the thresholds, which are above 1/2.
-    # OpenCV's stubs want lists.
+    # OpenCV requires scores of at least 0. Log-odds are: they exceed the thresholds, which are above 1/2.
+    # OpenCV's stubs require lists.
     kept = cv2.dnn.NMSBoxes(rectangles, log_odds, 0.0, overlap, top_k=most)  # type: ignore[arg-type]
     return np.asarray(kept, np.int64), len(boxes) > most
 
 
 def _suppress_nested(boxes: Boxes, log_odds: NDArray[np.float32], overlap: float) -> list[int]:
-    """Drop every box that shares more than `overlap` of itself, or of a likelier box, with that likelier box."""
+    """Return the indices of the boxes kept, the likeliest first.
+
+    A box is dropped if its overlap with a likelier box is more than `overlap` of the smaller box's area.
+    """
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     kept: list[int] = []
     for i in np.argsort(-log_odds, kind="stable").tolist():

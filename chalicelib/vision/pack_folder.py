@@ -1,4 +1,4 @@
-"""The model packs at hand: the one that MODEL_DIR names, and those in the folders beside it."""
+"""Finds model packs: the one at MODEL_DIR, and those in the folders beside it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ log = logging.getLogger(__name__)
 
 
 class PackFolder:
-    """Every method raises ModelPackError when the pack that it is asked for is missing or damaged.
+    """The pack at MODEL_DIR and the packs beside it.
 
-    `smallest_face` and `sealed` are every pack's, see ModelPack; None leaves the former to its card.
+    Every method raises ModelPackError if the requested pack is missing or damaged, unless it says otherwise.
+    `smallest_face` and `sealed` apply to every pack, see ModelPack. With a `smallest_face` of None, each card's value
+    applies.
     """
 
     def __init__(self, model_dir: Path, smallest_face: int | None = None, *, sealed: bool = False) -> None:
@@ -24,20 +26,20 @@ class PackFolder:
 
     @cached_property
     def own(self) -> ModelPack:
-        # Where MODEL_DIR leads now: a link may lead elsewhere when the networks are loaded.
+        # Resolve MODEL_DIR now: if it is a link, it may point elsewhere by the time the networks are loaded.
         return self._pack(self._own.resolve())
 
     def named(self, name: str) -> ModelPack:
-        """Return the pack in the folder of this name, which must be a plain name."""
+        """Return the pack in the folder with this name; a path is not accepted."""
         folders = self._siblings()
         if name not in folders:
             raise ModelPackError(
-                f"there is no model pack {name!r} in {self._own.parent}, which has {', '.join(folders) or 'none'}"
+                f"there is no model pack {name!r} in {self._own.parent}; available: {', '.join(folders) or 'none'}"
             )
         return self._pack(folders[name])
 
     def with_id(self, embedding_id: str) -> ModelPack | None:
-        """Return the pack that makes embeddings of this id, or None; a damaged one is passed over."""
+        """Return the pack with this embedding id, or None; damaged packs beside MODEL_DIR are logged and skipped."""
         if self.own.embedding_id == embedding_id:
             return self.own
         for folder in self._siblings().values():
@@ -54,5 +56,5 @@ class PackFolder:
         return ModelPack(folder, self._smallest_face, sealed=self._sealed)
 
     def _siblings(self) -> dict[str, Path]:
-        """Return the packs' folders by their names, in the order of these; links followed."""
+        """Return the packs' folders by name, sorted by name, with links followed."""
         return {card.parent.name: card.parent.resolve() for card in sorted(self._own.parent.glob("*/card.toml"))}

@@ -1,4 +1,4 @@
-"""Tells how well a face can be recognised, before it is compared with any other."""
+"""Measures how well a face can be recognised, before it is compared with other faces."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from numpy.typing import NDArray
 from chalicelib.faces import DetectedFace, Image, Landmarks, Quality
 from chalicelib.vision.alignment import align
 
-# Quality is judged on a chip of its own, so that it means the same under every model: ArcFace's template and size, px.
+# Quality is measured on a separate chip, so that it means the same for every model: ArcFace's template and size, px.
 TEMPLATE = np.array(
     [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041)]
 )
 CHIP_SIDE = 112
-# Rows and columns of the chip that show the face and little else.
+# The rows and columns of the chip that show the face and little else.
 FACE = np.s_[20:105, 20:92]
-# Pixels that the blur of `sharpness` reaches over, as in its source.
+# The width of the blur in `sharpness`, in pixels, as in the paper.
 BLUR = 11
 
-# Where the five landmarks lie on a head that looks at the camera: x to the right, y down, z away from the camera, in
-# distances of the eyes. The mean of 7,699 faces of LFW, found by factorization (Tomasi and Kanade, "Shape and Motion
-# from Image Streams under Orthography", 1992) of their landmarks and of these mirrored:
+# The five landmarks of a head that faces the camera: x to the right, y down, z away from the camera. The unit is the
+# distance between the eyes. They are the mean of 7,699 faces of LFW, found by factorization (Tomasi and Kanade, "Shape
+# and Motion from Image Streams under Orthography", 1992) of the landmarks and the mirrored landmarks:
 # `tests/harness/benchmarks/quality.py`.
 HEAD = np.array([(-0.5, -0.54, -0.01), (0.5, -0.54, -0.01), (0, 0.03, -0.43), (-0.45, 0.53, 0.22), (0.45, 0.53, 0.22)])
 
-# From where on a face is called poor: there true matches at a false match rate of 1e-3 begin to be lost, a point at the
-# smallest size and some 5 to 15 at the others (docs/quality.md).
+# The limits beyond which a face is called poor. There, the true match rate at a false match rate of 1e-3 begins to
+# fall: by 1 percentage point at the smallest size, and by about 5 to 15 at the other limits (docs/quality.md).
 SMALLEST_PX = 32.0
 LEAST_SHARPNESS = 0.36
 DARKEST, BRIGHTEST = 0.1, 0.8
 MOST_YAW, MOST_PITCH = 40.0, 30.0  # degrees
-# A share of LFW's faces, in percent: below are faces behind masks and dark glasses.
+# A share of LFW's faces, in percent. Faces with masks and dark glasses are below it.
 LEAST_RECOGNISABILITY = 1.0
 
 
 def judge(image: Image, face: DetectedFace, recognisability: float | None = None) -> Quality:
-    """Measure one face of an upright RGB image; `recognisability` is what the embedder said of it."""
+    """Measure one face of an upright RGB image; `recognisability` is the embedder's value for the face."""
     chip = align(image, face.landmarks, TEMPLATE, CHIP_SIDE)
     luma = cv2.cvtColor(chip, cv2.COLOR_RGB2GRAY)[FACE] / np.float32(255)
     yaw, pitch, roll = pose(face.landmarks)
@@ -52,10 +52,10 @@ def judge(image: Image, face: DetectedFace, recognisability: float | None = None
 
 
 def reasons(quality: Quality) -> list[str]:
-    """Say, one sentence each, why a face is poor for recognition; an empty list when it is not."""
+    """Return why a face is poor for recognition, one sentence per reason; an empty list if it is not."""
     found = []
     if quality.size < SMALLEST_PX:
-        found.append(f"the face is small: {quality.size:.0f} px, of {SMALLEST_PX:.0f} px or more")
+        found.append(f"the face is too small: {quality.size:.0f} px, at least {SMALLEST_PX:.0f} px are needed")
     if quality.sharpness < LEAST_SHARPNESS:
         found.append("the face is blurred")
     if quality.brightness < DARKEST:
@@ -72,10 +72,11 @@ def reasons(quality: Quality) -> list[str]:
 
 
 def sharpness(luma: NDArray[np.float32]) -> float:
-    """Return 1 for an image that is all edges and 0 for one that blurring leaves as it is.
+    """Return the sharpness of an image: 1 if it is all edges, 0 if blurring does not change it.
 
-    One minus the blur effect of Crete et al., "The blur effect: perception and estimation with a new no-reference
-    perceptual blur metric", 2007: which part of the neighbouring pixels' differences a further blur takes away.
+    Sharpness is one minus the blur effect of Crete et al., "The blur effect: perception and estimation with a new
+    no-reference perceptual blur metric", 2007. It is the share of the differences between neighbouring pixels that a
+    further blur removes.
     """
     kept = []
     for x, y in ((1, 0), (0, 1)):
@@ -87,11 +88,14 @@ def sharpness(luma: NDArray[np.float32]) -> float:
 
 
 def pose(landmarks: Landmarks, head: NDArray[np.float64] = HEAD) -> tuple[float, float, float]:
-    """Return yaw, pitch and roll in degrees: positive where the nose points to the right of the picture, upwards, and
-    where the head leans clockwise.
+    """Return yaw, pitch and roll in degrees.
 
-    The rotation of `head` whose parallel projection, at some scale, lies nearest the landmarks (DeMenthon and Davis,
-    "Model-Based Object Pose in 25 Lines of Code", 1995). Five points tell it to some 5 to 10 degrees.
+    Yaw is positive if the nose points to the right of the picture, pitch if it points upwards, roll if the head leans
+    clockwise.
+
+    The pose is the rotation of `head` with the parallel projection, at any scale, that is nearest to the landmarks
+    (DeMenthon and Davis, "Model-Based Object Pose in 25 Lines of Code", 1995). Five points determine it to about 5 to
+    10 degrees.
     """
     points = (landmarks - landmarks.mean(axis=0)).astype(np.float64)
     projection = points.T @ np.linalg.pinv((head - head.mean(axis=0)).T)

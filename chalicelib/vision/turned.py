@@ -1,4 +1,4 @@
-"""Finds faces in pictures that lie on their side, or stand on their head."""
+"""Finds faces in pictures that lie on their side or are upside down."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from numpy.typing import NDArray
 from chalicelib.faces import Box, DetectedFace, Found, Image, Landmarks
 from chalicelib.vision.detector import Detector, largest
 
-# Degrees counterclockwise. The detectors find nearly all faces that lean by up to 22 degrees, and half of those that
-# lean by 45: so the diagonals come after the quarter turns.
+# Degrees counterclockwise. The detectors find nearly all faces that lean by up to 22 degrees, and half of the faces
+# that lean by 45. The diagonals therefore come after the quarter turns.
 QUARTERS = (90, 270, 180)
 DIAGONALS = (45, 135, 225, 315)
-# A face that is found as it stands with less confidence may be one that lies on its side, with its landmarks astray: of
-# 53 people 5 % are found so when they lie, and 2 % when they stand. It is looked at turned too.
+# A face found with less confidence may lie on its side and have wrong landmarks, so the picture is also searched
+# turned. Of 53 people, 5 % are found with less when they lie, and 2 % when they stand.
 DOUBTFUL = 0.97
-# What a turn finds with this confidence takes the place of a doubtful face. A quarter turn may find a face that leans
-# by 45 degrees with less, and its landmarks astray: then the diagonals are tried.
+# A doubtful face is replaced by faces that a turn finds with at least this confidence. A quarter turn may find a face
+# that leans by 45 degrees with less confidence and wrong landmarks: then the diagonals are tried.
 CERTAIN = 0.99
-# The longer side that a picture is reduced to before it is looked at turned. It bounds what a picture without a face
-# costs; a face that lies on its side is found when it is at least this many times smaller than the picture's side:
-# 2048 / 30, or on a diagonal 1024 / 30.
+# Before a picture is searched turned, its longer side is reduced to this. This bounds the cost of a picture without a
+# face. A face that lies on its side is found if it is at most this many times smaller than the picture's side:
+# 2048 / 30, or 1024 / 30 on a diagonal.
 QUARTERS_SIDE_PX = 2048
 DIAGONALS_SIDE_PX = 1024
 
 
 class TurnedDetector:
-    """Looks at a picture as it stands and, when that shows no face or a doubtful one, turned.
+    """Searches a picture as it stands and, if the most certain face is doubtful or there is none, turned.
 
     The landmarks of a face that was found turned are in the order of the upright face: the left eye is the one that is
     on the left when the face is upright. Boxes are upright in the picture as it stands.
     """
 
     def __init__(self, detector: Detector, least_confidence: float) -> None:
-        """`least_confidence`: of a face that is found turned. Seven looks find more that is no face than one."""
+        """`least_confidence` applies to faces found turned: seven searches find more false faces than one."""
         self._detector = detector
         self._least_confidence = least_confidence
 
@@ -55,7 +55,7 @@ class TurnedDetector:
         return max(quarters, self._best(image, DIAGONALS, DIAGONALS_SIDE_PX), key=_confidence)
 
     def _best(self, image: Image, degrees: Iterable[int], side: int) -> Found[DetectedFace]:
-        """Return the faces of the turn in which the most certain face is found."""
+        """Return the faces of the turn with the most certain face."""
         small = _reduced(image, side)
         looks = [self._look(small, turn) for turn in degrees]
         best = max(looks, key=_confidence)
@@ -63,11 +63,11 @@ class TurnedDetector:
         return largest((_enlarged(face, scale) for face in best), truncated=best.truncated)
 
     def _look(self, image: Image, degrees: int) -> Found[DetectedFace]:
-        """Return the faces of the image when it is turned, in the coordinates of the image as it stands."""
+        """Search the image turned; return its faces in the coordinates of the image as it stands."""
         matrix, size = _turn(image, degrees)
-        if degrees % 90 == 0:  # every pixel has its place
+        if degrees % 90 == 0:  # needs no interpolation
             turned = np.ascontiguousarray(np.rot90(image, degrees // 90))
-        else:  # pixels are sampled, and the corners are black
+        else:  # pixels are interpolated, and the corners are black
             turned = np.asarray(cv2.warpAffine(image, matrix, size), np.uint8)
         found = self._detector.detect(turned)
         height, width = image.shape[:2]
@@ -76,7 +76,7 @@ class TurnedDetector:
 
 
 def upright(image: Image, face: DetectedFace) -> tuple[Image, DetectedFace]:
-    """Return the image, and the face in it, by the quarter turn after which the face leans by 45 degrees at most."""
+    """Return the image and its face, turned by quarters until the face leans by at most 45 degrees."""
     left, right = face.landmarks[0] + face.landmarks[3], face.landmarks[1] + face.landmarks[4]
     across, down = map(float, right - left)
     quarters = round(np.degrees(np.arctan2(down, across)) / 90) % 4
@@ -95,9 +95,9 @@ def _confidence(faces: Found[DetectedFace]) -> float:
 
 
 def _turn(image: Image, degrees: int) -> tuple[NDArray[np.float64], tuple[int, int]]:
-    """Return what takes points of the image to those of the image turned counterclockwise, and the latter's size.
+    """Return the matrix that maps points of the image to the image turned counterclockwise, and the new size.
 
-    The matrix is 2 x 3, for [x, y, 1] with whole numbers at the centres of pixels; the size is (width, height).
+    The matrix is 2 x 3, for [x, y, 1] with whole numbers at the centres of pixels. The size is (width, height).
     """
     height, width = image.shape[:2]
     cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
@@ -105,18 +105,18 @@ def _turn(image: Image, degrees: int) -> tuple[NDArray[np.float64], tuple[int, i
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ rotation.T
     least = corners.min(axis=0)
     across, down = np.ceil(np.round(corners.max(axis=0) - least, 6)).astype(int)
-    # Pixel centres: x covers [x - 0.5, x + 0.5).
+    # Whole numbers are the centres of pixels: pixel x covers [x - 0.5, x + 0.5).
     shift = rotation @ (0.5, 0.5) - least - 0.5
     return np.column_stack([rotation, shift]), (int(across), int(down))
 
 
 def _turned_back(face: DetectedFace, matrix: NDArray[np.float64], width: int, height: int) -> DetectedFace:
-    """Return the face in the picture as it stands: the landmarks there, and an upright box of the same size."""
+    """Return the face in the coordinates of the picture as it stands, with an upright box of the same size."""
     box = face.box
     middle = np.array([[(box.left + box.right) / 2, (box.top + box.bottom) / 2]], np.float32)
     [(x, y)] = _back(middle - 0.5, matrix) + 0.5
     across, down = (box.right - box.left) / 2, (box.bottom - box.top) / 2
-    if abs(matrix[0, 0]) < 0.5:  # a quarter turn swaps the sides; after half of one the face leans either way
+    if abs(matrix[0, 0]) < 0.5:  # quarter turns swap the sides; on a diagonal, either order fits
         across, down = down, across
     upright = Box(
         float(np.clip(x - across, 0, width)),
@@ -142,7 +142,7 @@ def _reduced(image: Image, side: int) -> Image:
 
 
 def _enlarged(face: DetectedFace, scale: NDArray[np.float64]) -> DetectedFace:
-    """Return the face in an image that is `scale` times as wide and as high."""
+    """Return the face in an image that is `scale` times as large; `scale` is [x, y]."""
     across, down = map(float, scale)
     box = face.box
     return DetectedFace(

@@ -1,4 +1,4 @@
-"""YuNet: finds faces in one step, on a few sizes of the picture."""
+"""Finds faces with YuNet, in one step, on a few sizes of the picture."""
 
 from __future__ import annotations
 
@@ -13,36 +13,44 @@ from chalicelib.vision.model_pack import DetectorCard, Network
 from chalicelib.vision.pyramid import Level, Pyramid
 
 Faces = NDArray[np.float32]
-"""n x 15: the box (left, top, right, bottom, as edges: pixel i covers [i, i + 1)), five landmarks (x, y, whole numbers
-being the centres of pixels) and the probability of a face."""
+"""n x 15: the box, five landmarks and the probability of a face.
 
-# Pixels between neighbouring cells in each of the three maps that the network gives, one after the other.
+The box is left, top, right, bottom, as edges: pixel i covers [i, i + 1). Landmarks are x, y, with whole numbers at the
+centres of pixels.
+"""
+
+# Pixels between neighbouring cells in the network's three maps, which follow one another in its output.
 STRIDES = (8, 16, 32)
-# The sides of what the network takes are multiples of this.
+# The sides of the network's input are multiples of this.
 DIVISOR = 32
-# The range of faces that a level is there for, in its pixels. The network misses some that are smaller (their shorter
-# side counts) and most above 300 px; from LARGEST on (the longer side) they are well inside the next level's range.
+# The range of faces that a level is searched for, in its pixels. The network misses some smaller faces (by their
+# shorter side) and most faces above 300 px. From LARGEST on (by their longer side), faces are well inside the next
+# level's range.
 SMALLEST, LARGEST = 30, 240
-# Levels go on down to this shorter side, in pixels: a face that fills the picture is well inside the range by then.
+# Levels continue down to this shorter side, in pixels. A face that fills the picture is then well inside the range.
 SMALLEST_SIDE = 48
-# Levels are looked at in tiles of this many pixels a side, so that memory is bounded; they share a strip in which every
-# face of the range has room, and so lies whole in one of them.
+# Levels are searched in tiles of TILE px a side, so that memory is bounded. Neighbouring tiles share SHARED px, so
+# every face of the range lies whole in one of them.
 TILE, SHARED = 1024, 256
-# What ends so near an edge between tiles may be cut there, in pixels; a face of the range is whole in the other tile.
+# A face that ends within this many pixels of an edge between tiles may be cut there. If it is of the range, it is whole
+# in the other tile.
 CUT = (SHARED - LARGEST) // 2
-# How much two boxes may overlap (intersection over union) before the less certain one is dropped: OpenCV's default.
+# If two boxes overlap by more than this (intersection over union), the less certain one is dropped: OpenCV's default.
 OVERLAP = 0.3
-# Boxes scatter, and YuNet draws them tighter than others: a face is kept from this fraction of the smallest side on.
+# A face is kept if its box has at least this fraction of the smallest side: boxes scatter, and YuNet's are tighter than
+# other detectors'.
 LEAST_SIDE = 0.8
-# The likeliest boxes that go on to suppression: a bound on the work that one picture can cause; OpenCV's default.
+# The most boxes, the likeliest first, that suppression takes. This bounds the work that one picture can cause. It is
+# OpenCV's default.
 MAX_BOXES = 5_000
 
 
 class Yunet:
-    """Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023, as models/yunet.py converts it.
+    """Runs YuNet, as models/yunet.py converts it.
 
-    Decoding follows OpenCV's modules/objdetect/src/face_detect.cpp. OpenCV looks at the picture as it is, and so finds
-    faces of up to some 300 px; here a pyramid's levels bring faces of every size into its range.
+    Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", 2023. Decoding follows OpenCV's
+    modules/objdetect/src/face_detect.cpp. OpenCV searches only the picture's own size, and so finds faces of up to
+    about 300 px. Here the levels of a pyramid bring faces of every size into the network's range.
     """
 
     def __init__(self, card: DetectorCard, network: Network) -> None:
@@ -53,7 +61,7 @@ class Yunet:
         """See `Detector.detect`."""
         height, width = image.shape[:2]
         first_scale = min(SMALLEST / self._card.smallest_face, 1.0)
-        smallest_side = min(SMALLEST_SIDE, int(first_scale * min(height, width)))  # so that there is a level
+        smallest_side = min(SMALLEST_SIDE, int(first_scale * min(height, width)))  # ensures at least one level
         pyramid = Pyramid(image, first_scale, self._card.pyramid_factor, smallest_side)
         *finer, coarsest = pyramid.levels
         faces = np.concatenate([*(self._look_at(level, LARGEST) for level in finer), self._look_at(coarsest, np.inf)])
@@ -68,7 +76,7 @@ class Yunet:
         return largest(found, truncated=left_out)
 
     def _look_at(self, level: Level, largest: float) -> Faces:
-        """Return a level's faces of at most so many of its pixels a side, in pixels of the image."""
+        """Return a level's faces of at most `largest` of its pixels a side, in pixels of the image."""
         height, width = level.image.shape[:2]
         tiles = [
             self._look_at_tile(level.image, left, top)
@@ -78,12 +86,12 @@ class Yunet:
         faces: Faces = np.concatenate(tiles)
         faces = faces[(faces[:, 2:4] - faces[:, :2]).max(axis=1) <= largest]
         faces[:, :4] /= np.tile(level.scale, 2)
-        # From centres to edges, which scale, and back.
+        # Landmarks are centres of pixels, but only edges scale: convert to edges and back.
         faces[:, 4:14] = (faces[:, 4:14] + 0.5) / np.resize(level.scale, 10) - 0.5
         return faces
 
     def _look_at_tile(self, level: Image, left: int, top: int) -> Faces:
-        """Return the faces of a tile, in pixels of the level, but for those that another tile shows more of."""
+        """Return the faces of a tile, in pixels of the level, except faces that another tile shows more of."""
         deadline.check()
         tile = level[top : top + TILE, left : left + TILE]
         height, width = tile.shape[:2]
@@ -91,7 +99,7 @@ class Yunet:
         padded = cv2.copyMakeBorder(tile, 0, below, 0, beside, cv2.BORDER_CONSTANT)
         faces = decode(self._network(padded[None])[0], height + below, width + beside, self._card.thresholds[0])
         faces[:, :14] += np.resize(np.array([left, top], np.float32), 14)
-        # An edge of the tile that is none of the level cuts faces; those of the level itself do not count.
+        # Edges between tiles cut faces; edges of the level itself do not.
         least = np.where([left > 0, top > 0], (left + CUT, top + CUT), -np.inf)
         right, bottom = left + width, top + height
         most = np.where([right < level.shape[1], bottom < level.shape[0]], (right - CUT, bottom - CUT), np.inf)
@@ -100,14 +108,14 @@ class Yunet:
 
 
 def decode(cells: NDArray[np.float32], height: int, width: int, least: float) -> Faces:
-    """Return the faces that a run of the network found in a level of this size, at least so probable.
+    """Return the faces in the network's output that have at least the probability `least`.
 
     Parameters
     ----------
-    cells : n x 16, for the cells of every stride, row by row: the probability of the class and that of an object; then,
-        all in strides, the box's centre from the cell's corner, the logarithm of its width and height, and the
-        landmarks from the cell's corner.
-    height, width : multiples of 32, in pixels.
+    cells : n x 16, the cells of every stride in turn, row by row. Each has the probability of the class and the
+        probability of an object. Then follow, all in strides, the box's centre from the cell's corner, the logarithm of
+        its width and height, and the landmarks from the cell's corner.
+    height, width : of the network's input, in pixels; multiples of 32.
     """
     found = []
     for stride in STRIDES:
@@ -126,8 +134,8 @@ def decode(cells: NDArray[np.float32], height: int, width: int, least: float) ->
 
 
 def _suppress(faces: Faces) -> NDArray[np.int64]:
-    """Non-maximum suppression: return the indices of the faces that are left, the likeliest first."""
+    """Apply non-maximum suppression; return the indices of the faces kept, the likeliest first."""
     rectangles = np.concatenate([faces[:, :2], faces[:, 2:4] - faces[:, :2]], axis=1).astype(np.float64)
-    # OpenCV's stubs want lists.
+    # OpenCV's stubs require lists.
     kept = cv2.dnn.NMSBoxes(rectangles, faces[:, 14], 0.0, OVERLAP, top_k=MAX_BOXES)  # type: ignore[arg-type]
     return np.asarray(kept, np.int64)

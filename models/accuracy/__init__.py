@@ -1,1 +1,1 @@
-"""How well a pack tells people apart, measured on labelled faces; never imported at run time."""
+"""Measures how accurately a pack distinguishes people, on labelled faces; never imported at run time."""

@@ -1,7 +1,7 @@
-"""How well a pack tells people apart: `python -m models.accuracy faces.csv more.csv:pad=0.15 --lfw lfw`.
+"""Measures a pack's accuracy: `python -m models.accuracy faces.csv more.csv:pad=0.15 --lfw lfw`.
 
-Writes accuracy.md and accuracy-roc.svg into the folder given by `--into`; everything else stays in build/accuracy: the
-embeddings, with which a run that was stopped goes on, thresholds.toml for the card, and pictures of the worst pairs.
+Writes accuracy.md and accuracy-roc.svg to the folder given by `--into`. Everything else goes to build/accuracy: the
+embeddings, which let an interrupted run continue, thresholds.toml for the card, and pictures of the worst pairs.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ SCRATCH = Path("build") / "accuracy"
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m models.accuracy", description="Measure a pack's accuracy.")
     parser.add_argument(
-        "csv", nargs="*", help="labels with the columns person and file; file.csv:pad=0.15 adds a border"
+        "csv", nargs="*", help="CSV files with the columns person and file; file.csv:pad=0.15 adds a border"
     )
     parser.add_argument("--lfw", type=Path, help=f"a folder with LFW's pictures and {PAIRS_FILE}")
     parser.add_argument("--pack", type=Path, default=CURRENT, help="the pack's folder")
-    parser.add_argument("--into", type=Path, default=SCRATCH, help="the folder of the report")
+    parser.add_argument("--into", type=Path, default=SCRATCH, help="the folder for the report")
     given = parser.parse_args(arguments)
     if not given.csv and given.lfw is None:
-        parser.error("give at least one CSV file, or --lfw")
+        parser.error("give at least one CSV file or --lfw")
     try:
         run(given.csv, given.lfw, given.pack, given.into)
     except (LabelsError, ModelPackError) as error:
@@ -74,7 +74,7 @@ def _plot(sets: list[MeasuredSet], into: Path) -> str | None:
 
 
 def _command(csv: list[str], lfw: Path | None) -> str:
-    """Return the command with paths that tell nothing of the machine: the last two parts of each."""
+    """Return the command, with only the last two parts of each path, to hide details of the machine."""
     paths = ["/".join(Path(argument).parts[-2:]) for argument in csv]
     return " ".join(["python -m models.accuracy", *paths, *(["--lfw", lfw.name] if lfw else [])])
 

@@ -1,4 +1,4 @@
-"""Intervals for rates of pairs, by drawing people anew."""
+"""Computes confidence intervals for rates of pairs, by resampling people."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ def intervals(
 ) -> list[Interval]:
     """Return the 95 % percentile interval of each figure.
 
-    People are drawn with replacement, as many as there are, with all their pictures: pairs share people, so drawing
-    pairs would give intervals far too narrow. A genuine pair weighs as often as its person was drawn, an impostor pair
-    as often as one person times the other; two draws of one person make no pair. After Bolle, Ratha and Pankanti,
-    "Error analysis of pattern recognition systems: the subsets bootstrap", 2004, for genuine pairs, and Snijders and
-    Borgatti, "Non-parametric standard errors and tests for network statistics", 1999, for those between two people.
-    With a dozen people such an interval is rough.
+    As many people as there are in the set are drawn with replacement, each with all their pictures. Pairs share people,
+    so drawing pairs would give intervals that are far too narrow. The weight of a genuine pair is the number of times
+    that its person was drawn. The weight of an impostor pair is the product of these numbers for its two people. Two
+    draws of one person make no pair.
+
+    Sources: Bolle, Ratha and Pankanti, "Error analysis of pattern recognition systems: the subsets bootstrap", 2004,
+    for genuine pairs; Snijders and Borgatti, "Non-parametric standard errors and tests for network statistics", 1999,
+    for impostor pairs. With a dozen people, the interval is rough.
     """
     random = np.random.default_rng(seed)
     people = len(pairs.faces_a_person)
@@ -36,7 +38,7 @@ def intervals(
         times = np.bincount(random.integers(0, people, people), minlength=people).astype(np.float64)
         genuine = times[of_genuine]
         faces = times * pairs.faces_a_person
-        # Half of all ordered pairs, without those of two faces of one person.
+        # Half of all ordered pairs, without the pairs of two faces of one person.
         total = float(faces.sum() ** 2 - np.sum(faces**2)) / 2
         if genuine.sum() == 0 or total == 0:
             continue

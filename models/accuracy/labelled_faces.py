@@ -1,4 +1,4 @@
-"""Sets of pictures whose people are known: a CSV file, or the folder of Labeled Faces in the Wild (LFW)."""
+"""Reads sets of labelled pictures: a CSV file, or the folder of Labeled Faces in the Wild (LFW)."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from chalicelib.errors import ServiceError
 from chalicelib.faces import Image
 from chalicelib.images import decoding
 
-# What a set is padded with: the grey that MTCNN sees as nothing. On aligned 112 px crops every colour and no border at
-# all finds as many faces; the least certain of them is found with the highest confidence on grey.
+# The colour of the border around pictures: the grey that MTCNN maps to about zero. On aligned 112 px crops, every
+# colour, and no border at all, finds as many faces. With grey, the least certain face has the highest confidence.
 GREY = (127, 127, 127)
 PAIRS_FILE = "pairs.txt"
 
 
 class LabelsError(Exception):
-    """The labels or a picture cannot be used; the message is one sentence for whoever gave them."""
+    """The labels or a picture cannot be used; the message is one sentence for the user who gave them."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledSet:
-    """Pictures and, at the same places, who is in them.
+    """Pictures, and the person in each; `files` and `people` have the same order.
 
-    `pad` is the border that each picture gets before faces are looked for, a fraction of its longer side. The face
-    that counts is the largest of a picture, or with `central` the one whose box is centred nearest its middle.
+    `pad` is the border added to each picture before faces are searched for, as a fraction of its longer side. The
+    largest face of a picture is used, or with `central` the face with its box centred nearest the middle.
     """
 
     name: str
@@ -43,7 +43,7 @@ class LabelledSet:
         Raises
         ------
         LabelsError
-            When the service would refuse the file.
+            If the file cannot be read, or the service would reject it.
         """
         try:
             image = decoding.decode(self.files[index].read_bytes())
@@ -55,12 +55,14 @@ class LabelledSet:
 
 
 def read_csv(argument: str) -> LabelledSet:
-    """Read `file.csv` or `file.csv:pad=0.15`: columns `person` and `file`, a path from the CSV file's folder.
+    """Read a CSV file, given as `file.csv` or `file.csv:pad=0.15`.
+
+    Its columns are `person` and `file`, a path relative to the CSV file's folder.
 
     Raises
     ------
     LabelsError
-        When the file cannot be read or is empty, a column is absent, or `pad` is no fraction.
+        If the file cannot be read or is empty, a column is missing, or `pad` is not a number.
     """
     path_text, _, pad = argument.partition(":pad=")
     path = Path(path_text)
@@ -68,26 +70,26 @@ def read_csv(argument: str) -> LabelledSet:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         if not rows:
-            raise LabelsError(f"the labels {path} name no picture")
+            raise LabelsError(f"the labels {path} list no pictures")
         files = tuple(path.parent / row["file"] for row in rows)
         return LabelledSet(path.stem, files, tuple(row["person"] for row in rows), pad=float(pad or 0))
     except OSError as error:
         raise LabelsError(f"the labels {path} cannot be read: {error.strerror}") from error
     except KeyError as error:
-        raise LabelsError(f"the labels {path} have no column {error}; `person` and `file` are needed") from error
+        raise LabelsError(f"the labels {path} have no column {error}; `person` and `file` are required") from error
     except ValueError as error:
-        raise LabelsError(f"{argument!r} is not a CSV file with a border: write file.csv:pad=0.15") from error
+        raise LabelsError(f"{argument!r} is not valid: write file.csv, or file.csv:pad=0.15 for a border") from error
 
 
 def read_lfw(folder: Path) -> LabelledSet:
-    """Read all pictures `Name/Name_0001.jpg` below a folder; the subject of each is its central face.
+    """Read all pictures `Name/Name_0001.jpg` below a folder; the central face of each is used.
 
     Raises
     ------
     LabelsError
-        When there are none.
+        If there are none.
     """
     files = tuple(sorted(folder.glob("**/*_[0-9][0-9][0-9][0-9].jpg")))
     if not files:
-        raise LabelsError(f"{folder} holds no pictures named as LFW's are, Name/Name_0001.jpg")
+        raise LabelsError(f"{folder} contains no pictures with LFW's names, Name/Name_0001.jpg")
     return LabelledSet("LFW", files, tuple(file.parent.name for file in files), central=True)

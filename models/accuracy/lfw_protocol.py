@@ -1,4 +1,4 @@
-"""The standard protocol of Labeled Faces in the Wild: 6,000 pairs in 10 folds, Huang et al., 2007, section 4."""
+"""Runs the standard protocol of Labeled Faces in the Wild: 6,000 pairs in 10 folds, Huang et al., 2007, section 4."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.accuracy.labelled_faces import LabelledSet, LabelsError
 
 @dataclass(frozen=True, slots=True)
 class StandardPairs:
-    """Two pictures' names each, `Name_0001`, n x 2; whether they are of one person; the fold, from 0."""
+    """The pairs: names of two pictures, `Name_0001`, n x 2; whether both are of one person; the fold, from 0."""
 
     pictures: list[tuple[str, str]]
     genuine: NDArray[np.bool_]
@@ -22,9 +22,10 @@ class StandardPairs:
 
 @dataclass(frozen=True, slots=True)
 class StandardResult:
-    """The mean over the folds, its standard error, the least and largest threshold, and what was missing.
+    """The mean accuracy over the folds, its standard error, the least and largest threshold, and the pairs missed.
 
-    `accuracy` counts a pair with a picture without a face as wrong, `accuracy_of_found` leaves such pairs out.
+    `accuracy` counts a pair as wrong if no face was found in one of its pictures. `accuracy_of_found` leaves these
+    pairs out.
     """
 
     accuracy: float
@@ -37,12 +38,12 @@ class StandardResult:
 
 
 def read_pairs(file: Path) -> StandardPairs:
-    """Read pairs.txt: "folds, pairs", then for each fold as many genuine pairs, then as many impostor pairs.
+    """Read pairs.txt: "folds, pairs", then for each fold this number of genuine pairs and of impostor pairs.
 
     Raises
     ------
     LabelsError
-        When the file is absent or has another form.
+        If the file cannot be read or does not have this format.
     """
     try:
         head, *lines = file.read_text(encoding="utf-8").splitlines()
@@ -52,20 +53,20 @@ def read_pairs(file: Path) -> StandardPairs:
     except OSError as error:
         raise LabelsError(f"the pairs {file} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise LabelsError(f"the pairs {file} are not in LFW's form: {error}") from error
+        raise LabelsError(f"the pairs {file} are not in LFW's format: {error}") from error
     if len(rows) != folds * each * 2:
-        raise LabelsError(f"{file} promises {folds} x 2 x {each} pairs and has {len(rows)}")
+        raise LabelsError(f"{file} must have {folds} x 2 x {each} pairs; it has {len(rows)}")
     genuine = np.array([len(row) == 3 for row in rows])
     return StandardPairs(pictures, genuine, np.arange(len(rows)) // (2 * each))
 
 
 def run(pairs: StandardPairs, labelled: LabelledSet, embeddings: NDArray[np.float32]) -> StandardResult:
-    """Choose the threshold with the most right answers on all folds but one, count on that one; for each fold.
+    """Measure the accuracy on each fold, with the threshold that has the most right answers on the other folds.
 
     Raises
     ------
     LabelsError
-        When a picture of a pair is not in the set.
+        If a picture of a pair is not in the set.
     """
     places = {file.stem: index for index, file in enumerate(labelled.files)}
     try:
@@ -95,10 +96,10 @@ def run(pairs: StandardPairs, labelled: LabelledSet, embeddings: NDArray[np.floa
 
 
 def best_threshold(distances: NDArray[np.float64], genuine: NDArray[np.bool_]) -> float:
-    """Return the threshold with the most right answers, halfway between the two distances it parts."""
+    """Return the threshold with the most right answers, halfway between the two distances that it separates."""
     order = np.argsort(distances, kind="stable")
     ordered = distances[order]
-    # Right answers when the first 0, 1, 2, ... pairs match.
+    # Right answers if the first 0, 1, 2, ... pairs match, minus a constant.
     right = np.concatenate([[0], np.cumsum(np.where(genuine[order], 1, -1))])
     matching = int(np.argmax(right))
     below = ordered[max(matching - 1, 0)]

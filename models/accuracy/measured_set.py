@@ -1,4 +1,4 @@
-"""All figures of one labelled set."""
+"""Computes all accuracy figures of one labelled set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.accuracy.rates import Rates, rates
 # The contract's reference threshold.
 REFERENCE = 0.65
 FALSE_MATCH_RATES = (1e-2, 1e-3, 1e-4)
-# A false match rate that stands for fewer pairs is marked in the report, and no card takes its threshold.
+# A false match rate that amounts to fewer pairs is marked in the report, and its threshold is not used in a card.
 FEWEST_FALSE_MATCHES = 10
 
 
@@ -27,9 +27,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredSet:
-    """`at` holds, for each false match rate, the threshold and the true match rate there.
+    """The figures of one labelled set.
 
-    `embeddings` (n x dimension) and `lengths` (n, before they were brought to length 1) are NaN where there is no face.
+    `at` maps each false match rate to the threshold and the true match rate there. `embeddings` (n x dimension) and
+    `lengths` (n, before scaling to length 1) are NaN for pictures without a face.
     """
 
     labelled: LabelledSet
@@ -42,11 +43,11 @@ class MeasuredSet:
     lengths: NDArray[np.float32]
 
     def supports(self, fmr: float) -> bool:
-        """Whether the set has enough pairs of different people for a figure at this false match rate."""
+        """Return whether the set has enough pairs of different people for a figure at this false match rate."""
         return fmr * self.pairs.impostors >= FEWEST_FALSE_MATCHES
 
     def false_match_rate(self, threshold: float) -> float:
-        """Return the share of pairs of different people within a distance."""
+        """Return the share of pairs of different people within a distance; NaN if pairs that far were not kept."""
         return rates(self.pairs).false_match_rate(threshold)
 
     def true_match_rate(self, threshold: float) -> float:
@@ -54,13 +55,13 @@ class MeasuredSet:
         return rates(self.pairs).true_match_rate(threshold)
 
     def without_unrecognisable(self, least: float) -> Rates:
-        """Return the rates when pairs with a face of a shorter length match at no threshold."""
+        """Return the rates if pairs with a face of a length below `least` do not match at any threshold."""
         embeddings = np.where((self.lengths >= least)[:, None], self.embeddings, np.nan)
         return rates(all_pairs(embeddings, self.labelled.people))
 
     @property
     def missed(self) -> list[str]:
-        """The pictures in which no face was found, from the folder they lie in on."""
+        """The pictures without a found face, as folder/file."""
         missed = np.flatnonzero(~self.pairs.found)
         return ["/".join(self.labelled.files[index].parts[-2:]) for index in missed]
 
@@ -68,18 +69,18 @@ class MeasuredSet:
 def measure(
     labelled: LabelledSet, embeddings: NDArray[np.float32], lengths: NDArray[np.float32] | None = None
 ) -> MeasuredSet:
-    """Take all figures of a set; `lengths` are those that the network gave the embeddings, by default their own.
+    """Return all figures of a set; `lengths` are of the network's outputs, by default of `embeddings`.
 
     Raises
     ------
     LabelsError
-        When no two faces are of one person, or none of two.
+        If there is no pair of one person, or no pair of different people.
     """
     pairs = all_pairs(embeddings, labelled.people)
     if not len(pairs.genuine) or not pairs.impostors:
         raise LabelsError(
-            f"{labelled.name} needs two pictures of one person, and faces of two people; it has "
-            f"{len(pairs.genuine)} pairs of one and {pairs.impostors} of two"
+            f"{labelled.name} needs two pictures of one person and faces of two people; it has "
+            f"{len(pairs.genuine)} pairs of one person and {pairs.impostors} of different people"
         )
 
     def figures(measured: Rates) -> list[float]:

@@ -1,4 +1,4 @@
-"""The distances of all pairs of a set's pictures, in bounded memory."""
+"""Computes the distances of all pairs of a set's pictures, in bounded memory."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Pictures whose distances to all others are taken at once.
+# Pictures per block; distances from a block to all others are computed at once.
 BLOCK = 256
-# Impostor pairs that are kept, the nearest ones: all rates up to FMR 0.03 of LFW's 30 million pairs are exact.
+# The most impostor pairs that are kept, the nearest ones. All rates up to FMR 0.03 of LFW's 30 million pairs are exact.
 MOST_KEPT = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class PairDistances:
-    """Distances in ascending order, float64, and beside each the two pictures it is taken of, n x 2 indices.
+    """Distances in ascending order, float64, and the two pictures of each pair, n x 2 indices.
 
-    genuine : all pairs of two pictures of one person; infinite where one of them has no face: it cannot match.
-    impostor : of the pairs of two people's pictures that both have a face, the nearest ones.
-    impostors : how many such pairs there are in all.
-    auc : the probability that a genuine pair is nearer than an impostor pair, over all pairs, ties counting half.
+    genuine : all pairs of two pictures of one person; infinite if one picture has no face, because it cannot match.
+    impostor : the nearest pairs of pictures of different people that both have a face.
+    impostors : the number of all pairs of this kind.
+    auc : the probability that a genuine pair is nearer than an impostor pair, over all pairs; ties count half.
     people : the number of each picture's person, from 0.
     found : which pictures have a face.
     """
@@ -37,14 +37,14 @@ class PairDistances:
 
     @property
     def faces_a_person(self) -> NDArray[np.int64]:
-        """How many pictures of each person have a face."""
+        """The number of pictures with a face for each person."""
         return np.bincount(self.people[self.found], minlength=int(self.people.max()) + 1)
 
 
 def all_pairs(
     embeddings: NDArray[np.float32], names: Sequence[str], most_kept: int = MOST_KEPT, block: int = BLOCK
 ) -> PairDistances:
-    """Take the Euclidean distance of every pair of embeddings, n x dimension, once, in float64.
+    """Compute the Euclidean distance of every pair of embeddings (n x dimension) once, in float64.
 
     Rows of NaN are pictures without a face.
     """
@@ -55,7 +55,7 @@ def all_pairs(
     impostors, lost = 0, 0.0
     for distances, pictures in _impostor_blocks(embeddings, people, found, block):
         impostors += len(distances)
-        # For each impostor pair, the genuine pairs that are not nearer.
+        # The genuine pairs that are not nearer than each impostor pair; ties count half.
         lost += (
             len(genuine) * len(distances)
             - float(

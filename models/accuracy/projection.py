@@ -1,11 +1,11 @@
-"""Makes the projection of a network whose last convolution has a lower rank than channels.
+"""Computes a projection that reduces an embedding's dimension, if the last convolution has a lower rank than channels.
 
-`python -m models.accuracy.projection retail-0095 --lfw lfw --from network.xml network.bin` writes the file that the
-card's `sources.embedder.files.projection` names, and prints its sha256 and the energy of its first rows.
+`python -m models.accuracy.projection retail-0095 --lfw lfw --from network.xml network.bin` writes the file in the
+card's `sources.embedder.files.projection`. It prints the file's sha256 and the energy of the first rows.
 
-The matrix's rows are orthonormal and span the columns of the convolution's kernel, so the distance of two embeddings
-stays the same. The rows are the principal components of LFW's embeddings, brought to unit length, in the order of their
-variance: the first dimensions of a projected embedding say most about a distance.
+The matrix's rows are orthonormal and span the columns of the convolution's kernel, so distances between embeddings stay
+the same. The rows are the principal components of LFW's embeddings of unit length, in the order of their variance. The
+first dimensions of a projected embedding therefore contribute most to a distance.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from models.accuracy.labelled_faces import read_lfw
 from models.accuracy.set_embeddings import SetEmbedder
 from models.build import BUILD, CARDS, build, card_path
 
-# Singular values below this share of the largest one are left out. retail-0095's 145th is 0.36 of it, its 161st 0.003.
+# Singular values below this share of the largest one are ignored. retail-0095's 145th is 0.36 of the largest one, its
+# 161st 0.003.
 NEGLIGIBLE = 4e-3
 SCRATCH = Path("build") / "accuracy"
 
@@ -34,9 +35,11 @@ SCRATCH = Path("build") / "accuracy"
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m models.accuracy.projection", description=__doc__)
     parser.add_argument("pack", help="a card's name")
-    parser.add_argument("--channels", type=int, default=256, help="of the network's last convolution")
+    parser.add_argument("--channels", type=int, default=256, help="channels of the network's last convolution")
     parser.add_argument("--lfw", type=Path, required=True, help="a folder with LFW's pictures")
-    parser.add_argument("--from", dest="files", type=Path, nargs="+", default=[], help="local files for published ones")
+    parser.add_argument(
+        "--from", dest="files", type=Path, nargs="+", default=[], help="local files to use in place of published ones"
+    )
     given = parser.parse_args()
     cv2.setNumThreads(1)
     card = card_path(given.pack)
@@ -53,25 +56,25 @@ def main() -> None:
 
 
 def projection(kernel: NDArray[np.float64], embeddings: NDArray[np.float64], dimension: int) -> NDArray[np.float64]:
-    """Return the matrix, dimension x channels.
+    """Return the projection, dimension x channels.
 
     Parameters
     ----------
-    kernel : channels x inputs, of the last convolution, without bias.
-    embeddings : n x channels, of unit length, as this network makes them.
+    kernel : of the last convolution, channels x inputs, without bias.
+    embeddings : of this network, n x channels, of unit length.
 
     Raises
     ------
     ValueError
-        When the kernel's rank is larger than `dimension`.
+        If the kernel's rank is larger than `dimension`.
     """
     left, singular, _ = np.linalg.svd(kernel, full_matrices=False)
     if singular[dimension] > NEGLIGIBLE * singular[0]:
-        raise ValueError(f"the kernel's rank is above {dimension}")
+        raise ValueError(f"the kernel's rank must be at most {dimension}, the card's dimension")
     span = left[:, :dimension]
     variances, rotation = np.linalg.eigh(np.cov((embeddings @ span).T))
     rows = (span @ rotation[:, np.argsort(-variances)]).T
-    # The sign of a principal component is free: its largest entry is positive here.
+    # The sign of a principal component is arbitrary: here, its largest entry is positive.
     return np.asarray(rows * np.sign(rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)])[:, None])
 
 

@@ -1,4 +1,4 @@
-"""The report: tables in Markdown, and what goes into a model card."""
+"""Writes the accuracy report: tables in Markdown, and the entries for a model card."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from models.accuracy.measured_set import FALSE_MATCH_RATES, FEWEST_FALSE_MATCHES
 
 BEGIN, END = "<!-- begin accuracy -->", "<!-- end accuracy -->"
 MOST_NAMED = 10
-# Percentiles of the lengths in a card's table.
+# The percentiles of lengths in a card's table `recognisability`.
 SHARES = (0, 0.1, 0.5, 1, 2, 5, 10, 25, 50, 75, 90, 99, 100)
 
 
 def markdown(
     pack: str, command: str, sets: Sequence[MeasuredSet], standard: StandardResult | None, plot: str | None
 ) -> str:
-    """Return the whole section between its marks; `pack` is the embedding id, `plot` the plot's file name."""
-    parts = [f"The embeddings are `{pack}`'s. The command was\n\n    {command}", _table(sets)]
+    """Return the whole section with its marks; `pack` is the embedding id, `plot` the plot's file name."""
+    parts = [f"Embedding id: `{pack}`. Command:\n\n    {command}", _table(sets)]
     parts += [
         f"No face was found in {_counted(measured.missed)} of {measured.labelled.name}."
         for measured in sets
         if measured.missed
     ]
     if plot:
-        parts.append(f"![false against true matches]({plot})")
+        parts.append(f"![true match rate over false match rate]({plot})")
     if standard:
         parts.append(_standard(standard))
     parts.append(
-        "The card takes the thresholds of the set with the most impostor pairs, and the rates that every set "
-        "comes to at these.\n\n" + _at_card_thresholds(sets)
+        "The card uses the thresholds of the set with the most impostor pairs. It states the rates of every set at "
+        "these thresholds.\n\n" + _at_card_thresholds(sets)
     )
     parts.append(
         "For the card, from the set with the most impostor pairs:\n\n```toml\n" + card_thresholds(sets) + "```"
@@ -44,7 +44,7 @@ def markdown(
 
 
 def write_section(document: Path, section: str) -> None:
-    """Put the section in the place of the one that the document has; make the document where there is none."""
+    """Replace the section in the document; create the document if there is none."""
     text = document.read_text(encoding="utf-8") if document.exists() else f"# Accuracy\n\n{BEGIN}\n{END}\n"
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
@@ -54,7 +54,7 @@ def write_section(document: Path, section: str) -> None:
 def card_thresholds(sets: Sequence[MeasuredSet]) -> str:
     """Return a card's [[thresholds]], measured on the set with the most impostor pairs.
 
-    Each carries the false match rate that every set comes to at its distance.
+    Each has the false match rates of all sets at its distance.
     """
     measured = _largest(sets)
     labelled, pairs = measured.labelled, measured.pairs
@@ -78,14 +78,14 @@ def card_thresholds(sets: Sequence[MeasuredSet]) -> str:
 
 
 def card_recognisability(sets: Sequence[MeasuredSet]) -> str:
-    """Return a card's `recognisability`: the lengths of the largest set's outputs at some shares of its faces."""
+    """Return a card's `recognisability`: percentiles of the lengths of the largest set's outputs."""
     lengths = _largest(sets).lengths
     pairs = [(float(np.nanpercentile(lengths, share)), share) for share in SHARES]
     return "recognisability = [" + ", ".join(f"[{length:.2f}, {share:g}]" for length, share in pairs) + "]\n"
 
 
 def _recognisability(sets: Sequence[MeasuredSet]) -> str:
-    """What the limit on the length of the network's output takes away, where that tells anything."""
+    """Return the effect on the rates of a limit on the length of the network's output."""
     name, limit = _largest(sets).labelled.name, float(np.nanpercentile(_largest(sets).lengths, LEAST_RECOGNISABILITY))
     header = ["", *(measured.labelled.name for measured in sets)]
     lines = [header, ["---"] * len(header)]
@@ -102,7 +102,7 @@ def _recognisability(sets: Sequence[MeasuredSet]) -> str:
         lines.append([f"at {at:.3f}, FMR {_fmr(fmr)}", *(cell.replace("%", " %") for cell in cells)])
     return (
         f"Recognisability: {LEAST_RECOGNISABILITY:g} % of {name}'s faces have an output shorter than {limit:.2f}. "
-        "Without these faces the rates change, where a pair that lacks one counts as no match:\n\n"
+        "Rates with and without these faces; a pair with a removed face counts as no match:\n\n"
         f"{_lines(lines)}\n\n```toml\n{card_recognisability(sets)}```"
     )
 
@@ -123,7 +123,10 @@ def _table(sets: Sequence[MeasuredSet]) -> str:
         rows.append((f"true matches at FMR {_fmr(fmr)}", partial(_at, fmr=fmr, place=1, form=_percent)))
     header = ["", *(measured.labelled.name for measured in sets)]
     lines = [header, ["---"] * len(header), *([name, *map(cell, sets)] for name, cell in rows)]
-    return _lines(lines) + f"\n\n\\* fewer than {FEWEST_FALSE_MATCHES} pairs of different people: a rough figure."
+    return (
+        _lines(lines)
+        + f"\n\n\\* a rough figure: the rate amounts to fewer than {FEWEST_FALSE_MATCHES} pairs of different people."
+    )
 
 
 def _at_card_thresholds(sets: Sequence[MeasuredSet]) -> str:
@@ -159,8 +162,8 @@ def _standard(result: StandardResult) -> str:
     return (
         f"LFW's standard protocol, {result.pairs:,} pairs in {result.folds} folds: **{result.accuracy:.2%} ± "
         f"{result.standard_error:.2%}** (mean and standard error), thresholds {low:.3f} to {high:.3f}. "
-        f"Pairs with a picture without a face count as wrong: {result.pairs_without_a_face}; without them it is "
-        f"{result.accuracy_of_found:.2%}."
+        f"Pairs with a picture without a face count as wrong: {result.pairs_without_a_face}. "
+        f"Without them, the accuracy is {result.accuracy_of_found:.2%}."
     ).replace("%", " %")
 
 

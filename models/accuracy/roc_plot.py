@@ -1,4 +1,4 @@
-"""The curves of all sets in one plot; needs matplotlib."""
+"""Plots the curves of all sets in one figure; needs matplotlib."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from models.accuracy.measured_set import FEWEST_FALSE_MATCHES, REFERENCE, Measur
 from models.accuracy.rates import rates
 
 mpl.use("svg")
-from matplotlib import pyplot as plt  # after the choice of the backend
+from matplotlib import pyplot as plt  # after choosing the backend
 
-# Points of a curve: one for each of LFW's impostor pairs would make a file of many megabytes.
+# Points per curve: one for each of LFW's impostor pairs would make a file of many megabytes.
 POINTS = 300
 
 
 def draw(sets: Sequence[MeasuredSet], file: Path) -> None:
-    """Write the true against the false match rate, the latter logarithmic, with a dot at the reference threshold."""
+    """Plot the true match rate over the false match rate (logarithmic), with a dot at the reference threshold."""
     mpl.rcParams["svg.hashsalt"] = "face-search"
     figure, axes = plt.subplots(figsize=(7, 4.5), constrained_layout=True)
     for measured in sets:

@@ -1,4 +1,4 @@
-"""The embeddings of a labelled set, each kept on disk as soon as it is made, so that a run that was stopped goes on."""
+"""Embeds labelled sets; each embedding is stored on disk at once, so that an interrupted run can continue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from models.accuracy.labelled_faces import LabelledSet
 
 
 class SetEmbedder:
-    """Embeds the face that counts in each picture with the service's own detector and embedder.
+    """Embeds one face of each picture, see LabelledSet, with the service's own detector and embedder.
 
     `cache` is a folder with a file for each embedding id and version of the code in chalicelib/vision.
     """
@@ -30,11 +30,11 @@ class SetEmbedder:
         self._cache = _Cache(cache / f"{pack.embedding_id}-{_digest_of_code()}.bin", self._dimension + 1)
 
     def embed(self, labelled: LabelledSet) -> NDArray[np.float32]:
-        """Return the calibrated embeddings, n x dimension; a row of NaN stands for a picture without a face."""
+        """Return the calibrated embeddings, n x dimension; a row of NaN is a picture without a face."""
         return self.measure(labelled)[0]
 
     def measure(self, labelled: LabelledSet) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the embeddings as `embed` does, and the lengths, n, that the network gave them."""
+        """Return the embeddings as `embed` does, and the lengths of the network's outputs, n."""
         rows = np.stack([self._embed_one(labelled, index) for index in range(len(labelled.files))])
         return rows[:, :-1], rows[:, -1]
 
@@ -66,7 +66,10 @@ def central_face(image: Image, faces: list[DetectedFace]) -> DetectedFace:
 
 
 class _Cache:
-    """A file of records: the sha256 of what was embedded, the embedding and its length. It is only ever appended to."""
+    """A file of records, to which records are only appended.
+
+    A record is the sha256 of the picture and its options, the embedding and its length.
+    """
 
     def __init__(self, file: Path, numbers: int) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +78,7 @@ class _Cache:
         whole = file.stat().st_size // self._record.itemsize if file.exists() else 0
         if whole:
             with file.open("r+b") as opened:
-                opened.truncate(whole * self._record.itemsize)  # a run may have been stopped within a record
+                opened.truncate(whole * self._record.itemsize)  # an interrupted run may leave part of a record
         records = np.fromfile(file, self._record) if whole else np.zeros(0, self._record)
         self._kept: dict[bytes, NDArray[np.float32]] = {
             record["key"].tobytes(): record["embedding"].astype(np.float32) for record in records

@@ -1,4 +1,4 @@
-"""A picture of the pairs that are judged worst. It shows the faces of the set: keep it to yourself."""
+"""Draws the worst pairs of a set. The picture shows the faces of the set: keep it private."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TILE_PX = 160
 
 
 def draw(measured: MeasuredSet, file: Path) -> None:
-    """Write two columns of pairs: the nearest of two people, and the farthest of one person, with their distances."""
+    """Write two columns of pairs with distances: the nearest of different people, and the farthest of one person."""
     pairs = measured.pairs
     apart = np.flatnonzero(np.isfinite(pairs.genuine))[::-1][:MOST]
     columns = [

@@ -194,7 +194,7 @@ class TestAuto:
         line = build.build_auto()
 
         assert line.startswith(
-            "Model pack: dlib, because sface could not be had (http://127.0.0.1:9/sface.onnx cannot be fetched: "
+            "Model pack: dlib, because sface is not available (http://127.0.0.1:9/sface.onnx cannot be fetched: "
         )
         assert line.endswith(f"). {WEAKNESSES}")
         assert "\n" not in line
@@ -240,14 +240,16 @@ class TestAuto:
         file = tmp_path / "other.onnx"
         file.write_bytes(b"another")
 
-        with pytest.raises(build.BuildError, match=r"no pack is made from .*other\.onnx; PACK= names the pack"):
+        with pytest.raises(
+            build.BuildError, match=r"no known pack uses .*other\.onnx; name the pack to build with PACK="
+        ):
             build.build_auto([file])
 
     def test_if_no_pack_is_available_each_is_named(self, tmp_path: Path) -> None:
         for name in ("sface", "dlib"):
             _card(tmp_path, f"http://127.0.0.1:9/{name}.onnx", DIGEST, name=name)
 
-        with pytest.raises(sources.SourceError, match=r"sface could not be had .*; dlib could not be had "):
+        with pytest.raises(sources.SourceError, match=r"sface is not available .*; dlib is not available "):
             build.build_auto()
 
 
@@ -266,7 +268,7 @@ def test_a_named_pack_never_falls_back() -> None:
     assert done.returncode == 1
     assert done.stderr == (
         "The model pack sface was not built: the network is down."
-        " PACK=dlib needs only a package index; FROM= takes files got elsewhere.\n"
+        " PACK=dlib needs only a package index; FROM= uses local files.\n"
     )
 
 
@@ -279,7 +281,7 @@ class TestADamagedPack:
         file = folder / "onet.onnx"
         file.write_bytes(file.read_bytes()[:-1] + b"?")
 
-        with pytest.raises(ModelPackError, match=r"^the model file .*onet\.onnx is damaged or not the card's"):
+        with pytest.raises(ModelPackError, match=r"^the model file .*onet\.onnx does not have the sha256 in its card"):
             ModelPack(folder).network("onet.onnx")
 
     @pytest.mark.parametrize("sealed", [False, True])

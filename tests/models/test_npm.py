@@ -170,7 +170,7 @@ def test_a_missing_client_is_reported(into: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_package_without_an_exact_version_is_refused(client: Client, into: Path, package: str) -> None:
     client("exit 3")
 
-    with pytest.raises(sources.SourceError, match=r"an npm package is named as in name@1\.0\.0"):
+    with pytest.raises(sources.SourceError, match=r"an npm package must be given as name@1\.0\.0"):
         npm.fetch_member(package, MEMBER, into)
 
 

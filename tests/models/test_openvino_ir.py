@@ -96,13 +96,13 @@ class TestASmallNetwork:
     @pytest.mark.parametrize(
         ("layer", "reason"),
         [
-            ({"kind": "Softmax"}, "the layer last has the type Softmax, which is not known here"),
+            ({"kind": "Softmax"}, "the layer last has the type Softmax, which is not supported"),
             (
                 {"kind": "Add", "auto_broadcast": "pdpd"},
-                "the layer last has auto_broadcast = pdpd; only numpy is known",
+                "the layer last has auto_broadcast = pdpd; only numpy is supported",
             ),
             ({"kind": "AvgPool", "auto_pad": "same_upper"}, "the layer last has auto_pad = same_upper"),
-            ({"kind": "Convolution", "dilations": "2, 2"}, "the layer last has dilations = 2,2; only 1,1 is known"),
+            ({"kind": "Convolution", "dilations": "2, 2"}, "the layer last has dilations = 2,2; only 1,1 is supported"),
         ],
     )
     def test_unknown_layers_and_attributes_are_refused_and_named(self, layer: dict[str, str], reason: str) -> None:

@@ -92,14 +92,14 @@ def test_a_network_with_an_open_output_size_gives_the_same_embeddings(
 @pytest.mark.parametrize(
     ("network", "reason"),
     [
-        ({"input_shape": ("n", 3, 160, 160)}, r"chips is \? x 3 x 160 x 160; the card's input_size = 112 asks for"),
+        ({"input_shape": ("n", 3, 160, 160)}, r"chips is \? x 3 x 160 x 160; the card's input_size = 112 requires"),
         ({"input_shape": ("n", 3, "h", "w")}, r"chips is \? x 3 x \? x \?; .* with fixed sizes"),
-        ({"input_shape": ("n", 37632)}, r"chips is \? x 37632; .* asks for n x 3 x 112 x 112"),
+        ({"input_shape": ("n", 37632)}, r"chips is \? x 37632; .* requires n x 3 x 112 x 112"),
         ({"input_type": TensorProto.FLOAT16}, r"input chips is float16; it must be float \(float32\)"),
         ({"input_type": TensorProto.UINT8}, r"input chips is uint8; it must be float"),
         ({"inputs": 2}, r"2 inputs and 1 outputs, not one of each"),
         ({"outputs": 3}, r"1 inputs and 3 outputs, not one of each"),
-        ({"output_shape": ("n", 128)}, r"embeddings is \? x 128; the card's dimension = 512 asks for n x 512"),
+        ({"output_shape": ("n", 128)}, r"embeddings is \? x 128; the card's dimension = 512 requires n x 512"),
         ({"output_shape": ("n", 512, 1, 1)}, r"embeddings is \? x 512 x 1 x 1; the card's dimension"),
         ({"output_shape": ("n", "d"), "dimension": 128}, r"a chip gives 128 values; the card says dimension = 512"),
     ],
@@ -119,7 +119,7 @@ def test_a_network_that_contradicts_the_card_is_refused(
 def test_a_file_that_is_not_a_network_is_refused(card: Path, into: Path, tmp_path: Path, data: bytes) -> None:
     (tmp_path / "network.onnx").write_bytes(data)
 
-    with pytest.raises(build.BuildError, match=r"no ONNX file|0 inputs"):
+    with pytest.raises(build.BuildError, match=r"not an ONNX file|0 inputs"):
         build.build(card, into)
 
 
@@ -154,7 +154,9 @@ def test_a_wrong_card_is_named_with_the_reason(card: Path, into: Path, before: s
 def test_an_unknown_converter_is_named_with_the_known_ones(card: Path, into: Path) -> None:
     card.write_text(card.read_text().replace('"onnx_embedder"', '"pytorch"'))
 
-    with pytest.raises(build.BuildError, match="'pytorch' is none of dlib_resnet, facenet, onnx_embedder"):
+    with pytest.raises(
+        build.BuildError, match="there is no embedder converter 'pytorch'; known: dlib_resnet, facenet, onnx_embedder"
+    ):
         build.build(card, into)
 
 

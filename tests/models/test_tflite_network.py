@@ -136,7 +136,7 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     "quantised networks are not converted": lambda: write(
         SIDE, [Layer("RELU", [-1], MAP), tflite_files.row(0, 75)], type_of_tensors=tflite.TensorType.INT8
     ),
-    "its CONV_2D comes without its options": lambda: one("CONV_2D", [-1, KERNEL, values(3)]),
+    "its CONV_2D has no options": lambda: one("CONV_2D", [-1, KERNEL, values(3)]),
     r"its CONV_2D has the strides \(0, 0\)": lambda: one("CONV_2D", [-1, KERNEL, values(3)], window(SAME, 0)),
     r"weights of the shape \(3, 1, 1, 2\) and \(3,\) for 3 channels": lambda: one(
         "CONV_2D", [-1, values(3, 1, 1, 2), values(3)], window()
@@ -144,27 +144,29 @@ REFUSED: dict[str, Callable[[], bytes]] = {
     r"weights of the shape \(2, 1, 1, 3\) and \(3,\) for 3 channels": lambda: one(
         "DEPTHWISE_CONV_2D", [-1, values(2, 1, 1, 3), values(3)], window()
     ),
-    "the weights of its CONV_2D are no constants": lambda: one("CONV_2D", [-1, -1, values(3)], window()),
-    "kernel of its CONV_2D is larger than what it reads": lambda: one(
+    "the weights of its CONV_2D must be constants": lambda: one("CONV_2D", [-1, -1, values(3)], window()),
+    "kernel of its CONV_2D is larger than its input": lambda: one(
         "CONV_2D", [-1, values(3, 7, 7, 3), values(3)], window(tflite_files.VALID)
     ),
-    r"its RESHAPE makes the shape \(2, 5, 15\) of": lambda: write(SIDE, [Layer("RESHAPE", [-1], (2, 5, 15))]),
-    "its ADD has inputs of other shapes": lambda: write(
+    r"its RESHAPE turns \(5, 5, 3\) per picture into \(2, 5, 15\)": lambda: write(
+        SIDE, [Layer("RESHAPE", [-1], (2, 5, 15))]
+    ),
+    "its ADD has inputs of shapes that are not converted": lambda: write(
         SIDE, [tflite_files.row(-1, 75), Layer("ADD", [-1, 0], MAP), tflite_files.row(1, 75)]
     ),
     r"a constant of the shape \(2, 5, 5, 3\) beside": lambda: one("ADD", [-1, values(*MAP)]),
     "its ADD has 1 inputs": lambda: one("ADD", [-1]),
-    "its RELU reads tensor 2 before it is made": lambda: write(
+    "its RELU reads tensor 2 before it is computed": lambda: write(
         SIDE, [Layer("RELU", [1], MAP), Layer("RELU", [0], MAP), tflite_files.row(1, 75)]
     ),
-    r"it gives the shape \(5, 5, 3\) a picture": lambda: write(SIDE, [Layer("RELU", [-1], MAP)]),
+    r"its output has the shape \(5, 5, 3\) per picture": lambda: write(SIDE, [Layer("RELU", [-1], MAP)]),
     r"it takes the shape \(2, 75\), not pictures": lambda: write((75,), [Layer("RELU", [-1], (2, 75))]),
     r"its CONV_2D gives the shape \(2048, 2048, 8\), which is too large": lambda: write(
         (2048, 2048, 3), [Layer("CONV_2D", [-1, values(8, 1, 1, 3), values(8)], (2, 2048, 2048, 8), window())]
     ),
     "its constants are together larger than the file": lambda: sharing(values(5, 5, 3)),
     "it has 2001 operators": lambda: write(SIDE, [Layer("RELU", [-1], MAP)] * 2001),
-    "it is no TensorFlow Lite file": lambda: b"\x08\x07" * 100,
+    "it is not a TensorFlow Lite file": lambda: b"\x08\x07" * 100,
 }
 
 

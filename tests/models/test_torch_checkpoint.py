@@ -52,7 +52,7 @@ def test_a_truncated_file_is_refused(write: Write, cut: int) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"weights", b"PK\x03\x04", pickle.dumps({"a": 1}), b"\x80\x02]q\x00."])
 def test_other_bytes_are_refused(data: bytes) -> None:
-    with pytest.raises(CheckpointError, match=r"no file of torch\.save"):
+    with pytest.raises(CheckpointError, match=r"not a file from torch\.save"):
         read(data)
 
 
@@ -80,7 +80,7 @@ class TestAHostileFile:
         target = tmp_path / "touched"
         call = b"\x80\x02c" + name + b"\nX" + len(f"touch {target}").to_bytes(4, "little") + f"touch {target}".encode()
 
-        with pytest.raises(CheckpointError, match="which is no tensor"):
+        with pytest.raises(CheckpointError, match="only float32 and int64 tensors are accepted"):
             read(self._zip(call + b"\x85R."))
 
         assert not target.exists()
@@ -104,5 +104,5 @@ class TestAHostileFile:
             read(self._zip(state, **{"0": bytes(4)}))
 
     def test_a_file_without_a_dictionary_of_tensors_is_refused(self) -> None:
-        with pytest.raises(CheckpointError, match="no dictionary of tensors"):
+        with pytest.raises(CheckpointError, match="not a dictionary of tensors"):
             read(self._zip(pickle.dumps({"epoch": 3}, 2)))

@@ -154,13 +154,13 @@ def test_a_coding_that_viewers_cannot_show_or_that_hides_truncation_is_refused(m
 
     coding = "arithmetic" if marker > 0xC8 else "lossless or hierarchical"
     assert (caught.value.code, caught.value.status) == ("1004", 400)
-    assert caught.value.detail == f"a JPEG with {coding} coding is not accepted; baseline and progressive ones are"
+    assert caught.value.detail == f"the JPEG has {coding} coding; it must be baseline or progressive"
 
 
 def test_samples_of_other_than_8_bits_are_refused() -> None:
     file = _corpus(48)["baseline, RGB, 0"].replace(b"\xff\xc0\0\x11\x08", b"\xff\xc1\0\x11\x0c")
 
-    with pytest.raises(ServiceError, match="a JPEG with 12 bits a sample is not accepted; 8 bits are"):
+    with pytest.raises(ServiceError, match="the JPEG has 12 bits per sample; it must have 8"):
         decoding.decode(file)
 
 

@@ -100,7 +100,7 @@ class TestReasons:
     @pytest.mark.parametrize(
         ("change", "reason"),
         [
-            (lambda picture: scaled(picture, 150, 150), "the face is small: 25 px, of 32 px or more"),
+            (lambda picture: scaled(picture, 150, 150), "the face is too small: 25 px, at least 32 px are needed"),
             (lambda picture: np.asarray(cv2.GaussianBlur(picture, (0, 0), 4), np.uint8), "the face is blurred"),
             (_light(0.12), "the face is too dark"),
             (_light(1.6), "the face is too bright"),

@@ -51,7 +51,7 @@ UNKNOWN_TOKEN = (errors.unknown_token(),)
 UNKNOWN_FACE_SET = (errors.unknown_face_set(),)
 ANOTHER_FACE_SET = (errors.in_another_face_set(),)
 NO_FACE = (errors.no_face(30),)
-POOR_FACE = (errors.poor_face([f"the face is small: 31 px, of {quality.SMALLEST_PX:.0f} px or more"]),)
+POOR_FACE = (errors.poor_face([f"the face is too small: 31 px, at least {quality.SMALLEST_PX:.0f} px are needed"]),)
 DEFAULT_FACE_SET = (errors.bad_argument("the face set default cannot be deleted"),)
 
 

@@ -133,8 +133,8 @@ def test_only_the_generated_section_of_a_document_is_replaced(tmp_path: Path) ->
     ("text", "argument", "message"),
     [
         ("person,picture\na,1.jpg\n", "", "no column 'file'"),
-        ("person,file\n", "", "name no picture"),
-        ("person,file\na,1.jpg\n", ":pad=wide", "is not a CSV file with a border"),
+        ("person,file\n", "", "list no pictures"),
+        ("person,file\na,1.jpg\n", ":pad=wide", "is not valid: write file"),
     ],
 )
 def test_invalid_labels_are_refused(tmp_path: Path, text: str, argument: str, message: str) -> None:
@@ -155,5 +155,5 @@ def test_a_picture_that_the_service_would_refuse_is_named(tmp_path: Path) -> Non
 def test_the_command_explains_errors(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match=r"was not measured: the labels .*absent\.csv cannot be read"):
         command.main([str(tmp_path / "absent.csv")])
-    with pytest.raises(SystemExit, match=r"was not measured: .*holds no pictures"):
+    with pytest.raises(SystemExit, match=r"was not measured: .*contains no pictures"):
         command.main(["--lfw", str(tmp_path)])

@@ -74,7 +74,7 @@ def test_the_best_threshold_lies_halfway_between_the_separated_distances() -> No
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("2\t2\nA\t1\t2\n", "promises 2 x 2 x 2 pairs and has 1"), ("1\t1\nA\t1\nB\t1\n", "not in LFW's form")],
+    [("2\t2\nA\t1\t2\n", "must have 2 x 2 x 2 pairs; it has 1"), ("1\t1\nA\t1\nB\t1\n", "not in LFW's format")],
 )
 def test_a_malformed_pairs_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "pairs.txt").write_text(text)
