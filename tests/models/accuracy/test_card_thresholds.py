@@ -66,7 +66,7 @@ def test_no_impostor_passes_below_the_nearest_impostor_pair() -> None:
 def test_a_set_without_pairs_is_refused() -> None:
     alone = LabelledSet("alone", (Path("1.jpg"), Path("2.jpg")), ("a", "a"))
 
-    with pytest.raises(LabelsError, match="it has 1 pairs of one and 0 of two"):
+    with pytest.raises(LabelsError, match="it has 1 pairs of one person and 0 of different people"):
         measure(alone, np.zeros((2, 3), np.float32))
 
 
