@@ -158,10 +158,8 @@ def test_what_cannot_be_imported_is_said_in_words(tmp_path: Path) -> None:
     zipfile.ZipFile(empty, "w").close()
 
     for file, reason in {
-        broken: "is neither a folder nor a complete zip file.
-",
-        empty: "this is not an archive, or its export is unfinished.
-",
+        broken: "is neither a folder nor a complete zip file.\n",
+        empty: "this is not an archive, or its export is unfinished.\n",
         tmp_path / "none.zip": "cannot be read: No such file or directory.\n",
     }.items():
         assert transfer("import", file, tmp_path / "state", code=1).endswith(reason)
