@@ -323,10 +323,10 @@ def test_additions_and_removals_continue_during_reconciliation(
 
 
 def test_a_run_that_refuses_or_does_not_finish_is_counted_as_skipped(
-    database: Database, crops: CropStore, face_set: FaceSet
+    database_url: str, crops: CropStore, face_set: FaceSet
 ) -> None:
-    parts = Wiring(Settings.from_environment({"DATABASE_URL": "sqlite:///unused", "GALLERY": "memory"}))
-    parts.database, parts._crops = database, crops
+    parts = Wiring(Settings.from_environment({"DATABASE_URL": database_url, "GALLERY": "memory"}))
+    parts._crops = crops
     taken: list[metrics.Measures] = []
 
     def run(*, in_time: bool = True) -> None:

@@ -302,14 +302,12 @@ def test_a_missing_bucket_is_named(
     assert f"there is no vector bucket {faces.bucket}" in caplog.text
 
 
-def test_indexes_are_retired_when_memory_replaces_them(faces: VectorFaces) -> None:
+def test_indexes_are_retired_when_memory_replaces_them(faces: VectorFaces, database_url: str) -> None:
     """Otherwise a return to the indexes would query one that lacks all changes made meanwhile."""
     faces.add(clustered(5))
-    settings = Settings.from_environment({"DATABASE_URL": "sqlite:///unused", "GALLERY": "memory"})
-    parts = Wiring(settings)
-    parts.database = faces.database
+    settings = Settings.from_environment({"DATABASE_URL": database_url, "GALLERY": "memory"})
 
-    operations.migrate(parts)
+    operations.migrate(Wiring(settings))
 
     assert [row.state for row in faces.indexes.all()] == [IndexState.RETIRED]
     faces.expect(clustered(1)[0], 1.0)

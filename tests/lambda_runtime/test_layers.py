@@ -17,10 +17,11 @@ deps, project, pack, picture = sys.argv[1:]
 sys.path[:0] = [deps, project]
 import cv2, multipart, numpy, onnxruntime, pymysql, simplejpeg, simsimd
 from pathlib import Path
-from chalicelib import images, wiring
+from chalicelib import wiring
+from chalicelib.images import decoding
 from chalicelib.vision.model_pack import ModelPack
 model = wiring.model(ModelPack(Path(pack)))
-image = images.decode(Path(picture).read_bytes())
+image = decoding.decode(Path(picture).read_bytes())
 faces = model.detector.detect(image)
 embeddings = model.embedder.embed(image, [face.landmarks for face in faces])
 cached = [module.__cached__ for module in (numpy, pymysql, onnxruntime)]

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import absent
 from tests.harness.hostile.fuzz.targets import TARGETS
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 RUNS = {"picture": 400, "form": 2_000}
 SEED = 20261126
 

@@ -21,7 +21,7 @@ BOUNDARY = b"boundary"
 
 
 def picture(data: bytes) -> None:
-    """`images.decode`: upright RGB within the limits, or 1004. A PNG is tried with right checksums, too."""
+    """`decoding.decode`: upright RGB within the limits, or 1004. A PNG is tried with right checksums, too."""
     for file in {data, _with_right_checksums(data)}:
         image = _unless_refused({"1004"}, decoding.decode, file)
         if image is not None:
