@@ -13,7 +13,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["chalicelib", "multipart"]):
-    pass
+    from chalicelib.api import arguments  # noqa: F401  # first imported here, so that it is instrumented
+    from chalicelib.images import decoding  # noqa: F401
 
 from tests.harness.hostile.fuzz.targets import TARGETS
 
