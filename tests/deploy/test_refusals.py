@@ -15,12 +15,12 @@ NOBODY = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOK
 @pytest.mark.parametrize(
     ("environment", "told"),
     [
-        (NOBODY, "there are no AWS credentials: `aws configure` or `aws sso login` makes some"),
+        (NOBODY, "there are no AWS credentials: run `aws configure` or `aws sso login`"),
         ({"AWS_SECRET_ACCESS_KEY": ""}, "there are no AWS credentials"),
         (NOBODY | {"AWS_PROFILE": "nowhere"}, "AWS_PROFILE= must be one of `aws configure list-profiles`"),
         ({"AWS_REGION": ""}, "no region is set: set AWS_REGION"),
-        ({"AWS_REGION": "Frankfurt am Main"}, "Is the region right"),
-        ({"AWS_ENDPOINT_URL": "http://localhost:1"}, "Is the region right, and the network up?"),
+        ({"AWS_REGION": "Frankfurt am Main"}, "Check the region"),
+        ({"AWS_ENDPOINT_URL": "http://localhost:1"}, "Check the region and the network connection"),
     ],
 )
 def test_credentials_and_region_are_checked_first(operator: Operator, environment: dict[str, str], told: str) -> None:
