@@ -1,5 +1,5 @@
 # make run     serve the API on http://localhost:8000 (PORT= changes it; BIND=0.0.0.0 lets other machines in)
-# make test    run all tests
+# make test    run the tests that guard a change
 # make check   format, lint, types, and what is known of the pinned packages
 
 PYTHON ?= python3
@@ -24,7 +24,7 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-ann
 # Some containers ask for no byte code to be written: then every process compiles all that it imports, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run stack re-embed export import migrate compact reconcile rebuild-index discard test test-arm64 fuzz hostile check format bench screenshot accuracy models layers package deploy destroy lock clean
+.PHONY: run stack re-embed export import migrate compact reconcile rebuild-index discard test test-all test-arm64 fuzz hostile check format bench screenshot accuracy models layers package deploy destroy lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
@@ -37,7 +37,12 @@ stack: $(VENV)/.run
 
 test: $(VENV)/.test
 	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
-	@$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not long" $(TESTS)
+
+# Run the tests that `make test` leaves out too: tests/long_tests.py lists them.
+test-all: $(VENV)/.test
+	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(TESTS)
 
 # Run Lambda's layers for arm64 on another machine: needs qemu-user 9 or newer (QEMU= names its qemu-aarch64), and
 # ARM64_ROOT=, a folder with an arm64 system that has Python 3.13, such as Debian 13's packages, unpacked.

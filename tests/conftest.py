@@ -21,7 +21,9 @@ from chalicelib.vision.model_pack import ModelPack
 from infra.local import moto_server, resources
 from infra.s3_vectors.emulation import emulation
 from models.build import BUILD
+from tests import long_tests
 from tests.counts import assert_counts_are_right
+from tests.e2e.local_stack import LocalStack, local_stack
 from tests.models import facenet_weights, torch_files
 from tests.packs import build_with, dlib_pack
 from tests.services import mysql_database, mysql_port
@@ -35,6 +37,10 @@ RESOURCES_FILE = resources.FILE
 # On a busy machine no example counts as too slow.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    long_tests.mark(items)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -99,6 +105,22 @@ def mysql_server() -> Iterator[int]:
         if port is None:
             absent("there is no MySQL server on 127.0.0.1:3306, and no mariadbd or mysqld to start one")
         yield port
+
+
+@pytest.fixture(scope="session")
+def sqlite_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """`make run`, with the face set in SQLite."""
+    with local_stack(tmp_path_factory.mktemp("sqlite") / "state") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def mysql_stack(tmp_path_factory: pytest.TempPathFactory, mysql_server: int) -> Iterator[LocalStack]:
+    """`make run`, with the face set in a database of a MySQL server."""
+    with mysql_database(mysql_server) as database:
+        url = f"mysql://root@127.0.0.1:{mysql_server}/{database}"
+        with local_stack(tmp_path_factory.mktemp("mysql") / "state", DATABASE_URL=url) as stack:
+            yield stack
 
 
 @pytest.fixture(scope="session")

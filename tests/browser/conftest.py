@@ -13,7 +13,7 @@ from tests.browser.console import WAIT_MILLISECONDS, Console
 from tests.browser.gateway import Gateway, gateway
 from tests.conftest import absent
 from tests.e2e.http_api import HttpApi
-from tests.e2e.local_stack import LocalStack, local_stack
+from tests.e2e.local_stack import LocalStack
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True}
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
@@ -38,16 +38,10 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="package")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    with local_stack(tmp_path_factory.mktemp("browser") / "state") as stack:
-        yield stack
-
-
 @pytest.fixture
-def api(stack: LocalStack) -> Iterator[HttpApi]:
+def api(sqlite_stack: LocalStack) -> Iterator[HttpApi]:
     """A client of the service, whose face sets are emptied after the test, whoever filled them."""
-    client = HttpApi(stack.port)
+    client = HttpApi(sqlite_stack.port)
     yield client
     for name in [known["face_set"] for known in client.get("/face_sets").body["face_sets"]]:
         while faces := client.get("/faces", face_set=name).body["faces"]:

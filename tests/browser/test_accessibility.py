@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -110,18 +109,16 @@ STATES = (
 
 
 class TestAccessibility:
-    @pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["desktop", "phone"])
     @pytest.mark.parametrize("reach", STATES)
-    def test_axe_finds_nothing_serious(
-        self, browser: Browser, api: HttpApi, reach: Callable[[Console], None], device: dict[str, Any]
-    ) -> None:
+    def test_axe_finds_nothing_serious(self, browser: Browser, api: HttpApi, reach: Callable[[Console], None]) -> None:
         api.added(ASTRONAUT, "Eileen Collins")
-        with browser.new_context(**device | {"reduced_motion": "reduce"}) as context:
+        with browser.new_context(**DESKTOP | {"reduced_motion": "reduce"}) as context:
             console = Console(context.new_page(), api.url)
             console.open()
             reach(console)
-            for scheme in ("light", "dark"):
-                console.page.emulate_media(color_scheme=scheme)
+            for scheme, device in (("light", DESKTOP), ("dark", PHONE)):
+                console.page.set_viewport_size(device["viewport"])
+                console.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 console.page.wait_for_timeout(100)
 
                 assert serious_problems(console) == [], scheme

@@ -10,15 +10,14 @@ from click.testing import CliRunner, Result
 
 from face_search_cli.__main__ import main
 from tests.e2e import pictures
-from tests.e2e.local_stack import LocalStack, local_stack
+from tests.e2e.local_stack import LocalStack
 
 Run = Callable[..., Result]
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    with local_stack(tmp_path_factory.mktemp("cli") / "state") as running:
-        yield running
+@pytest.fixture
+def stack(sqlite_stack: LocalStack) -> LocalStack:
+    return sqlite_stack
 
 
 @pytest.fixture

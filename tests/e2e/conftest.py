@@ -11,29 +11,13 @@ import pytest
 from chalicelib.telemetry import logs
 from tests.e2e.http_api import HttpApi
 from tests.e2e.lambda_api import LambdaApi, lasting_handler
-from tests.e2e.local_stack import LocalStack, local_stack
+from tests.e2e.local_stack import LocalStack
 from tests.e2e.observed_lambda import FUNCTION, TRACE
 from tests.services import mysql_database
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
-
-
-@pytest.fixture(scope="session")
-def sqlite_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """`make run`, with the face set in SQLite."""
-    with local_stack(tmp_path_factory.mktemp("sqlite") / "state") as stack:
-        yield stack
-
-
-@pytest.fixture(scope="session")
-def mysql_stack(tmp_path_factory: pytest.TempPathFactory, mysql_server: int) -> Iterator[LocalStack]:
-    """`make run`, with the face set in a database of a MySQL server."""
-    with mysql_database(mysql_server) as database:
-        url = f"mysql://root@127.0.0.1:{mysql_server}/{database}"
-        with local_stack(tmp_path_factory.mktemp("mysql") / "state", DATABASE_URL=url) as stack:
-            yield stack
 
 
 @pytest.fixture

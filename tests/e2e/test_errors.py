@@ -37,6 +37,8 @@ FORM = "Content-Type: multipart/form-data; boundary=b"
 
 
 class TestRefusals(Refusals):
+    smoke_only = True
+
     @pytest.fixture
     def api(self, sqlite_api: HttpApi) -> HttpApi:
         return sqlite_api

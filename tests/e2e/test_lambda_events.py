@@ -95,6 +95,8 @@ class TestPlainRequestsOnSqlite(PlainRequests):
 
 
 class TestPlainRequestsOnMysql(PlainRequests):
+    smoke_only = True
+
     @pytest.fixture
     def api(self, mysql_handler: LambdaApi) -> Iterator[LambdaApi]:
         with mysql_handler.on_an_empty_face_set():
@@ -103,6 +105,8 @@ class TestPlainRequestsOnMysql(PlainRequests):
 
 class TestWalkOnS3Vectors(Walk, FaceSets, Grouping):
     """The parts of the walk that search."""
+
+    smoke_only = True
 
     @pytest.fixture
     def api(self, vectors_handler: LambdaApi) -> Iterator[LambdaApi]:

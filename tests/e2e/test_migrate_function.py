@@ -218,6 +218,8 @@ def walker(server: Server, dynamodb: DynamoDBClient, s3: S3Client) -> Iterator[L
 
 
 class TestWalkAsTheUserOfTheService(Walk):
+    smoke_only = True
+
     @pytest.fixture
     def api(self, walker: LambdaApi) -> Iterator[LambdaApi]:
         with walker.on_an_empty_face_set():

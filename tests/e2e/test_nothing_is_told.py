@@ -74,6 +74,8 @@ def heard(
 
 
 class TestNothingIsToldOfAWalk(Walk):
+    smoke_only = True
+
     @pytest.fixture
     def api(self, heard: Listener) -> Listener:
         return heard

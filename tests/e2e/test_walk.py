@@ -12,12 +12,16 @@ from tests.e2e.walk import Walk
 
 
 class TestOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, Comparing):
+    smoke_only = True
+
     @pytest.fixture
     def api(self, sqlite_api: HttpApi) -> HttpApi:
         return sqlite_api
 
 
 class TestOnMysql(Walk, Listing, OneFace, FaceSets, Grouping, Comparing):
+    smoke_only = True
+
     @pytest.fixture
     def api(self, mysql_api: HttpApi) -> HttpApi:
         return mysql_api

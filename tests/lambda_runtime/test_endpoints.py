@@ -71,6 +71,7 @@ class TestWalkWithLittleMemory(WalkInAContainer, Listing, OneFace, FaceSets, Gro
 
 
 class TestWalkWithMuchMemory(WalkInAContainer):
+    smoke_only = True
     memory_mb = MOST_MB
 
 

@@ -87,7 +87,7 @@ def test_the_template_contains_no_secret(template: Template) -> None:
 
     # RDS creates and stores the secret; the template only outputs its ARN.
     assert found == {
-        "/Outputs/DatabaseSecretArn/Description: Secret with the administrator's name and password, created and stored by RDS",
+        "/Outputs/DatabaseSecretArn/Description: Secret with the administrator's credentials, stored by RDS",
         "/Outputs/DatabaseSecretArn/Value/Fn::GetAtt/0: Database",
         "/Outputs/DatabaseSecretArn/Value/Fn::GetAtt/1: MasterUserSecret.SecretArn",
     }
