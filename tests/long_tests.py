@@ -43,17 +43,42 @@ LONG = {
     "tests/e2e/test_re_embed.py::test_killed_and_run_again_while_clients_work*": (
         "a minute; integration/test_re_embedding.py stops and repeats a run at every step"
     ),
-    "tests/e2e/test_restored_stack.py::*": "a minute; test_local_stack.py starts a killed stack again",
+    "tests/e2e/test_restored_stack.py::*": "a minute; e2e/test_local_stack.py starts a killed stack again",
+    "tests/e2e/test_local_stack.py::TestEnds::test_requests_under_way_do_not_abort_it[[]numbers[12]]": (
+        "other orders of signals; one order stays"
+    ),
+    "tests/e2e/test_local_stack.py::TestRefusals::test_a_database_url_without_a_database[[]mysql*": (
+        "unit/test_database_url.py has every address; one start stays"
+    ),
+    "tests/e2e/test_packs.py::*[[]sface-yunet*": "other packs of the same parts stay",
+    "tests/integration/test_serving.py::test_requests_stay_correct_while_the_model_is_switched*mysql]": (
+        "the same on SQLite stays"
+    ),
+    "tests/integration/transfer/test_time_against_size.py::*": (
+        "20 s of CPU time; integration/transfer/test_refusals.py refuses each kind of archive"
+    ),
+    "tests/unit/test_cost_against_size.py::test_pictures[[]restarts]": "unit/test_jpeg_flaws.py reads the same markers",
+    "tests/unit/test_cost_against_size.py::test_pictures[[]gaps]": "unit/test_jpeg_flaws.py reads the same markers",
+    "tests/vision/test_yunet.py::TestThePublishedNetwork::test_one_face_is_found_in_every_portrait": (
+        "the group photographs stay"
+    ),
+    "tests/vision/test_yunet.py::TestThePublishedNetwork::test_faces_are_found_from_30_px_up*": (
+        "the small face in the largest picture stays"
+    ),
+    "tests/vision/test_yunet.py::TestThePublishedNetwork::test_the_largest_picture_needs_little_memory": (
+        "lambda_runtime/test_endpoints.py bounds a container's memory"
+    ),
+    "tests/layers/test_build.py::test_the_arm64_layers_fit_lambdas_limit": (
+        "`make layers` itself stops at the limit; the layers of this machine's kind stay"
+    ),
 }
 
 
 def mark(items: list[pytest.Item]) -> None:
     """Mark the tests that `make test` leaves out as `long`."""
-    unused = set(LONG)
     for item in items:
-        patterns = [pattern for pattern in LONG if fnmatchcase(item.nodeid, pattern)]
-        unused.difference_update(patterns)
+        long = any(fnmatchcase(item.nodeid, pattern) for pattern in LONG)
         smoke_only = getattr(getattr(item, "cls", None), "smoke_only", False)
         name = getattr(item, "originalname", item.name)
-        if patterns or (smoke_only and name not in SMOKE):
+        if long or (smoke_only and name not in SMOKE):
             item.add_marker(pytest.mark.long)
