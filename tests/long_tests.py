@@ -33,7 +33,6 @@ SMOKE = frozenset(
         "test_a_form_that_is_cut_off",
         "test_a_wrong_content_type",
         "test_a_wrong_method",
-        "test_1003",
         "test_1007",
     }
 )
