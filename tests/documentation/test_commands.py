@@ -29,7 +29,8 @@ RUN = re.compile(
 ELSEWHERE = {
     r"make run$": "tests/documentation/test_commands.py",
     r"make run DATABASE_URL=|make stack$|\S+/chalice local": "tests/e2e/test_local_stack.py",
-    r"make test$|make check$": ".ci/run",
+    r"make test$|make test-all$|make check$": ".ci/run",
+    r"make mutants": "tests/unit/test_mutants.py",
     r"make bench$": "tests/harness/benchmarks/peers/run.py",
     r"make re-embed PACK=retail-0095": "tests/e2e/test_re_embed.py",
     r"make accuracy|python -m models.accuracy": "tests/models/accuracy/test_command.py",
