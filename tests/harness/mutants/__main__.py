@@ -78,10 +78,13 @@ def _try_all(faults: Sequence[Fault], folder: Path, options: argparse.Namespace)
     sound = copy_working_tree(_made(folder / "sound"))
     wrong = [fault for fault in faults if fault.occurrences(sound) != 1]
     for fault in wrong:
-        sys.stderr.write(f"{fault.id}: its text must occur once in {fault.file}, not {fault.occurrences(sound)} times\n")
+        count = fault.occurrences(sound)
+        sys.stderr.write(f"{fault.id}: its text must occur once in {fault.file}, not {count} times\n")
     if wrong:
         return None
-    tests_of: Callable[[Fault], tuple[str, ...]] = lambda fault: ("tests",) if options.all_tests else fault.tests
+
+    def tests_of(fault: Fault) -> tuple[str, ...]:
+        return ("tests",) if options.all_tests else fault.tests
 
     def baseline(tests: tuple[str, ...], worker: int) -> Run:
         run = run_tests(sound, tests, limit=options.limit, worker=worker)

@@ -20,7 +20,7 @@ BUILT, SHARED = Path("models/build"), "shared"
 CLEANUP_SECONDS = 20
 
 _PASSED, _FAILED = 0, 1
-_NAMED = re.compile(r"^(?:FAILED|ERROR) (tests/\S+)", re.MULTILINE)
+_NAMED = re.compile(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", re.MULTILINE)
 
 
 class Run(NamedTuple):
