@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import pytest
 
 from chalicelib import vector_wiring
-from chalicelib.errors import ServiceError
-from chalicelib.gallery import index_changes
+from chalicelib.errors import ServiceError, StoreUnavailableError
+from chalicelib.gallery import index_changes, snapshot
 from chalicelib.gallery.index_changes import IndexChanges
 from chalicelib.maintenance import operations
 from chalicelib.settings import Settings
@@ -313,3 +314,23 @@ def test_indexes_are_retired_when_memory_replaces_them(faces: VectorFaces, datab
     faces.expect(clustered(1)[0], 1.0)
     faces.changes.delete_retired()
     assert faces.client.list_indexes(vectorBucketName=faces.bucket)["indexes"] == []
+
+
+@on_sqlite
+def test_a_compaction_keeps_the_changes_that_the_index_lacks(
+    faces: VectorFaces, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise StoreUnavailableError
+
+    monkeypatch.setattr(snapshot, "CHANGES_KEPT", 0)
+    monkeypatch.setattr(operations, "_active", lambda _: SimpleNamespace(embedding_id=MODEL))
+    faces.add(clustered(5))
+    environment = {"DATABASE_URL": database_url, "GALLERY": "s3vectors", "VECTOR_BUCKET": faces.bucket}
+    with monkeypatch.context() as patch:
+        patch.setattr(IndexChanges, "apply", fail)
+        operations.compact(Wiring(Settings.from_environment(environment)))
+
+    faces.changes.apply()
+
+    faces.expect_equal()
