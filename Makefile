@@ -37,12 +37,12 @@ stack: $(VENV)/.run
 
 test: $(VENV)/.test
 	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not long" $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long" $(TESTS)
 
 # Run the tests that `make test` leaves out too: tests/long_tests.py lists them.
 test-all: $(VENV)/.test
 	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
 
 # Run Lambda's layers for arm64 on another machine: needs qemu-user 9 or newer (QEMU= names its qemu-aarch64), and
 # ARM64_ROOT=, a folder with an arm64 system that has Python 3.13, such as Debian 13's packages, unpacked.

@@ -16,7 +16,8 @@ from chalicelib.errors import StoreUnavailableError, took_too_long
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 GATEWAY_SECONDS = 29.0
-# The remaining time is for the container's start, and for work that cannot be stopped once started.
+# The default of the setting REQUEST_SECONDS. The remaining time is for the container's start, and for work that cannot
+# be stopped once started.
 REQUEST_SECONDS = 24.0
 
 T = TypeVar("T")

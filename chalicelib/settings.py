@@ -40,12 +40,20 @@ SETTINGS = (
         "smallest face to detect, in pixels of its shorter side; by default the pack's, 30. 60 takes half the time, in "
         "the largest pictures a third",
     ),
+    Setting(
+        "REQUEST_SECONDS",
+        "24",
+        "seconds after which a request is answered by 503; the default fits API Gateway's limit of 29 s",
+    ),
     Setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),
     Setting("CORS_ORIGIN", "", "origin of pages that may call the service from a browser, or *; none by default"),
 )
 
 # Temporary crops expire after two days (infra/deploy/template/resources.yaml), and a token needs its crop.
 MAX_TOKEN_TTL_SECONDS = 2 * 86_400
+
+# A Lambda function runs for 15 minutes at most.
+MAX_REQUEST_SECONDS = 840
 
 # P-Net's windows are 12 px; below 20 px, people cannot be distinguished.
 SMALLEST_FACES_PX = range(20, 401)
@@ -70,6 +78,7 @@ class Settings:
     vector_bucket: str
     token_ttl_seconds: int
     smallest_face_px: int | None
+    request_seconds: int
     log_level: str
     cors_origin: str | None
 
@@ -98,6 +107,9 @@ class Settings:
             raise SettingsError(
                 f"SMALLEST_FACE_PX must be a whole number from {SMALLEST_FACES_PX[0]} to {SMALLEST_FACES_PX[-1]}"
             )
+        seconds = values["REQUEST_SECONDS"]
+        if not (seconds.isascii() and seconds.isdecimal() and 1 <= int(seconds) <= MAX_REQUEST_SECONDS):
+            raise SettingsError(f"REQUEST_SECONDS must be a whole number from 1 to {MAX_REQUEST_SECONDS}")
         if values["LOG_LEVEL"] not in _LOG_LEVELS:
             raise SettingsError(f"LOG_LEVEL must be one of {', '.join(_LOG_LEVELS)}")
         origin = values["CORS_ORIGIN"]
@@ -112,6 +124,7 @@ class Settings:
             vector_bucket=values["VECTOR_BUCKET"],
             token_ttl_seconds=int(ttl),
             smallest_face_px=int(smallest) if smallest else None,
+            request_seconds=int(seconds),
             log_level=values["LOG_LEVEL"],
             cors_origin=origin or None,
         )

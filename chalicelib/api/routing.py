@@ -16,6 +16,7 @@ from chalicelib.api import arguments, cors, replies, request_event, response_hea
 from chalicelib.api.console import Page
 from chalicelib.api.reply_bytes import as_text
 from chalicelib.errors import ServiceError
+from chalicelib.settings import SettingsError, current_settings
 from chalicelib.telemetry import logs
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def endpoint(
             try:
                 request = app.current_request
                 assert request is not None
-                with deadline.within(deadline.REQUEST_SECONDS):
+                with deadline.within(_request_seconds()):
                     return view(_arguments(request, path_arguments, pictures))
             except ServiceError as error:
                 return replies.failure(error)
@@ -73,6 +74,13 @@ def endpoint(
         return view
 
     return register
+
+
+def _request_seconds() -> float:
+    try:
+        return current_settings().request_seconds
+    except SettingsError:  # requests that need settings report the error themselves
+        return deadline.REQUEST_SECONDS
 
 
 def document(app: Chalice, paths: Sequence[str], page: Callable[[], Page]) -> None:

@@ -21,7 +21,7 @@ from infra.local import resources
 from tests.conftest import RESOURCES_FILE
 from tests.e2e.api import Api, Query, Reply
 from tests.e2e.gallery_setting import on_s3_vectors
-from tests.e2e.local_stack import ROOT
+from tests.e2e.local_stack import PATIENCE_SECONDS, ROOT
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -121,6 +121,7 @@ def handler(table: str, bucket: str, database_url: str, gallery: str = "") -> It
         if gallery:
             patch.setenv("GALLERY", gallery)
         patch.setenv("VECTOR_BUCKET", bucket)
+        patch.setenv("REQUEST_SECONDS", PATIENCE_SECONDS)
         if on_s3_vectors():
             resources.create_vector_bucket(sdk.client("s3vectors"), bucket)
         wiring.reset()

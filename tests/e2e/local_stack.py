@@ -24,6 +24,8 @@ ROOT = Path(__file__).parents[2]
 MAX_START_SECONDS = 120.0
 MAX_STOP_SECONDS = 120.0
 MAX_LOG_SECONDS = 60.0
+# Requests get so long in tests that do not measure time: the machine may be slow.
+PATIENCE_SECONDS = "600"
 
 
 class LocalStack:
@@ -136,4 +138,4 @@ def environment(**settings: str) -> dict[str, str]:
     """
     foreign = {setting.name for setting in SETTINGS} - {"MODEL_DIR", "GALLERY"}
     kept = {name: value for name, value in os.environ.items() if name not in foreign and not name.startswith("AWS_")}
-    return {**kept, **settings}
+    return {**kept, "REQUEST_SECONDS": PATIENCE_SECONDS, **settings}

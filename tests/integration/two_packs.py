@@ -40,6 +40,7 @@ class Place:
                     gallery="memory",
                     vector_bucket="",
                     token_ttl_seconds=3600,
+                    request_seconds=600,
                     smallest_face_px=None,
                     log_level="INFO",
                     cors_origin=None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.local import resources
 from tests.conftest import RESOURCES_FILE
+from tests.e2e.local_stack import PATIENCE_SECONDS
 from tests.lambda_runtime.container import Container
 from tests.lambda_runtime.deployment import Deployment
 from tests.services import mysql_database
@@ -37,6 +38,7 @@ def stores(
         environment = {
             "AWS_ENDPOINT_URL": endpoint,
             "CROPS_BUCKET": name,
+            "REQUEST_SECONDS": PATIENCE_SECONDS,
             "DATABASE_URL": f"mysql://root@127.0.0.1:{mysql_port}/{database}",
             "NO_PROXY": "127.0.0.1",
             "TOKENS_TABLE": name,

@@ -79,6 +79,7 @@ def frail_service() -> Iterator[FrailService]:
                 AWS_ENDPOINT_URL_S3=f"http://127.0.0.1:{s3.port}",
                 TOKENS_TABLE=stores.name,
                 CROPS_BUCKET=stores.name,
+                REQUEST_SECONDS="24",
             )
         )
         yield FrailService(stack, server, line, faulty, dynamodb, s3, stores)
