@@ -334,3 +334,22 @@ def test_a_compaction_keeps_the_changes_that_the_index_lacks(
     faces.changes.apply()
 
     faces.expect_equal()
+
+
+def test_an_index_that_is_behind_does_not_replace_the_one_in_use(database: Database) -> None:
+    indexes, face_set = VectorIndexes(database), FaceSet(database)
+    first = indexes.claim(indexes.begin(MODEL, DIMENSION))
+    assert first is not None
+    assert indexes.use(first)
+    behind = indexes.claim(indexes.begin(MODEL, DIMENSION))
+    assert behind is not None
+    face_set.add_many(clustered(1))
+    current = indexes.claim(first.name)
+    assert current is not None
+    assert indexes.advance(current, version=1)
+
+    assert not indexes.use(behind)
+
+    used = indexes.used(MODEL)
+    assert used is not None
+    assert used.name == first.name
