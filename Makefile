@@ -64,7 +64,6 @@ hostile: $(VENV)/.test
 
 # Apply deliberate faults to copies of the checkout, and check that the tests catch each: half an hour. ONLY= names some.
 mutants: $(VENV)/.test
-	@$(BIN)/python -m models.build dlib
 	@$(BIN)/python -m tests.harness.mutants $(if $(ONLY),--only $(ONLY)) $(if $(JOBS),--jobs $(JOBS))
 
 check: $(VENV)/.test

@@ -265,6 +265,7 @@ class TestHost:
             ("[::1]:8000", 200),
             ("evil.example:8000", 403),
             ("localhost.evil.example", 403),
+            ("evil-localhost:8000", 403),
             ("127.0.0.1.evil.example", 403),
             ("[::1", 403),
             ("", 403),

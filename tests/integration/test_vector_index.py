@@ -57,6 +57,16 @@ class TestApplying:
         faces.expect_equal()
         assert faces.changes.behind() == 0
 
+    @on_sqlite
+    @pytest.mark.usefixtures("_at_once_however_long")
+    def test_the_wiring_tells_the_index_of_its_own_changes(self, faces: VectorFaces, database_url: str) -> None:
+        environment = {"DATABASE_URL": database_url, "GALLERY": "s3vectors", "VECTOR_BUCKET": faces.bucket}
+
+        Wiring(Settings.from_environment(environment)).face_set.add_many(clustered(5))
+
+        assert faces.changes.behind() == 0
+        faces.expect_equal()
+
     @pytest.mark.usefixtures("_at_once_however_long")
     def test_a_process_applies_its_own_changes_at_once(self, faces: VectorFaces) -> None:
         wiring = VectorWiring(faces.database, faces.bucket)
