@@ -31,9 +31,9 @@ async ([url, method, name]) => {
 """
 
 
-def test_only_the_configured_origin(browser: Browser, stack: LocalStack, api: HttpApi, tmp_path: Path) -> None:
+def test_only_the_configured_origin(browser: Browser, sqlite_stack: LocalStack, api: HttpApi, tmp_path: Path) -> None:
     """One service lets the pages of the other in. Their own page has a policy that forbids it, their JSON has none."""
-    origin = f"http://127.0.0.1:{stack.port}"
+    origin = f"http://127.0.0.1:{sqlite_stack.port}"
     with local_stack(tmp_path / "state", CORS_ORIGIN=origin) as open_to_it:
         page = browser.new_page()
         page.goto(f"{origin}/health")
@@ -45,11 +45,11 @@ def test_only_the_configured_origin(browser: Browser, stack: LocalStack, api: Ht
         page.goto(f"{there}/health")
         assert page.evaluate(CALL, [f"{origin}/info", "GET"]) == ["TypeError"]
         page.evaluate(SEND, [f"{origin}/face_sets", "POST", "foreign"])
-        page.goto(f"http://localhost:{stack.port}/health")
+        page.goto(f"http://localhost:{sqlite_stack.port}/health")
         page.evaluate(SEND, [f"{origin}/face_sets", "POST", "foreign"])
-        page.evaluate(SEND, [f"http://localhost:{stack.port}/face_sets", "POST", "own"])
+        page.evaluate(SEND, [f"http://localhost:{sqlite_stack.port}/face_sets", "POST", "own"])
         page.evaluate(SEND, [f"{origin}/info", "GET", ""])
-        assert stack.logs("GET /info 403")
+        assert sqlite_stack.logs("GET /info 403")
         assert [counted["face_set"] for counted in api.get("/face_sets").body["face_sets"]] == ["default", "own"]
         assert page.evaluate(CALL, [f"{there}/info", "GET"]) == ["TypeError"]
         page.close()

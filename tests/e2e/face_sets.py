@@ -16,7 +16,9 @@ from tests.e2e.walk import EVERYTHING
 UNKNOWN_FACE_SET = bad_argument(
     "there is no such face_set; POST /face_sets makes one, GET /face_sets tells which there are"
 )
-BAD_FACE_SET = bad_argument("face_set must be 1 to 64 letters, digits, dots, hyphens and underscores")
+BAD_FACE_SET = bad_argument(
+    "face_set must be 1 to 64 letters, digits, dots, hyphens and underscores, other than `.` and `..`"
+)
 IN_ANOTHER = bad_argument("the face is in another face set; remove it there, or give that face_set")
 
 

@@ -158,7 +158,7 @@ class TestInterruptions:
     @on_sqlite
     @pytest.mark.parametrize("event", [{}, {"pack": "../packs/unit"}, {"pack": "none"}])
     def test_the_function_accepts_only_packs_beside_model_dir(self, place: Place, event: dict[str, Any]) -> None:
-        with pytest.raises(ModelPackError, match="which has dlib, other-detector, unit"):
+        with pytest.raises(ModelPackError, match="available: dlib, other-detector, unit"):
             operations.re_embed_in_time(place.process().parts, event, lambda: 900_000)
 
     def test_switching_back_needs_no_new_work_until_the_old_vectors_are_discarded(self, place: Place) -> None:

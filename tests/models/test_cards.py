@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib import wiring
 from chalicelib.vision import model_pack
-from models import build, sources
+from models import build, conversion, sources
 
 every_card = pytest.mark.parametrize("card", sorted(build.CARDS.glob("*.toml")), ids=lambda card: str(card.stem))
 
@@ -33,3 +34,16 @@ def test_a_pack_with_yunet_has_the_same_embedder_as_the_pack_without(card: Path)
     # The template differs, because YuNet places landmarks differently from MTCNN.
     assert content["embedder"] | {"template": []} == other["embedder"] | {"template": []}
     assert content["sources"]["embedder"] == other["sources"]["embedder"]
+
+
+@every_card
+def test_a_cards_converters_and_detector_exist(card: Path) -> None:
+    content = model_pack.read_card(card)
+
+    assert content["sources"]["detector"]["converter"] in conversion._DETECTORS
+    assert content["sources"]["embedder"]["converter"] in conversion._EMBEDDERS
+    assert content["detector"]["kind"] in wiring._DETECTORS
+
+
+def test_every_preferred_pack_has_a_card() -> None:
+    assert [name for name in build.PREFERENCE if not (build.CARDS / f"{name}.toml").is_file()] == []
