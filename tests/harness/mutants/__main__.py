@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcomes = _try_all(faults, Path(folder), options)
     if outcomes is None:
         return 2
-    text = _described(outcomes, time.monotonic() - started)
+    text = _described(outcomes, time.monotonic() - started, options.jobs)
     if options.write:
         write_section(SECTION, text, DOCUMENT)
     else:
@@ -137,21 +137,22 @@ def _in_parallel(work: Callable[[T, int], R], items: Iterable[T], jobs: int) -> 
         return list(pool.map(numbered, items))
 
 
-def _described(outcomes: Sequence[Outcome], seconds: float) -> str:
+def _described(outcomes: Sequence[Outcome], seconds: float, jobs: int) -> str:
     rows = [
         (
             f"`{outcome.fault.id}`",
             f"`{outcome.fault.file}`",
             outcome.fault.breaks,
             outcome.verdict,
-            f"`{outcome.by}`" if outcome.run.by else outcome.by,
+            f"`{outcome.by}`".replace("|", "\\|") if outcome.run.by else outcome.by,
             f"{outcome.run.seconds:.0f}",
         )
         for outcome in outcomes
     ]
     caught = sum(outcome.verdict == "caught" for outcome in outcomes)
     total = f"{caught} of {len(outcomes)} faults caught in {seconds / 60:.0f} minutes, {time.strftime('%Y-%m-%d')}."
-    return f"{table(('fault', 'file', 'what breaks', 'result', 'by', 's'), rows)}\n\n`make mutants`: {total}"
+    command = f"`python -m tests.harness.mutants --jobs {jobs} --write`"
+    return f"{table(('fault', 'file', 'what breaks', 'result', 'by', 's'), rows)}\n\n{command}: {total}"
 
 
 def _end_of(run: Run) -> str:
