@@ -24,7 +24,7 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-ann
 # Some containers ask for no byte code to be written: then every process compiles all that it imports, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run stack re-embed export import migrate compact reconcile rebuild-index discard test test-all test-arm64 fuzz hostile check format bench screenshot accuracy models layers package deploy destroy lock clean
+.PHONY: run stack re-embed export import migrate compact reconcile rebuild-index discard test test-all test-arm64 fuzz hostile mutants check format bench screenshot accuracy models layers package deploy destroy lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
@@ -61,6 +61,10 @@ hostile: $(VENV)/.test
 	@$(BIN)/python -m tests.harness.hostile.pictures --count $(or $(COUNT),20000) --seed $(or $(SEED),1)
 	@$(BIN)/python -m tests.harness.hostile.fuzz picture --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
 	@$(BIN)/python -m tests.harness.hostile.fuzz form --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
+
+# Apply deliberate faults to copies of the checkout, and check that the tests catch each: half an hour. ONLY= names some.
+mutants: $(VENV)/.test
+	@$(BIN)/python -m tests.harness.mutants $(if $(ONLY),--only $(ONLY)) $(if $(JOBS),--jobs $(JOBS))
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check .

@@ -42,6 +42,10 @@ def scripted_server(*answers: Answer) -> Iterator[ScriptedServer]:
             self.end_headers()
             self.wfile.write(data)
 
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
         def log_message(self, *_: Any) -> None:
             pass
 

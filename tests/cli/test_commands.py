@@ -172,6 +172,14 @@ class TestAnotherServer:
         assert [request.headers["x-api-key"] for request in server.requests] == ["s3cret"] * 3
         assert server.requests[1].at - server.requests[0].at >= 1
 
+    def test_a_form_is_sent_again_too(self) -> None:
+        busy: Any = (503, {}, {"error_code": "1003", "detail": "try again"})
+        with scripted_server(busy, (200, {}, {"success": True, "created": True})) as server:
+            reply = api.Api(server.url).call("POST", "/face_sets", {"face_set": "staff"})
+
+        assert reply.body["created"]
+        assert len(server.requests) == 2
+
     def test_a_service_that_stays_busy_is_unavailable(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(api, "MAX_RETRIES", 1)
         with scripted_server(*[(503, {}, {"error_code": "1003", "detail": "a store is away"})] * 2) as server:

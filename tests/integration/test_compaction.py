@@ -46,6 +46,15 @@ class TestCompaction:
         assert faces.face_set.changes_since(0, MODEL) is None
         assert len(faces.expect(known[0], 1.0).matches) > 5
 
+    def test_the_last_changes_stay_in_the_log(self, faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(snapshot, "CHANGES_KEPT", 3)
+        faces.add(clustered(10))
+
+        assert faces.compact() == 10
+
+        assert len(faces.face_set.changes_since(7, MODEL) or ()) == 3
+        assert faces.face_set.changes_since(6, MODEL) is None
+
     def test_changes_after_a_compaction_are_applied_to_its_segments(self, faces: Faces) -> None:
         known = faces.add(clustered(200))
         faces.compact()

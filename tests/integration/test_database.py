@@ -82,6 +82,7 @@ def test_settings_of_a_connection(database_url: str) -> None:
     if database.dialect == "sqlite":
         assert database.read("PRAGMA journal_mode") == [("wal",)]
         assert database.read("PRAGMA synchronous") == [(2,)]  # FULL
+        assert database.read("PRAGMA secure_delete") == [(1,)]
         return
     # MariaDB before 11.1 and MySQL have different names for the isolation variable.
     variables: dict[str, str] = dict(

@@ -131,6 +131,17 @@ class TestCurrency:
             assert sum(pool.map(visit, range(8))) == 96
         assert len(faces.gallery) == 1_000
 
+    def test_a_search_waits_while_changes_are_applied(self, faces: Faces) -> None:
+        [face] = faces.add(clustered(1))
+        faces.expect(face, 1.0)
+
+        with ThreadPoolExecutor(1) as pool:
+            with faces.gallery._lock.exclusive():
+                search = pool.submit(faces.gallery.search, face.embedding, Terms(0.0, 10))
+                with pytest.raises(TimeoutError):
+                    search.result(0.3)
+            assert [match.token for match in search.result(10).matches] == [face.token]
+
     def test_faces_removed_after_the_scan_make_room_for_others(
         self, faces: Faces, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -153,6 +153,23 @@ class TestBodiesInAll:
         assert served.work.most_at_once == 1
 
 
+def test_a_body_beyond_api_gateways_limit_is_refused_before_it_is_sent(served: Served) -> None:
+    for length, status in ((server.MAX_REQUEST_BYTES + 1, 413), (10 ** (server.MAX_LENGTH_DIGITS + 1), 413)):
+        sent = head("POST", "/work", f"Content-Length: {length}", "Content-Type: text/plain", "Connection: close")
+        assert served.answer(sent) == status
+
+
+def test_the_log_shows_no_token_and_no_query(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
+    assert served.get(f"/faces/{'A' * 24}/crop?name=Ada") == 404
+    logged, end = "", time.monotonic() + MAX_WAIT_SECONDS
+    while "\n" not in logged:
+        assert time.monotonic() < end
+        time.sleep(0.005)
+        logged += capsys.readouterr().err
+
+    assert logged.startswith("GET /faces/{face_token}/crop 404 ")
+
+
 class TestLate:
     @pytest.fixture(autouse=True)
     def _little_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -265,6 +282,7 @@ class TestHost:
             ("[::1]:8000", 200),
             ("evil.example:8000", 403),
             ("localhost.evil.example", 403),
+            ("evil-localhost:8000", 403),
             ("127.0.0.1.evil.example", 403),
             ("[::1", 403),
             ("", 403),

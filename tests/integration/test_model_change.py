@@ -162,6 +162,7 @@ class TestVectorsBesideTheOldOnes:
         snapshot.compact(faces.face_set, faces.segments)
 
         assert (faces.vector_count(OLD), faces.vector_count(NEW)) == (15, 15)
+        assert faces.database.read("SELECT COUNT(*) FROM face_set_embedding") == [(30,)]
         for embedding_id in DIMENSIONS:
             segments = list(faces.segments.read(embedding_id))
             assert sum(len(segment.ids) // 8 for segment in segments) == 15

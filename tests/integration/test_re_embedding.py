@@ -235,6 +235,24 @@ class TestWhatHappensMeanwhile:
         assert (report.done, report.lost, report.switched) == (5, [], True)
         expect_exact(process, faces)
 
+    @on_sqlite
+    def test_a_removed_face_does_not_prevent_the_switch_when_no_other_is_left(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        process = place.process()
+        [face] = process.add(range(1))
+        read_many = process.parts.crops.read_many
+
+        def remove_then_read(names: Sequence[str]) -> list[Crop | None]:
+            process.remove(face.token)
+            return read_many(names)
+
+        monkeypatch.setattr(process.parts.crops, "read_many", remove_then_read)
+
+        report = process.re_embed()
+
+        assert (report.done, report.lost, report.switched) == (0, [], True)
+
     def test_two_concurrent_runs_share_the_work(self, place: Place) -> None:
         one, other = place.process(), place.process()
         faces = one.add(range(20))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from uuid import uuid4
 
 import numpy as np
 import pytest
 
+from chalicelib import deadline
+from chalicelib.errors import StoreUnavailableError
 from chalicelib.faces import DEFAULT_SET_ID, KnownFace, TemporaryFace, new_token
 from chalicelib.service.removal import Removal
 from chalicelib.stores.aws.crops import Crop, CropStore, temporary_name
@@ -76,6 +78,19 @@ def test_a_removed_face_leaves_nothing(stores: Stores, state: str) -> None:
     assert stores.kept() == []
 
 
+def test_a_removal_that_the_database_refuses_keeps_the_crop(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: str) -> NoReturn:
+        raise StoreUnavailableError
+
+    token = stores.added()
+    monkeypatch.setattr(stores.face_set, "remove", refuse)
+
+    with pytest.raises(StoreUnavailableError):
+        stores.removal.remove(token)
+
+    assert [key.partition("/")[0] for key in stores.kept()] == ["faces"]
+
+
 @pytest.mark.parametrize("state", STATES)
 def test_a_removed_face_set_leaves_nothing(stores: Stores, state: str) -> None:
     stores.names.create("staff")
@@ -85,6 +100,22 @@ def test_a_removed_face_set_leaves_nothing(stores: Stores, state: str) -> None:
     assert stores.removal.remove_set("staff") == (3, True)
 
     assert stores.kept() == []
+
+
+def test_a_face_sets_removal_keeps_the_requests_deadline_in_its_threads(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[float] = []
+    stores.names.create("staff")
+    stores.added(set_id=stores.names.id_of("staff"))
+    monkeypatch.setattr(stores.tokens, "crop_of", lambda _: left.append(deadline.shortened(1_000)))
+    monkeypatch.setattr(stores.crops, "delete_orphan", lambda _: left.append(deadline.shortened(1_000)))
+
+    with deadline.within(60):
+        stores.removal.remove_set("staff")
+
+    assert len(left) == 2
+    assert max(left) <= 60
 
 
 @pytest.mark.parametrize("state", STATES[:2])

@@ -8,13 +8,15 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
 
-from chalicelib.errors import ServiceError
-from chalicelib.faces import SearchResult, Terms
+import app
+from chalicelib.api.arguments import Arguments
+from chalicelib.errors import ServiceError, StoreUnavailableError
+from chalicelib.faces import KnownFace, SearchResult, Terms
 from chalicelib.maintenance import operations
 from chalicelib.service.face_service import FaceService
 from chalicelib.stores.face_set.active_model import ModelChangedError
@@ -50,6 +52,15 @@ class TestWhichPack:
         assert process.served == RAW
         [record] = [record for record in caplog.records if record.levelno == logging.WARNING]
         assert "is served by the pack dlib, not by MODEL_DIR's (unit-128-" in record.getMessage()
+
+    def test_info_describes_the_pack_that_is_served(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        place.process(RAW).add(range(1))
+        process = place.process(UNIT)
+        monkeypatch.setattr(app, "wiring", lambda: process.parts)
+
+        described = app.info(Arguments({}))
+
+        assert described["model"]["name"] == RAW
 
     def test_an_empty_face_set_adopts_the_pack_of_the_next_process(self, place: Place) -> None:
         process = place.process(RAW)
@@ -172,6 +183,35 @@ class TestARunningProcess:
         keys = [item["Key"] for item in client.list_objects_v2(Bucket=place.crops_bucket, Prefix="faces/")["Contents"]]
         assert len(keys) == 3
         assert f"faces/{known.crop}" in keys
+
+    def test_a_face_in_one_set_is_not_renamed_by_an_addition_to_another(self, place: Place) -> None:
+        process = place.process()
+        token = process.detect(PICTURE)
+        process.add_token(token, "Ada")
+        process.parts.face_set_names.create("staff")
+
+        with pytest.raises(ServiceError, match="another face set"):
+            process.parts.active_pack.answer(lambda service: service.add(token, "Eve", face_set="staff"))
+
+        assert process.parts.known_faces.get(token).name == "Ada"
+
+    def test_an_addition_that_was_committed_although_it_failed_keeps_its_crop(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        process = place.process()
+        token = process.detect(PICTURE)
+        add = process.parts.face_set.add
+
+        def lose_the_answer(face: KnownFace) -> NoReturn:
+            add(face)
+            raise StoreUnavailableError
+
+        monkeypatch.setattr(process.parts.face_set, "add", lose_the_answer)
+        with pytest.raises(StoreUnavailableError):
+            process.add_token(token)
+
+        face = process.parts.known_faces.get(token)
+        assert process.parts.crops.read(face.crop) is not None
 
     def test_a_token_search_is_answered_entirely_under_one_model(
         self, place: Place, monkeypatch: pytest.MonkeyPatch

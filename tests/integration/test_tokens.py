@@ -68,6 +68,19 @@ class Busy:
         return {"UnprocessedItems": {table: refused} if refused else {}}
 
 
+def test_a_face_is_read_consistently() -> None:
+    """moto answers every read with the newest item; DynamoDB does so only on request."""
+    requests: list[dict[str, Any]] = []
+
+    class Client:
+        def get_item(self, **request: Any) -> dict[str, Any]:
+            requests.append(request)
+            return {"ConsumedCapacity": {}}
+
+    assert TokenStore(cast(Any, Client()), "tokens", TTL_SECONDS).get(new_token()) is None
+    assert requests[0]["ConsistentRead"] is True
+
+
 def test_a_face_is_returned_as_saved(tokens: TokenStore) -> None:
     face = a_face(tokens)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import pytest
 
 from chalicelib import vector_wiring
-from chalicelib.errors import ServiceError
-from chalicelib.gallery import index_changes
+from chalicelib.errors import ServiceError, StoreUnavailableError
+from chalicelib.gallery import index_changes, snapshot
 from chalicelib.gallery.index_changes import IndexChanges
 from chalicelib.maintenance import operations
 from chalicelib.settings import Settings
@@ -55,6 +56,16 @@ class TestApplying:
 
         faces.expect_equal()
         assert faces.changes.behind() == 0
+
+    @on_sqlite
+    @pytest.mark.usefixtures("_at_once_however_long")
+    def test_the_wiring_tells_the_index_of_its_own_changes(self, faces: VectorFaces, database_url: str) -> None:
+        environment = {"DATABASE_URL": database_url, "GALLERY": "s3vectors", "VECTOR_BUCKET": faces.bucket}
+
+        Wiring(Settings.from_environment(environment)).face_set.add_many(clustered(5))
+
+        assert faces.changes.behind() == 0
+        faces.expect_equal()
 
     @pytest.mark.usefixtures("_at_once_however_long")
     def test_a_process_applies_its_own_changes_at_once(self, faces: VectorFaces) -> None:
@@ -313,3 +324,42 @@ def test_indexes_are_retired_when_memory_replaces_them(faces: VectorFaces, datab
     faces.expect(clustered(1)[0], 1.0)
     faces.changes.delete_retired()
     assert faces.client.list_indexes(vectorBucketName=faces.bucket)["indexes"] == []
+
+
+@on_sqlite
+def test_a_compaction_keeps_the_changes_that_the_index_lacks(
+    faces: VectorFaces, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise StoreUnavailableError
+
+    monkeypatch.setattr(snapshot, "CHANGES_KEPT", 0)
+    monkeypatch.setattr(operations, "_active", lambda _: SimpleNamespace(embedding_id=MODEL))
+    faces.add(clustered(5))
+    environment = {"DATABASE_URL": database_url, "GALLERY": "s3vectors", "VECTOR_BUCKET": faces.bucket}
+    with monkeypatch.context() as patch:
+        patch.setattr(IndexChanges, "apply", fail)
+        operations.compact(Wiring(Settings.from_environment(environment)))
+
+    faces.changes.apply()
+
+    faces.expect_equal()
+
+
+def test_an_index_that_is_behind_does_not_replace_the_one_in_use(database: Database) -> None:
+    indexes, face_set = VectorIndexes(database), FaceSet(database)
+    first = indexes.claim(indexes.begin(MODEL, DIMENSION))
+    assert first is not None
+    assert indexes.use(first)
+    behind = indexes.claim(indexes.begin(MODEL, DIMENSION))
+    assert behind is not None
+    face_set.add_many(clustered(1))
+    current = indexes.claim(first.name)
+    assert current is not None
+    assert indexes.advance(current, version=1)
+
+    assert not indexes.use(behind)
+
+    used = indexes.used(MODEL)
+    assert used is not None
+    assert used.name == first.name

@@ -18,7 +18,7 @@ from chalicelib.api.openapi import parameters
 from chalicelib.api.openapi.document import VERSION, openapi
 from chalicelib.api.replies import TWINS
 from chalicelib.errors import ServiceError
-from tests.e2e.lambda_api import LambdaApi
+from tests.e2e.lambda_api import LambdaApi, event
 from tests.specification.conformance import URI, assert_valid, resolved
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +91,12 @@ def test_the_document_is_served() -> None:
     assert (reply.status, reply.headers["content-type"], reply.body) == (200, "application/json", openapi())
 
 
+def test_the_head_of_the_document_has_no_body() -> None:
+    reply = LambdaApi().handle(event("HEAD", "/openapi.json", (), {}, None))
+
+    assert (reply["statusCode"], reply["body"]) == (200, "")
+
+
 def test_the_documents_version_is_the_projects() -> None:
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
 
@@ -123,6 +129,26 @@ def test_a_route_reads_exactly_its_declared_arguments(route: tuple[str, str], mo
         pytest.fail(f"an example was refused: {error}")
 
     assert query.read | form.read == declared(operation)
+
+
+@pytest.mark.parametrize("route", [route for route in operations() if route not in PAGES], ids=" ".join)
+def test_a_route_refuses_without_exactly_its_required_parameters(
+    route: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declared_ones = operations()[route].get("parameters", ())
+    form = {name: [value] for schema in _form(operations()[route]) for name, value in _example(schema).items()}
+    monkeypatch.setattr(app, "wiring", Stop)
+
+    for left_out in declared_ones:
+        query = {one["name"]: [str(one["example"])] for one in declared_ones if one is not left_out}
+        refused = False
+        try:
+            routes()[route].view_function.__wrapped__(arguments.Arguments(query, form))
+        except Stop:
+            pass
+        except ServiceError:
+            refused = True
+        assert refused == left_out["required"], left_out["name"]
 
 
 def test_the_placeholders_of_a_path_are_declared() -> None:

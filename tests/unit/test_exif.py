@@ -10,6 +10,7 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageOps
 
+from chalicelib.errors import ServiceError
 from chalicelib.images import decoding, exif
 from tests.pictures import astronaut
 
@@ -98,3 +99,14 @@ def test_the_first_of_several_exif_chunks_counts() -> None:
     chunk = other.getvalue()[start : start + 12 + len(parts[1])]
 
     assert decoding.decode(buffer.getvalue()[:-12] + chunk + buffer.getvalue()[-12:]).shape == (512, 400, 3)
+
+
+def test_exif_data_that_differ_from_their_checksum_are_refused() -> None:
+    tiff = _tiff("<", SHORT, 1, struct.pack("<H", 6))
+    buffer = io.BytesIO()
+    Pillow.fromarray(astronaut()[:400]).save(buffer, "PNG", exif=tiff)
+    file = bytearray(buffer.getvalue())
+    file[file.index(b"eXIf") + 4 + tiff.index(b"\6")] = 3
+
+    with pytest.raises(ServiceError, match="broken or cut off"):
+        decoding.decode(bytes(file))

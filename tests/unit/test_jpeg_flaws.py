@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 
 from chalicelib.errors import ServiceError
 from chalicelib.images import decoding, jpeg
+from tests.harness.hostile.pictures import giants
 from tests.pictures import astronaut, cat, scaled
 
 END = b"\xff\xd9"
@@ -179,6 +180,11 @@ def test_segments_up_to_the_limit_are_accepted() -> None:
     assert decoding.decode(file[:2] + comment * (jpeg.MAX_SEGMENTS - own) + file[2:]).shape == (48, 48, 3)
     with pytest.raises(ServiceError, match="a JPEG may have at most 4096 segments and 64 scans"):
         decoding.decode(file[:2] + comment * (jpeg.MAX_SEGMENTS - own + 1) + file[2:])
+
+
+def test_scans_beyond_the_limit_are_refused_although_each_is_valid() -> None:
+    with pytest.raises(ServiceError, match="a JPEG may have at most 4096 segments and 64 scans"):
+        decoding.decode(giants.too_many_scans().file)
 
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="the files from clients are not on this machine")

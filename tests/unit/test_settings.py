@@ -39,6 +39,9 @@ def test_an_empty_variable_counts_as_absent() -> None:
         ("SMALLEST_FACE_PX", "19", "SMALLEST_FACE_PX must be a whole number from 20 to 400"),
         ("SMALLEST_FACE_PX", "401", "SMALLEST_FACE_PX must be"),
         ("SMALLEST_FACE_PX", "60.5", "SMALLEST_FACE_PX must be"),
+        ("CORS_ORIGIN", "https://a.example, https://b.example", "CORS_ORIGIN must be one origin"),
+        ("CORS_ORIGIN", "https://a.example/page", "CORS_ORIGIN must be one origin"),
+        ("CORS_ORIGIN", "a.example", "CORS_ORIGIN must be one origin"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR"),
     ],
 )

@@ -13,6 +13,7 @@ from chalicelib.errors import ServiceError
 from chalicelib.maintenance.transfer import commands, exporting, manifest
 from chalicelib.maintenance.transfer.errors import ArchiveError
 from chalicelib.stores.face_set.active_model import NO_MODEL
+from chalicelib.stores.face_set.exported_faces import ExportedFaces
 from infra.local.archive_file import Folder, open_archive, pack
 from tests.counts import assert_counts_are_right
 from tests.integration.transfer.archives import everything, parts_of, records
@@ -89,6 +90,20 @@ class TestRoundTrip:
         assert [after[row[0]] for row in crops] == crops
         assert after[two.token][1] == two.name
         assert after.keys() == {one.token, two.token, three.token}
+
+    def test_crops_of_faces_that_another_import_added_meanwhile_are_deleted(
+        self, site: Sites, folder: Folder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        process = site("first")
+        faces = process.add(range(3))
+        commands.export_to(process.parts, folder)
+        process.remove(faces[0].token)
+        monkeypatch.setattr(ExportedFaces, "present", lambda *_: set())
+
+        report = commands.import_from(process.parts, folder)
+
+        assert (report.added, report.there) == (1, 2)
+        assert sum(len(page) for page in process.parts.crops.permanent("")) == 3
 
     def test_an_empty_face_set_can_be_exported(self, site: Sites, folder: Folder) -> None:
         assert commands.export_to(site("first").parts, folder).done

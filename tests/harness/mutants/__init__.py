@@ -1,0 +1,1 @@
+"""Deliberate faults in the code, and a program that checks that the tests catch each of them."""
