@@ -119,7 +119,7 @@ class Comparing:
             ({"face_token1": TOKEN, "face_token2": "no"}, bad_argument("face_token2 must be 24 letters and digits")),
             (
                 {"face_token1": TOKEN, "image_file1": b"file", "face_token2": TOKEN},
-                bad_argument("give either image_file1 or face_token1, not both"),
+                bad_argument("send either image_file1 or face_token1, not both"),
             ),
         ],
     )

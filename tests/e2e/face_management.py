@@ -17,7 +17,7 @@ from tests.e2e.api import Api, names, tokens
 from tests.e2e.refusals import TOKEN, UNKNOWN_TOKEN, assert_refused, bad_argument, missing_argument
 from tests.e2e.shape import shape
 
-BAD_CURSOR = bad_argument("cursor must be a next_cursor of an earlier reply")
+BAD_CURSOR = bad_argument("cursor must be the next_cursor of an earlier reply")
 BAD_LIMIT = bad_argument("limit must be a whole number from 1 to 1000")
 
 
@@ -172,7 +172,7 @@ class OneFace:
     def test_a_wrong_method(self, api: Api, method: str, path: str, allowed: str) -> None:
         reply = api.send(method, path, content_type="multipart/form-data; boundary=b", body=b"--b--\r\n")
 
-        assert_refused(reply, 405, bad_argument("this address does not take that method"))
+        assert_refused(reply, 405, bad_argument("this address does not accept that method"))
         assert sorted(reply.headers["allow"].split(", ")) == sorted(allowed.split(", "))
 
     def test_adding_and_removing_by_post(self, api: Api) -> None:

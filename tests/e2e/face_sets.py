@@ -14,12 +14,12 @@ from tests.e2e.refusals import TOKEN, UNKNOWN_TOKEN, assert_refused, bad_argumen
 from tests.e2e.walk import EVERYTHING
 
 UNKNOWN_FACE_SET = bad_argument(
-    "there is no such face_set; POST /face_sets makes one, GET /face_sets tells which there are"
+    "there is no such face_set; POST /face_sets creates one, GET /face_sets lists all"
 )
 BAD_FACE_SET = bad_argument(
     "face_set must be 1 to 64 letters, digits, dots, hyphens and underscores, other than `.` and `..`"
 )
-IN_ANOTHER = bad_argument("the face is in another face set; remove it there, or give that face_set")
+IN_ANOTHER = bad_argument("the face is in another face set; remove it there, or send that face_set")
 
 
 def counted(api: Api) -> dict[str, int]:

@@ -310,7 +310,7 @@ class Refusals:
     def test_a_form_of_too_many_parts(self, api: Api) -> None:
         reply = api.post("/detect", *[(f"field{number}", "") for number in range(17)])
 
-        assert_refused(reply, 400, upload_error("the form has more than 16 parts, or headers too long"))
+        assert_refused(reply, 400, upload_error("the form has more than 16 parts, or headers that are too long"))
 
     @pytest.mark.parametrize(
         ("method", "path", "allowed"),
@@ -325,5 +325,5 @@ class Refusals:
     def test_a_wrong_method(self, api: Api, method: str, path: str, allowed: str) -> None:
         reply = api.send(method, path, content_type="multipart/form-data; boundary=b", body=b"--b--\r\n")
 
-        assert_refused(reply, 405, bad_argument("this address does not take that method"))
+        assert_refused(reply, 405, bad_argument("this address does not accept that method"))
         assert reply.headers["allow"] == allowed

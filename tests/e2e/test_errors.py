@@ -62,7 +62,7 @@ class TestAddresses:
 
             assert connection.status() == 405
             assert connection.headers["allow"] == "POST"
-            assert connection.body() == bad_argument("this address does not take that method")
+            assert connection.body() == bad_argument("this address does not accept that method")
 
     @pytest.mark.parametrize(("path", "status"), [("/health", 200), ("/detect", 405), ("/nothing", 404)])
     def test_no_body_after_a_head_request(self, sqlite_stack: LocalStack, path: str, status: int) -> None:

@@ -111,5 +111,5 @@ class TestCors:
     def test_without_it_there_is_no_such_method(self, path: str) -> None:
         reply = LambdaApi().send("OPTIONS", path)
 
-        assert_refused(reply, 405, bad_argument("this address does not take that method"))
+        assert_refused(reply, 405, bad_argument("this address does not accept that method"))
         assert "OPTIONS" not in reply.headers["allow"]
