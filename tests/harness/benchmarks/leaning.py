@@ -1,6 +1,6 @@
-"""Faces that lean, and what a picture without a face costs: `python -m tests.harness.benchmarks.leaning`.
+"""Measures recall on leaning faces, and time without a face: `python -m tests.harness.benchmarks.leaning`.
 
-Needs the labelled faces beside the project. Writes its section of docs/benchmarks.md; some ten minutes.
+Needs the labelled faces beside the project. Writes its section of docs/benchmarks.md; takes some ten minutes.
 """
 
 from __future__ import annotations

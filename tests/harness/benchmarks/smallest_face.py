@@ -1,4 +1,4 @@
-"""What SMALLEST_FACE_PX buys, and what it costs: `python -m tests.harness.benchmarks.smallest_face`."""
+"""Measures recall and time by SMALLEST_FACE_PX: `python -m tests.harness.benchmarks.smallest_face`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def _times(detectors: list[Detector], width: int, height: int, runs: int) -> list[float]:
-    """Return each detector's milliseconds a picture, measured in turn."""
+    """Return each detector's milliseconds per picture, measured in turn."""
     shown = pictures.timed(width, height).values()
     each = [report.interleaved_ms([partial(d.detect, image) for d in detectors], runs) for image in shown]
     return [statistics.mean(times) for times in zip(*each, strict=True)]
