@@ -136,7 +136,7 @@ PATHS: dict[str, dict[str, Operation]] = {
             "detect",
             "search",
             "Find every face of a picture",
-            "Each face gets a token. The token expires after a day unless the face is added to a face set.",
+            "Each face gets a token. By default, the token expires after a day unless the face is added to a face set.",
             requestBody=parameters.form([parameters.IMAGE_FILE]),
             replies=_json(
                 "Detection",
