@@ -34,6 +34,6 @@ def fitting(items: Sequence[Any]) -> int:
     if payload_bytes(as_text(items)) <= MAX_LIST_BYTES:
         return len(items)
     # `payload_bytes` counts two quotes for each item: one is for the item's comma, so subtract the other. The list adds
-    # one more quote and two brackets.
+    # its own two quotes and two brackets, less the last item's comma.
     ends = list(accumulate(payload_bytes(as_text(item)) - 1 for item in items))
     return bisect_right(ends, MAX_LIST_BYTES - 3)

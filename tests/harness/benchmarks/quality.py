@@ -53,9 +53,9 @@ def main() -> None:
     text = "\n\n".join(
         [
             f"{report.machine()}. True matches at {threshold}, {pack.name}'s threshold at a false match rate of 1e-3.",
-            f"One picture of {PAIRS} pairs of LFW made worse, the other as it is:",
+            f"One picture of {PAIRS} pairs of LFW is degraded, the other unchanged:",
             _table_of_changes(faces, genuine, threshold),
-            f"All {len(genuine):,} pairs of one person, by how far the head that is turned most is turned:",
+            f"All {len(genuine):,} pairs of one person, by the angle of the head that is turned further:",
             _table_of_poses("yaw", YAWS, faces, genuine, threshold),
             _table_of_poses("pitch", PITCHES, faces, genuine, threshold),
             f"The mean head (`quality.HEAD`), from {len(faces):,} faces:\n\n```\n{_head(list(faces.values()))}\n```",

@@ -29,7 +29,7 @@ def main() -> None:
         found = [_found(detectors[px], [c for c in crowds if _face_px(c) == face]) for face in faces_px]
         rows.append([f"{px} px", *(f"{column[i]:.1f} ms" for column in columns), *found])
     header = ["", *(f"{width} x {height}" for width, height in SIZES), *(f"faces of {px} px" for px in faces_px)]
-    text = f"{report.machine()}, one thread; the mean of the pictures above, and the faces found in the crowds."
+    text = f"{report.machine()}, one thread; mean time of the pictures above, and faces found in the crowds."
     report.write_section("smallest face", f"{text}\n\n{report.table(header, rows)}")
 
 

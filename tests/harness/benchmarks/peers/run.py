@@ -37,8 +37,8 @@ MEASURED = "wall", "cpu"
 EMBEDDING = "ours", "ours-dlib", "facenet-pytorch", "face_recognition"
 PACKS = "retail-0095", "retail-0095-yunet", "dlib"
 CROWDS_EXPLAINED = """\
-Faces found, and other boxes, at the pictures' own sizes. Crowds are pictures of LFW side by side, faces of 31 to 93 px;
-hard ones are turned, dark, blurred, half covered or pale. Other boxes there are mostly people in the background.
+Faces found and other boxes, at the pictures' own sizes. Crowds are grids of LFW pictures, with faces of 31 to 93 px; hard
+crowds are turned, dark, blurred, half covered or pale. Other boxes in crowds are mostly people in the background.
 
 """
 
@@ -120,8 +120,8 @@ def main() -> None:
         [
             f"{report.machine()}, one thread and one core each, asked in turn. Pictures: "
             f"{', '.join(pictures.timed(640, 480))}, fitted into frames of three sizes. "
-            "All look for faces of 30 px, but OpenCV's YuNet (10 px), mtcnn (25 px, for from 26 px on its release "
-            "finds nothing) and face_recognition (40 px).",
+            "The smallest face is 30 px, except for OpenCV's YuNet (10 px), mtcnn (25 px, because its release finds no "
+            "faces from 26 px on) and face_recognition (40 px).",
             _bars(times, sizes, peak),
             "Milliseconds a picture, wall (CPU), mean over the pictures:\n\n" + _table(names, times, sizes),
             CROWDS_EXPLAINED + recall,
