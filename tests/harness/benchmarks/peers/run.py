@@ -37,8 +37,9 @@ MEASURED = "wall", "cpu"
 EMBEDDING = "ours", "ours-dlib", "facenet-pytorch", "face_recognition"
 PACKS = "retail-0095", "retail-0095-yunet", "dlib"
 CROWDS_EXPLAINED = """\
-Faces found and other boxes, at the pictures' own sizes. Crowds are grids of LFW pictures, with faces of 31 to 93 px; hard
-crowds are turned, dark, blurred, half covered or pale. Other boxes in crowds are mostly people in the background.
+Faces found and other boxes, at the pictures' own sizes. Crowds are grids of LFW pictures, with faces of 31 to 93 px.
+Faces in hard crowds are turned, dark, blurred, half covered or pale. Other boxes there are mostly people in the
+background.
 
 """
 
