@@ -22,16 +22,16 @@ from chalicelib.api.routing import (
 from chalicelib.telemetry.middleware import observe
 from chalicelib.wiring import wiring
 
-# A removed face leaves the packed segments within this time and one run.
+# A removed face leaves the packed segments within this time plus the duration of one run.
 COMPACTION_MINUTES = 5
 
 app = Service(app_name="face-search", configure_logs=False)
-# The first middleware is the outermost: the others see bodies before they become text.
+# The first middleware is the outermost, so the others see bodies before they become text.
 app.register_middleware(write_json, "http")
 observe(app)
-# API Gateway hands these over as base64, byte for byte.
+# API Gateway passes this type as base64, byte for byte.
 app.api.binary_types.append("multipart/form-data")
-# Only the local server sends crops itself. Chalice would refuse them to clients without a matching Accept header.
+# Only the local server sends crops. Chalice would refuse a binary type to clients without a matching Accept header.
 app.api.binary_types.remove("image/jpeg")
 app.register_middleware(complete_headers, "http")
 app.register_middleware(keep_error_shape, "http")
@@ -142,7 +142,7 @@ def info(_: Arguments) -> dict[str, Any]:
     )
 
 
-# `/upload` is where clients of the earlier API found its page.
+# Clients of the earlier API find its page at `/upload`.
 document(app, ("/", "/upload"), console.page)
 preflights(app)
 

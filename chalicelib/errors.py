@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-# The field `error_msg` of each code, to the letter of the published contract.
+# The field `error_msg` of each code, spelt as in the published contract.
 MESSAGES = {
     "1001": "BAD_ARGUMENTS",
     "1002": "MISSING_ARGUMENTS",
@@ -18,9 +18,9 @@ INTERNAL_DETAIL = "the server failed; the fault is logged under this request's i
 
 
 class ServiceError(Exception):
-    """A failure that the client is told about: a code of the contract, an HTTP status, one sentence.
+    """A failure reported to the client: a code of the contract, an HTTP status and one sentence.
 
-    `retry_after` is in seconds; None when trying again does not help.
+    `retry_after` is in seconds; None when retrying does not help.
     """
 
     def __init__(self, code: str, status: int, detail: str, *, retry_after: int | None = None) -> None:
@@ -32,7 +32,7 @@ class ServiceError(Exception):
 
     @property
     def refused(self) -> bool:
-        """Whether the request was refused and changed nothing; otherwise a change may have taken place."""
+        """Whether the request was refused and changed nothing; if False, something may have changed."""
         return self.code != "1003"
 
 
@@ -44,7 +44,7 @@ class StoreUnavailableError(ServiceError):
 
 
 class StoreFailedError(ServiceError):
-    """A store refused or failed a call in a way that does not pass by itself."""
+    """A store refused or failed a call, and retrying does not help."""
 
     def __init__(self) -> None:
         super().__init__("1003", 500, INTERNAL_DETAIL)
@@ -63,16 +63,16 @@ def internal_error() -> ServiceError:
 
 
 def unknown_face_set() -> ServiceError:
-    detail = "there is no such face_set; POST /face_sets makes one, GET /face_sets tells which there are"
+    detail = "there is no such face_set; POST /face_sets creates one, GET /face_sets lists all"
     return bad_argument(detail, status=404)
 
 
 def in_another_face_set() -> ServiceError:
-    return bad_argument("the face is in another face set; remove it there, or give that face_set")
+    return bad_argument("the face is in another face set; remove it there, or send that face_set")
 
 
 def took_too_long() -> ServiceError:
-    return ServiceError("1003", 503, "this took too long, although no store failed; try again", retry_after=2)
+    return ServiceError("1003", 503, "the request took too long, although no store failed; try again", retry_after=2)
 
 
 def too_busy() -> ServiceError:
@@ -84,16 +84,16 @@ def migration_under_way() -> ServiceError:
 
 
 def model_is_changed() -> ServiceError:
-    return ServiceError("1003", 503, "the known faces are put under another model; try again", retry_after=2)
+    return ServiceError("1003", 503, "the known faces are being moved to another model; try again", retry_after=2)
 
 
 def model_is_missing() -> ServiceError:
-    detail = "the known faces are under a model that this server does not have; its log says which"
+    detail = "the known faces are under a model that this server does not have; its log names the model"
     return ServiceError("1003", 503, detail, retry_after=60)
 
 
 def index_is_behind() -> ServiceError:
-    return ServiceError("1003", 503, "the vector index lacks too many changes at the moment; try again", retry_after=2)
+    return ServiceError("1003", 503, "the vector index is too many changes behind; try again", retry_after=2)
 
 
 def file_error(detail: str, *, status: int = 400) -> ServiceError:

@@ -12,20 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
-"""Height x width x 3, RGB, upright."""
+"""Height x width x 3, uint8, RGB, upright."""
 
 Landmarks = NDArray[np.float32]
-"""5 x 2, [x, y] in pixels of the image, whole numbers being the centres of pixels: both eyes, the nose, both corners of
-the mouth, left before right as seen in the image."""
+"""5 x 2, float32, [x, y] in pixels of the image; whole numbers are the centres of pixels.
+
+The points are both eyes, the nose and both corners of the mouth, left before right as seen in the image.
+"""
 
 Embedding = NDArray[np.float32]
-"""One face's calibrated embedding; the Euclidean distance of two is the `distant` of the HTTP contract."""
+"""One face's calibrated embedding; the HTTP contract's `distant` is the Euclidean distance of two embeddings."""
 
-# The number and the name of the face set that always exists.
+# The number and name of the face set that always exists.
 DEFAULT_SET_ID, DEFAULT_SET = 1, "default"
-# The distance that the HTTP contract names.
+# The HTTP contract's reference distance.
 REFERENCE_THRESHOLD = 0.65
-# Who is added without a name.
+# The name of faces that are added without one.
 DEFAULT_NAME = "unknown"
 
 TOKEN_LENGTH = 24
@@ -36,7 +38,7 @@ _TOKEN = re.compile(rf"[A-Za-z0-9]{{{TOKEN_LENGTH}}}", re.ASCII)
 
 
 def new_token() -> str:
-    """Return 24 letters and digits from the system's randomness (143 bits): unique without asking anyone."""
+    """Return 24 random letters and digits from the operating system (143 bits), unique without asking a store."""
     return "".join(secrets.choice(_TOKEN_ALPHABET) for _ in range(TOKEN_LENGTH))
 
 
@@ -45,7 +47,7 @@ def is_token(text: str) -> bool:
 
 
 class Box(NamedTuple):
-    """A rectangle by its edges, in pixels of the upright image: pixel i covers [i, i + 1); x to the right, y down."""
+    """A rectangle's edges in pixels of the upright image: pixel i covers [i, i + 1), x points right, y down."""
 
     left: float
     top: float
@@ -58,7 +60,7 @@ class Box(NamedTuple):
 
 
 class DetectedFace(NamedTuple):
-    """A face in an image. `confidence` is the detector's probability that it is one."""
+    """A face in an image. `confidence` is the detector's probability that it is a face."""
 
     box: Box
     landmarks: Landmarks
@@ -66,7 +68,7 @@ class DetectedFace(NamedTuple):
 
 
 class Found(list[T]):
-    """What an image shows, the largest first; `truncated` when it may show more."""
+    """The faces found in an image, largest first; `truncated` if the image may show more."""
 
     def __init__(self, faces: Iterable[T], *, truncated: bool) -> None:
         super().__init__(faces)
@@ -76,10 +78,10 @@ class Found(list[T]):
 class Quality(NamedTuple):
     """How well a face can be recognised.
 
-    `size` is the box's shorter side in pixels of the image; `sharpness` and `brightness` are from 0 to 1; `yaw`,
-    `pitch` and `roll` are in degrees: 0 looks at the camera, positive to the right of the picture, up and clockwise.
-    `recognisability` is the share of LFW's faces that the model recognises less well, in percent; None where the model
-    has no such measure.
+    `size` is the box's shorter side in pixels of the image. `sharpness` and `brightness` are from 0 to 1. `yaw`,
+    `pitch` and `roll` are in degrees: a face at 0 looks at the camera, and positive values turn it to the right of the
+    picture, up and clockwise. `recognisability` is the share of LFW's faces that the model recognises less well, in
+    percent; None if the model does not measure it.
     """
 
     size: float
@@ -92,10 +94,10 @@ class Quality(NamedTuple):
 
 
 class TemporaryFace(NamedTuple):
-    """A detected face as it is kept under its token until it expires.
+    """A detected face, stored under its token until the token expires.
 
-    `crop` is the name of its picture under the temporary prefix; `expires_at` is in seconds since 1970; `poor_because`
-    says, a sentence each, what makes it hard to recognise.
+    `crop` is the name of its picture under the temporary prefix. `expires_at` is in seconds since 1970. `poor_because`
+    gives the reasons why the face is hard to recognise, one sentence each.
     """
 
     token: str
@@ -107,7 +109,10 @@ class TemporaryFace(NamedTuple):
 
 
 class KnownFace(NamedTuple):
-    """A known face. `crop` is its picture's name under the permanent prefix, `set_id` the number of its face set."""
+    """A known face.
+
+    `crop` is the name of its picture under the permanent prefix, `set_id` the number of its face set.
+    """
 
     token: str
     name: str
@@ -118,10 +123,10 @@ class KnownFace(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What a search returns.
+    """The options of a search.
 
     `threshold` is the largest Euclidean distance, `limit` the most results, `set_id` the number of the face set, and
-    `without` the token of a face to leave out. With `by_person`, each person comes once, as their nearest face.
+    `without` the token of a face to leave out. With `by_person`, each person appears once, with their nearest face.
     """
 
     threshold: float
@@ -132,9 +137,9 @@ class Terms(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A known face and its distance from the face that was searched for.
+    """A known face and its distance from the probe face.
 
-    `faces` is set where it stands for a person: how many of their faces are within the threshold.
+    If the match stands for a person, `faces` is the number of their faces within the threshold; otherwise None.
     """
 
     token: str
@@ -144,7 +149,7 @@ class Match(NamedTuple):
 
 
 class SearchResult(NamedTuple):
-    """Matches, nearest first; `truncated` when more faces are within the threshold than were asked for."""
+    """Matches, nearest first; `truncated` if more matches than the limit are within the threshold."""
 
     matches: list[Match]
     truncated: bool

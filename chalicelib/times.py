@@ -1,4 +1,4 @@
-"""Times as the API and archives give them."""
+"""Formats times for the API and for archives."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 
 def as_text(seconds: int) -> str:
-    """Return a time in seconds since 1970 as ISO 8601 has it, in UTC: `2026-11-26T03:00:00Z`.
+    """Return seconds since 1970 as an ISO 8601 time in UTC: `2026-11-26T03:00:00Z`.
 
-    Not strftime, which leaves out the zeros in front of years before 1000.
+    Avoids strftime, which omits leading zeros of years before 1000.
     """
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

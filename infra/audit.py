@@ -1,7 +1,7 @@
-"""`python -m infra.audit`: has any pinned package a vulnerability that the advisories of osv.dev know?
+"""`python -m infra.audit`: checks the pinned packages for vulnerabilities listed by osv.dev.
 
-pip-audit asks, and installs nothing. Where the service cannot be reached, nothing was audited: that is said, and is no
-failure, as `make check` has to work without a network. Whatever goes wrong once it was reached is one.
+pip-audit queries osv.dev and installs nothing. If osv.dev cannot be reached, the command says that nothing was audited
+and succeeds, because `make check` must work without a network. Any later error is a failure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import requests
 from pip_audit._service import OsvService
 
 ROOT = Path(__file__).parents[1]
-# All that is pinned: what runs, is deployed, tests and measures.
+# All pinned packages: for the function, local runs and deployment, tests, and benchmarks.
 REQUIREMENTS = (
     "requirements.txt",
     "infra/requirements.txt",
@@ -24,7 +24,7 @@ REQUIREMENTS = (
     "tests/harness/benchmarks/requirements.txt",
 )
 URL = "PIP_AUDIT_OSV_URL"
-"""The variable of the environment that names another service with the interface of osv.dev, to pip-audit too."""
+"""The environment variable that names another service with osv.dev's interface; pip-audit reads it too."""
 TIMEOUT_SECONDS = 3
 
 
@@ -41,7 +41,7 @@ def main(files: Sequence[str]) -> int:
 
 
 def _unreachable(url: str) -> str | None:
-    """Return why a question that has an answer gets none."""
+    """Return why a known-good query fails; None if the service answers."""
     question = {"package": {"name": "pip", "ecosystem": "PyPI"}, "version": "0.1"}
     try:
         reply = requests.post(url, json=question, timeout=TIMEOUT_SECONDS)

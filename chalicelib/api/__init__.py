@@ -1,1 +1,1 @@
-"""HTTP: endpoints, arguments, replies, the OpenAPI document and the console page."""
+"""The HTTP API: endpoints, arguments, replies, the OpenAPI document and the console page."""

@@ -1,4 +1,4 @@
-"""Reads what a client sent: multipart forms and query strings."""
+"""Reads the arguments of requests from multipart forms and query strings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chalicelib.images import decoding
 from chalicelib.images.decoding import MAX_IMAGE_BYTES
 from chalicelib.service.comparison import Picture
 
-# Room for the boundaries, the part headers and the other fields of a form.
+# Allows for a form's boundaries, part headers and other fields.
 MAX_FORM_OVERHEAD_BYTES = 64 * 1024
 MAX_FORM_PARTS = 16
 MAX_BOUNDARY_CHARACTERS = 200
@@ -23,10 +23,10 @@ Value = TypeVar("Value")
 
 
 class Arguments:
-    """The arguments of one request, from its address and, for a POST or PUT, the form.
+    """The arguments of one request, from its address and, for a POST or PUT, its form.
 
-    Every getter raises `ServiceError` 1002 for a required argument that is absent or empty, and 1001 for one that does
-    not parse, is not UTF-8, is out of range, or is given more than once.
+    Every getter raises `ServiceError`: 1002 for a required argument that is absent or empty, 1001 for an argument that
+    does not parse, is not UTF-8, is out of range or is given more than once.
     """
 
     def __init__(self, query: Mapping[str, Sequence[str]], form: Mapping[str, Sequence[bytes]] | None = None) -> None:
@@ -34,7 +34,7 @@ class Arguments:
         self._form = form
 
     def image(self) -> bytes:
-        """Return the file `image_file`, as sent; 1005 when no form was."""
+        """Return the file `image_file` as sent; raise 1005 when the request has no form."""
         if self._form is None:
             raise not_a_form()
         file = self._file("image_file")
@@ -46,11 +46,11 @@ class Arguments:
         return self._required(fields.FACE_TOKEN)
 
     def compared(self, number: int) -> str | Picture:
-        """Return one of two faces to compare, 1 or 2: a token or a picture."""
+        """Return face 1 or face 2 of a comparison, a token or a picture."""
         picture_name, token_field = f"image_file{number}", fields.token_field(f"face_token{number}")
         file, token = self._file(picture_name), self._optional(token_field)
         if file is not None and token is not None:
-            raise errors.bad_argument(f"give either {picture_name} or {token_field.name}, not both")
+            raise errors.bad_argument(f"send either {picture_name} or {token_field.name}, not both")
         if file is not None:
             return Picture(picture_name, file)
         if token is None:
@@ -58,12 +58,12 @@ class Arguments:
         return token
 
     def threshold(self) -> str:
-        """Return the threshold as it was sent; `terms` has the number."""
+        """Return the threshold as sent; `terms` returns the number."""
         self._required(fields.THRESHOLD)
         return str(self._text(fields.THRESHOLD.name))
 
     def terms(self) -> Terms:
-        """Return what a search is to find, in the default face set."""
+        """Return the options of a search, with the default face set."""
         threshold = self._required(fields.THRESHOLD)
         limit = self._optional(fields.LIMIT) or fields.LIMIT.default
         return Terms(threshold, limit, by_person=self._optional(fields.GROUP) == "name")
@@ -72,29 +72,29 @@ class Arguments:
         return self._optional(fields.FACE_NAME) or DEFAULT_NAME
 
     def new_name(self) -> str:
-        """Return the `face_name` that a face is to get."""
+        """Return a face's new `face_name`."""
         return self._required(fields.NEW_NAME)
 
     def beginning(self) -> str:
-        """Return the beginning of the names to list; empty for all names."""
+        """Return the prefix of the names to list; empty lists all names."""
         return self._optional(fields.BEGINNING) or ""
 
     def face_set(self) -> str:
         return self._optional(fields.FACE_SET) or DEFAULT_SET
 
     def named_face_set(self) -> str:
-        """Return the face set to create or delete."""
+        """Return the name of the face set to create or delete."""
         return self._required(fields.NEW_FACE_SET)
 
     def page_limit(self) -> int:
         return self._optional(fields.PAGE_LIMIT) or fields.PAGE_LIMIT.default
 
     def after(self) -> int:
-        """Return the row id that a list's `cursor` stands for; 0 when there is none."""
+        """Return the row id that a list's `cursor` encodes; 0 without a cursor."""
         return self._optional(fields.CURSOR) or 0
 
     def refuse_poor(self) -> bool:
-        """Return whether `quality_filter` is `auto`: poor faces are then refused."""
+        """Return whether `quality_filter` is `auto`, which refuses poor faces."""
         return self._optional(fields.QUALITY_FILTER) == "auto"
 
     def _file(self, name: str) -> bytes | None:
@@ -105,7 +105,7 @@ class Arguments:
 
     def _required(self, field: Field[Value]) -> Value:
         value = self._optional(field)
-        if value is None or value == "":  # a name of white space
+        if value is None or value == "":  # a name of white space only
             raise errors.missing_argument(field.name)
         return value
 
@@ -114,11 +114,11 @@ class Arguments:
         return None if text is None else field.parse(text)
 
     def _text(self, name: str) -> str | None:
-        """Return an argument as it was sent; None when it is absent or empty."""
+        """Return an argument as sent; None when it is absent or empty."""
         try:
             form = self._form or {}
             values = [*self._query.get(name, ()), *(value.decode("utf-8") for value in form.get(name, ()))]
-            "".join(values).encode("utf-8")  # fails at half of a surrogate pair, which JSON can carry
+            "".join(values).encode("utf-8")  # fails at half of a surrogate pair, which JSON allows
         except UnicodeError:
             raise not_utf_8(name) from None
         if any(fields.LOST in value for value in values):
@@ -129,17 +129,18 @@ class Arguments:
 
 
 def read_form(body: bytes, content_type: str, pictures: int = 1) -> dict[str, list[bytes]]:
-    """Return the parts of a multipart/form-data body by name; file names and headers of parts are ignored.
+    """Return the parts of a multipart/form-data body by name; ignore file names and part headers.
 
     Parameters
     ----------
     pictures
-        How many there may be.
+        The largest number of pictures in the form.
 
     Raises
     ------
     ServiceError
-        1005 when the body is no such form or is cut off; 1004 (413) when it is larger than the pictures may be.
+        1005 when the body is not a multipart form or is cut off; 1004 (413) when it exceeds the size limit for its
+        number of pictures.
     """
     kind, options = parse_options_header(content_type)
     if kind != "multipart/form-data":
@@ -154,7 +155,9 @@ def read_form(body: bytes, content_type: str, pictures: int = 1) -> dict[str, li
         if too_large:
             raise decoding.too_many_bytes() from None
         if isinstance(error, ParserLimitReached):
-            raise errors.upload_error(f"the form has more than {MAX_FORM_PARTS} parts, or headers too long") from None
+            raise errors.upload_error(
+                f"the form has more than {MAX_FORM_PARTS} parts, or headers that are too long"
+            ) from None
         raise errors.upload_error("the multipart body is malformed or cut off") from None
     if too_large:
         raise decoding.too_many_bytes(max((part for values in parts.values() for part in values), key=len, default=b""))
@@ -170,12 +173,12 @@ def not_a_form() -> errors.ServiceError:
 
 
 class _PartParser(PushMultipartParser):  # type: ignore[misc]  # the library has no types
-    """Reads Content-Disposition alone: RFC 7578, 4.8, has the other headers of a part ignored, so none refuses it."""
+    """Reads only Content-Disposition. RFC 7578, 4.8, ignores a part's other headers, so a bad one refuses no form."""
 
     _reads = False
 
     def _on_segment_headerline(self, line: bytes) -> None:
-        if line[:1] not in b" \t":  # otherwise it continues the line before
+        if line[:1] not in b" \t":  # otherwise the line continues the one before
             self._reads = line.partition(b":")[0].strip().lower() == b"content-disposition"
         if self._reads:
             super()._on_segment_headerline(line)
@@ -189,7 +192,7 @@ def _parts(body: bytes, boundary: str) -> dict[str, list[bytes]]:
         max_segment_count=MAX_FORM_PARTS,
         max_header_count=8,
         max_header_size=4096,
-        # File names come in any charset. The names of the arguments are ASCII, which Latin-1 reads rightly.
+        # File names come in any charset. Argument names are ASCII, which Latin-1 decodes correctly.
         header_charset="latin-1",
         strict=False,
     ) as parser:

@@ -1,8 +1,7 @@
-"""The console, a page for people: one document that carries its style and its scripts.
+"""Serves the console, a web page that contains its own style and scripts.
 
-One document is one request, so one invocation of a function that may have to start for it; it works below every path,
-with and without a slash at its end; and nothing has to be built, as the modules of `web/` are joined when it is first
-asked for.
+A single document takes one request, so at most one cold start. It works below every path, with or without a trailing
+slash. It needs no build: the modules in `page/` are joined at the first request.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ PAGE = Path(__file__).with_name("page")
 STYLES = ("tokens.css", "parts.css", "views.css")
 ENTRY = "main"
 
-# The forms that the modules' imports and exports have.
+# The only import and export syntax that the modules may use.
 _IMPORT = re.compile(r'^import ({[^;]*?}) from "\./([a-z_]+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async function|function|class|const) (\w+))", re.MULTILINE)
-# Indentation, empty lines, and comments that have lines of their own: an eighth of the document.
+# Indentation, empty lines and comments on their own lines: an eighth of the document.
 _UNSEEN = re.compile(r"^(?:\s+|//[^\n]*\n|/\*.*?\*/\n)+", re.MULTILINE | re.DOTALL)
 
 
 class Page(NamedTuple):
-    """A document and the headers it is served with."""
+    """A document and its response headers."""
 
     text: str
     headers: dict[str, str]
@@ -42,7 +41,7 @@ def page() -> Page:
 
 
 def _joined(name: str, joined: set[str]) -> str:
-    """A module after all that it imports, each once: a function's scope, whose value is what the module exports."""
+    """Return a module after its imports, each once, as a function scope that returns the module's exports."""
     if name in joined:
         return ""
     joined.add(name)
@@ -59,7 +58,7 @@ def _security(style: str, script: str) -> dict[str, str]:
         "script-src": _hash(script),
         "style-src": _hash(style),
         "connect-src": "'self'",
-        # Where deployed, crops are at S3.
+        # A deployed service sends crops from S3.
         "img-src": "'self' blob: data: https://*.amazonaws.com",
         "base-uri": "'none'",
         "form-action": "'none'",
@@ -70,7 +69,7 @@ def _security(style: str, script: str) -> dict[str, str]:
         "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
-        # Kept, but asked about each time, which the ETag makes cheap: a new version is never half of an old one.
+        # Cached, but revalidated at each load, which the ETag makes cheap. A new version never mixes with an old one.
         "Cache-Control": "no-cache",
     }
 

@@ -1,4 +1,4 @@
-"""Cross-origin requests: no page but the service's own may call it, unless CORS_ORIGIN names the origin of others."""
+"""Cross-origin requests: only the service's own page may call it, unless CORS_ORIGIN names another origin."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from chalicelib.settings import SettingsError, current_settings
 
 ALLOWED_HEADERS = "Content-Type, X-Api-Key"
-# Browsers keep a permission for two hours at most.
+# Browsers cache a preflight for two hours at most.
 MAX_AGE_SECONDS = 7200
 
 
 def origin() -> str | None:
-    """Return the origin that is let in; None also while a setting is wrong, which the log then says."""
+    """Return the allowed origin; None without one, or while a setting is wrong (the log then names that setting)."""
     try:
         return current_settings().cors_origin
     except SettingsError:
@@ -20,7 +20,7 @@ def origin() -> str | None:
 
 
 def headers() -> dict[str, str]:
-    """What a reply has to say for the page to be given it."""
+    """Return the headers that allow a page of that origin to read a reply."""
     allowed = origin()
     if allowed is None:
         return {}
@@ -28,7 +28,7 @@ def headers() -> dict[str, str]:
 
 
 def permission(methods: Iterable[str]) -> dict[str, str]:
-    """The headers that answer a preflight for an address with these methods."""
+    """Return the headers that answer a preflight for an address with these methods."""
     return {
         "Access-Control-Allow-Methods": ", ".join(methods),
         "Access-Control-Allow-Headers": ALLOWED_HEADERS,

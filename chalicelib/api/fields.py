@@ -1,4 +1,4 @@
-"""The arguments of the API. Each is defined once: how its text is read, and the JSON schema that OpenAPI shows."""
+"""The arguments of the API. Each definition parses the text and gives the JSON schema for OpenAPI."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chalicelib.service import cursors
 MAX_NUMBER_CHARACTERS = 64
 MAX_RESULTS = 10_000
 MAX_PAGE_FACES, DEFAULT_PAGE_FACES = 1_000, 100
-# Decoders put this in the place of bytes that are not UTF-8, API Gateway's and the local server's among them.
+# Decoders, including API Gateway's and the local server's, replace bytes that are not UTF-8 with this character.
 LOST = "\N{REPLACEMENT CHARACTER}"
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?")
@@ -26,30 +26,30 @@ Option = TypeVar("Option", bound=str)
 
 
 class Field(Protocol[Value_co]):
-    """An argument that is text: its name, and what its text must be."""
+    """A text argument: its name, its schema and its parser."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def schema(self) -> dict[str, Any]:
-        """The JSON schema of the argument, as OpenAPI 3.1 has it."""
+        """The argument's JSON schema, in the dialect of OpenAPI 3.1."""
         ...
 
     def parse(self, text: str) -> Value_co:
-        """Return the value of a text that is not empty.
+        """Return the value of a non-empty text.
 
         Raises
         ------
         ServiceError
-            1001, with a sentence that says what is accepted.
+            1001, with a detail that states the accepted values.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Patterned:
-    """Text that a regular expression matches from end to end, one that Python and ECMAScript read alike."""
+    """Text that must match a whole regular expression, which Python and ECMAScript must read alike."""
 
     name: str
     pattern: str
@@ -68,7 +68,7 @@ class Patterned:
 
 @dataclass(frozen=True, slots=True)
 class PersonName:
-    """A name, or a part of one; it is read in NFC. White space alone counts as no name, which `required` refuses."""
+    """A name or a part of a name, converted to NFC. White space alone counts as no name, which `required` refuses."""
 
     name: str
     default: str | None = None
@@ -88,7 +88,7 @@ class PersonName:
         }
 
     def parse(self, text: str) -> str:
-        """Return the name in NFC; empty for white space."""
+        """Return the name in NFC; empty for white space alone."""
         if len(text) > MAX_SENT_CHARACTERS or len(text := normalized(text)) > MAX_NAME_CHARACTERS:
             raise errors.bad_argument(f"{self.name} must have at most {MAX_NAME_CHARACTERS} characters")
         return text
@@ -96,7 +96,7 @@ class PersonName:
 
 @dataclass(frozen=True, slots=True)
 class WholeNumber:
-    """A number from 1 to `most`."""
+    """A whole number from 1 to `most`."""
 
     name: str
     most: int
@@ -114,7 +114,7 @@ class WholeNumber:
 
 @dataclass(frozen=True, slots=True)
 class Choice(Generic[Option]):
-    """One of some words; the first is the default."""
+    """One of `options`; the first is the default."""
 
     name: str
     options: tuple[Option, ...]
@@ -149,7 +149,7 @@ class Distance:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The place in a list where a page ended: a row id."""
+    """The place at which a page of a list ended, a row id."""
 
     name: str
 
@@ -160,7 +160,7 @@ class Cursor:
     def parse(self, text: str) -> int:
         after = cursors.decode(text)
         if after is None:
-            raise errors.bad_argument(f"{self.name} must be a next_cursor of an earlier reply")
+            raise errors.bad_argument(f"{self.name} must be the next_cursor of an earlier reply")
         return after
 
 
@@ -170,14 +170,14 @@ LIMIT = WholeNumber("limit", MAX_RESULTS, MAX_RESULTS)
 PAGE_LIMIT = WholeNumber("limit", MAX_PAGE_FACES, DEFAULT_PAGE_FACES)
 GROUP = Choice("group", ("none", "name"))
 QUALITY_FILTER = Choice("quality_filter", ("none", "auto"))
-# Clients take `.` and `..` out of an address, so a set of such a name could not be deleted.
+# Clients remove `.` and `..` from an address, so a set with one of these names could not be deleted.
 NEW_FACE_SET = Patterned(
     "face_set",
     r"(?!\.{1,2}$)[A-Za-z0-9_.-]{1,64}",
     "1 to 64 letters, digits, dots, hyphens and underscores, other than `.` and `..`",
 )
 FACE_SET = replace(NEW_FACE_SET, default=DEFAULT_SET)
-# Deleting the default face set is refused by the service; the schema rules it out beforehand.
+# The service refuses to delete the default face set, so the schema excludes its name.
 OTHER_FACE_SET = replace(NEW_FACE_SET, pattern=rf"(?!\.{{1,2}}$|{DEFAULT_SET}$)[A-Za-z0-9_.-]{{1,64}}")
 FACE_NAME = PersonName("face_name", DEFAULT_NAME)
 NEW_NAME = PersonName("face_name", required=True)

@@ -1,4 +1,4 @@
-"""The JSON of every reply."""
+"""Builds the body of every reply."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from chalicelib.vision import quality
 from chalicelib.vision.detector import MAX_FACES
 from chalicelib.vision.model_pack import ModelPack, Threshold
 
-# What /info says of a pack without a table of recognisability.
-COVERED_UNNOTICED = "It does not notice covered faces: they are taken for recognisable ones."
+# A weakness that /info lists for packs without a table of recognisability.
+COVERED_UNNOTICED = "It does not detect covered faces and takes them for recognisable."
 
-# Fields that the published contract misspells, and the twin that stands beside each.
+# Fields that the published contract misspells, each with its correctly spelt twin.
 TWINS = {"sucess": "success", "face_neme": "face_name", "distant": "distance"}
 
 
@@ -53,7 +53,7 @@ def detected(faces: Found[SavedFace]) -> dict[str, Any]:
 
 
 def found(found: Searched, threshold: str) -> dict[str, Any]:
-    """The field `thresholds` maps false match rates to distances, as Face++ does."""
+    """Return a search's reply. `thresholds` maps false match rates to distances, as Face++ does."""
     matches = _with_twins([_match(match) for match in found.result.matches])
     fit = fitting(matches)
     return success(
@@ -99,7 +99,7 @@ def face_sets(counted: Sequence[CountedFaceSet]) -> dict[str, Any]:
 
 
 def picture(crop: bytes | str) -> Response:
-    """A JPEG file, or the address where it is."""
+    """Return a crop as a JPEG file, or redirect to its address."""
     headers: dict[str, str | list[str]] = {"Cache-Control": "private, no-store"}
     if isinstance(crop, str):
         return Response("", status_code=302, headers={**headers, "Location": crop})
@@ -107,7 +107,7 @@ def picture(crop: bytes | str) -> Response:
 
 
 def info(pack: ModelPack, faces: int, gallery: Contents) -> dict[str, Any]:
-    """`gallery` is what the container that answers has in memory; it follows the face set with every search."""
+    """Describe the service. `gallery` is this container's memory, which each search updates from the face set."""
     return success(
         model={
             "name": pack.name,
@@ -140,7 +140,7 @@ def info(pack: ModelPack, faces: int, gallery: Contents) -> dict[str, Any]:
 
 
 def _gallery(gallery: Contents) -> dict[str, Any]:
-    """Exact galleries find everything; of others it is told how much, and how that was measured."""
+    """Describe a gallery. One that is not exact also reports its recall, and how the recall was measured."""
     described: dict[str, Any] = {
         "loaded": gallery.version is not None,
         "faces": gallery.faces,
@@ -176,7 +176,7 @@ def _by_rate(thresholds: Sequence[Threshold]) -> dict[str, float]:
 
 
 def _worst_by_rate(thresholds: Sequence[Threshold]) -> dict[str, float]:
-    """Map each false match rate to the rate that the worst labelled set comes to at its threshold, where measured."""
+    """Map each false match rate to the worst labelled set's rate at the same threshold, where measured."""
     return {_rate(t): t.worst for t in thresholds if t.worst is not None}
 
 

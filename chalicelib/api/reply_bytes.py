@@ -1,4 +1,4 @@
-"""How many bytes a reply has on its way out of a function, and how much of a list fits."""
+"""Measures a reply's bytes in a function's answer, and how many items of a list fit."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: a synchronous invocation's payload.
+# The limit of a synchronous invocation: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html.
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
-# For the status, the headers and a reply's other fields.
+# Reserved for the status, the headers and a reply's other fields.
 MAX_OTHER_BYTES = 64 * 1024
 MAX_LIST_BYTES = MAX_PAYLOAD_BYTES - MAX_OTHER_BYTES
 
 
 def as_text(body: Any) -> str:
-    """Return a reply's JSON. Characters beyond ASCII stay as they are: an emoji has 4 bytes, and 12 when escaped."""
+    """Return a reply's JSON. Characters beyond ASCII are not escaped: an emoji takes 4 bytes, and 12 when escaped."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 
 
 def payload_bytes(text: str) -> int:
-    """Return how many bytes a body has within the function's answer, where it is a JSON string.
+    """Return the bytes of a body in the function's answer, which holds the body as a JSON string.
 
-    Its quotes and backslashes are escaped again, and under Python 3.11 all that is not ASCII. (AWS's runtime client,
-    lambda_runtime_marshaller.py. Later versions leave that as it is, and send less.)
+    Quotes and backslashes are escaped again, and under Python 3.11 so are all characters beyond ASCII (AWS's runtime
+    client, lambda_runtime_marshaller.py). Later versions do not escape these characters, and send less.
     """
     return len(json.dumps(text))
 
 
 def fitting(items: Sequence[Any]) -> int:
-    """Return how many of a list's first items fit into one reply."""
+    """Return how many items from the start of a list fit into one reply."""
     if payload_bytes(as_text(items)) <= MAX_LIST_BYTES:
         return len(items)
-    # Of each item's two quotes one stands for the comma. The list's own are one more, and its brackets two.
+    # `payload_bytes` counts two quotes for each item: one is for the item's comma, so subtract the other. The list adds
+    # its own two quotes and two brackets, less the last item's comma.
     ends = list(accumulate(payload_bytes(as_text(item)) - 1 for item in items))
     return bisect_right(ends, MAX_LIST_BYTES - 3)

@@ -1,4 +1,4 @@
-"""Tells API Gateway's events from what is none, for Chalice fails at an event that is not whole.
+"""Checks API Gateway's events, because Chalice fails at an incomplete event.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 """
@@ -11,17 +11,17 @@ from typing import Any
 
 from chalicelib import errors
 
-# What may be null is null where it is absent or empty.
+# Fields that may be null; absent and empty ones become null.
 _NULLABLE = ("headers", "multiValueQueryStringParameters", "pathParameters", "stageVariables", "body")
 
 
 def whole(event: Any, routes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event with each field that Chalice reads.
+    """Return an event with every field that Chalice reads.
 
     Raises
     ------
     ServiceError
-        1001: 404 when it is for no route, 400 when it is no event of a request.
+        1001 (404) when no route matches the event, 1001 (400) when the event is not an API request.
     """
     if not isinstance(event, dict) or not isinstance(event.get("requestContext"), dict):
         raise _unreadable()

@@ -1,4 +1,4 @@
-"""The headers that every reply has, whatever it says."""
+"""The headers of every reply."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any
 from chalicelib.api import cors
 from chalicelib.telemetry import logs
 
-# Replies tell whose faces are where: none is kept by a cache, taken for a page, or named to another site.
+# Replies contain personal data: caches must not store them, browsers must not render them as pages, and their addresses
+# must not reach other sites.
 ALWAYS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-# A year. Only where deployed, as a host without TLS must not send it (RFC 6797, 7.2).
+# One year. Sent only by a deployed service, because a host without TLS must not send this header (RFC 6797, 7.2).
 HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 def complete(headers: MutableMapping[str, Any]) -> None:
-    """Add what a reply does not say otherwise."""
+    """Add each header that a reply does not set itself."""
     for name, value in {**ALWAYS, **(HTTPS_ONLY if logs.on_lambda() else {}), **cors.headers()}.items():
         headers.setdefault(name, value)

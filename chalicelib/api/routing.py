@@ -1,4 +1,4 @@
-"""Between Chalice and the routes: reads a request's arguments, and gives every failure the contract's shape."""
+"""Connects Chalice to the routes: reads a request's arguments, and answers every failure with a contract error."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ View = Callable[[arguments.Arguments], Any]
 
 
 class Service(Chalice):
-    """The app, which also refuses what is no request's event in the contract's words, and answers HEAD without a body.
+    """The app. It also answers malformed events with a contract error, and HEAD without a body.
 
-    `keeps_head_bodies` is for a server that leaves the body of a HEAD out by itself, once it knows its length.
+    Set `keeps_head_bodies` for a server that omits the body of a HEAD reply itself, after reading its length.
     """
 
     keeps_head_bodies = False
@@ -37,7 +37,7 @@ class Service(Chalice):
             event = request_event.whole(event, self.routes)
         except ServiceError as error:
             logs.begin_invocation(function_request_id=getattr(context, "aws_request_id", None))
-            log.warning("an event was refused: %s", error.detail)
+            log.warning("refused an event: %s", error.detail)
             return replies.failure(error).to_dict()
         reply = super().__call__(event, context)
         if event["requestContext"]["httpMethod"] == "HEAD" and not self.keeps_head_bodies:
@@ -48,10 +48,11 @@ class Service(Chalice):
 def endpoint(
     app: Chalice, path: str, method: str, *, key: bool = True, pictures: int = 1, changes: bool = False
 ) -> Callable[[View], View]:
-    """Register a view for one path and method; it is given the request's arguments, with up to so many pictures.
+    """Register a view for one path and method; the view receives the request's arguments.
 
-    With `key`, API Gateway lets only those through who send an API key as x-api-key; no local server asks for one.
-    A GET is registered for HEAD too, unless it `changes` something: HEAD must be safe (RFC 9110, 9.2.1).
+    `pictures` is the largest number of pictures in the form. With `key`, API Gateway requires an API key in the header
+    x-api-key; local servers require none. A GET also answers HEAD, unless it `changes` something, because HEAD must be
+    safe (RFC 9110, 9.2.1).
     """
 
     def register(view: View) -> View:
@@ -64,11 +65,11 @@ def endpoint(
                     return view(_arguments(request, path_arguments, pictures))
             except ServiceError as error:
                 return replies.failure(error)
-            except Exception:  # whatever it is, the client gets the contract's form and nothing of the inside
+            except Exception:  # the client gets a contract error without internal details
                 log.exception("%s %s failed", method, path)
                 return replies.failure(errors.internal_error())
 
-        # Any content type may come in: what is not a form is answered by `uploads`, in the contract's words.
+        # Accept any content type: `arguments.read_form` answers other bodies with a contract error.
         methods = ["GET", "HEAD"] if method == "GET" and not changes else [method]
         app.route(path, methods=methods, content_types=["*/*"], name=view.__name__, api_key_required=key)(answer)
         return view
@@ -84,7 +85,7 @@ def _request_seconds() -> float:
 
 
 def document(app: Chalice, paths: Sequence[str], page: Callable[[], Page]) -> None:
-    """Serve a page at some paths, to everyone: it holds nothing that needs an API key."""
+    """Serve a page at some paths to everyone, without an API key; the page contains no data."""
 
     def answer() -> Response:
         request = app.current_request
@@ -99,9 +100,9 @@ def document(app: Chalice, paths: Sequence[str], page: Callable[[], Page]) -> No
 
 
 def preflights(app: Chalice) -> None:
-    """Answer a browser that asks whether another origin's page may call an address: to be called after all routes.
+    """Register OPTIONS for every address, to answer CORS preflights. Call this after all routes are registered.
 
-    Without CORS_ORIGIN that method is refused as any other. API Gateway has to know it in either case.
+    Without CORS_ORIGIN, OPTIONS is refused like any unknown method. API Gateway must know the method in either case.
     """
 
     def answer(**_: str) -> Response:
@@ -130,25 +131,25 @@ def _arguments(request: Request, path_arguments: dict[str, str], pictures: int) 
     given = request.query_params
     query = {} if given is None else {name: given.getlist(name) for name in given}
     for name, value in path_arguments.items():
-        # Escaped or not: no value that is accepted has a percent sign.
+        # Servers may or may not have unescaped the value. No accepted value has a percent sign, so unquoting is safe.
         query[name] = [unquote(value), *query.get(name, ())]
     if request.method not in ("POST", "PUT"):
         return arguments.Arguments(query)
     try:
         body = request.raw_body
-    except ValueError:  # not the base64, or not the text, that it is said to be
+    except ValueError:  # invalid base64 or text
         raise errors.upload_error("the body cannot be read") from None
     assert isinstance(body, bytes)
-    if not body:  # whatever type many clients announce for it
+    if not body:  # many clients announce a type for an empty body
         return arguments.Arguments(query)
     return arguments.Arguments(query, arguments.read_form(body, request.headers.get("content-type", ""), pictures))
 
 
-# What Chalice itself refuses, in the contract's terms, by HTTP status.
+# Contract errors for requests that Chalice itself refuses, by HTTP status.
 _REFUSALS = {
     403: errors.bad_argument("the request is not allowed", status=403),
     404: errors.bad_argument("there is no such address", status=404),
-    405: errors.bad_argument("this address does not take that method", status=405),
+    405: errors.bad_argument("this address does not accept that method", status=405),
     415: errors.upload_error("the body must be multipart/form-data"),
 }
 
@@ -160,7 +161,7 @@ def _refusal(status: int) -> ServiceError:
 
 
 def keep_error_shape(request: Any, get_response: Callable[[Any], Response]) -> Response:
-    """Chalice middleware: turn the errors that Chalice answers by itself into the contract's."""
+    """Chalice middleware: replace Chalice's own errors with contract errors."""
     response = get_response(request)
     if response.status_code < 400 or (isinstance(response.body, dict) and "error_code" in response.body):
         return response
@@ -170,7 +171,7 @@ def keep_error_shape(request: Any, get_response: Callable[[Any], Response]) -> R
 
 
 def write_json(request: Any, get_response: Callable[[Any], Response]) -> Response:
-    """Chalice middleware: write the body as JSON, of which Chalice would escape all that is not ASCII."""
+    """Chalice middleware: write the body as JSON without escaping non-ASCII characters, as Chalice would."""
     response = get_response(request)
     if not isinstance(response.body, str | bytes):
         response.body = as_text(response.body)
@@ -178,7 +179,7 @@ def write_json(request: Any, get_response: Callable[[Any], Response]) -> Respons
 
 
 def complete_headers(request: Any, get_response: Callable[[Any], Response]) -> Response:
-    """Chalice middleware: add the headers that every reply has."""
+    """Chalice middleware: add the headers of every reply."""
     response = get_response(request)
     response_headers.complete(response.headers)
     return response

@@ -70,7 +70,9 @@ class IndexRebuild:
                 self._vectors.create(turn.row.name, dimension)
             used = self._fill(turn, may_go_on, progress) and self._catch_up_and_use(turn, may_go_on)
         except (LogPrunedError, IndexGoneError) as error:
-            _log.warning("the vector index that was being filled is of no use any more: %s", type(error).__name__)
+            _log.warning(
+                "retired the unfinished vector index, which can no longer be completed: %s", type(error).__name__
+            )
             self._indexes.retire(turn.row.name)
             used = False
         finally:

@@ -76,14 +76,14 @@ class VectorGallery(ExactSearch):
             if not followed:
                 # The changes may have been applied to the index and pruned since the look.
                 _log.warning(
-                    "the vector index was %d changes behind the face set, and the log does not tell them", behind
+                    "the vector index was %d changes behind the face set: too many, or pruned from the log", behind
                 )
                 continue
             try:
                 return _united(tail, self._nearest(look.used.name, probe, threshold, most, set_id))
             except IndexGoneError:
                 _log.warning("the vector index %s is gone", look.used.name)
-        _log.error("there is no vector index that the log leads on from: is it applied, or must it be rebuilt?")
+        _log.error("no vector index is usable: apply the missing changes to it, or rebuild it")
         raise index_is_behind()
 
     def apply(self) -> int:

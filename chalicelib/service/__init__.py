@@ -1,1 +1,1 @@
-"""Use cases of a request."""
+"""The use cases behind the API's routes."""

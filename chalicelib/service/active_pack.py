@@ -1,4 +1,4 @@
-"""Which model pack answers requests: that of the face set, to which a process changes while it runs."""
+"""Answers requests with the face set's model pack; a running process switches packs when that model changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chalicelib.stores.face_set.model_change import ModelChange
 from chalicelib.vision.model_pack import ModelPack
 from chalicelib.vision.pack_folder import PackFolder
 
-# How often one request may find that the model was changed: an operator does not do that twice in a second.
+# Model changes that one request follows before it fails. An operator does not change the model twice in a second.
 MAX_CHANGES_PER_REQUEST = 5
 
 log = logging.getLogger(__name__)
@@ -23,12 +23,12 @@ T = TypeVar("T")
 
 
 class ActivePack:
-    """The pack of MODEL_DIR, until the face set is found to be under another one.
+    """Serves the pack of MODEL_DIR until a request finds the face set under another model.
 
     Parameters
     ----------
     build
-        Makes the service that runs a pack.
+        Returns the service that runs a pack.
     """
 
     def __init__(self, packs: PackFolder, change: ModelChange, build: Callable[[ModelPack], FaceService]) -> None:
@@ -37,12 +37,12 @@ class ActivePack:
         self._build = build
         self._lock = threading.Lock()
         self._served: FaceService | None = None
-        # Whether the face set was ever seen to be under the pack that is served.
+        # Whether a request has confirmed that the face set is under the served pack's model.
         self._settled = False
 
     @property
     def present(self) -> FaceService:
-        """The service of the pack in use now. Does not ask the database, which may be down."""
+        """Return the service of the pack in use, without asking the database, which may be down."""
         served = self._served  # without the lock, which is held while another pack is loaded
         if served is not None:
             return served
@@ -52,12 +52,13 @@ class ActivePack:
             return self._served
 
     def answer(self, request: Callable[[FaceService], T]) -> T:
-        """Answer a request entirely under the face set's model: when that proves to be another one, begin anew.
+        """Answer a request entirely under the face set's model; start again under the new model if it has changed.
 
         Raises
         ------
         ServiceError
-            As the request does; 503 when the face set's model is not at hand.
+            Whatever the request raises; 1003 (503) when this server lacks the face set's model or the model keeps
+            changing.
         """
         for _ in range(MAX_CHANGES_PER_REQUEST):
             served = self.present
@@ -68,7 +69,7 @@ class ActivePack:
             else:
                 self._settled = True
                 return answered
-        log.error("the face set's model is changed all the time")
+        log.error("the face set's model changed %d times during one request", MAX_CHANGES_PER_REQUEST)
         raise model_is_changed()
 
     def _follow(self, outdated: FaceService, embedding_id: str) -> None:
@@ -84,7 +85,7 @@ class ActivePack:
             if pack is None:
                 log.error(
                     "the face set is under the model %s, and no pack beside MODEL_DIR (%s) has it: build that pack, "
-                    "or `make re-embed` with the pack that is to take its place",
+                    "or run `make re-embed` with the pack that replaces it",
                     embedding_id,
                     own.embedding_id,
                 )

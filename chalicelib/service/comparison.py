@@ -1,4 +1,4 @@
-"""How far two faces are apart, each the largest of a picture or known by its token."""
+"""Measures the distance between two faces, each given by its token or as the largest face of a picture."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chalicelib.vision.model_pack import Threshold
 
 
 class Picture(NamedTuple):
-    """A file, and the name of the argument that it came under."""
+    """A picture file and the name of its argument."""
 
     name: str
     file: bytes
@@ -31,9 +31,9 @@ class JudgedFace(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """The distance of two faces, the faces themselves, and the thresholds of the model that embedded them.
+    """The distance between two faces, the faces, and the thresholds of the model that embedded them.
 
-    A face is its token, or what was found in its picture.
+    Each face is its token, or the largest face of its picture.
     """
 
     distance: float
@@ -47,13 +47,13 @@ def compare(model: Model, embeddings: TokenEmbeddings, one: str | Picture, other
     Raises
     ------
     ServiceError
-        1004 for a picture that cannot be read, 1007 for one without a face, both saying which of the two; 1006 for
-        an unknown token, 1003 when a store fails.
+        1004 for a picture that cannot be read, 1007 for a picture without a face; both details name the picture. 1006
+        for an unknown token, 1003 when a store fails.
     ModelChangedError
         When the known faces are under another model and a token was given.
     """
     (face, embedding), (other_face, other_embedding) = (_look(model, embeddings, given) for given in (one, other))
-    # As a search decides: in float64.
+    # In float64, like a search, so that both decide alike.
     difference = embedding.astype(np.float64) - other_embedding.astype(np.float64)
     return Comparison(float(np.sqrt(np.sum(difference**2))), (face, other_face), model.thresholds)
 

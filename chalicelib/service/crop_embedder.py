@@ -1,4 +1,4 @@
-"""Embeds faces anew from the crops that were saved of them."""
+"""Computes embeddings from saved face crops."""
 
 from __future__ import annotations
 
@@ -12,28 +12,31 @@ from chalicelib.images import decoding
 from chalicelib.stores.aws.crops import Crop
 from chalicelib.vision.model import Model
 
-# Detectors are given pictures of at least this many pixels a side; smaller crops get a border.
+# The detectors' smallest picture side in pixels; smaller crops get a border.
 SMALLEST_SIDE_PX = 48
-# How far another detector's landmarks may lie from those stored with the crop, on the average and as a part of these
-# points' own spread. Detectors differ by a tenth of it, another face in the crop by more than the whole.
+# The largest mean distance between another detector's landmarks and the crop's stored landmarks, as a share of the
+# stored points' spread. Detectors differ by a tenth of the spread; another face in the crop, by more than all of it.
 FARTHEST = 0.5
 
 
 class Embedded(NamedTuple):
-    """`found_again` is False when the model's own detector did not find the face, so another one's landmarks served."""
+    """A crop's embedding.
+
+    `found_again` is False when the model's own detector missed the face, so another detector's landmarks were used.
+    """
 
     embedding: Embedding
     found_again: bool
 
 
 class CropEmbedder:
-    """Safe to use from several threads at once."""
+    """Embeds crops under one model. Thread-safe."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
 
     def embed(self, crops: Sequence[Crop | None]) -> list[Embedded | None]:
-        """Return an embedding for every crop; None for one that is missing or unreadable, or shows no face at all."""
+        """Return an embedding for every crop; None for a crop that is missing, unreadable or shows no face."""
         chips: list[Image] = []
         found: list[bool | None] = []
         for crop in crops:
@@ -49,7 +52,7 @@ class CropEmbedder:
         return [None if again is None else Embedded(next(embeddings), again) for again in found]
 
     def _landmarks(self, image: Image, crop: Crop) -> tuple[Landmarks | None, bool]:
-        """Return landmarks, and whether they are the model's own detector's."""
+        """Return the landmarks, and whether the model's own detector found them."""
         if crop.landmarks is not None and crop.detector_id == self._model.detector_id:
             return crop.landmarks, True
         faces = _detect(self._model, image)
@@ -63,7 +66,7 @@ class CropEmbedder:
 
 
 def _detect(model: Model, image: Image) -> list[DetectedFace]:
-    """Return the faces of a crop, the largest first; boxes are those of the crop with its border."""
+    """Return a crop's faces, largest first; boxes are in pixels of the bordered crop, landmarks of the crop itself."""
     height, width = image.shape[:2]
     left, top = max(0, SMALLEST_SIDE_PX - width) // 2, max(0, SMALLEST_SIDE_PX - height) // 2
     bordered = np.zeros((max(height, SMALLEST_SIDE_PX), max(width, SMALLEST_SIDE_PX), 3), np.uint8)
@@ -73,6 +76,6 @@ def _detect(model: Model, image: Image) -> list[DetectedFace]:
 
 
 def _distance(landmarks: Landmarks, stored: Landmarks) -> float:
-    """Return how far landmarks lie from those that are stored, on the average, as a part of the latter's spread."""
+    """Return the mean distance between landmarks and stored landmarks, as a share of the stored points' spread."""
     spread = np.linalg.norm(stored - stored.mean(axis=0), axis=1).mean()
     return float(np.linalg.norm(landmarks - stored, axis=1).mean() / max(spread, 1e-6))

@@ -1,4 +1,4 @@
-"""Where a list goes on: a row id, as a text that clients hand back without looking into it."""
+"""Encodes the row id at which a list continues as an opaque cursor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 _BYTES = 8
-# 64 bits are eleven digits of base64, the last of which has four bits.
+# 64 bits take eleven base64 digits; the last digit holds four bits.
 _FORM = re.compile(r"[A-Za-z0-9_-]{10}[AEIMQUYcgkosw048]")
 
 
@@ -15,7 +15,7 @@ def encode(row_id: int) -> str:
 
 
 def decode(cursor: str) -> int | None:
-    """Return the row id, or None when `encode` cannot have made the cursor."""
+    """Return the row id; None when `encode` cannot have made the cursor."""
     if not _FORM.fullmatch(cursor):
         return None
     row_id = int.from_bytes(urlsafe_b64decode(cursor + "="), "big")

@@ -9,7 +9,7 @@ from chalicelib.vision.detector import Detector
 
 
 def detect(detector: Detector, file: bytes) -> tuple[Image, Found[DetectedFace]]:
-    """Decode a JPEG or PNG file and find its faces; see `decoding.decode` and `Detector.detect`.
+    """Decode a JPEG or PNG file and find its faces, as `decoding.decode` and `Detector.detect` describe.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What the service does under one model: detect, search, compare and add faces."""
+"""Detects, searches, compares and adds faces under one model."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from chalicelib.vision.turned import upright
 
 
 class SavedFace(NamedTuple):
-    """A detected face and the token and crop it is kept under."""
+    """A detected face with its quality, its token and the name of its crop."""
 
     token: str
     crop: str
@@ -50,7 +50,7 @@ class SavedFace(NamedTuple):
 
 
 class Searched(NamedTuple):
-    """The token that the probe is kept under, the result, and the thresholds of the model that made it."""
+    """The token of the probe face, the search result, and the thresholds of the model that embedded the probe."""
 
     token: str
     result: SearchResult
@@ -58,12 +58,12 @@ class Searched(NamedTuple):
 
 
 class FaceService:
-    """The use cases under one model: the networks of `pack`. Safe to use from several threads at once.
+    """The use cases under one model, the networks of `pack`. Thread-safe.
 
-    Every method raises `ServiceError`: 1004 for a picture that cannot be read, 1006 for a token that is not known, 1007
-    for a search with a picture that shows no face and for a face too poor to be added, 1003 when a store fails or the
-    request's time is over. Those that need the face set's model raise `ModelChangedError` when it is not this one;
-    nothing has then been changed.
+    Every method raises `ServiceError`: 1004 for a picture that cannot be read, 1006 for an unknown token, 1007 for a
+    search with a picture that shows no face or a face too poor to be added, 1003 when a store fails or the request runs
+    out of time. Methods that need the face set's model raise `ModelChangedError` when the face set is under another
+    model; nothing is then changed.
     """
 
     def __init__(
@@ -86,12 +86,12 @@ class FaceService:
         self._gallery = gallery
 
     def detect(self, file: bytes) -> Found[SavedFace]:
-        """Find the faces of a picture, see `Detector.detect`, and keep each under a token of its own."""
+        """Find the faces of a picture, as `Detector.detect` does, and store each under a token of its own."""
         image, faces = detect(self._model.detector, file)
         return Found(self._keep(image, faces)[0], truncated=faces.truncated)
 
     def search_picture(self, file: bytes, terms: Terms, face_set: str = DEFAULT_SET) -> Searched:
-        """Search a face set for the largest face of a picture, and keep that face under a new token."""
+        """Search a face set for the largest face of a picture, and store that face under a new token."""
         set_id = self._names.id_of(face_set)
         image, faces = detect(self._model.detector, file)
         if not faces:
@@ -100,18 +100,18 @@ class FaceService:
         return self._search(saved.token, embedding, terms._replace(set_id=set_id))
 
     def search_token(self, token: str, terms: Terms, face_set: str = DEFAULT_SET) -> Searched:
-        """Search a face set for a face by its token, which may be temporary or in any face set."""
+        """Search a face set for the face of a token: a detected face, or a known face of any face set."""
         set_id = self._names.id_of(face_set)
         return self._search(token, self._embeddings.of(token), terms._replace(set_id=set_id, without=token))
 
     def compare(self, one: str | Picture, other: str | Picture) -> Comparison:
-        """Compare two faces, see `compare`; nothing is stored."""
+        """Compare two faces, as `comparison.compare` does; nothing is stored."""
         return compare(self._model, self._embeddings, one, other)
 
     def add(self, token: str, name: str, *, face_set: str = DEFAULT_SET, refuse_poor: bool = False) -> None:
-        """Put a detected face into a face set under a name; rename it when it is there already.
+        """Add a detected face to a face set under a name; rename the face if the set already has it.
 
-        With `refuse_poor`, a new face that `quality.reasons` speaks against is refused.
+        With `refuse_poor`, a new face is refused if `quality.reasons` finds it too poor.
         """
         set_id = self._names.id_of(face_set)
         present = self._face_set.set_of(token)
@@ -128,19 +128,19 @@ class FaceService:
         try:
             added = self._face_set.add(KnownFace(token, name, face.embedding, face.embedding_id, crop, set_id))
         except (ModelChangedError, ServiceError) as error:
-            if isinstance(error, ModelChangedError) or error.refused:  # else the row may be there
+            if isinstance(error, ModelChangedError) or error.refused:  # otherwise the row may exist
                 self._crops.delete_orphan(crop)
             raise
-        if not added:  # somebody else added the same token meanwhile: their crop is the row's
+        if not added:  # another request has added the same token: the row names that request's crop
             self._crops.delete_orphan(crop)
 
     def count(self) -> int:
-        """Return how many faces are in the face set."""
+        """Return the number of known faces in all face sets."""
         check_model(self._face_set.state().embedding_id, self._model.embedding_id)
         return self._face_set.count()
 
     def gallery_contents(self) -> Contents:
-        """Return what this process's gallery holds at the moment."""
+        """Return what this process's gallery holds now."""
         return self._gallery.contents()
 
     def _search(self, token: str, embedding: Embedding, terms: Terms) -> Searched:
@@ -152,7 +152,7 @@ class FaceService:
         return Searched(token, result, self._model.thresholds)
 
     def _keep(self, image: Image, faces: Sequence[DetectedFace]) -> tuple[list[SavedFace], NDArray[np.float32]]:
-        """Save crops, then tokens: a token that exists can always be added."""
+        """Save crops, then tokens, so that every token has a crop when it is added."""
         embeddings, _, recognisability = self._model.embedder.measure(image, [face.landmarks for face in faces])
         tokens = [new_token() for _ in faces]
         saved = [
@@ -180,13 +180,13 @@ class FaceService:
 
 
 def as_crop(image: Image, name: str, face: DetectedFace, detector_id: str) -> Crop:
-    """Cut a face out of its image, with its landmarks in the crop's pixels and the id of their detector.
+    """Return a face's crop, with its landmarks in pixels of the crop and the id of the detector that found them.
 
-    A face that lies on its side stands upright in its crop.
+    A face that lies on its side is turned upright.
     """
     image, face = upright(image, face)
     jpeg, part, scale = decoding.crop(image, face.box)
-    # Pixel centres: x covers [x - 0.5, x + 0.5) in the image and in the crop.
+    # Landmarks count from pixel centres: pixel x covers [x - 0.5, x + 0.5) in the image and in the crop.
     corner = np.array([part.left, part.top], np.float32)
     landmarks = (face.landmarks + 0.5 - corner) * scale - 0.5
     return Crop(name, jpeg, landmarks.astype(np.float32), detector_id)

@@ -1,4 +1,4 @@
-"""The known faces as they are managed: listed, looked up, renamed, shown."""
+"""Lists, looks up, renames and shows known faces."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from chalicelib.stores.face_set.face_set_names import FaceSetNames
 
 
 class Page(NamedTuple):
-    """Some faces of a list, and the cursor of those after them; None at the end."""
+    """A page of faces, and the cursor of the next page; None on the last page."""
 
     faces: list[ListedFace]
     next_cursor: str | None
 
 
 class KnownFaces:
-    """What needs no model.
+    """Use cases that load no model.
 
-    Every method raises `ServiceError`: 1006 for a token that is in no face set, 1001 (404) for a face set that is not
-    there, 1003 when a store fails.
+    Every method raises `ServiceError`: 1006 for a token that is in no face set, 1001 (404) for a face set that does
+    not exist, 1003 when a store fails.
 
     Parameters
     ----------
     deployed
-        Whether crops are read from S3 by clients themselves; a local server hands them out.
+        Whether clients read crops from S3 themselves; a local server sends the crops.
     """
 
     def __init__(
@@ -41,9 +41,9 @@ class KnownFaces:
         self._deployed = deployed
 
     def page(self, face_set: str, after: int, limit: int, beginning: str = "") -> Page:
-        """Return the faces of a set behind a row id, oldest first; see `FaceListing.page`.
+        """Return a set's faces after a row id, oldest first, as `FaceListing.page` does.
 
-        Ids are never used again, so what is added or removed between two pages moves no other face.
+        Row ids are never reused, so a face added or removed between two pages moves no other face.
         """
         faces = self._listing.page(self._names.id_of(face_set), after, limit + 1, beginning)
         more = len(faces) > limit
@@ -61,11 +61,11 @@ class KnownFaces:
         return self.get(token)
 
     def crop_url(self, face: ListedFace) -> str:
-        """Return where a client finds a face's crop."""
+        """Return the crop's address: a presigned S3 URL where deployed, else a path of the API."""
         return self._crops.presigned(face.crop) if self._deployed else f"/faces/{face.token}/crop"
 
     def crop(self, token: str) -> bytes | str:
-        """Return a face's crop, a JPEG file, or, where deployed, the address at S3 to read it from."""
+        """Return a face's crop: a presigned S3 URL where deployed, else the JPEG file."""
         face = self.get(token)
         if self._deployed:
             return self._crops.presigned(face.crop)

@@ -1,4 +1,4 @@
-"""Erases known faces everywhere: rows, vectors under every model, crops, tokens."""
+"""Erases known faces everywhere: rows, vectors under every model, crops and tokens."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from chalicelib.stores.face_set.face_listing import FaceListing
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.face_set_names import FaceSetNames
 
-# Faces that go in one transaction, for which all other writers wait a moment.
+# Faces removed in one transaction; all other writers wait until it ends.
 FACES_PER_BATCH = 100
-# How long one request removes: about half of what API Gateway waits for an answer.
+# The time that one request spends removing faces: about half of API Gateway's limit for an answer.
 MAX_SECONDS = 15.0
 
 
 class Removed(NamedTuple):
-    """How many faces of a set were removed, and whether the set itself is gone."""
+    """The number of faces removed from a set, and whether the set itself is deleted."""
 
     faces: int
     done: bool
 
 
 class Removal:
-    """What needs no model. Every method raises `ServiceError` 1003 when a store fails.
+    """Use cases that load no model. Every method raises `ServiceError` 1003 when a store fails.
 
-    What lies beside a row goes first, so that a failure half-way leaves a face that can be removed again.
+    A face's detection crop and token go before its row, so after a failure half-way the face can still be removed.
 
     Parameters
     ----------
     clock
-        Returns seconds from any beginning.
+        Returns seconds from any starting point.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Removal:
         self._clock = clock
 
     def remove(self, token: str) -> None:
-        """Remove one face, of whatever face set; 1006 when it is in none."""
+        """Remove one face from its face set; raise 1006 when it is in none."""
         if self._face_set.set_of(token) is None:
             raise errors.unknown_token()
         self._forget(token)
@@ -67,14 +67,14 @@ class Removal:
         self._crops.delete_orphan(crop)
 
     def remove_set(self, name: str) -> Removed:
-        """Remove a face set and all its faces, or as many as MAX_SECONDS allow; the next call then goes on.
+        """Remove a face set and all its faces, or as many faces as MAX_SECONDS allow; the next call continues.
 
-        The set goes last, and only when nobody is in it: who is added meanwhile is removed too, or is refused.
+        The set is deleted last, once it is empty. A face added meanwhile is removed too, or its addition is refused.
 
         Raises
         ------
         ServiceError
-            1001 for the default face set; 1001 (404) for one that is not there.
+            1001 for the default face set; 1001 (404) for a face set that does not exist.
         """
         if name == DEFAULT_SET:
             raise errors.bad_argument("the face set default cannot be deleted")
@@ -96,8 +96,8 @@ class Removal:
                     return Removed(removed, done=False)
 
     def _forget(self, token: str) -> None:
-        """Erase what was kept under a token when its face was detected, whether or not the token has expired."""
-        # Faces of before the names followed from the tokens have theirs from the token, while DynamoDB has it.
+        """Erase the crop and the token stored at detection, whether or not the token has expired."""
+        # Earlier versions did not derive a crop's name from the token: DynamoDB has the name until the token expires.
         name = temporary_name(token)
         for crop in {name, self._tokens.crop_of(token) or name}:
             self._crops.delete_temporary(crop)

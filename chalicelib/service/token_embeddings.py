@@ -1,4 +1,4 @@
-"""Faces by their tokens, with their embeddings under one model."""
+"""Returns the embeddings of tokens under one model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chalicelib.vision.model import Model
 
 
 class TokenEmbeddings:
-    """Every method raises `ServiceError`: 1006 for a token that is not known, 1003 when a store fails."""
+    """Every method raises `ServiceError`: 1006 for an unknown token, 1003 when a store fails."""
 
     def __init__(self, model: Model, tokens: TokenStore, crops: CropStore, face_set: FaceSet) -> None:
         self._embedding_id = model.embedding_id
@@ -22,7 +22,7 @@ class TokenEmbeddings:
         self._face_set = face_set
 
     def of(self, token: str) -> Embedding:
-        """Return the embedding of a face that is known or was detected.
+        """Return the embedding of a known or detected face.
 
         Raises
         ------
@@ -33,7 +33,7 @@ class TokenEmbeddings:
         return self.temporary(token).embedding if known is None else known.embedding
 
     def temporary(self, token: str) -> TemporaryFace:
-        """Return a detected face with its embedding under this model; another model's is made anew from the crop."""
+        """Return a detected face; if another model embedded it, compute its embedding from the crop."""
         face = self._tokens.get(token)
         if face is None:
             raise errors.unknown_token()

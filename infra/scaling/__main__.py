@@ -30,14 +30,14 @@ BURSTS = [
         (Gallery.S3_VECTORS, 1_000_000_000),
     )
 ]
-# What a stage of the class before the last would meet with the concurrency of the last.
+# A database class with the concurrency of the next larger class.
 CROWDED = Deployment(400, 600)
 ADDITIONS = [Additions(rate) for rate in (100, 500, 900, 1_000, 1_200)]
 TOO_MUCH = "—"
 
 
 def tables() -> dict[str, str]:
-    """Return the tables of docs/scaling.md by their titles."""
+    """Return the tables of docs/scaling.md by title."""
     return {
         "Latency": latency(),
         "Containers": containers(),
@@ -77,7 +77,7 @@ def latency() -> str:
             ]
         )
     header = ["faces", "detect, ms", "add, ms", "search, ms", "first search of a container, s", "memory, MB"]
-    return costs.table([*header, "S3 Vectors: add, ms", "search, ms", "first search, s"], rows)
+    return costs.table([*header, "S3 Vectors: add, ms", "S3 Vectors: search, ms", "S3 Vectors: first search, s"], rows)
 
 
 def containers() -> str:
@@ -101,11 +101,11 @@ def containers() -> str:
     header = [
         "request",
         "a second",
-        "at work, Little's law",
-        "simulated",
-        "at most",
+        "busy containers, Little's law",
+        "busy, simulated",
+        "most busy, simulated",
         "throttled, Erlang B",
-        "simulated",
+        "throttled, simulated",
     ]
     return costs.table([*header, "p50 / p99, ms"], rows)
 
@@ -124,7 +124,14 @@ def bursts() -> str:
                 f"{_ms(report.p50)} / {_ms(report.p99)}",
             ]
         )
-    header = ["search", "started, arithmetic", "simulated", "throttled, arithmetic", "simulated", "p50 / p99, ms"]
+    header = [
+        "search",
+        "containers started, arithmetic",
+        "started, simulated",
+        "throttled, arithmetic",
+        "throttled, simulated",
+        "p50 / p99, ms",
+    ]
     return costs.table(header, rows)
 
 
@@ -144,8 +151,14 @@ def connections() -> str:
                 _share(report.throttled),
             ]
         )
-    header = ["database", "connections", "API's concurrency", "detections a second at most", "needed, arithmetic"]
-    return costs.table([*header, "open at most, simulated, API alone", "refused", "throttled"], rows)
+    header = [
+        "database",
+        "connections",
+        "API's concurrency",
+        "most detections a second",
+        "connections needed, arithmetic",
+    ]
+    return costs.table([*header, "most open, simulated, API only", "refused", "throttled"], rows)
 
 
 def additions() -> str:
@@ -162,7 +175,13 @@ def additions() -> str:
                 f"{_ms(report.p50)} / {_ms(report.p99)}",
             ]
         )
-    header = ["a second", "counter in use", "wait for it, M/D/1, ms", "simulated, ms", "p50 / p99 of the addition, ms"]
+    header = [
+        "additions a second",
+        "counter in use",
+        "wait for the counter, M/D/1, ms",
+        "wait, simulated, ms",
+        "p50 / p99, ms",
+    ]
     return costs.table(header, rows)
 
 
@@ -172,7 +191,7 @@ def parts() -> str:
         limit = LIMITS[demand.limit]
         reached = (_reached(limit.value, demand.of(request)) for request in Request)
         rows.append([demand.limit, f"{limit.value:,.0f} {limit.unit}", *reached])
-    return costs.table(["part", "limit", *(f"reached at: {request.value} a second" for request in Request)], rows)
+    return costs.table(["part", "limit", *(f"{request.value} a second at the limit" for request in Request)], rows)
 
 
 def millions() -> str:
@@ -199,13 +218,18 @@ def months() -> str:
             largest = arithmetic.month(gallery, faces, max(RATES))
             row.append(_largest(largest) if largest else TOO_MUCH)
             rows.append(row)
-    header = ["faces", "gallery", *(f"{rate:,} a second" for rate in RATES), "of the last, the largest parts"]
+    header = [
+        "faces",
+        "gallery",
+        *(f"{rate:,} a second" for rate in RATES),
+        f"largest parts at {max(RATES):,} a second",
+    ]
     return costs.table(header, rows)
 
 
 def figures(group: dict[str, Figure]) -> str:
     rows = [[name, f"{figure.value:,.12g}", figure.unit, figure.source] for name, figure in group.items()]
-    return costs.table(["what", "figure", "unit", "from"], rows)
+    return costs.table(["name", "figure", "unit", "source"], rows)
 
 
 def _name(request: Request, gallery: Gallery, faces: int) -> str:
@@ -220,7 +244,7 @@ def _largest(month: dict[str, float]) -> str:
 
 
 def _reached(limit: float, demand: float) -> str:
-    """Return the rate that reaches a limit, bold where it is below the largest that the page is about."""
+    """Return the rate that reaches a limit, in bold if it is below the page's largest rate."""
     if not demand:
         return ""
     text = f"{limit / demand:,.0f}"

@@ -1,4 +1,4 @@
-"""Latency, containers, connections, partitions and money by arithmetic: Little's law and queueing formulas."""
+"""Computes latency, containers, connections, partitions and cost with Little's law and queueing formulas."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from infra.deploy import costs
 from infra.scaling.figures import CLASSES, GUESSED, LIMITS, MEASURED
 
 MEBIBYTE = 1 << 20
-# Functions beside the API, each of which has one container (infra/deploy/template/parameters.yaml).
+# Functions other than the API; each has one container (infra/deploy/template/parameters.yaml).
 OTHER_FUNCTIONS = 7
 SECONDS_A_MONTH = costs.HOURS * 3_600
 
@@ -27,7 +27,7 @@ class Request(StrEnum):
 
 
 def seconds(request: Request, gallery: Gallery, faces: int) -> float:
-    """Return what a request takes in a warm container; a search is one with a picture."""
+    """Return the seconds of a request in a warm container; a search is one with a picture."""
     if request is Request.ADD:
         put = GUESSED["a put of S3 Vectors"].value if gallery is Gallery.S3_VECTORS else 0.0
         return (GUESSED["an addition on Lambda"].value + put) / 1_000
@@ -40,7 +40,7 @@ def seconds(request: Request, gallery: Gallery, faces: int) -> float:
 
 
 def scan_seconds(faces: int) -> float:
-    """Return what a search in memory takes, by the measured sizes and straight lines through them."""
+    """Return the seconds of a search in memory, by linear interpolation between the measured sizes."""
     sizes = (10_000, 1_000_000, 10_000_000)
     names = ("search, 10,000 faces", "search, 1 million faces", "search, 10 million faces")
     measured = [MEASURED[name].value / 1_000 for name in names]
@@ -50,7 +50,7 @@ def scan_seconds(faces: int) -> float:
 
 
 def cold_seconds(gallery: Gallery, faces: int) -> float:
-    """Return what a container's start adds to its first search."""
+    """Return the seconds that a container's start adds to its first search."""
     start = GUESSED["a container's start"].value / 1_000
     if gallery is Gallery.S3_VECTORS:
         return start
@@ -58,7 +58,7 @@ def cold_seconds(gallery: Gallery, faces: int) -> float:
 
 
 def memory_mb(gallery: Gallery, faces: int) -> float:
-    """Return the memory of a container, in Lambda's MB of 1024 * 1024 bytes; not below 1769, which is one CPU."""
+    """Return a container's memory in Lambda's MB (1024 * 1024 bytes), at least 1769, which gives one CPU."""
     needed = MEASURED["memory after 200 mixed requests"].value * 1e6
     if gallery is Gallery.MEMORY:
         needed += MEASURED["memory a face, at 10 million"].value * faces
@@ -66,7 +66,7 @@ def memory_mb(gallery: Gallery, faces: int) -> float:
 
 
 def fits(gallery: Gallery, faces: int) -> bool:
-    """Tell whether a container can hold the gallery, and load it before API Gateway gives up."""
+    """Return whether a container can hold the gallery and load it within API Gateway's time limit."""
     loaded = cold_seconds(gallery, faces) + seconds(Request.SEARCH, gallery, faces)
     return (
         memory_mb(gallery, faces) <= LIMITS["Lambda, memory"].value and loaded <= LIMITS["API Gateway, a reply"].value
@@ -74,12 +74,12 @@ def fits(gallery: Gallery, faces: int) -> bool:
 
 
 def containers(rate: float, service_seconds: float) -> float:
-    """Return how many containers are at work on the average: Little's law."""
+    """Return the mean number of busy containers, by Little's law."""
     return rate * service_seconds
 
 
 def blocked(offered: float, servers: int) -> float:
-    """Return the share of requests that finds all servers at work: Erlang's B, for Poisson arrivals."""
+    """Return the share of requests that finds all servers busy, by Erlang's B formula for Poisson arrivals."""
     share = 1.0
     for number in range(1, servers + 1):
         share = offered * share / (number + offered * share)
@@ -87,24 +87,27 @@ def blocked(offered: float, servers: int) -> float:
 
 
 def lock_wait(rate: float, held_seconds: float) -> float:
-    """Return the mean wait for a lock that each holds as long: the Pollaczek-Khinchine formula for M/D/1."""
+    """Return the mean wait in seconds for a lock held equally long each time: Pollaczek-Khinchine for M/D/1."""
     utilisation = rate * held_seconds
     return math.inf if utilisation >= 1 else utilisation * held_seconds / (2 * (1 - utilisation))
 
 
 def connections(at_work: float) -> int:
-    """Return the max_connections for so many containers: twice, because those before a deployment linger, and ten."""
+    """Return the max_connections that a number of busy API containers needs.
+
+    This is twice the containers of all functions, because connections from before a deployment linger, plus ten.
+    """
     return 2 * (math.ceil(at_work) + OTHER_FUNCTIONS) + 10
 
 
 def database_class(at_work: float) -> str | None:
-    """Return the smallest class with as many connections; None where there is none."""
+    """Return the smallest class with enough connections; None if no class has them."""
     return next((name for name, (most, _) in CLASSES.items() if connections(at_work) <= most), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What a request asks of a part for each face; a picture has one."""
+    """The operations that a request with one face needs from a part of the service."""
 
     limit: str
     detect: float = 0
@@ -115,8 +118,8 @@ class Demand:
         return float(getattr(self, request.value))
 
 
-# A face's item is below 1 KB to write and 4 KB to read, and a copy in S3 is a PUT. A search with a picture keeps a
-# token too; it reads its face set's number, polls, and reads rows.
+# A face's item is below 1 KB to write and below 4 KB to read, and a copy in S3 counts as a PUT. A search with a picture
+# also stores a token; it reads its face set's number, polls, and reads rows.
 DEMANDS = (
     Demand("API Gateway, requests", 1, 1, 1),
     Demand("MySQL, additions", add=1),
@@ -125,7 +128,7 @@ DEMANDS = (
     Demand("DynamoDB, reads", add=1),
     Demand("S3, PUT and COPY", 1, 1, 1),
 )
-# Who applies changes to an index does so alone, up to 500 a request: some ten requests a second.
+# One process at a time applies changes to an index, up to 500 a request: some ten requests a second.
 INDEX_DEMANDS = (
     Demand("S3 Vectors, vectors written", add=1),
     Demand("S3 Vectors, queries", search=1),
@@ -133,9 +136,9 @@ INDEX_DEMANDS = (
 
 
 def million(request: Request, gallery: Gallery, faces: int) -> dict[str, float]:
-    """Return what a million requests cost in US dollars, by part; prices and assumptions are those of docs/costs.md.
+    """Return the cost of a million requests in US dollars, by part, with the prices and assumptions of docs/costs.md.
 
-    Additions are applied to an index one by one, as they are when a second brings a few.
+    Additions are applied to an index one by one, as happens at a few additions a second.
     """
     gb_seconds = 1e6 * seconds(request, gallery, faces) * memory_mb(gallery, faces) / 1_024
     parts = {
@@ -156,10 +159,10 @@ def million(request: Request, gallery: Gallery, faces: int) -> dict[str, float]:
 
 
 def month(gallery: Gallery, faces: int, rate: float) -> dict[str, float] | None:
-    """Return what a month at a constant rate costs in US dollars, by part; None where the gallery does not fit.
+    """Return the cost of a month at a constant rate in US dollars, by part; None if the gallery does not fit.
 
-    One request in three is a /detect, two are a search with a picture, as in docs/costs.md. The database is the
-    smallest class with enough connections, with a second server that stands by, and some 1 KB of storage a face.
+    Of three requests, one is a /detect and two are searches with a picture, as in docs/costs.md. The database is the
+    smallest class with enough connections, with a standby server and some 1 KB of storage a face.
     """
     if not fits(gallery, faces):
         return None
@@ -181,5 +184,5 @@ def month(gallery: Gallery, faces: int, rate: float) -> dict[str, float] | None:
 
 
 def index_copies(searches_a_second: float) -> int:
-    """Return how many copies of an index answer so many searches; parts of one would each be asked by every search."""
+    """Return how many copies of an index a search rate needs. Splitting does not help: each search asks all parts."""
     return max(1, math.ceil(searches_a_second / LIMITS["S3 Vectors, queries"].value))

@@ -1,4 +1,4 @@
-"""What the arithmetic and the simulation start from: what was measured, what is guessed, and AWS's limits."""
+"""The inputs of the arithmetic and the simulation: measurements, guesses and AWS's limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Figure(NamedTuple):
     value: float
     unit: str
     source: str
-    """The command that measures it, where a limit was read, or that it is a guess."""
+    """The command that measures the figure, the documentation of a limit, or the word guess."""
 
 
 BENCH, RATES, START = (
@@ -21,11 +21,11 @@ BENCH, RATES, START = (
 )
 GUIDE, GUESS = "AWS's user guide, a copy of 2026", "a guess"
 
-# On one core of the machine of docs/benchmarks.md.
+# Measured on one core of the machine in docs/benchmarks.md.
 MEASURED = {
     "picture to embeddings, 640 x 480": Figure(30.3, "ms", BENCH),
     "picture to embeddings, 1280 x 720": Figure(43.8, "ms", BENCH),
-    "picture to embeddings, 4096 x 4096": Figure(269.4, "ms", f"{BENCH}: 251.4 to detect, and 18 as for 640 x 480"),
+    "picture to embeddings, 4096 x 4096": Figure(269.4, "ms", f"{BENCH}: 251.4 to detect, plus 18 as for 640 x 480"),
     "search, 10,000 faces": Figure(1.14, "ms", BENCH),
     "search, 1 million faces": Figure(11.88, "ms", BENCH),
     "search, 10 million faces": Figure(90.76, "ms", BENCH),
@@ -37,14 +37,14 @@ MEASURED = {
     "polls": Figure(7_490, "a second", f"{RATES}; two cores shared with the clients"),
 }
 
-# Nothing of this project was timed on AWS.
+# Guesses, because nothing of this project was timed on AWS.
 GUESSED = {
     "a picture's request on Lambda": Figure(1_000 * costs.REQUEST_SECONDS, "ms", f"{GUESS}, as in docs/costs.md"),
     "Lambda's core, times slower": Figure(2.5, "", GUESS),
     "an addition on Lambda": Figure(40, "ms", f"{GUESS}: a read, a copy in S3, a commit"),
     "a container's start": Figure(1_000 * costs.COLD_START_SECONDS, "ms", f"{GUESS}, as in docs/costs.md"),
-    "an idle container is kept": Figure(600, "s", f"{GUESS}; AWS does not say"),
-    "a query of S3 Vectors, warm": Figure(100, "ms", f"{GUIDE}: as low as that"),
+    "an idle container is kept": Figure(600, "s", f"{GUESS}; AWS does not document it"),
+    "a query of S3 Vectors, warm": Figure(100, "ms", f"{GUIDE}: as low as 100 ms"),
     "a query of S3 Vectors, cold": Figure(1_000, "ms", f"{GUIDE}: below a second"),
     "a put of S3 Vectors": Figure(100, "ms", GUESS),
 }
@@ -60,16 +60,16 @@ LIMITS = {
     "MySQL, polls and short reads": MEASURED["polls"]._replace(source="measured; more with a larger server"),
     "DynamoDB, writes": Figure(1_000, "a second and partition", "docs.aws.amazon.com; a new table begins with four"),
     "DynamoDB, reads": Figure(3_000, "a second and partition", "docs.aws.amazon.com"),
-    "S3, PUT and COPY": Figure(3_500, "a second and prefix", "docs.aws.amazon.com; prefixes split as they are used"),
+    "S3, PUT and COPY": Figure(3_500, "a second and prefix", "docs.aws.amazon.com; prefixes split with use"),
     "S3 Vectors, vectors written": Figure(2_500, "a second and index", GUIDE),
-    "S3 Vectors, queries": Figure(200, "a second and index", f"{GUIDE}: hundreds; two are taken here"),
+    "S3 Vectors, queries": Figure(200, "a second and index", f"{GUIDE}: hundreds; 200 assumed here"),
     "S3 Vectors, vectors": Figure(2_000_000_000, "an index, 10,000 indexes a bucket", GUIDE),
     "S3 Vectors, results": Figure(10_000, "a query, in pages of 100", f"{GUIDE}; an older one says 100"),
 }
 
-# Connections and dollars an hour by class. The connections of those in infra/deploy/template/parameters.yaml are from
-# there, the others what RDS sets, its memory / 12,582,880. Prices of t4g are in docs/costs.md; the others are from
-# memory.
+# Connections and dollars an hour by class. Connections come from infra/deploy/template/parameters.yaml if the class is
+# there; otherwise they are RDS's default, the memory in bytes / 12,582,880. Prices of t4g are in docs/costs.md; the
+# others are from memory.
 CLASSES = {
     "db.t4g.micro": (60, 0.016),
     "db.t4g.small": (150, 0.032),

@@ -1,4 +1,4 @@
-"""What is simulated, with seeds: a steady load, a burst from nothing, a deployment at full load, and additions."""
+"""The simulated scenarios, with seeds: steady load, burst from nothing, deployment at full load, and additions."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from infra.scaling.figures import GUESSED, LIMITS, MEASURED
 from infra.scaling.simulation import Fleet, Report, Seconds, arrivals, simulate
 
 SEED = 1
-# A steady load's requests, after as many seconds as let it settle.
+# The requests of a steady load, which are counted after it has settled for some seconds.
 REQUESTS = 20_000
 SHORTEST_SECONDS, SETTLING_SECONDS = 5.0, 2.0
-# Of pictures 640 x 480, 1280 x 720 and 4096 x 4096: a guess.
+# The shares of pictures of 640 x 480, 1280 x 720 and 4096 x 4096 pixels: a guess.
 SIZES = (0.80, 0.19, 0.01)
 ACCOUNT = int(LIMITS["Lambda, containers at work"].value)
-# The spread of what the stores and the network take: lognormal, the 99th percentile 3.2 times the median; a guess.
+# The spread of the time for stores and network: lognormal, with the 99th percentile 3.2 times the median; a guess.
 SPREAD = 0.5
 FULL_LOAD = 0.9
 PARAMETERS = Path(__file__).parents[1] / "deploy" / "template" / "parameters.yaml"
@@ -29,7 +29,7 @@ LOCK_SECONDS = 1 / MEASURED["additions one by one"].value
 
 @dataclass(frozen=True, slots=True)
 class Steady:
-    """A load without an end, in containers that are there already."""
+    """A steady load on warm containers."""
 
     request: Request
     gallery: Gallery
@@ -50,7 +50,7 @@ class Steady:
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """Searches that come from one second to the next, when no container is there."""
+    """A sudden burst of searches while no container is running."""
 
     gallery: Gallery
     faces: int
@@ -66,23 +66,23 @@ class Burst:
         return simulate(times, service_times(Request.SEARCH, service, len(times), rng), fleet)
 
     def starting_seconds(self) -> float:
-        """Return after how long the first container is done, and can take a second request."""
+        """Return the seconds until the first container has finished a request and can take the next."""
         return arithmetic.cold_seconds(self.gallery, self.faces) + arithmetic.seconds(
             Request.SEARCH, self.gallery, self.faces
         )
 
     def containers(self) -> float:
-        """Return how many start: one for each that comes before the first is done, where that many may be at work."""
+        """Return how many containers start: one for each request before the first is done, up to `concurrency`."""
         return min(self.rate * self.starting_seconds(), self.concurrency)
 
     def throttled(self) -> float:
-        """Return the share of those that come when all containers are starting."""
+        """Return the share of requests that arrive while all containers are starting."""
         return max(self.starting_seconds() - self.concurrency / self.rate, 0) / self.lasts
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """All containers replaced at nine tenths of the load that the concurrency takes, by detections of 150 ms."""
+    """A deployment that replaces all containers at nine tenths of full load, with detections of 150 ms."""
 
     concurrency: int
     connections: int
@@ -99,7 +99,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Additions:
-    """Additions one by one, which wait for the log's counter."""
+    """Single additions, which wait for the log's counter."""
 
     rate: float
 
@@ -112,7 +112,7 @@ class Additions:
 
 
 def deployments() -> dict[str, Deployment]:
-    """Return what infra/deploy/template gives to the API's function, by the database's class."""
+    """Return the API function's limits in infra/deploy/template, by database class."""
     capacity = yaml.safe_load(PARAMETERS.read_text(encoding="utf-8"))["Mappings"]["Capacity"]
     return {name: Deployment(int(of["ApiConcurrency"]), int(of["Connections"])) for name, of in capacity.items()}
 
@@ -130,10 +130,10 @@ def _fleet(concurrency: int, cold_seconds: float, *, warm: int = 0, connections:
 
 
 def service_times(request: Request, mean: float, count: int, rng: np.random.Generator) -> Seconds:
-    """Return what requests take, in seconds, with this mean.
+    """Return the seconds of each request, with this mean.
 
-    The computing of a picture is what was measured for its size, on a slower core; the rest, the stores and the
-    network, is lognormal.
+    The computing time of a picture is the measured time for its size, scaled to a slower core. The rest, for stores
+    and network, is lognormal.
     """
     if request is Request.ADD:
         return mean * _spread(count, rng)
@@ -145,5 +145,5 @@ def service_times(request: Request, mean: float, count: int, rng: np.random.Gene
 
 
 def _spread(count: int, rng: np.random.Generator) -> Seconds:
-    """Return factors of mean 1."""
+    """Return random lognormal factors with mean 1."""
     return rng.lognormal(-SPREAD * SPREAD / 2, SPREAD, count)

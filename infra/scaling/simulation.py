@@ -1,9 +1,11 @@
-"""A discrete-event simulation of containers that start, work, idle and end, and of the connections that they hold.
+"""A discrete-event simulation of containers and their database connections.
 
-What it knows of Lambda: a container does one request at a time; a request takes the one that was idle for the shortest
-time, or starts one; more than `concurrency` at work, or more starts than a token bucket allows, are throttled (429).
-What it knows of MySQL: each container has one connection, from its first request on; a container that ends does not
-close it, and the server does after wait_timeout. Additions hold one lock, in the order in which they ask for it.
+Its model of Lambda: a container handles one request at a time. A request takes the container that has been idle for the
+shortest time, or starts one. Requests beyond `concurrency`, or beyond the starts that a token bucket allows, are
+throttled (429).
+
+Its model of MySQL: each container has one connection from its first request on. An ended container does not close its
+connection; the server closes it after wait_timeout. Additions hold one lock, in the order of their requests.
 """
 
 from __future__ import annotations
@@ -23,14 +25,14 @@ LINGERING_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """A function's containers, and the connections that they may open.
+    """A function's containers and the limit of their connections.
 
     Attributes
     ----------
     concurrency
-        How many may be at work.
+        The largest number of busy containers.
     warm
-        How many are idle at the beginning.
+        The number of idle containers at the beginning.
     starts_at_once, starts_per_second
         Size and rate of the token bucket of starts.
     """
@@ -46,16 +48,16 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What happened to the requests after the beginning, and what was in use.
+    """The outcome of the requests after `settled_at`, and the resources in use.
 
     Attributes
     ----------
     busy
-        Mean number of containers at work, as arriving requests saw it.
+        Mean number of busy containers when a request arrives.
     throttled, refused
-        Shares of the requests that found no container, and a container but no connection.
+        Shares of the requests that found no container, and that found a container but no connection.
     waited
-        Mean seconds for the lock.
+        Mean wait for the lock, in seconds.
     """
 
     requests: int
@@ -71,19 +73,19 @@ class Report:
 
 
 def arrivals(rate: float, seconds: float, rng: np.random.Generator) -> Seconds:
-    """Return the times of a Poisson process, in order."""
+    """Return the arrival times of a Poisson process in seconds, in order."""
     times = np.cumsum(rng.exponential(1 / rate, int(rate * seconds * 1.2) + 50))
     return times[times < seconds]
 
 
 class _Containers:
-    """The containers, and the connections of those that ended."""
+    """The running containers, and the open connections of ended ones."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self.idle = deque([0.0] * fleet.warm)  # when each began to idle, the longest first
-        self.busy: list[tuple[float, int]] = []  # when each is done, and of which deployment it is
-        self._lingering: list[float] = []  # when the server closes each
+        self.idle = deque([0.0] * fleet.warm)  # when each became idle, earliest first
+        self.busy: list[tuple[float, int]] = []  # when each will be done, and its deployment
+        self._lingering: list[float] = []  # when the server closes each connection
         self._deployment = 0
         self._starts, self._refilled = fleet.starts_at_once, 0.0
 
@@ -107,14 +109,14 @@ class _Containers:
             self._starts, self._refilled = min(self._fleet.starts_at_once, self._starts + refill), now
 
     def replace_all(self, now: float) -> None:
-        """Deploy: idle containers end, and those at work when they are done."""
+        """Deploy: end idle containers now, and busy containers when they are done."""
         while self.idle:
             self.idle.pop()
             self._end(now)
         self._deployment += 1
 
     def take(self) -> float | None:
-        """Return after how many seconds a container begins with a request; None where it is throttled."""
+        """Return the seconds until a container begins a request; None if the request is throttled."""
         if len(self.busy) >= self._fleet.concurrency:
             return None
         if self.idle:
@@ -149,13 +151,13 @@ def simulate(
     Parameters
     ----------
     times, services
-        When each request comes, in order, and how long it takes where it waits for nothing.
+        When each request arrives, in order, and its duration in seconds without waiting.
     locked_seconds
-        How long each holds the one lock; it asks for it first.
+        How long each request holds the lock, in seconds. It takes the lock before its other work.
     deployed_at
-        When all containers are replaced.
+        The time at which all containers are replaced.
     settled_at
-        Requests before this are not in the report, but for peaks and starts.
+        Requests before this time count in the report only for peaks and starts.
     """
     containers = _Containers(fleet)
     seen, latencies, waits = [], [], []

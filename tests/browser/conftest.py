@@ -1,4 +1,4 @@
-"""A browser, and the console of a service that knows nobody."""
+"""Fixtures: a browser, and the console of a service with empty face sets."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from tests.e2e.local_stack import LocalStack
 
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "has_touch": True}
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}
-# The camera shows a moving test picture, and is allowed without a question.
+# The camera shows a moving test picture and is allowed without a prompt.
 FLAGS = ["--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
 
 
 def chromium() -> str | None:
-    """Return the path of the browser, where there is one."""
+    """Return the path of Chromium; None if it is not installed."""
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-# Of the package, not the session: its event loop would be in the way of other tests of this process.
+# Package scope, not session scope, because its event loop would disturb other tests in this process.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     program = chromium()
@@ -40,7 +40,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def api(sqlite_stack: LocalStack) -> Iterator[HttpApi]:
-    """A client of the service, whose face sets are emptied after the test, whoever filled them."""
+    """A client of the service; all face sets are emptied after the test."""
     client = HttpApi(sqlite_stack.port)
     yield client
     for name in [known["face_set"] for known in client.get("/face_sets").body["face_sets"]]:
@@ -54,7 +54,7 @@ def api(sqlite_stack: LocalStack) -> Iterator[HttpApi]:
 
 @pytest.fixture(params=["desktop", "phone"])
 def console(request: pytest.FixtureRequest, browser: Browser, api: HttpApi) -> Iterator[Console]:
-    """The console, on a desktop's light screen and on a phone's dark one."""
+    """The console, with a desktop's light screen and with a phone's dark screen."""
     yield from _opened(browser, api.url, PHONE if request.param == "phone" else DESKTOP)
 
 
@@ -65,14 +65,14 @@ def desktop(browser: Browser, api: HttpApi) -> Iterator[Console]:
 
 @pytest.fixture
 def front(api: HttpApi) -> Iterator[Gateway]:
-    """The service behind a gateway that lets everyone in."""
+    """The service behind a gateway that requires no key."""
     with gateway(api.url) as front:
         yield front
 
 
 @pytest.fixture
 def deployed(browser: Browser, front: Gateway) -> Iterator[Console]:
-    """The console behind that gateway, below its stage's path."""
+    """The console behind that gateway, below the stage's path."""
     yield from _opened(browser, front.url, DESKTOP)
 
 

@@ -1,4 +1,4 @@
-"""The console as someone uses it who sees it."""
+"""Operates the console as a sighted user does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from playwright.sync_api import FilePayload, Locator, Page, expect
 from tests.browser.page_watch import PageWatch
 
 WAIT_MILLISECONDS = 60_000
-# What a test gives to the page as if it came from the clipboard or the desktop.
+# Pastes or drops a test's file into the page, as from the clipboard or the desktop.
 _GIVE = """
 ([kind, selector, name, type, text]) => {
     const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
@@ -26,7 +26,7 @@ _GIVE = """
 
 
 class Console:
-    """One tab. `url` is the service's root, without a slash at its end."""
+    """One tab. `url` is the service's root, without a trailing slash."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
@@ -36,7 +36,7 @@ class Console:
         expect.set_options(timeout=WAIT_MILLISECONDS)
 
     def open(self, view: str = "", path: str = "/") -> None:
-        """Load the page at one of its addresses, at a view."""
+        """Load the page at one of its addresses, and open a view."""
         self.page.goto(f"{self.url}{path}" + (view and f"#{view}"))
 
     def go(self, view: str) -> None:
@@ -46,11 +46,11 @@ class Console:
         return self.page.locator(f"section#{name}")
 
     def choose(self, picture: bytes, name: str = "picture.jpg", mime: str = "image/jpeg", into: str = "find") -> None:
-        """Choose a file as the file dialog does."""
+        """Choose a file, as with the file dialog."""
         self.page.locator(f"#{into}-drop input").set_input_files(file(picture, name, mime))
 
     def add_many(self, files: Mapping[str, bytes]) -> None:
-        """Choose files, by their names, in the view that adds many."""
+        """Choose files by name in the view that adds many faces."""
         self.page.locator("#bulk-files").set_input_files([file(content, name) for name, content in files.items()])
 
     def paste(self, picture: bytes) -> None:
@@ -63,7 +63,7 @@ class Console:
         self.page.evaluate(_GIVE, [kind, selector, name, mime, base64.b64encode(picture).decode()])
 
     def text(self, words: str | re.Pattern[str]) -> Locator:
-        """What the view shows; not what is told to screen readers, nor what fades away."""
+        """The visible text of the view, without text for screen readers or fading messages."""
         return self.page.locator("section:visible").get_by_text(words)
 
     @property
@@ -76,7 +76,7 @@ class Console:
 
     @property
     def alert(self) -> Locator:
-        """What went wrong, as the view that is shown tells it."""
+        """The error message in the current view."""
         return self.page.locator("section:visible .alert:visible")
 
     @property

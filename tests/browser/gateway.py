@@ -1,4 +1,4 @@
-"""What stands before the service where it is deployed: API Gateway, as far as a browser notices."""
+"""Emulates API Gateway in front of the service, as a browser sees it."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from chalicelib.api.openapi.failures import GATEWAY
 from chalicelib.api.replies import failure
 from chalicelib.errors import ServiceError, bad_argument
 
-# What goes with a connection, not with a request or its answer.
+# Headers of a connection, which a proxy does not forward.
 HOP = {"connection", "content-length", "date", "host", "keep-alive", "server", "transfer-encoding"}
 
 
 def _refused(error: ServiceError) -> tuple[int, Mapping[str, str], bytes]:
-    """As the template has API Gateway answer."""
+    """Return the answer that the template configures API Gateway to send."""
     return error.status, {"Content-Type": "application/json"}, json.dumps(failure(error).body).encode()
 
 
 class Gateway:
-    """Hands requests below a stage's path on to the service.
+    """Forwards requests below a stage's path to the service.
 
     Parameters
     ----------
     service_url
-        Where the service is, without a slash at its end.
+        The service's address, without a trailing slash.
     key
-        What `x-api-key` must be, for all but the page; None to let everyone in.
+        The required `x-api-key`, except for the page; None requires no key.
     """
 
     def __init__(self, service_url: str, key: str | None) -> None:
@@ -47,7 +47,7 @@ class Gateway:
         self._thread = Thread(target=self._server.serve_forever, daemon=True)
 
     def answer_next(self, status: int, path: str, times: int, **headers: str) -> None:
-        """Answer the next requests for a path with a status, without asking the service."""
+        """Answer the next requests for a path with a status, without forwarding them."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self._busy += [(status, named, path)] * times
 
@@ -104,7 +104,7 @@ class Gateway:
             do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815  # http.server's names
 
             def log_message(self, *_: object) -> None:
-                """Silent."""
+                """Log nothing."""
 
         return Handler
 

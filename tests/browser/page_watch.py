@@ -1,4 +1,4 @@
-"""Sees what a page must not do: complain to the browser's console, fail, or ask another host."""
+"""Detects errors in the browser's console, page failures, and requests to other hosts."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, Response
 
-# What the browser itself writes about an answer that is no success, which some tests ask for.
+# The browser's own message about a failed request, which some tests cause.
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of \d+")
 
 
 class PageWatch:
-    """`bytes_received` counts the bodies of all answers, as they are sent."""
+    """Watches one page; `bytes_received` is the size of all bodies as sent."""
 
     def __init__(self, page: Page) -> None:
         self.complaints: list[str] = []

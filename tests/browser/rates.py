@@ -1,4 +1,4 @@
-"""What distances mean: in words, and under rates that a test needs."""
+"""Expected verdicts on distances, and thresholds with error rates that a test needs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from playwright.sync_api import Page, Route
 
-# The packs differ in what was measured; where nothing was, the contract's reference is all there is.
+# Packs differ in their measured rates. A pack without any has only the contract's reference distance.
 REFERENCE = 0.65
 WORDS = {
     "1e-4": "Very likely the same person",
@@ -17,7 +17,7 @@ WORDS = {
 
 
 def words(distance: float, thresholds: Mapping[str, float]) -> str:
-    """Return what the page says of a distance."""
+    """Return the page's verdict on a distance."""
     if distance == 0:
         return "The same picture"
     if not thresholds:
@@ -28,9 +28,9 @@ def words(distance: float, thresholds: Mapping[str, float]) -> str:
 
 
 def answer_with(page: Page, thresholds: Mapping[str, float], worst: Mapping[str, float] | None = None) -> None:
-    """Let the service's searches, comparisons and what it says of its model carry these, whatever pack it runs.
+    """Put these thresholds into the replies of /search, /compare and /info, regardless of the pack.
 
-    `worst` are the rates that the worst labelled set comes to; by default the nominal ones.
+    `worst` are the rates of the worst labelled set; by default the nominal rates.
     """
     of_the_worst = {rate: float(rate) for rate in thresholds} if worst is None else dict(worst)
 

@@ -1,4 +1,4 @@
-"""Takes docs/console.png anew: the console with scikit-image's astronaut, NASA's photograph, in the public domain."""
+"""Takes docs/console.png: the console with scikit-image's astronaut, a public-domain photograph by NASA."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main() -> None:
         raise SystemExit("Chromium is needed, and was not found.")
     with TemporaryDirectory() as folder, local_stack(Path(folder) / "state") as stack, sync_playwright() as playwright:
         api = HttpApi(stack.port)
-        # Her face as other photographs might show it.
+        # Variants of her face, as other photographs might show it.
         for picture in (pictures.jpeg(pictures.astronaut()[:, ::-1].copy(), 60), darker()):
             api.added(picture, NAME)
         api.post("/face_sets", face_set="crew")
@@ -40,7 +40,7 @@ def main() -> None:
         )
         console.page.mouse.move(5, 5)
         screen = Image.open(BytesIO(console.page.screenshot()))
-        # 256 colours, mixed, look the same in a photograph of this size and take half of the bytes.
+        # 256 dithered colours look the same in a photograph of this size and take half the bytes.
         colours = screen.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3)
         screen.convert("RGB").quantize(palette=colours, dither=Image.Dither.FLOYDSTEINBERG).save(TARGET, optimize=True)
         browser.close()

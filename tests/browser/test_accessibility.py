@@ -1,4 +1,4 @@
-"""Every view and dialog, looked through by axe-core."""
+"""axe-core checks every view and dialog."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ASTRONAUT = pictures.jpeg(pictures.astronaut())
 
 
 def empty(_: Console) -> None:
-    """Nothing was done yet."""
+    """Leave the page in its initial state."""
 
 
 def one_face(console: Console) -> None:

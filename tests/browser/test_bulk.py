@@ -1,4 +1,4 @@
-"""A folder of pictures, added at once."""
+"""A folder of pictures is added at once."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class TestBulk:
         detections: list[Route] = []
 
         def first_five(route: Route) -> None:
-            """Let five through; the others wait, and are not answered."""
+            """Forward five requests; leave the others without an answer."""
             detections.append(route)
             if len(detections) <= 5:
                 route.continue_()
@@ -126,7 +126,7 @@ class TestBulk:
             if len(detections) >= 5 + 3:
                 break
             desktop.page.wait_for_timeout(50)
-        # Time for a fourth one.
+        # Leave time for a fourth request.
         desktop.page.wait_for_timeout(500)
         assert len(detections) == 5 + 3
         desktop.page.get_by_role("button", name="Cancel").click()

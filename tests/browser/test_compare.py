@@ -1,4 +1,4 @@
-"""Two pictures, and whether they show one person."""
+"""Two pictures are compared, to decide whether they show the same person."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TestCompare:
 
         expect(console.page.locator("#compare-verdict")).to_have_text("The same picture")
 
-    def test_a_verdict_that_is_far_off_for_some_people_carries_a_warning(self, desktop: Console) -> None:
+    def test_a_verdict_with_a_high_rate_in_some_group_has_a_warning(self, desktop: Console) -> None:
         answer_with(desktop.page, {"1e-3": 9, "1e-4": 8}, {"1e-3": 0.002, "1e-4": 0.002})
         desktop.open("compare")
         desktop.choose(ASTRONAUT, into="first")
@@ -51,7 +51,7 @@ class TestCompare:
             "In some groups of people, 1 in 500 strangers are this close."
         )
 
-    def test_one_that_is_not_carries_none(self, desktop: Console) -> None:
+    def test_a_verdict_without_a_high_rate_has_no_warning(self, desktop: Console) -> None:
         answer_with(desktop.page, {"1e-3": 9, "1e-4": 8}, {"1e-3": 0.01, "1e-4": 0.001})
         desktop.open("compare")
         desktop.choose(ASTRONAUT, into="first")

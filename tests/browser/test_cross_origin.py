@@ -1,4 +1,4 @@
-"""Whether a browser lets the page of another origin call the service."""
+"""A browser allows only pages from the configured origin to call the service."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async ([url, method]) => {
 """
 
 
-# What a browser sends without asking first: the page cannot read the answer, but the service has the request.
+# Requests that a browser sends without a preflight. The page cannot read the answer, but the service gets the request.
 SEND = """
 async ([url, method, name]) => {
     const body = new FormData();
@@ -32,7 +32,7 @@ async ([url, method, name]) => {
 
 
 def test_only_the_configured_origin(browser: Browser, sqlite_stack: LocalStack, api: HttpApi, tmp_path: Path) -> None:
-    """One service lets the pages of the other in. Their own page has a policy that forbids it, their JSON has none."""
+    """One service allows the other's origin. JSON replies send the requests, because the page's policy forbids them."""
     origin = f"http://127.0.0.1:{sqlite_stack.port}"
     with local_stack(tmp_path / "state", CORS_ORIGIN=origin) as open_to_it:
         page = browser.new_page()

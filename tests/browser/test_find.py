@@ -1,4 +1,4 @@
-"""From a picture to whose face it is."""
+"""A picture's face is found, named and managed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.e2e.http_api import HttpApi
 from tests.e2e.pictures import blurred, drawing
 
 ASTRONAUT = pictures.jpeg(pictures.astronaut())
-# The same woman, in a picture that is none of the bytes of the first.
+# The same woman in a different file.
 CHANGED = pictures.jpeg(np.ascontiguousarray(pictures.astronaut()[:300, 60:400, ::1][:, ::-1]), 80)
 CAT = pictures.jpeg(pictures.cat())
 
@@ -118,7 +118,7 @@ class TestFind:
         console.open()
         console.choose(ASTRONAUT)
 
-        # At first, 1 in 1,000.
+        # The initial threshold is 1 in 1,000.
         expect(console.matches).to_have_count(1)
         expect(console.matches).to_contain_text("Likely the same person")
         slider = console.page.get_by_role("slider", name="Largest distance")
@@ -228,7 +228,7 @@ class TestTrouble:
             text for text in desktop.watch.complaints if "ERR_INTERNET_DISCONNECTED" not in text
         ]
 
-    def test_a_face_that_was_forgotten(self, desktop: Console, api: HttpApi) -> None:
+    def test_an_expired_face(self, desktop: Console, api: HttpApi) -> None:
         desktop.open()
         desktop.choose(ASTRONAUT)
         desktop.name_face("Eileen Collins")

@@ -1,4 +1,4 @@
-"""The page without a mouse."""
+"""The page works with a keyboard alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TestKeyboard:
         desktop.open()
         press("Tab")
         expect(desktop.page.get_by_role("link", name="Skip to content")).to_be_focused()
-        # From here on the browser's file dialogs are caught, which takes it a moment.
+        # From here on, file dialogs are intercepted, which takes the browser a moment.
         with desktop.page.expect_file_chooser() as chooser:
             tab_to(desktop, "Choose a picture")
             press("Enter")
@@ -47,7 +47,7 @@ class TestKeyboard:
         assert api.get("/faces").body["faces"] == []
 
 
-# Who has the focus, as a screen reader names it.
+# The name of the focused element, as a screen reader announces it.
 _FOCUSED = """
 () => { const it = document.activeElement; return it.ariaLabel
     || it.labels?.[0]?.textContent || it.textContent.trim(); }
@@ -59,4 +59,4 @@ def tab_to(console: Console, name: str, *, back: bool = False) -> None:
         console.page.keyboard.press("Shift+Tab" if back else "Tab")
         if str(console.page.evaluate(_FOCUSED)).startswith(name):
             return
-    raise AssertionError(f"the keyboard does not get to {name}")
+    raise AssertionError(f"the keyboard cannot reach {name}")

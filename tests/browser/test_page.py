@@ -1,4 +1,4 @@
-"""The page itself: what it costs, where it works, whom it asks, and who can use it."""
+"""The page itself: its size, addresses, requests and API keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEY = "a-key-of-forty-letters-and-digits-0123456"
 
 class TestDocument:
     @pytest.mark.parametrize("path", ["/", "/upload"])
-    def test_only_what_the_page_brings_is_run(self, api: HttpApi, path: str) -> None:
+    def test_only_the_pages_own_scripts_run(self, api: HttpApi, path: str) -> None:
         reply = api.get(path)
 
         assert reply.status == 200
@@ -39,7 +39,7 @@ class TestDocument:
         assert reply.headers["referrer-policy"] == "no-referrer"
         assert reply.headers["permissions-policy"].startswith("camera=(self)")
 
-    def test_a_page_that_is_there_already_is_not_sent_again(self, api: HttpApi) -> None:
+    def test_a_cached_page_is_not_sent_again(self, api: HttpApi) -> None:
         etag = api.get("/").headers["etag"]
 
         again = requests.get(f"{api.url}/", headers={"If-None-Match": etag}, timeout=60)
@@ -67,7 +67,7 @@ class TestDocument:
 
 class TestPaths:
     @pytest.mark.parametrize("path", ["", "/", "/upload"])
-    def test_below_a_stage(self, deployed: Console, front: Gateway, path: str) -> None:
+    def test_the_page_below_a_stage_path(self, deployed: Console, front: Gateway, path: str) -> None:
         deployed.open(path=path)
         deployed.choose(ASTRONAUT)
         deployed.name_face("Eileen Collins")
@@ -86,7 +86,7 @@ class TestKey:
             console.watch.forgive_refusals()
             assert console.watch.complaints == []
 
-    def test_it_is_asked_for_used_and_forgotten(self, locked: Console) -> None:
+    def test_the_page_asks_for_the_key_uses_it_and_forgets_it(self, locked: Console) -> None:
         locked.open()
         locked.dialog.get_by_label("Key").fill("wrong")
         locked.page.keyboard.press("Enter")
@@ -113,7 +113,7 @@ class TestKey:
         locked.page.reload()
         expect(locked.dialog.get_by_label("Key")).to_be_visible()
 
-    def test_it_is_asked_for_once_when_many_are_added(self, locked: Console) -> None:
+    def test_the_page_asks_for_the_key_once_for_many_pictures(self, locked: Console) -> None:
         locked.open("add")
         locked.dialog.get_by_role("button", name="Cancel").click()
         locked.add_many({f"{name}.jpg": ASTRONAUT for name in "abcdefgh"})
@@ -124,8 +124,8 @@ class TestKey:
         expect(locked.page.locator("dialog[open]")).to_have_count(0)
         expect(locked.page.locator("#bulk-failures")).to_contain_text("This service needs an API key.")
 
-    def test_without_one(self, locked: Console) -> None:
-        # Both are refused before the dialog is closed: one that finds out later would ask once more.
+    def test_without_a_key(self, locked: Console) -> None:
+        # Both requests are refused before the dialog closes. A request that was refused later would open it again.
         with (
             locked.page.expect_response(re.compile(r"/faces\?")),
             locked.page.expect_response(re.compile(r"/face_sets$")),

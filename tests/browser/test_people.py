@@ -1,4 +1,4 @@
-"""Whoever is in a face set, and the face sets themselves."""
+"""Known people and face sets are listed and managed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def cards(console: Console) -> Locator:
 
 
 class TestPeople:
-    def test_nobody(self, console: Console) -> None:
+    def test_an_empty_face_set(self, console: Console) -> None:
         console.open("people")
 
         expect(console.text("No faces in this face set yet")).to_be_visible()
@@ -76,7 +76,7 @@ class TestPeople:
         expect(desktop.page.get_by_role("button", name="Show more")).to_be_hidden()
         expect(desktop.page.get_by_role("button", name="Find faces like Number 48")).to_be_focused()
 
-    def test_faces_like_one(self, console: Console, api: HttpApi) -> None:
+    def test_similar_faces(self, console: Console, api: HttpApi) -> None:
         token = api.added(ASTRONAUT, "First")
         api.added(pictures.jpeg(pictures.astronaut(), 70), "Second")
         console.open("people")
@@ -148,7 +148,7 @@ class TestFaceSets:
         assert field.evaluate("field => field.validity.patternMismatch")
         assert len(api.get("/face_sets").body["face_sets"]) == 1
 
-    def test_a_face_set_that_is_gone(self, desktop: Console, api: HttpApi) -> None:
+    def test_a_deleted_face_set(self, desktop: Console, api: HttpApi) -> None:
         api.post("/face_sets", face_set="staff")
         desktop.open("people")
         desktop.page.locator("#face-set").select_option("staff")

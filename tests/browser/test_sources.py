@@ -1,4 +1,4 @@
-"""Pictures of every kind, however they come to the page."""
+"""Pictures of every kind, from every source that the page accepts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.browser.console import Console
 from tests.browser.gateway import Gateway
 
 ASTRONAUT = pictures.jpeg(pictures.astronaut())
-# The first JPEG that the page makes is not handed out before `handOut()`; `made` is kept once it is there.
+# Delay the page's first JPEG until `handOut()`; `made` resolves once the JPEG exists.
 HOLD_THE_FIRST = """() => {
     const { toBlob } = HTMLCanvasElement.prototype;
     window.made = new Promise((resolve) => {
@@ -33,7 +33,7 @@ HOLD_THE_FIRST = """() => {
 
 
 def taken(upright: Image, orientation: int) -> bytes:
-    """Save a picture as a camera does that was held otherwise: as its sensor saw it, with the orientation beside it."""
+    """Return a rotated picture's file as a camera saves it: pixels as the sensor sees them, plus EXIF orientation."""
     seen = {
         1: upright,
         2: upright[:, ::-1],
@@ -56,7 +56,7 @@ def encoded(suffix: str, picture: Image) -> bytes:
 
 
 def noisy(width: int, height: int) -> bytes:
-    """A photograph with a face that no JPEG makes small."""
+    """Return a photograph with a face that no JPEG quality compresses well."""
     picture = pictures.scaled(pictures.astronaut(), width, height).astype(np.int16)
     noise = np.random.default_rng(1).integers(-40, 40, picture.shape, dtype=np.int16)
     return pictures.jpeg(np.clip(picture + noise, 0, 255).astype(np.uint8), 98)
@@ -87,7 +87,7 @@ class TestWays:
 
         expect(desktop.faces).to_have_count(1)
 
-    def test_drop_onto_the_picture_before(self, desktop: Console) -> None:
+    def test_drop_onto_the_previous_picture(self, desktop: Console) -> None:
         desktop.open()
         desktop.choose(pictures.jpeg(pictures.cat()))
         expect(desktop.text("No face found")).to_be_visible()
@@ -95,7 +95,7 @@ class TestWays:
 
         expect(desktop.faces).to_have_count(1)
 
-    def test_pasted_pictures_fill_what_is_empty(self, desktop: Console) -> None:
+    def test_pasted_pictures_fill_empty_places(self, desktop: Console) -> None:
         desktop.open("compare")
         desktop.paste(ASTRONAUT)
         expect(desktop.page.locator("#first-stage img")).to_be_visible()
@@ -110,7 +110,7 @@ class TestWays:
         expect(take).to_be_enabled()
         take.click()
 
-        # The browser's test picture shows nobody.
+        # The browser's test picture shows no face.
         expect(console.text("No face found")).to_be_visible()
         assert not console.page.evaluate("document.getElementById('camera-picture').srcObject")
 
@@ -129,7 +129,7 @@ class TestWays:
         expect(desktop.page.get_by_role("button", name="Choose a picture")).to_be_visible()
 
     def test_the_last_of_two_pictures_wins(self, desktop: Console) -> None:
-        """The first is still being made smaller when the second one's answer is there."""
+        """The first picture is still being scaled down when the second picture's answer arrives."""
         desktop.open()
         desktop.page.evaluate(HOLD_THE_FIRST)
         desktop.choose(noisy(3000, 3000))
@@ -177,7 +177,7 @@ class TestKinds:
             pytest.param(encoded(".bmp", pictures.astronaut()), "face.bmp", "image/bmp", "Sent as a JPEG,", id="BMP"),
         ],
     )
-    def test_what_the_service_does_not_take(
+    def test_pictures_that_the_service_refuses_are_converted(
         self, deployed: Console, front: Gateway, picture: bytes, name: str, mime: str, note: str
     ) -> None:
         deployed.open()
@@ -187,7 +187,7 @@ class TestKinds:
         expect(deployed.page.locator("#find-note")).to_contain_text(note)
         assert 10_000 < max(len(body) for body in front.bodies) < MAX_IMAGE_BYTES + 2000
 
-    def test_what_the_service_takes_is_sent_as_it_is(self, deployed: Console, front: Gateway) -> None:
+    def test_accepted_pictures_are_sent_unchanged(self, deployed: Console, front: Gateway) -> None:
         deployed.open()
         deployed.choose(ASTRONAUT)
 

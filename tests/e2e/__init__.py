@@ -1,6 +1,6 @@
-"""The whole service, from the outside."""
+"""End-to-end tests: the whole service, as its clients use it."""
 
 import pytest
 
-# Their asserts are then explained as those of test files are.
+# pytest then explains failed asserts in these modules, as it does in test files.
 pytest.register_assert_rewrite("tests.e2e.api", "tests.e2e.refusals", "tests.e2e.walk")

@@ -1,4 +1,4 @@
-"""The HTTP API as a client sees it, whatever carries the requests."""
+"""A client of the HTTP API, independent of how requests are transported."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Part = tuple[str, bytes | str]
 
 @dataclass(frozen=True)
 class Reply:
-    """`headers` by their names in lower case."""
+    """A reply; `headers` has lower-case names."""
 
     status: int
     headers: Mapping[str, str]
@@ -32,9 +32,9 @@ class Reply:
 
 
 class Api(ABC):
-    """`get` and `post` send anything; the methods named after what the service does expect it to succeed.
+    """Sends requests, and checks every reply against the OpenAPI document.
 
-    Whatever is answered must be as the OpenAPI document says.
+    `get` and `post` send any request; the methods named after a use case also expect success.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Api(ABC):
 
     @abstractmethod
     def carry(self, method: str, path: str, query: Query, content_type: str | None, body: bytes | None) -> Reply:
-        """Bring a request to the service and its answer back."""
+        """Send a request to the service and return its reply."""
 
     def get(self, path: str, *query: tuple[str, str], **arguments: str) -> Reply:
         return self.send("GET", path, [*query, *arguments.items()])
@@ -72,7 +72,7 @@ class Api(ABC):
         return str(face["face_token"])
 
     def added(self, picture: bytes, name: str, **arguments: str) -> str:
-        """Put the only face of a picture into the face set; return its token."""
+        """Add the only face of a picture to the face set; return its token."""
         token = self.token(picture)
         self.add(token, face_name=name, **arguments)
         return token
@@ -94,7 +94,7 @@ class Api(ABC):
 
     @contextmanager
     def on_an_empty_face_set(self) -> Iterator[None]:
-        """See that nobody is known before the block; remove whoever was added in it, and every other face set."""
+        """Check that no face is known; after the block, remove the faces and face sets added in it."""
         assert self.get("/info").body["faces"] == 0
         yield
         for token in self._added:

@@ -1,4 +1,4 @@
-"""A cable to a server, which can be cut."""
+"""A proxy to a server with connections that a test can cut."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 
 class Cable:
-    """Listens on a port of its own and forwards each connection to another port of this machine, both ways."""
+    """Listens on its own port and forwards each connection to another port of this machine, in both directions."""
 
     def __init__(self, target: int) -> None:
         self._target = target
@@ -50,7 +50,7 @@ class Cable:
                 here, _ = listener.accept()
                 try:
                     there = socket.create_connection(("127.0.0.1", self._target))
-                except OSError:  # nobody listens there at the moment
+                except OSError:  # no server listens there at the moment
                     here.close()
                     continue
                 with self._lock:
@@ -66,5 +66,5 @@ class Cable:
             sink.shutdown(socket.SHUT_WR)
 
     def carry(self, data: bytes, sink: socket.socket, *, forth: bool) -> None:  # noqa: ARG002  # for bad lines
-        """Pass on what was sent, forth to the server or back."""
+        """Forward data to the server (`forth`) or back to the client."""
         sink.sendall(data)

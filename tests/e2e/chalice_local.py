@@ -18,7 +18,7 @@ from tests.services import free_port
 
 @contextmanager
 def chalice_local(folder: Path, database_url: str) -> Iterator[HttpApi]:
-    """Serve the app's local stage on a free port; its log goes into a folder."""
+    """Serve the app's local stage on a free port, with its log in `folder`."""
     port = free_port()
     log = folder / "chalice.log"
     program = Path(sys.executable).with_name("chalice")

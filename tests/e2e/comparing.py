@@ -1,6 +1,6 @@
-"""What a client can rely on when it compares two faces, whatever carries its requests.
+"""The contract for comparing two faces, over any transport.
 
-The fixture `api` says how the requests travel.
+The fixture `api` chooses the transport.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Comparing:
             "face2": {"face_token": token},
         }
 
-    def test_it_measures_as_a_search_does(self, api: Api) -> None:
+    def test_the_distance_equals_that_of_a_search(self, api: Api) -> None:
         known, target = api.added(pictures.drawing(), "Ada"), api.token(pictures.astronaut())
         [distance] = distances(api.search(target, EVERYTHING))
 
@@ -53,7 +53,7 @@ class Comparing:
         by_query = api.send("POST", "/compare", [("face_token1", known), ("face_token2", target)])
         assert by_query.body["distance"] == distance
 
-    def test_who_is_the_same_person(self, api: Api) -> None:
+    def test_same_person_follows_the_thresholds(self, api: Api) -> None:
         (one, same, *_), (other, *_) = (people.pictures_of(name) for name in people.NAMES[:2])
 
         assert all(api.post("/compare", image_file1=one, image_file2=one).body["same_person"].values())
@@ -66,7 +66,7 @@ class Comparing:
         assert body["same_person"]["1e-3"]
         assert body["face1"]["top_left"][0] > 480
 
-    def test_nothing_of_a_picture_is_kept(self, api: Api) -> None:
+    def test_no_picture_is_stored(self, api: Api) -> None:
         body = api.post("/compare", image_file1=pictures.drawing(), image_file2=pictures.drawing()).body
 
         assert "face_token" not in body["face1"] | body["face2"]
@@ -119,7 +119,7 @@ class Comparing:
             ({"face_token1": TOKEN, "face_token2": "no"}, bad_argument("face_token2 must be 24 letters and digits")),
             (
                 {"face_token1": TOKEN, "image_file1": b"file", "face_token2": TOKEN},
-                bad_argument("give either image_file1 or face_token1, not both"),
+                bad_argument("send either image_file1 or face_token1, not both"),
             ),
         ],
     )

@@ -1,4 +1,4 @@
-"""The service, running, and clients that find its face set empty."""
+"""Fixtures: running services, and clients with an empty face set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Search in memory, whatever the environment says: for what there is only there."""
+    """Use the gallery in memory regardless of the environment, for behaviour that only it has."""
     monkeypatch.setenv("GALLERY", "memory")
 
 
@@ -38,7 +38,7 @@ def mysql_api(mysql_stack: LocalStack) -> Iterator[HttpApi]:
 
 @pytest.fixture(scope="module")
 def observed_handler(dynamodb: DynamoDBClient, s3: S3Client, mysql_server: int) -> Iterator[LambdaApi]:
-    """The handler, with stores of its own."""
+    """The handler, with its own stores."""
     with (
         mysql_database(mysql_server) as database,
         lasting_handler(dynamodb, s3, f"mysql://root@127.0.0.1:{mysql_server}/{database}") as api,
@@ -48,7 +48,7 @@ def observed_handler(dynamodb: DynamoDBClient, s3: S3Client, mysql_server: int) 
 
 @pytest.fixture
 def on_lambda(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """The environment of a function, and its standard output, which `capsys` reads."""
+    """Sets a function's environment variables; `capsys` reads its standard output."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", FUNCTION)
     monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={TRACE};Parent=53995c3f42cd8ad8;Sampled=1")
     # moto's server runs in this process.

@@ -1,6 +1,6 @@
-"""What a client can rely on when it manages the known faces, whatever carries its requests.
+"""The contract for managing known faces, over any transport.
 
-The fixture `api` says how the requests travel; every test begins with an empty face set.
+The fixture `api` chooses the transport. Every test starts with an empty face set.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from tests.e2e.api import Api, names, tokens
 from tests.e2e.refusals import TOKEN, UNKNOWN_TOKEN, assert_refused, bad_argument, missing_argument
 from tests.e2e.shape import shape
 
-BAD_CURSOR = bad_argument("cursor must be a next_cursor of an earlier reply")
+BAD_CURSOR = bad_argument("cursor must be the next_cursor of an earlier reply")
 BAD_LIMIT = bad_argument("limit must be a whole number from 1 to 1000")
 
 
 def pages(api: Api, **arguments: str) -> Iterator[list[dict[str, Any]]]:
-    """Yield a list's pages until there are no more."""
+    """Yield all pages of a list."""
     cursor: str | None = ""
     while cursor is not None:
         reply = api.get("/faces", cursor=cursor, **arguments)
@@ -32,7 +32,7 @@ def pages(api: Api, **arguments: str) -> Iterator[list[dict[str, Any]]]:
 
 
 def listed(api: Api, **arguments: str) -> list[str]:
-    """Return the names of a list's faces."""
+    """Return the names of all faces in a list."""
     return [face["face_name"] for page in pages(api, **arguments) for face in page]
 
 
@@ -52,7 +52,7 @@ class Listing:
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", added_at)
         assert datetime.now(UTC) - datetime.fromisoformat(added_at) < timedelta(minutes=10)
 
-    def test_nobody(self, api: Api) -> None:
+    def test_an_empty_list(self, api: Api) -> None:
         assert api.get("/faces").body == {"sucess": True, "success": True, "faces": [], "next_cursor": None}
 
     def test_pages_are_in_the_order_of_the_additions(self, api: Api) -> None:
@@ -64,7 +64,7 @@ class Listing:
         assert [len(page) for page in pages(api, limit="5")] == [5]
         assert listed(api, limit="1") == listed(api) == given
 
-    def test_faces_that_come_and_go_between_pages_move_no_other(self, api: Api) -> None:
+    def test_changes_between_pages_move_no_other_face(self, api: Api) -> None:
         first, second, *_ = (api.added(pictures.drawing(), name) for name in "abcd")
         begun = api.get("/faces", limit="2").body
 
@@ -75,7 +75,7 @@ class Listing:
         rest = api.get("/faces", cursor=begun["next_cursor"]).body
         assert [face["face_name"] for face in rest["faces"]] == ["c", "d", "e"]
 
-    def test_names_are_found_by_their_beginnings_without_regard_to_case(self, api: Api) -> None:
+    def test_names_are_found_by_prefix_ignoring_case(self, api: Api) -> None:
         for name in ("Ada Lovelace", "ADA", "adam", "Bob", "Straße", "Élodie", "a_b", "a%b", "ada\nbyron"):
             api.added(pictures.drawing(), name)
 
@@ -105,7 +105,7 @@ class Listing:
     def test_a_limit_that_is_out_of_range(self, api: Api, limit: str) -> None:
         assert_refused(api.get("/faces", limit=limit), 400, BAD_LIMIT)
 
-    def test_a_beginning_that_is_too_long(self, api: Api) -> None:
+    def test_a_prefix_that_is_too_long(self, api: Api) -> None:
         assert_refused(api.get("/faces", name="a" * 256), 400, bad_argument("name must have at most 255 characters"))
 
 
@@ -147,7 +147,7 @@ class OneFace:
         assert api.get("/search", face_token=token, threshold="9").status == 404
 
     @pytest.mark.parametrize(("method", "path"), [("GET", ""), ("GET", "/crop"), ("PUT", ""), ("DELETE", "")])
-    def test_a_face_that_is_not_there(self, api: Api, method: str, path: str) -> None:
+    def test_an_unknown_face(self, api: Api, method: str, path: str) -> None:
         query = [("face_name", "Ada")] if method == "PUT" else []
 
         assert_refused(api.send(method, f"/faces/{TOKEN}{path}", query), 404, UNKNOWN_TOKEN)
@@ -172,7 +172,7 @@ class OneFace:
     def test_a_wrong_method(self, api: Api, method: str, path: str, allowed: str) -> None:
         reply = api.send(method, path, content_type="multipart/form-data; boundary=b", body=b"--b--\r\n")
 
-        assert_refused(reply, 405, bad_argument("this address does not take that method"))
+        assert_refused(reply, 405, bad_argument("this address does not accept that method"))
         assert sorted(reply.headers["allow"].split(", ")) == sorted(allowed.split(", "))
 
     def test_adding_and_removing_by_post(self, api: Api) -> None:

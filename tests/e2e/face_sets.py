@@ -1,6 +1,6 @@
-"""What a client can rely on with several face sets and people as results, whatever carries its requests.
+"""The contract for several face sets and for results grouped by person, over any transport.
 
-The fixture `api` says how the requests travel; every test begins with an empty face set and no other.
+The fixture `api` chooses the transport. Every test starts with only the default face set, and no faces in it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ from tests.e2e.face_management import listed
 from tests.e2e.refusals import TOKEN, UNKNOWN_TOKEN, assert_refused, bad_argument, missing_argument
 from tests.e2e.walk import EVERYTHING
 
-UNKNOWN_FACE_SET = bad_argument(
-    "there is no such face_set; POST /face_sets makes one, GET /face_sets tells which there are"
-)
+UNKNOWN_FACE_SET = bad_argument("there is no such face_set; POST /face_sets creates one, GET /face_sets lists all")
 BAD_FACE_SET = bad_argument(
     "face_set must be 1 to 64 letters, digits, dots, hyphens and underscores, other than `.` and `..`"
 )
-IN_ANOTHER = bad_argument("the face is in another face set; remove it there, or give that face_set")
+IN_ANOTHER = bad_argument("the face is in another face set; remove it there, or send that face_set")
 
 
 def counted(api: Api) -> dict[str, int]:
@@ -56,7 +54,7 @@ class FaceSets:
             assert tokens(api.search(target, EVERYTHING, face_set=name)) == [token]
             assert tokens(api.search_picture(pictures.drawing(), face_set=name)) == [token]
             assert listed(api, face_set=name) == [name]
-        # Known in one set, searched for in another.
+        # A face known in one set can be searched for in another.
         assert tokens(api.search(known["staff"], face_set="guests")) == [known["guests"]]
         assert tokens(api.search(known["staff"], face_set="staff")) == []
         assert api.get(f"/faces/{known['staff']}").body["face_set"] == "staff"
@@ -84,7 +82,7 @@ class FaceSets:
         api.remove(token)
         assert counted(api) == {"default": 0, "staff": 0}
 
-    def test_what_was_deleted_is_unknown_everywhere(self, api: Api) -> None:
+    def test_faces_of_a_deleted_face_set_are_unknown_everywhere(self, api: Api) -> None:
         self.make(api, "staff")
         gone = [api.added(pictures.drawing(), str(number), face_set="staff") for number in range(3)]
         stays = api.added(pictures.drawing(), "stays")
@@ -180,7 +178,7 @@ class Grouping:
             found = api.search_picture(pictures.drawing(), group="name", limit=limit)
             assert (names(found), found["truncated"]) == (["one", "other", "third"][: int(limit)], truncated)
 
-    def test_those_without_a_name_stay_alone(self, api: Api) -> None:
+    def test_faces_without_a_name_are_not_grouped(self, api: Api) -> None:
         for _ in range(3):
             api.add(api.token(pictures.drawing()))
 

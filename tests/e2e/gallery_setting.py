@@ -1,6 +1,6 @@
-"""Which gallery the tests of this folder run on: memory, or what GALLERY says in their own environment.
+"""The gallery used by the tests of this folder: memory, unless GALLERY is set in their environment.
 
-`GALLERY=s3vectors .venv/bin/python -m pytest tests/e2e` runs all of them through S3 Vectors.
+`GALLERY=s3vectors .venv/bin/python -m pytest tests/e2e` runs all of them with S3 Vectors.
 """
 
 from __future__ import annotations

@@ -10,13 +10,13 @@ TIMEOUT_SECONDS = 60
 
 
 class HttpApi(Api):
-    """One client: its requests go through one connection as long as the server keeps it."""
+    """One client, which reuses its connection as long as the server keeps it open."""
 
     def __init__(self, port: int) -> None:
         super().__init__()
         self.url = f"http://127.0.0.1:{port}"
         self.session = requests.Session()
-        self.session.trust_env = False  # a proxy would not find this machine
+        self.session.trust_env = False  # a proxy cannot reach this machine
 
     def carry(self, method: str, path: str, query: Query, content_type: str | None, body: bytes | None) -> Reply:
         headers = {} if content_type is None else {"Content-Type": content_type}

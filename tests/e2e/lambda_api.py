@@ -1,4 +1,4 @@
-"""The API as API Gateway calls it: by an event of a REST API's proxy integration, and the reply to it."""
+"""Calls the API as API Gateway does, with events of a REST API's proxy integration."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ class LambdaApi(Api):
         headers = {"Host": "abcdefghij.execute-api.eu-central-1.amazonaws.com", "X-Forwarded-Proto": "https"}
         if content_type is not None:
             headers["Content-Type"] = content_type
-        # As from Lambda, through JSON and back.
+        # Convert to JSON and back, as Lambda does.
         sent = json.loads(json.dumps(event(method, path, query, headers, body)))
         reply = json.loads(json.dumps(self.handle(sent)))
         assert not reply.get("isBase64Encoded")
         assert not reply["multiValueHeaders"]
-        # API Gateway's own default where the function names no type.
+        # API Gateway's default when the function sets no content type.
         answered = {"content-type": "application/json", **{key.lower(): text for key, text in reply["headers"].items()}}
         return Reply(reply["statusCode"], answered, reply["body"])
 
     def handle(self, sent: dict[str, Any]) -> Any:
-        """Have the function answer an event, in this process."""
+        """Call the function with an event, in this process."""
         return app.app(sent, context())
 
 
 def event(method: str, path: str, query: Query, headers: dict[str, str], body: bytes | None) -> dict[str, Any]:
-    """Return the event of a request; the body is base64 for the one media type that is registered as binary.
+    """Return a request's event; the body is base64 for the only media type registered as binary.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
     """
@@ -88,7 +88,7 @@ def event(method: str, path: str, query: Query, headers: dict[str, str], body: b
 
 
 def _route(path: str) -> tuple[str, dict[str, str]]:
-    """Return the resource that a path belongs to, and what stands in the places of its parameters."""
+    """Return the resource that matches a path, and the values of its parameters."""
     parts = path.split("/")
     for resource in app.app.routes:
         pattern = resource.split("/")
@@ -109,9 +109,9 @@ def context(remaining_milliseconds: int = 29_000) -> Any:
 
 @contextmanager
 def handler(table: str, bucket: str, database_url: str, gallery: str = "") -> Iterator[LambdaApi]:
-    """Lead the environment to the stores and build the service anew, as a new container does.
+    """Point the environment to the stores and build a new service, as a new container does.
 
-    The vector bucket, if any, has the bucket's name; `gallery` is the environment's unless it is given.
+    The vector bucket, if any, has the bucket's name. Without `gallery`, the environment's GALLERY applies.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)  # the model pack's folder is relative to it
@@ -133,7 +133,7 @@ def handler(table: str, bucket: str, database_url: str, gallery: str = "") -> It
 def lasting_handler(
     dynamodb: DynamoDBClient, s3: S3Client, database_url: str, gallery: str = ""
 ) -> Iterator[LambdaApi]:
-    """The handler, with stores of its own for as long as several tests last."""
+    """The handler, with its own stores that several tests share."""
     name = f"face-search-{secrets.token_hex(8)}"
     resources.create(RESOURCES_FILE, dynamodb, s3, table_name=name, bucket_name=name)
     with handler(name, name, database_url, gallery) as api:

@@ -1,4 +1,4 @@
-"""The local stack, `python -m infra.local`, as processes of its own."""
+"""Runs the local stack, `python -m infra.local`, in its own processes."""
 
 from __future__ import annotations
 
@@ -24,15 +24,14 @@ ROOT = Path(__file__).parents[2]
 MAX_START_SECONDS = 120.0
 MAX_STOP_SECONDS = 120.0
 MAX_LOG_SECONDS = 60.0
-# Requests get so long in tests that do not measure time: the machine may be slow.
+# The time limit of requests in tests that do not measure time, because the machine may be slow.
 PATIENCE_SECONDS = "600"
 
 
 class LocalStack:
-    """`run` or `stack` on a folder of its own; the environment's own settings do not reach it, but for the models and
-    the gallery.
+    """`run` or `stack` on its own folder, without this environment's settings except the models and the gallery.
 
-    Use `local_stack`, which waits for it and ends it.
+    Use `local_stack`, which waits until the stack is up and stops it.
     """
 
     def __init__(self, what: str, state: Path, settings: dict[str, str]) -> None:
@@ -57,7 +56,7 @@ class LocalStack:
                 env=environment(**settings),
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # what it starts in its process group can then be told from ours
+                start_new_session=True,  # distinguishes the stack's processes from this process's
             )
         self._children: list[Process] = []
 
@@ -66,7 +65,7 @@ class LocalStack:
         return self._log.read_text(encoding="utf-8")
 
     def logs(self, text: str) -> bool:
-        """Return whether the log has a text, or soon has it: a request is logged a moment after its answer was sent."""
+        """Return whether the log contains a text within MAX_LOG_SECONDS; requests are logged after their answers."""
         end = time.monotonic() + MAX_LOG_SECONDS
         while text not in self.log and time.monotonic() < end:
             time.sleep(0.01)
@@ -90,18 +89,18 @@ class LocalStack:
         return self.process.wait(MAX_STOP_SECONDS)
 
     def left_behind(self) -> list[Process]:
-        """Return the processes that it had once it was up, and those of its process group, that still run."""
+        """Return running processes of the stack: children from its start, and members of its process group."""
         return alive((child.pid for child in self._children), self.process.pid)
 
     def refused_vector_requests(self) -> list[str]:
-        """Return what was asked of its S3 Vectors, since the last call, that the model or the limits forbid."""
+        """Return the S3 Vectors requests since the last call that violate the service model or its limits."""
         running = running_stack.find(self.state)
         assert running is not None
         seen = requests.get(f"{running.endpoint}{SEEN_PATH}", timeout=TIMEOUT_SECONDS).json()
         return list(seen["violations"])
 
     def clear_away(self) -> None:
-        """End what a failed test would leave behind."""
+        """Kill the processes that a failed test left behind."""
         for process in self.left_behind():
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGKILL)
@@ -118,7 +117,7 @@ class LocalStack:
 
 @contextmanager
 def local_stack(state: Path, what: str = "run", **settings: str) -> Iterator[LocalStack]:
-    """Start a stack, and see at the end that it stops cleanly, unless the block has stopped it already."""
+    """Start a stack; after the block, check that it stops cleanly, unless the block has stopped it."""
     stack = LocalStack(what, state, settings)
     try:
         stack.wait_until_up()
@@ -132,9 +131,9 @@ def local_stack(state: Path, what: str = "run", **settings: str) -> Iterator[Loc
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Return this process's environment without what would lead the app elsewhere, and with some settings.
+    """Return this process's environment with some settings, and without those that would lead the app elsewhere.
 
-    GALLERY stays: `GALLERY=s3vectors .venv/bin/python -m pytest tests/e2e` runs all of it there.
+    GALLERY stays: `GALLERY=s3vectors .venv/bin/python -m pytest tests/e2e` runs every test with S3 Vectors.
     """
     foreign = {setting.name for setting in SETTINGS} - {"MODEL_DIR", "GALLERY"}
     kept = {name: value for name, value in os.environ.items() if name not in foreign and not name.startswith("AWS_")}

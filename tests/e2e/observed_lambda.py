@@ -1,4 +1,4 @@
-"""What a function on Lambda has in its environment in these tests."""
+"""A Lambda function's environment in these tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labelled photographs of people, which lie beside the project on some machines only."""
+"""Labelled photographs of people, present beside the project on some machines only."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[3] / "shared" / "faces"
-# Of whom there are two pictures or more, and no two of whom look alike.
+# People who have at least two pictures each and do not look alike.
 NAMES = ("amy", "bernadette", "howard", "obama", "rose")
 STRANGER = "biden"
 
 
 def pictures_of(name: str) -> list[bytes]:
-    """Return a person's pictures, in the order of the list; skips the test when they are not there."""
+    """Return a person's pictures in the order of the list; skip the test if they are missing."""
     if not (FOLDER / "people.csv").exists():
         pytest.skip("the labelled faces are not in ../shared/faces")
     with (FOLDER / "people.csv").open(encoding="utf-8", newline="") as lines:

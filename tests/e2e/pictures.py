@@ -1,4 +1,4 @@
-"""Pictures that are there wherever the tests run, as files."""
+"""Picture files that are available wherever the tests run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from infra.local import sample_face
 
 Pixels = NDArray[np.uint8]
-"""Height x width x 3, RGB."""
+"""Return the astronaut's pixels, height x width x 3, uint8, RGB."""
 
 JPEG_QUALITY = 92
 
@@ -48,18 +48,18 @@ def cat() -> bytes:
 
 @lru_cache
 def drawing() -> bytes:
-    """Return a drawing of one face, which is not the astronaut's."""
+    """Return a drawing of one face that does not look like the astronaut."""
     return jpeg(sample_face.draw())
 
 
 @lru_cache
 def blurred() -> bytes:
-    """One face, found and poor."""
+    """Return a picture with one face that is detected, but blurred and therefore poor."""
     return jpeg(np.asarray(cv2.GaussianBlur(astronaut_pixels(), (0, 0), 4), np.uint8))
 
 
 def two_faces() -> bytes:
-    """Return a picture of the astronaut, small, on the left, and of the drawn face, large, on the right."""
+    """Return a picture with the astronaut, small, on the left and the drawn face, large, on the right."""
     large = sample_face.draw()
     small = np.full_like(large, 128)
     small[:256, :256] = scaled(astronaut_pixels(), 0.5)
@@ -72,7 +72,7 @@ def blank(width: int, height: int) -> bytes:
 
 @lru_cache
 def changed_astronauts() -> dict[str, bytes]:
-    """Return changed copies of the photograph, by what was done to them."""
+    """Return changed copies of the photograph, by the kind of change."""
     photo = astronaut_pixels()
     return {
         "coarse": jpeg(photo, quality=30),
@@ -85,7 +85,7 @@ def changed_astronauts() -> dict[str, bytes]:
 
 
 def padded(file: bytes, size: int) -> bytes:
-    """Return a picture's file with zeros behind it, which belong to no picture, up to a size in bytes."""
+    """Return a picture's file padded with zeros at its end, up to a size in bytes."""
     return file.ljust(size, b"\0")
 
 

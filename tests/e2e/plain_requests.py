@@ -1,6 +1,6 @@
-"""Requests without a body, HEAD, and text in every place, whatever carries them.
+"""The contract for requests without a body, HEAD requests and text arguments, over any transport.
 
-The fixture `api` says how the requests travel.
+The fixture `api` chooses the transport.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CONTENT_TYPES = (
 )
 DECOMPOSED = "Jose\N{COMBINING ACUTE ACCENT}"
 LOST = "\N{REPLACEMENT CHARACTER}"
-# A route and a parameter of it; what else it needs.
+# A method, a path, a parameter to test, and the other arguments that the route needs.
 TEXT_PARAMETERS = [
     ("GET", "/search", "face_token", {"threshold": "1"}),
     ("GET", "/search", "threshold", {"face_token": TOKEN}),
@@ -45,7 +45,7 @@ READING = sorted(path for path, operations in openapi()["paths"].items() if "hea
 class PlainRequests:
     @pytest.mark.parametrize("content_type", CONTENT_TYPES)
     @pytest.mark.parametrize("body", [None, b""])
-    def test_a_request_without_a_body_is_one_without_a_form(
+    def test_a_request_without_a_body_needs_no_form(
         self, api: Api, content_type: str | None, body: bytes | None
     ) -> None:
         token = api.token(pictures.drawing())
@@ -87,10 +87,10 @@ class PlainRequests:
         assert api.get(f"/faces/{token}").body["face_name"] == "Ada"
 
     @pytest.mark.parametrize(("method", "path", "parameter", "others"), TEXT_PARAMETERS)
-    def test_text_that_lost_characters_is_refused(
+    def test_text_with_replacement_characters_is_refused(
         self, api: Api, method: str, path: str, parameter: str, others: dict[str, str]
     ) -> None:
-        """API Gateway and the local server alike leave U+FFFD of an escape that is not UTF-8."""
+        """API Gateway and the local server replace an escape that is not UTF-8 with U+FFFD."""
         expected = bad_argument(f"{parameter} must be UTF-8 text")
 
         assert_refused(api.send(method, path, [*others.items(), (parameter, f"Jos{LOST}")]), 400, expected)
@@ -105,7 +105,7 @@ class PlainRequests:
         reply = api.carry("DELETE", f"/face_sets/{name}", [], None, None)
         assert reply.status == (404 if name in ("Ada", "%41da") else 400)
 
-    def test_one_person_in_two_spellings_is_one_person(self, api: Api) -> None:
+    def test_a_name_in_two_unicode_forms_is_one_person(self, api: Api) -> None:
         composed = api.added(pictures.drawing(), "José")
         decomposed = api.added(pictures.drawing(), DECOMPOSED)
 
@@ -119,7 +119,7 @@ class PlainRequests:
             assert [face["face_token"] for face in found] == [composed, decomposed]
 
     @pytest.mark.parametrize("name", [" ", "\t\n", "\N{NO-BREAK SPACE}", "\N{IDEOGRAPHIC SPACE}"])
-    def test_a_name_of_white_space_is_none(self, api: Api, name: str) -> None:
+    def test_a_name_of_white_space_counts_as_absent(self, api: Api, name: str) -> None:
         token = api.added(pictures.drawing(), name)
 
         assert api.get(f"/faces/{token}").body["face_name"] == "unknown"

@@ -1,4 +1,4 @@
-"""Which processes there are, by POSIX's ps."""
+"""Lists processes with POSIX's ps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Process(NamedTuple):
 
 
 def descendants(pid: int) -> list[Process]:
-    """Return the children of a process, and theirs."""
+    """Return all descendants of a process."""
     listed = _all()
     found: list[Process] = []
     parents = {pid}
@@ -26,13 +26,13 @@ def descendants(pid: int) -> list[Process]:
 
 
 def alive(pids: Iterable[int], group: int) -> list[Process]:
-    """Return those of the processes that still run, and all of the group."""
+    """Return the given processes that still run, and all running members of a process group."""
     wanted = set(pids)
     return [process for process in _all() if process.pid in wanted or process.group == group]
 
 
 def _all() -> list[Process]:
-    """Return all processes but zombies: they have ended, and only their parent has not asked how."""
+    """Return all processes except zombies, which have ended and wait for their parent to read the exit status."""
     columns = [f"-o{column}=" for column in ("pid", "ppid", "pgid", "stat", "args")]
     lines = subprocess.run(
         ["ps", "-A", "-ww", *columns], check=True, capture_output=True, text=True

@@ -1,4 +1,4 @@
-"""Bytes over a connection, for requests that no HTTP library would send."""
+"""Raw connections, for requests that no HTTP library would send."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Connection:
         self._socket.shutdown(socket.SHUT_WR)
 
     def status(self) -> int:
-        """Read the head of an answer and return its status; `headers` then has its headers, by lower-case names."""
+        """Read a reply's head and return its status; store the headers in `headers`, by lower-case names."""
         line = self._received.readline().decode("latin-1")
         assert line.startswith("HTTP/1.1 "), line
         self.headers = {}
@@ -40,11 +40,11 @@ class Connection:
         return int(line.split()[1])
 
     def body(self) -> Any:
-        """Read the body of the answer whose head was read."""
+        """Read the reply's body, after `status`."""
         return json.loads(self._received.read(int(self.headers["content-length"])))
 
     def is_closed(self) -> bool:
-        """Return whether the server has nothing more to say."""
+        """Return whether the server has closed the connection without sending more."""
         return self._received.read(1) == b""
 
 

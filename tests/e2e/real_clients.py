@@ -1,4 +1,4 @@
-"""Programs and libraries that people call the service with. Each puts text into a request in its own way."""
+"""Common HTTP clients. Each encodes text in requests in its own way."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.e2e.api import form as multipart
 from tests.e2e.http_api import TIMEOUT_SECONDS
 
 PROGRAMS = Path(__file__).with_name("programs")
-# Names that are not ASCII reach a program whole; a proxy would not find this machine.
+# With LC_ALL, non-ASCII names reach a program intact. A proxy cannot reach this machine.
 ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A request. The address may hold text that is not ASCII; without a form there is no body."""
+    """A request. The address may contain non-ASCII text; without a form the request has no body."""
 
     method: str
     url: str
@@ -46,7 +46,7 @@ class Answer:
 
 
 class Client(ABC):
-    """`required` clients are on every machine that runs all tests: `.ci/run` installs what is missing."""
+    """An HTTP client. `.ci/run` installs the `required` clients, so their absence there is a failure."""
 
     program: ClassVar[str]
     required: ClassVar[bool] = False
@@ -58,7 +58,7 @@ class Client(ABC):
 
     @abstractmethod
     def answers(self, sent: Sequence[Sent]) -> list[Answer]:
-        """Send the requests one after the other."""
+        """Send the requests one after another; return the answers."""
 
 
 class Curl(Client):
@@ -96,7 +96,7 @@ class Wget(Client):
 
 
 class Requests(Client):
-    """The library that most of Python's programs use."""
+    """requests, the library that most Python programs use."""
 
     program = "python3"
     required = True
@@ -113,7 +113,7 @@ class Requests(Client):
 
 
 class Node(Client):
-    """Node.js, by `fetch`, as browsers have it."""
+    """Node.js, with the `fetch` that browsers also have."""
 
     program = "node"
 
@@ -124,7 +124,7 @@ class Node(Client):
 
 
 class Java(Client):
-    """Java's HttpURLConnection, which sends an address's text as it is, in UTF-8."""
+    """Java's HttpURLConnection, which sends an address's text unescaped, in UTF-8."""
 
     program = "java"
 
@@ -143,7 +143,7 @@ CLIENTS = (Curl, Wget, Requests, Node, Java)
 
 
 def _run(*command: str, given: str = "") -> str:
-    """Return what a program writes; wget ends with a status of its own where the answer is an error."""
+    """Return a program's output; ignore the exit status, because wget fails if the answer is an error."""
     done = subprocess.run(
         command, input=given.encode(), env=ENVIRONMENT, capture_output=True, timeout=TIMEOUT_SECONDS, check=False
     )

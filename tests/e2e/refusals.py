@@ -1,6 +1,6 @@
-"""What a client gets when it does something wrong, to the letter, whatever carries its requests.
+"""The contract's errors, word for word, over any transport.
 
-The fixture `api` says how the requests travel.
+The fixture `api` chooses the transport.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tests.e2e import pictures
 from tests.e2e.api import Api, Reply, form
 
 TOKEN = "A" * 24
-ARABIC_0 = "\N{ARABIC-INDIC DIGIT ZERO}"  # a digit to str.isdecimal() and float(), not to the contract
+ARABIC_0 = "\N{ARABIC-INDIC DIGIT ZERO}"  # a digit for str.isdecimal() and float(), but not in the contract
 MAX_IMAGE_BYTES = 2_097_152
 
 
@@ -47,7 +47,7 @@ BROKEN_PICTURE = file_error("the picture is broken or cut off")
 TOO_MANY_BYTES = file_error("the picture may have at most 2097152 bytes")
 UNKNOWN_TOKEN = failure("1006", "FACE_TOKEN_ERROR", "the face_token is unknown or has expired")
 NO_FACE = failure("1007", "FACE_INFO_ERROR", "no face of at least 30 x 30 px was found in the image")
-# 1003 needs a store that fails: see test_failing_stores.py.
+# 1003 needs a failing store: see test_failing_stores.py.
 UNREACHABLE = failure("1003", "INTERNAL_ERROR", "a store cannot be reached at the moment; try again")
 INTERNAL = failure("1003", "INTERNAL_ERROR", "the server failed; the fault is logged under this request's id")
 
@@ -174,7 +174,7 @@ class Refusals:
             *("1" * 65, "0." + "0" * 63),
         ],
     )
-    def test_a_threshold_that_is_no_finite_number_of_at_least_0(self, api: Api, threshold: str) -> None:
+    def test_a_malformed_or_negative_threshold(self, api: Api, threshold: str) -> None:
         assert_refused(api.get("/search", face_token=TOKEN, threshold=threshold), 400, BAD_THRESHOLD)
         assert_refused(api.post("/search", image_file=pictures.cat(), threshold=threshold), 400, BAD_THRESHOLD)
 
@@ -182,7 +182,7 @@ class Refusals:
     def test_a_limit_that_is_out_of_range(self, api: Api, limit: str) -> None:
         assert_refused(api.get("/search", face_token=TOKEN, threshold="0.65", limit=limit), 400, BAD_LIMIT)
 
-    def test_the_largest_limit_is_taken(self, api: Api) -> None:
+    def test_the_largest_limit_is_accepted(self, api: Api) -> None:
         assert_refused(api.get("/search", face_token=TOKEN, threshold="0.65", limit="10000"), 404, UNKNOWN_TOKEN)
 
     @pytest.mark.parametrize("character", ["a", "é", "\N{ROCKET}"])
@@ -310,7 +310,7 @@ class Refusals:
     def test_a_form_of_too_many_parts(self, api: Api) -> None:
         reply = api.post("/detect", *[(f"field{number}", "") for number in range(17)])
 
-        assert_refused(reply, 400, upload_error("the form has more than 16 parts, or headers too long"))
+        assert_refused(reply, 400, upload_error("the form has more than 16 parts, or headers that are too long"))
 
     @pytest.mark.parametrize(
         ("method", "path", "allowed"),
@@ -325,5 +325,5 @@ class Refusals:
     def test_a_wrong_method(self, api: Api, method: str, path: str, allowed: str) -> None:
         reply = api.send(method, path, content_type="multipart/form-data; boundary=b", body=b"--b--\r\n")
 
-        assert_refused(reply, 405, bad_argument("this address does not take that method"))
+        assert_refused(reply, 405, bad_argument("this address does not accept that method"))
         assert reply.headers["allow"] == allowed

@@ -1,4 +1,4 @@
-"""The shape of a JSON value: its fields, and the type of each."""
+"""Returns the shape of a JSON value: its fields and their types."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def shape(value: Any) -> Any:
-    """Return the value with its leaves replaced by the names of their types; of a list, the different shapes."""
+    """Return a value with its leaves replaced by type names; a list contains its distinct shapes."""
     if isinstance(value, dict):
         return {name: shape(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The face set is backed up and put back by docs/runbook.md's commands, while a process runs and for a new one."""
+"""The commands in docs/runbook.md back up and restore the face set, for running and for new processes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tests.services import mysql_database
 
 
 def searches(api: HttpApi, tokens: list[str]) -> list[list[dict[str, Any]]]:
-    """Return who is found by each face, everybody there is, with the distances to the bit."""
+    """Return all matches of a search for each face, with exact distances."""
     found = [api.search(token, threshold="2")["cmp_result"] for token in tokens]
     assert all(len(matches) == len(tokens) - 1 for matches in found)
     return found
 
 
 def reconciled(stack: LocalStack, url: str) -> str:
-    """Return what `make reconcile` says."""
+    """Return the output of `make reconcile`."""
     return subprocess.run(
         [sys.executable, "-m", "infra.local.operate", "reconcile", "--state", str(stack.state)],
         cwd=ROOT,
@@ -41,7 +41,7 @@ def reconciled(stack: LocalStack, url: str) -> str:
 
 
 @pytest.mark.usefixtures("in_memory")
-def test_an_older_dump_is_put_back_beside_a_running_process(tmp_path: Path, mysql_server: int) -> None:
+def test_an_older_dump_is_restored_beside_a_running_process(tmp_path: Path, mysql_server: int) -> None:
     if not can_dump():
         absent("neither mariadb nor mariadb-dump")
     with mysql_database(mysql_server) as database:
@@ -56,12 +56,12 @@ def test_an_older_dump_is_put_back_beside_a_running_process(tmp_path: Path, mysq
             dump.make()
             api.remove(ada)
             added_since = api.added(pictures.astronaut(), "Cleo")
-            assert "Cleo" in names(api.search(ben, threshold="2"))  # the process has followed to version 5
+            assert "Cleo" in names(api.search(ben, threshold="2"))  # the process has applied changes up to version 5
 
             dump.put_back()
 
-            # Others add as many faces as the process has seen changes since, and these get ids that it has seen too:
-            # by its version it would hold that nothing has happened.
+            # Another process adds as many faces as the running process has seen changes since the dump. The running
+            # process has also seen the new ids, so by the version alone nothing would have changed.
             elsewhere = connect(url)
             face_set = FaceSet(elsewhere)
             assert face_set.version() == 3
@@ -86,7 +86,7 @@ def test_an_older_dump_is_put_back_beside_a_running_process(tmp_path: Path, mysq
 
 
 @pytest.mark.usefixtures("in_memory")
-def test_the_folder_of_a_laptop_is_copied_and_put_back(tmp_path: Path) -> None:
+def test_a_laptops_state_folder_is_copied_and_restored(tmp_path: Path) -> None:
     away, *back = documented("cp |rm ")
     with local_stack(tmp_path / ".local") as stack:
         api = HttpApi(stack.port)

@@ -1,4 +1,4 @@
-"""After a face is removed, none of its bytes is left: not in a row, a file, a token, a picture, or the gallery."""
+"""After a face is removed, none of its bytes remain in rows, files, tokens, pictures or the gallery."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 NAME, BUCKET = "face-search-tokens", "face-search-crops"
-# What can have become of a token between the addition of its face and the removal.
+# The possible states of a token when its added face is removed.
 TOKEN_STATES = ("live", "expired", "deleted by DynamoDB")
 in_every_state = pytest.mark.parametrize("state", TOKEN_STATES)
 
 
 @dataclass
 class Stack:
-    """A running stack, and what it keeps."""
+    """A running stack and its stores."""
 
     stack: LocalStack
     api: HttpApi
@@ -88,7 +88,7 @@ def kept(request: pytest.FixtureRequest) -> Iterator[Stack]:
 
 
 def picture(seed: int) -> bytes:
-    """Return a photograph like no other."""
+    """Return a photograph with unique bytes."""
     random = np.random.default_rng(seed)
     changed = pictures.astronaut_pixels() * random.uniform(0.7, 1.1, 3) + random.normal(0, 6, (512, 512, 3))
     return pictures.jpeg(np.clip(changed, 0, 255).astype(np.uint8))
@@ -103,7 +103,7 @@ def test_nothing_is_left_of_a_removed_face(kept: Stack, state: str) -> None:
     tables = {"embedding in the table face_set_embedding", "code in the table face_set_segment"}
     assert kept.traces(sought) >= tables | {"embedding in DynamoDB", "crop in S3"}
     kept.bring(token, state)
-    # The token still works: for a search, and to be added once more.
+    # The token still works for a search and for another addition.
     assert kept.api.get("/search", face_token=token, threshold="0.65").status == 200
     assert kept.api.get("/addface", face_token=token, face_name="Grace").status == 200
 

@@ -1,4 +1,4 @@
-"""What a client is told over HTTP when something is wrong with its request or with the connection."""
+"""Replies over HTTP to wrong requests and broken connections."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.e2e.refusals import (
 
 MAX_REQUEST_BYTES = 10 * 1024 * 1024
 CLIENTS = 64
-# How long an answer takes when the end of the one before waits for the client's acknowledgement.
+# The delay of an answer when the end of the previous answer waits for the client's acknowledgement.
 DELAYED_ACKNOWLEDGEMENT_SECONDS = 0.04
 
 NO_ADDRESS = bad_argument("there is no such address")
@@ -62,11 +62,11 @@ class TestAddresses:
 
             assert connection.status() == 405
             assert connection.headers["allow"] == "POST"
-            assert connection.body() == bad_argument("this address does not take that method")
+            assert connection.body() == bad_argument("this address does not accept that method")
 
     @pytest.mark.parametrize(("path", "status"), [("/health", 200), ("/detect", 405), ("/nothing", 404)])
     def test_no_body_after_a_head_request(self, sqlite_stack: LocalStack, path: str, status: int) -> None:
-        """The next answer on the connection begins where a body would."""
+        """The next answer follows the head directly."""
         with Connection(sqlite_stack.port) as connection:
             connection.send(head("HEAD", path) + head("GET", "/health", "Connection: close"))
 
@@ -93,7 +93,7 @@ class TestAddresses:
             assert connection.is_closed()
 
     def test_an_authorization_header_of_strange_bytes(self, sqlite_stack: LocalStack) -> None:
-        """Chalice itself fails at it."""
+        """Chalice itself fails at this header."""
         with Connection(sqlite_stack.port) as connection:
             connection.send(head("GET", "/nothing", "Authorization: \xff"))
 
@@ -110,7 +110,7 @@ class TestBodies:
     def test_a_picture_of_less_than_10_mb(self, sqlite_api: HttpApi) -> None:
         assert_refused(sqlite_api.post("/detect", image_file=bytes(10_000_000)), 413, TOO_MANY_BYTES)
 
-    def test_a_client_that_reads_only_after_it_has_sent_all_gets_its_answer(self, sqlite_api: HttpApi) -> None:
+    def test_a_client_that_reads_only_after_sending_everything_gets_its_answer(self, sqlite_api: HttpApi) -> None:
         content_type, body = form(("image_file", bytes(MAX_REQUEST_BYTES)))
         for _ in range(10):
             client = http.client.HTTPConnection("127.0.0.1", urlsplit(sqlite_api.url).port or 0, timeout=30)
@@ -120,7 +120,7 @@ class TestBodies:
             client.close()
 
     @pytest.mark.parametrize("length", [str(MAX_REQUEST_BYTES + 1), "1000000000000", "9" * 5000])
-    def test_a_body_that_is_announced_as_too_large_is_not_awaited(self, sqlite_stack: LocalStack, length: str) -> None:
+    def test_a_body_announced_as_too_large_is_refused_at_once(self, sqlite_stack: LocalStack, length: str) -> None:
         with Connection(sqlite_stack.port) as connection:
             connection.send(head("POST", "/detect", FORM, f"Content-Length: {length}") + bytes(1000))
 
@@ -130,7 +130,7 @@ class TestBodies:
             assert connection.is_closed()
 
     @pytest.mark.parametrize("length", ["-1", "1.5", "ten", "0x10", "1_0", "+1"])
-    def test_a_length_that_is_no_number(self, sqlite_stack: LocalStack, length: str) -> None:
+    def test_a_content_length_that_is_not_a_number(self, sqlite_stack: LocalStack, length: str) -> None:
         with Connection(sqlite_stack.port) as connection:
             connection.send(head("POST", "/detect", FORM, f"Content-Length: {length}"))
 
@@ -142,7 +142,7 @@ class TestBodies:
     def test_a_request_without_a_length_has_no_body(
         self, sqlite_api: HttpApi, sqlite_stack: LocalStack, length: tuple[str, ...], content_type: tuple[str, ...]
     ) -> None:
-        """RFC 9112, 6.3; the connection goes on."""
+        """RFC 9112, 6.3, says so; the connection stays open."""
         token = sqlite_api.added(pictures.drawing(), "Ada")
         requests = [
             ("POST", f"/addface?face_token={token}&face_name=Augusta"),
@@ -188,7 +188,9 @@ class TestBodies:
             assert connection.body() == upload_error("the body is cut off")
             assert connection.is_closed()
 
-    def test_a_client_that_hangs_up_harms_nobody(self, sqlite_stack: LocalStack, sqlite_api: HttpApi) -> None:
+    def test_a_client_that_hangs_up_affects_no_other_client(
+        self, sqlite_stack: LocalStack, sqlite_api: HttpApi
+    ) -> None:
         content_type, body = form(("image_file", pictures.drawing()))
         headers = (f"Content-Type: {content_type}", f"Content-Length: {len(body)}")
         logged = len(sqlite_stack.log)
@@ -200,7 +202,7 @@ class TestBodies:
         assert len(sqlite_api.detect(pictures.drawing())) == 1
         assert "Traceback" not in sqlite_stack.log[logged:]
 
-    def test_a_client_that_waits_until_it_may_send_its_body(self, sqlite_stack: LocalStack) -> None:
+    def test_expect_100_continue(self, sqlite_stack: LocalStack) -> None:
         content_type, body = form(("image_file", pictures.drawing()))
         with Connection(sqlite_stack.port) as connection:
             headers = (f"Content-Type: {content_type}", f"Content-Length: {len(body)}", "Expect: 100-continue")
@@ -211,7 +213,7 @@ class TestBodies:
             assert connection.status() == 200
             assert connection.body()["face_num"] == 1
 
-    def test_a_client_that_waits_is_told_when_it_need_not_send(self, sqlite_stack: LocalStack) -> None:
+    def test_expect_100_continue_with_a_refused_body(self, sqlite_stack: LocalStack) -> None:
         with Connection(sqlite_stack.port) as connection:
             connection.send(head("POST", "/detect", FORM, "Content-Length: 99000000", "Expect: 100-continue"))
 
@@ -235,11 +237,11 @@ class TestConnections:
             seconds.append(time.monotonic() - began)
 
         assert client.sock is connected
-        # With the delay most answers have it, but for the first ones; on a busy machine some are late without it.
+        # A delay would affect most answers after the first ones. On a busy machine, some answers are late anyway.
         assert sorted(seconds[count // 2 :])[count // 20] < DELAYED_ACKNOWLEDGEMENT_SECONDS
         client.close()
 
-    def test_a_connection_outlives_what_a_route_refuses(self, sqlite_stack: LocalStack) -> None:
+    def test_a_connection_stays_open_after_a_refusal(self, sqlite_stack: LocalStack) -> None:
         client = http.client.HTTPConnection("127.0.0.1", sqlite_stack.port, timeout=30)
         content_type, body = form(("image_file", pictures.cat()), ("threshold", "0.65"))
         client.connect()

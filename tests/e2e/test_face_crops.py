@@ -1,4 +1,4 @@
-"""A known face's picture: handed out by the local server, read from S3 itself where the service is deployed."""
+"""The local server sends known faces' crops; a deployed service redirects to S3."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANY_CLIENT = {"Accept": "text/html"}
 
 
 @pytest.mark.parametrize("headers", [{}, {"Accept": "image/*"}, ANY_CLIENT])
-def test_the_local_server_hands_crops_out(sqlite_api: HttpApi, headers: dict[str, str]) -> None:
+def test_the_local_server_sends_crops(sqlite_api: HttpApi, headers: dict[str, str]) -> None:
     token = sqlite_api.added(pictures.drawing(), "Ada")
     path = sqlite_api.get(f"/faces/{token}").body["crop_url"]
     assert path == f"/faces/{token}/crop"
@@ -41,14 +41,14 @@ def test_the_local_server_hands_crops_out(sqlite_api: HttpApi, headers: dict[str
 def deployed(
     tokens_table: str, crops_bucket: str, database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[LambdaApi]:
-    """The handler with what Lambda sets in its environment."""
+    """The handler with the environment variables that Lambda sets."""
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "face-search-api")
     with handler(tokens_table, crops_bucket, database_url) as api:
         yield api
 
 
 @pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
-def test_where_deployed_s3_hands_crops_out(deployed: LambdaApi, crops_bucket: str) -> None:
+def test_a_deployed_service_redirects_crops_to_s3(deployed: LambdaApi, crops_bucket: str) -> None:
     token = deployed.added(pictures.drawing(), "Ada")
 
     url = deployed.get(f"/faces/{token}").body["crop_url"]

@@ -1,4 +1,4 @@
-"""What a client is told when a store is there, and out of order; tests/harness/faults has those that are not there."""
+"""Replies while a reachable store is broken; tests/harness/faults tests unreachable stores."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.e2e.local_stack import LocalStack
 from tests.e2e.refusals import TOKEN
 
 
-def test_a_store_that_is_out_of_order(sqlite_stack: LocalStack, sqlite_api: HttpApi) -> None:
+def test_a_broken_store(sqlite_stack: LocalStack, sqlite_api: HttpApi) -> None:
     with sqlite3.connect(sqlite_stack.state / "face_set.sqlite") as database:
         database.execute("ALTER TABLE face_set RENAME TO elsewhere")
     try:

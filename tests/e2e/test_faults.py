@@ -1,6 +1,6 @@
-"""The short form of `python -m tests.harness.faults.run`: some faults of the stores, and some kills, on one database.
+"""A short form of `python -m tests.harness.faults.run`: some store faults and some kills, on one database.
 
-Each test is one, for what it starts is dear.
+Each test covers many cases, because starting the processes is expensive.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from tests.harness.faults.requests_under_fault import NEED, Outcome
 from tests.harness.faults.run import ward
 from tests.services import mysql_program
 
-# The steps between two stores; `run` kills at every one.
+# Steps between two stores; `run` kills at every step.
 KILLS = {
     "addface": {"after PUT copy"},
     "removeface": {"before COMMIT", "after COMMIT"},
 }
 
 UNREACHABLE = {"mysql": "MySQL unreachable", "dynamodb": "DynamoDB unreachable", "s3": "S3 unreachable"}
-# Those whose requests are answered 503, and those that go on as ever.
+# The requests that each fault makes answer 503; all others succeed.
 OTHERS = {
     "answer to addface's COMMIT lost": {"addface"},
     "MySQL read-only": {"addface", "rename", "removeface", "delete_set"},
@@ -30,9 +30,9 @@ OTHERS = {
 }
 
 
-def test_the_service_tells_of_faults_and_outlives_them() -> None:
+def test_the_service_reports_faults_and_survives_them() -> None:
     if mysql_program() is None:
-        absent("neither mariadbd nor mysqld to start a server of one's own")
+        absent("neither mariadbd nor mysqld to start a separate server")
     with frail_service() as service:
         for store, name in UNREACHABLE.items():
             assert _refused(name, matrix.run(service, matrix.CASES[name])) == NEED[store]
@@ -47,7 +47,7 @@ def _refused(name: str, outcome: Outcome) -> set[str]:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_whoever_is_killed_leaves_nothing_that_cannot_be_mended(database_url: str) -> None:
+def test_killed_processes_leave_only_repairable_states(database_url: str) -> None:
     with Nursery() as nursery, ward(nursery, database_url) as place:
         crashes = [place.crash(operation, steps) for operation, steps in KILLS.items()]
 

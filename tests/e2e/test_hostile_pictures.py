@@ -1,4 +1,4 @@
-"""A sample of the hostile pictures, over HTTP."""
+"""Sends a sample of the hostile pictures over HTTP."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SEED = 20261127
 EACH = 2
 
 
-@pytest.mark.filterwarnings("ignore")  # Pillow's, of what it reads
+@pytest.mark.filterwarnings("ignore")  # from Pillow, about the pictures that it reads
 @pytest.mark.parametrize("kind", range(len(KINDS)), ids=[kind.__name__ for kind in KINDS])
 def test_it_is_read_or_refused(sqlite_api: HttpApi, kind: int) -> None:
     for turn in range(EACH):

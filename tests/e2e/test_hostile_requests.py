@@ -1,5 +1,6 @@
-"""No hostile request gets a 500, another shape, or keeps the service from answering the next; more of them by
-`python -m tests.harness.hostile.requests`.
+"""Every hostile request gets a contract error other than 500, and the service answers the next request.
+
+`python -m tests.harness.hostile.requests` sends more of them.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class TestFraming:
             ),
         ],
     )
-    def test_what_two_readers_could_take_for_two_things_is_refused(
+    def test_ambiguous_requests_are_refused(
         self, sqlite_stack: LocalStack, sent: bytes, detail: dict[str, Any]
     ) -> None:
         with Connection(sqlite_stack.port) as connection:
@@ -90,7 +91,7 @@ class TestFraming:
             assert (connection.status(), connection.body()) == (400, detail)
             assert connection.is_closed()
 
-    def test_a_terminal_that_shows_the_log_is_told_nothing(self, sqlite_stack: LocalStack) -> None:
+    def test_the_log_contains_no_terminal_escapes(self, sqlite_stack: LocalStack) -> None:
         with Connection(sqlite_stack.port) as connection:
             connection.send(head("B\x1b[2JREW", "/health\x1b]0;title\x07", "Connection: close"))
 
@@ -101,7 +102,7 @@ class TestFraming:
 
 
 class TestEvents:
-    """What API Gateway would not send, but whoever may invoke the function."""
+    """Events that API Gateway never sends, but that any caller of the function may send."""
 
     FORM = event("POST", "/detect", [], {"Content-Type": "multipart/form-data; boundary=b"}, b"--b--")
 
@@ -126,7 +127,7 @@ class TestEvents:
             ({**event("GET", "/faces/a", [], {}, None), "pathParameters": None}, 400, UNREADABLE),
         ],
     )
-    def test_an_event_that_is_not_whole(self, sent: Any, status: int, body: dict[str, Any]) -> None:
+    def test_an_incomplete_event(self, sent: Any, status: int, body: dict[str, Any]) -> None:
         reply = LambdaApi().handle(sent)
 
         assert reply["statusCode"] == status
@@ -148,7 +149,7 @@ class TestEvents:
 
 
 class TestWhatChaliceAnswers:
-    """None of the service's routes brings Chalice to answer most of it."""
+    """Errors of Chalice itself, most of which the service's own routes never cause."""
 
     @pytest.fixture
     def app(self) -> Service:
@@ -169,7 +170,7 @@ class TestWhatChaliceAnswers:
             (TooManyRequestsError, 429, "1001"),
         ],
     )
-    def test_an_error_of_chalices_own(
+    def test_an_error_of_chalice_itself(
         self, app: Service, error: type[ChaliceViewError], status: int, code: str
     ) -> None:
         @app.route("/refused")
@@ -183,7 +184,7 @@ class TestWhatChaliceAnswers:
         assert faults(answered(reply)) == []
         assert "Chalice" not in reply["body"]
 
-    def test_a_content_type_that_a_route_does_not_take_is_no_form(self, app: Service) -> None:
+    def test_an_unsupported_content_type_is_not_a_form(self, app: Service) -> None:
         app.route("/refused")(dict)
         sent = event("GET", "/refused", [], {"Content-Type": "text/plain"}, None)
 

@@ -1,4 +1,4 @@
-"""The API as API Gateway calls it on Lambda: the same walk, the same refusals, and each reply to the letter."""
+"""The contract's tests with API Gateway's events on Lambda, and the exact fields of each reply."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CROP_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.jpg")
 
 @pytest.fixture
 def api(tokens_table: str, crops_bucket: str, database: Database, database_url: str) -> Iterator[LambdaApi]:
-    """The handler, with stores that are empty."""
+    """The handler, with empty stores."""
     with handler(tokens_table, crops_bucket, database_url) as api:
         operations.migrate(wiring.wiring())
         yield api
@@ -65,7 +65,7 @@ def mysql_handler(dynamodb: DynamoDBClient, s3: S3Client, mysql_server: int) -> 
 
 @pytest.fixture(scope="class")
 def vectors_handler(dynamodb: DynamoDBClient, s3: S3Client, mysql_server: int) -> Iterator[LambdaApi]:
-    """Searches ask S3 Vectors."""
+    """Searches use S3 Vectors."""
     with (
         mysql_database(mysql_server) as database,
         lasting_handler(dynamodb, s3, f"mysql://root@127.0.0.1:{mysql_server}/{database}", "s3vectors") as api,
@@ -104,7 +104,7 @@ class TestPlainRequestsOnMysql(PlainRequests):
 
 
 class TestWalkOnS3Vectors(Walk, FaceSets, Grouping):
-    """The parts of the walk that search."""
+    """The tests of the walk that search."""
 
     smoke_only = True
 
@@ -113,7 +113,7 @@ class TestWalkOnS3Vectors(Walk, FaceSets, Grouping):
         with vectors_handler.on_an_empty_face_set():
             yield vectors_handler
 
-    def test_searches_ask_the_index_and_changes_reach_it(self, api: LambdaApi) -> None:
+    def test_searches_use_the_index_and_changes_reach_it(self, api: LambdaApi) -> None:
         before = emulation.replies()
 
         token = api.added(pictures.drawing(), "Ada")
@@ -124,7 +124,7 @@ class TestWalkOnS3Vectors(Walk, FaceSets, Grouping):
         for reply in ("PutVectors 200", "QueryVectors 200", "DeleteVectors 200"):
             assert after.get(reply, 0) > before.get(reply, 0), reply
 
-    def test_info_tells_the_recall_once_it_is_measured(self, api: Api) -> None:
+    def test_info_shows_the_recall_once_it_is_measured(self, api: Api) -> None:
         api.added(pictures.drawing(), "Ada")
         api.search_picture(pictures.drawing())
         before = api.get("/info").body["gallery"]
@@ -139,7 +139,7 @@ class TestWalkOnS3Vectors(Walk, FaceSets, Grouping):
 
 
 def _thresholds() -> dict[str, dict[str, float | None]]:
-    """Return what the card of the pack in use says, in the form of Face++."""
+    """Return the thresholds in the current pack's card, in the format of Face++."""
     by_rate = {f"{t.fmr:.0e}".replace("e-0", "e-"): t for t in ModelPack(CURRENT).thresholds}
     return {
         "thresholds": {rate: t.distance for rate, t in by_rate.items()},
@@ -155,7 +155,7 @@ class TestRefusals(Refusals):
 
 @on_sqlite
 class TestReplies:
-    """The fields of each reply and their types; every misspelt field has its twin beside it."""
+    """The fields of each reply and their types; every misspelt field has a twin."""
 
     def test_detect(self, api: Api) -> None:
         body = api.post("/detect", image_file=pictures.two_faces()).body
@@ -326,8 +326,8 @@ class TestReplies:
         }
 
     @pytest.mark.usefixtures("in_memory")
-    def test_info_tells_what_the_container_has_in_memory(self, api: Api) -> None:
-        """It loads nothing by itself; a search does, and follows the face set."""
+    def test_info_shows_the_containers_gallery(self, api: Api) -> None:
+        """/info loads nothing itself; a search loads the gallery and applies changes to it."""
         added = api.added(pictures.drawing(), "Ada")
         assert api.get("/info").body["gallery"] == {"loaded": False, "faces": 0, "version": 0, "exact": True}
 
@@ -355,12 +355,12 @@ class TestContainers:
 
         assert (reply.status, reply.headers["retry-after"], reply.body) == (503, "2", UNREACHABLE)
 
-    def test_a_wrong_setting_shows_nothing_of_itself(self, tokens_table: str, crops_bucket: str) -> None:
+    def test_a_wrong_setting_does_not_appear_in_the_reply(self, tokens_table: str, crops_bucket: str) -> None:
         with handler(tokens_table, crops_bucket, "postgres://root:secret@127.0.0.1/face_search") as api:
             assert_refused(api.get("/info"), 500, INTERNAL)
 
     def test_the_function_that_re_embeds_answers_with_its_report(self, api: Api) -> None:
-        """To the pack that is in use already: there is nothing to do."""
+        """With the pack already in use, there is nothing to do."""
         api.added(pictures.drawing(), "Ada")
 
         report = app.re_embed({"pack": "current"}, context(remaining_milliseconds=900_000))
@@ -393,7 +393,7 @@ class TestContainers:
         assert no_time == f"0 {crops}: unknown{not_compared}"
         assert api.remove(added)
 
-    def test_a_new_container_knows_the_faces_of_the_one_before(self, api: Api) -> None:
+    def test_a_new_container_knows_the_previous_containers_faces(self, api: Api) -> None:
         added, temporary = api.added(pictures.drawing(), "Ada"), api.token(pictures.drawing())
 
         wiring.reset()

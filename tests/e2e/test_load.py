@@ -1,4 +1,4 @@
-"""The short form of `python -m tests.harness.load.run`, and that its clients tell when an answer is wrong."""
+"""A short form of `python -m tests.harness.load.run`, and tests that its clients detect wrong answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_clients_of_several_processes_get_right_answers(tmp_path: Path, mysql_se
 
 @pytest.fixture
 def journal() -> Journal:
-    """Of one face, which is added, renamed and removed, in this order."""
+    """The journal of one face that is added, renamed and removed, in this order."""
     journal = Journal()
     for name in ("Ada", "Grace", None):
         with journal.change("a", name):
@@ -48,24 +48,24 @@ def journal() -> Journal:
         (3, None, True),
     ],
 )
-def test_a_search_finds_what_was_answered_before_it(
+def test_a_search_includes_changes_answered_before_it(
     journal: Journal, after: int, name: str | None, right: bool
 ) -> None:
-    """`after` so many of the changes, a search finds the face under a name, or not at all."""
+    """Judge a search that finds the face under a name, or not at all, after the first `after` changes."""
     at = _between_changes(journal, after)
     matches = [] if name is None else [{"face_token": "a", "face_name": name}]
 
     assert (journal.faults(Search(matches, at, at), complete=True) == []) is right
 
 
-def test_a_search_beside_changes_may_see_any_of_them(journal: Journal) -> None:
+def test_a_concurrent_search_may_see_any_of_the_changes(journal: Journal) -> None:
     asked, answered = _between_changes(journal, 0), _between_changes(journal, 3)
 
     assert journal.possible("a", asked, answered) == {None, "Ada", "Grace"}
     assert journal.count(asked, answered) == (0, 1)
 
 
-def test_a_change_without_an_answer_may_come_at_any_time(journal: Journal) -> None:
+def test_an_unanswered_change_may_happen_at_any_time(journal: Journal) -> None:
     with pytest.raises(TimeoutError), journal.change("b", "Mary"):
         raise TimeoutError
     later = _between_changes(journal, 3) + 1000
@@ -74,7 +74,7 @@ def test_a_change_without_an_answer_may_come_at_any_time(journal: Journal) -> No
 
 
 def _between_changes(journal: Journal, number: int) -> float:
-    """Return a time after so many of the face's changes and before the next."""
+    """Return a time after the first `number` changes of the face and before the next."""
     changes = journal.changes("a")
     if number == 0:
         return changes[0].asked - 1

@@ -1,4 +1,4 @@
-"""The local stack as a program: how it starts, what it keeps, and how it ends."""
+"""The local stack as a program: its start, its stored data and its end."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from tests.e2e.local_stack import ROOT, LocalStack, environment, local_stack
 from tests.e2e.raw_http import Connection, head
 from tests.services import free_port
 
-# Of .chalice/config.json, where `chalice local` looks for DynamoDB and S3.
+# The port in .chalice/config.json at which `chalice local` expects DynamoDB and S3.
 MOTO_PORT = 5566
 MAX_WAIT_SECONDS = 60
 MAX_ORPHAN_SECONDS = 60
 
 
 def refused(*arguments: str, **settings: str) -> str:
-    """Return what the program says when it refuses to start, which must not be a traceback."""
+    """Return the message of a refused start, which must not be a traceback."""
     ended = subprocess.run(
         [sys.executable, "-m", "infra.local", *arguments],
         cwd=ROOT,
@@ -54,14 +54,14 @@ def refused(*arguments: str, **settings: str) -> str:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return how long a process has computed."""
+    """Return the CPU time of a process, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @lru_cache
 def large_picture() -> bytes:
-    """Return a picture that takes seconds to look through."""
+    """Return a picture that takes seconds to search for faces."""
     return pictures.png(np.zeros((4096, 4096, 3), np.uint8))
 
 
@@ -143,7 +143,7 @@ class TestRefusals:
 
 @pytest.fixture
 def interruptible() -> Iterator[None]:
-    """Undo that a shell lets what it starts in the background, and whatever that starts, ignore Ctrl-C."""
+    """Restore Ctrl-C and SIGHUP. Processes that a shell starts in the background, and their children, ignore Ctrl-C."""
     interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)
     hung_up = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
@@ -175,15 +175,15 @@ class TestEnds:
 
     @pytest.mark.usefixtures("interruptible")
     @pytest.mark.parametrize("numbers", [[signal.SIGTERM], [signal.SIGINT], [signal.SIGINT, signal.SIGINT]])
-    def test_requests_under_way_do_not_abort_it(self, tmp_path: Path, numbers: list[signal.Signals]) -> None:
-        """Of different kinds: networks run in C++ threads, a body arrives, a connection idles, one waits its turn."""
+    def test_a_stop_during_requests_is_clean(self, tmp_path: Path, numbers: list[signal.Signals]) -> None:
+        """Requests in different states: networks run in C++ threads, a body arrives, a connection idles, one waits."""
         with local_stack(tmp_path / "state") as running, ExitStack() as opened:
             before = cpu_seconds(running.process.pid)
             content_type, body = form(("image_file", large_picture()))
             large = head("POST", "/detect", f"Content-Type: {content_type}", f"Content-Length: {len(body)}") + body
             for sent in (large, large, large, large, large[:-100], b"", b"GET /he", head("GET", "/info")):
                 opened.enter_context(Connection(running.port)).send(sent)
-            while cpu_seconds(running.process.pid) < before + 1:  # the first pictures are worked on
+            while cpu_seconds(running.process.pid) < before + 1:  # wait until the first pictures are being processed
                 time.sleep(0.05)
 
             for number in numbers[:-1]:
@@ -226,7 +226,7 @@ class TestState:
 
             assert api.get("/info").body["faces"] == 1
             assert names(api.search_picture(pictures.drawing())) == ["Ada"]
-            # What was only detected is gone; who is in the face set needs no temporary entry to be renamed.
+            # Detected faces are gone. Renaming a known face needs no temporary entry.
             assert api.get("/search", face_token=temporary, threshold="0.65").status == 404
             assert api.add(ada, face_name="Ada Lovelace")["face_neme"] == "Ada Lovelace"
             assert api.get("/search", face_token=ada, threshold="0.65").status == 200
@@ -256,13 +256,13 @@ class TestState:
         assert len(kept["Metadata"]["landmarks"].split(",")) == 10
         assert kept["Metadata"]["detector"] == ModelPack(ROOT / settings.model_dir).detector_id
 
-    def test_the_picture_to_try_it_with_shows_a_face(self, sqlite_stack: LocalStack, sqlite_api: HttpApi) -> None:
+    def test_the_sample_picture_shows_a_face(self, sqlite_stack: LocalStack, sqlite_api: HttpApi) -> None:
         picture = sqlite_stack.state / "sample.jpg"
 
         assert f"curl -F image_file=@{picture} http://localhost:{sqlite_stack.port}/detect" in sqlite_stack.log
         assert len(sqlite_api.detect(picture.read_bytes())) == 1
 
-    def test_a_proxy_is_not_asked_for_what_is_on_this_machine(self, tmp_path: Path) -> None:
+    def test_local_requests_bypass_a_proxy(self, tmp_path: Path) -> None:
         proxy = f"http://127.0.0.1:{free_port()}"
 
         with local_stack(tmp_path / "state", HTTP_PROXY=proxy, HTTPS_PROXY=proxy, http_proxy=proxy) as running:
@@ -281,7 +281,7 @@ class TestState:
 
 @pytest.fixture
 def moto_port() -> Iterator[int]:
-    """The port that `chalice local` expects, for one test at a time on this machine."""
+    """The port that `chalice local` expects; one test at a time uses it on this machine."""
     with Path(tempfile.gettempdir(), f"face-search-port-{MOTO_PORT}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
@@ -292,7 +292,7 @@ def moto_port() -> Iterator[int]:
 
 
 class TestChaliceLocal:
-    def test_chalice_local_serves_what_the_stack_holds(self, moto_port: int, tmp_path: Path) -> None:
+    def test_chalice_local_serves_the_stacks_data(self, moto_port: int, tmp_path: Path) -> None:
         with local_stack(tmp_path / "state", "stack") as running:
             database_url = f"sqlite:///{tmp_path / 'state' / 'face_set.sqlite'}"
             assert f"terminal: DATABASE_URL={database_url} .venv/bin/chalice local --stage local\n" in running.log

@@ -1,4 +1,4 @@
-"""Small files that become large pictures take no more memory when many come at once than a few of them do."""
+"""Many small files that decode to large pictures take no more memory at once than a few of them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.e2e.local_stack import LocalStack
 CLIENTS = 24
 SIDE_PX = 4096
 PICTURE_MB = SIDE_PX * SIDE_PX * 3 / 1e6
-# The decoder's own, the form's and the base64 that Chalice makes of it.
+# The memory of the decoder, the form and Chalice's base64 copy of it.
 MB_EACH = 2 * PICTURE_MB
 
 
 def cut_off_png() -> bytes:
-    """Return a PNG whose pixels end in the last row: it is decoded, then refused, so no network runs."""
+    """Return a PNG that lacks part of its last row, so it is decoded and refused before any network runs."""
     pixels = zlib.compress(bytes(SIDE_PX * (3 * SIDE_PX + 1) - 1000), 9)
     header = struct.pack(">IIBBBBB", SIDE_PX, SIDE_PX, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", pixels), (b"IEND", b"")]

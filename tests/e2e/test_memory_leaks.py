@@ -1,4 +1,4 @@
-"""What `python -m tests.harness.load.memory` calls growth, and what a leak."""
+"""`python -m tests.harness.load.memory` distinguishes harmless growth from leaks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.harness.load.process_size import Size
 
 
 def _samples(rss_growth: float = 0.0, requests_a_file: int = 0, spike: int = 0) -> list[Size]:
-    """50 samples around 300 MB, of which the first 10 are the warm-up; `spike` files more in one of them."""
+    """Return 50 samples around 300 MB: 10 of warm-up, and one with `spike` more open files."""
     random = Random(1)
     samples = []
     for i in range(50):
@@ -32,5 +32,5 @@ def _samples(rss_growth: float = 0.0, requests_a_file: int = 0, spike: int = 0) 
     ],
     ids=["flat", "3 %", "a file for a moment", "8 %", "a file every 1,500 requests"],
 )
-def test_growth_and_leaks_are_told(samples: list[Size], sound: bool) -> None:
+def test_leaks_are_distinguished_from_growth(samples: list[Size], sound: bool) -> None:
     assert report(samples, 10)[1] is sound

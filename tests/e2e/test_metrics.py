@@ -70,7 +70,7 @@ EMF = {
 }
 
 
-# How many faces a vector index holds nobody tells.
+# A vector index does not report how many faces it contains.
 GALLERY_SIZE = {} if on_s3_vectors() else {"GallerySize": "Count"}
 
 
@@ -80,7 +80,7 @@ class TestMetrics:
         monkeypatch.setattr(middleware, "_warm", True)
 
     def emitted(self, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-        """Check the only line of metrics; return it."""
+        """Check and return the only line of metrics."""
         [line] = metrics(capsys.readouterr().out)
         jsonschema.validate(line, EMF)
         [directive] = line["_aws"]["CloudWatchMetrics"]
@@ -131,7 +131,9 @@ class TestMetrics:
         line = self.emitted(capsys)
         assert (line["FacesFound"], line["status"], line["error_code"]) == ([0], 422, "1007")
 
-    def test_what_measures_nothing_costs_nothing(self, api: LambdaApi, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_requests_without_measurements_write_no_metrics(
+        self, api: LambdaApi, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         api.get("/info")
         api.get("/search")
 
@@ -148,7 +150,7 @@ class TestMetrics:
         assert self.names(line) == {"ColdStart": "Count"}
         assert line["ColdStart"] == [1]
 
-    def test_who_was_started_in_advance_does_not_start_cold(
+    def test_a_container_started_in_advance_has_no_cold_start(
         self, api: LambdaApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(middleware, "_warm", False)

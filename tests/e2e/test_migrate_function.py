@@ -1,6 +1,6 @@
-"""The function `migrate` makes the database, its users and the tables, and the users may do what the service needs.
+"""The function `migrate` creates the database, its users and tables, and grants the rights that the service needs.
 
-MariaDB has no AWSAuthenticationPlugin: here the users log in with passwords, and all else is as on RDS.
+MariaDB has no AWSAuthenticationPlugin, so the users log in with passwords here. Everything else is as on RDS.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 ADMINISTRATOR = {"user": "master", "password": "Adm1n's %s \\ s3cret"}
 PASSWORD = "a-users-password"
 MIGRATED = f"the schema is at version {len(MIGRATIONS)}"
-# Of RDS's master user: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.MasterAccounts.html
+# The rights of RDS's master user: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.MasterAccounts.html
 MASTERS = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, INDEX, ALTER, REFERENCES, CREATE USER"
 
 
@@ -78,7 +78,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def empty(server: Server) -> Server:
-    """The server, without database and users."""
+    """The server, without the service's database and users."""
     server.execute("DROP DATABASE IF EXISTS face_search", "DROP DATABASE IF EXISTS faceXsearch")
     server.execute("DROP USER IF EXISTS face_search, face_search_owner")
     return server
@@ -94,7 +94,7 @@ def with_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def migrate(server: Server, event: dict[str, Any], url: str | None = None) -> str:
-    """Invoke the function, as the owner of the tables."""
+    """Invoke the function as the owner of the tables."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATABASE_URL", url or server.url("face_search_owner"))
         patch.setenv("GALLERY", "memory")
@@ -113,7 +113,7 @@ def refused(server: Server, user: str, statement: str, database: str = "face_sea
     return False
 
 
-def test_everything_is_made_and_a_second_time_nothing(empty: Server) -> None:
+def test_the_first_run_creates_everything_and_the_second_nothing(empty: Server) -> None:
     assert migrate(empty, {"administrator": ADMINISTRATOR}) == MIGRATED
     assert migrate(empty, {"administrator": ADMINISTRATOR}) == MIGRATED
     assert migrate(empty, {}) == MIGRATED
@@ -137,7 +137,7 @@ def test_users_may_do_what_they_need_and_no_more(empty: Server) -> None:
     assert [refused(empty, "face_search", change) for change in changes] == [True] * 4
     assert not refused(empty, "face_search", "INSERT INTO t (id) VALUES (1)")
     for user in database_users.PRIVILEGES:
-        # A grant on face_search, not escaped, would be one on this database too.
+        # An unescaped grant on face_search would include this database, because `_` is a wildcard.
         assert refused(empty, user, "INSERT INTO others (id) VALUES (1)", "faceXsearch")
         assert refused(empty, user, "CREATE USER another")
         assert refused(empty, user, f"GRANT SELECT ON face_search.* TO {user}")
@@ -151,7 +151,7 @@ def test_the_user_of_the_service_may_compact(empty: Server) -> None:
     assert snapshot.compact(FaceSet(database), SegmentStore(database)) == 1
 
 
-def test_users_are_let_in_over_tls_only(empty: Server) -> None:
+def test_users_can_log_in_over_tls_only(empty: Server) -> None:
     migrate(empty, {"administrator": ADMINISTRATOR})
 
     for user in database_users.PRIVILEGES:
@@ -159,7 +159,7 @@ def test_users_are_let_in_over_tls_only(empty: Server) -> None:
             pymysql.connect(host="127.0.0.1", port=empty.port, user=user, password=PASSWORD, ssl_disabled=True)
 
 
-def test_a_user_who_is_there_keeps_its_login(empty: Server) -> None:
+def test_an_existing_user_keeps_its_login(empty: Server) -> None:
     empty.execute("CREATE USER 'face_search'@'%' IDENTIFIED BY 'kept'")
 
     migrate(empty, {"administrator": ADMINISTRATOR})
@@ -190,13 +190,13 @@ def test_no_message_repeats_the_password(
 
 
 @pytest.mark.parametrize("where", ["sqlite:///{folder}/faces", "mysql://root@127.0.0.1:{port}/face_search"])
-def test_the_administrator_is_for_a_verified_server(empty: Server, where: str, tmp_path: Path) -> None:
+def test_an_administrator_needs_a_verified_server(empty: Server, where: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="DATABASE_URL must"):
         migrate(empty, {"administrator": ADMINISTRATOR}, where.format(folder=tmp_path, port=empty.port))
 
 
 @pytest.mark.parametrize("name", ["face%20search", "a%60b", "a%3Fb", "a%25b"])
-def test_a_name_that_sql_would_read_otherwise_is_refused(empty: Server, name: str) -> None:
+def test_a_database_name_with_special_characters_is_refused(empty: Server, name: str) -> None:
     with pytest.raises(SettingsError, match="DATABASE_URL must name a database of"):
         migrate(empty, {"administrator": ADMINISTRATOR}, empty.url("face_search_owner", name))
 

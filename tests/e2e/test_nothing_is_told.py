@@ -1,4 +1,4 @@
-"""No line that the deployed service writes tells a name, a token, an embedding or a picture."""
+"""The deployed service's output contains no name, token, embedding or picture."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.e2e.walk import Walk
 
 
 class Listener(LambdaApi):
-    """Sends on, and remembers the tokens and names that went in or came out."""
+    """Forwards requests, and remembers the tokens and names in requests and replies."""
 
     def __init__(self, api: LambdaApi) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ def heard(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Listener]:
-    """The handler at its most talkative; after the test everything that it wrote is searched."""
+    """The handler at its most verbose log level; after the test, all its output is searched."""
     embeddings: list[Embedding] = []
     embed = Embedder.embed
 
@@ -88,7 +88,7 @@ class TestNothingIsToldOfRefusals(Refusals):
 
 
 class TestTheSearch:
-    """Whatever of it is in an output is found."""
+    """The search finds personal data in any encoding."""
 
     EMBEDDING = np.random.default_rng(0).standard_normal(128).astype(np.float32)
     TOKEN = "c4yAQ8ZAaT3oRXVWk1FfNnSv"

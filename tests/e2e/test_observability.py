@@ -1,4 +1,4 @@
-"""Each invocation on Lambda is a JSON line with its ids, and so is whatever is logged meanwhile."""
+"""On Lambda, each invocation and each log record writes one JSON line with the invocation's ids."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class TestRequests:
             ("GET", "/search", "GET /search", 400, "1002"),
         ],
     )
-    def test_a_refusal_is_told_with_its_code(
+    def test_a_refusal_is_logged_with_its_code(
         self,
         api: LambdaApi,
         capsys: pytest.CaptureFixture[str],
@@ -69,10 +69,10 @@ class TestRequests:
         [line] = messages(capsys.readouterr().out)
         assert (line["route"], line["status"], line["error_code"]) == (route, status, code)
 
-    def test_what_is_logged_meanwhile_has_the_requests_ids(
+    def test_log_records_have_the_requests_ids(
         self, api: LambdaApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Of the service's own modules and of others', from threads too, and each once."""
+        """Records of the service's modules and of other packages, also from threads, appear once each."""
         monkeypatch.setattr(wiring.wiring().crops, "_bucket", "no-such-bucket")
 
         assert api.post("/detect", image_file=pictures.two_faces()).status == 500
@@ -86,7 +86,7 @@ class TestRequests:
         assert {line["route"] for line in failures} == {"POST /detect"}
         assert (answered["status"], answered["error_code"]) == (500, "1003")
 
-    def test_the_next_request_has_ids_of_its_own(self, api: LambdaApi, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_the_next_request_has_its_own_ids(self, api: LambdaApi, capsys: pytest.CaptureFixture[str]) -> None:
         api.get("/health")
         api.get("/health")
 
@@ -94,18 +94,16 @@ class TestRequests:
         assert first["request_id"] != second["request_id"]
         assert first["function_request_id"] != second["function_request_id"]
 
-    def test_other_packages_are_not_heard_below_warning(
-        self, api: LambdaApi, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        """The SDK logs at DEBUG what it sends, embeddings included."""
-        logging.getLogger().setLevel(logging.DEBUG)  # as AWS_LAMBDA_LOG_LEVEL has the runtime do it
+    def test_other_packages_log_from_warning_on(self, api: LambdaApi, capsys: pytest.CaptureFixture[str]) -> None:
+        """At DEBUG, the SDK logs its requests, including embeddings."""
+        logging.getLogger().setLevel(logging.DEBUG)  # as the runtime does for AWS_LAMBDA_LOG_LEVEL
         logs.configure()
         logging.getLogger("chalicelib").setLevel(logging.DEBUG)
         api.token(pictures.drawing())
 
         assert [line["message"] for line in messages(capsys.readouterr().out)] == ["answered"]
 
-    def test_elsewhere_there_are_neither_lines_nor_metrics(
+    def test_outside_lambda_there_are_neither_lines_nor_metrics(
         self, api: LambdaApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME")
@@ -115,7 +113,7 @@ class TestRequests:
 
 
 class TestErrors:
-    """Somebody else's error may quote a name, a token or an embedding."""
+    """Errors of other packages may quote a name, a token or an embedding."""
 
     QUOTED = "Ada Lovelace c4yAQ8ZAaT3oRXVWk1FfNnSv"
     FOREIGN = (
@@ -128,7 +126,7 @@ class TestErrors:
     )
 
     @pytest.mark.parametrize("error", FOREIGN, ids=lambda error: type(error).__name__)
-    def test_it_is_logged_once_without_its_words(
+    def test_an_error_is_logged_once_without_its_message(
         self,
         api: LambdaApi,
         capsys: pytest.CaptureFixture[str],
@@ -156,7 +154,7 @@ class TestErrors:
         if isinstance(error, pymysql.DataError):
             assert "1406" in failed["exception"]
 
-    def test_an_own_error_is_told_in_its_words(
+    def test_an_error_of_the_service_is_logged_with_its_message(
         self, api: LambdaApi, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fail(*_: object) -> None:
@@ -168,7 +166,7 @@ class TestErrors:
         failed = messages(capsys.readouterr().out)[0]
         assert failed["exception"].endswith("SettingsError: TOKEN_TTL_SECONDS must be a whole number")
 
-    def test_what_chalice_catches_itself_is_logged_once_and_alike(
+    def test_errors_caught_by_chalice_are_logged_once_in_the_same_form(
         self, api: LambdaApi, capsys: pytest.CaptureFixture[str]
     ) -> None:
         def fail(*_: object) -> None:
@@ -187,13 +185,13 @@ class TestErrors:
 
     @pytest.mark.parametrize("error", FOREIGN, ids=lambda error: type(error).__name__)
     @pytest.mark.usefixtures("api")
-    def test_no_function_passes_it_on(
+    def test_no_function_returns_an_error_to_its_caller(
         self,
         capsys: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
         error: Exception,
     ) -> None:
-        """Lambda would log it, and tell it to who has invoked the function."""
+        """Lambda would log the error and return it to the caller."""
 
         def fail(*_: object) -> None:
             raise error

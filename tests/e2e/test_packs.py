@@ -1,4 +1,4 @@
-"""Every pack that can be chosen, in the service: a face from its detection to its removal."""
+"""With every model pack, the service detects, adds, finds and removes a face."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     params=["facenet", "mine", *(pytest.param(name, marks=needs_yunet) for name in ("sface-yunet", "dlib-yunet"))]
 )
 def pack(request: pytest.FixtureRequest, tmp_path: Path) -> ModelPack:
-    """A pack by its name, with stand-ins for the weights that cannot be had; `mine` is a user's own."""
+    """A pack by name, with stand-ins for unavailable weights; `mine` is a user's own pack."""
     match request.param:
         case "facenet":
             pack: ModelPack = request.getfixturevalue("facenet_pack")
@@ -50,7 +50,7 @@ def api(
     database_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[LambdaApi]:
-    """The handler as a new container that has this pack, with stores that are empty."""
+    """The handler as a new container with this pack and empty stores."""
     monkeypatch.setenv("MODEL_DIR", str(pack.folder))
     monkeypatch.setenv("TOKENS_TABLE", tokens_table)
     monkeypatch.setenv("CROPS_BUCKET", crops_bucket)
@@ -77,5 +77,5 @@ def test_a_face_from_its_detection_to_its_removal(api: LambdaApi, pack: ModelPac
 
 
 @on_sqlite
-def test_a_picture_without_a_face_has_none(api: LambdaApi) -> None:
+def test_a_picture_without_a_face_has_no_faces(api: LambdaApi) -> None:
     assert api.detect(pictures.cat()) == []

@@ -1,4 +1,4 @@
-"""`make re-embed` beside a running stack: clients notice nothing but other distances, and nobody is lost."""
+"""`make re-embed` beside a running stack: only distances change for clients, and no face is lost."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ from tests.packs import RETAIL_FILES, UNIT_LENGTH, changed_card, folder_with_sou
 MAX_SECONDS = 120
 RETAIL = all(file.exists() for file in RETAIL_FILES.values())
 EVERYTHING = "100"
-# Of a client between two rounds: it need not take the processor from what it waits for.
+# A client's pause between two rounds, which leaves the processor to the commands that it waits for.
 PAUSE_SECONDS = 0.2
-# Two batches of 64 and a bit, so that a run can be killed between two.
+# More than two batches of 64, so that a run can be killed between batches.
 FACES = 130
 
 
 class Site:
-    """A state folder, a folder of packs whose current one is dlib's, and the card of another one."""
+    """A state folder, a folder of packs with dlib as the current pack, and the card of another pack."""
 
     def __init__(self, folder: Path, database_url: str) -> None:
         self.state = folder / "state"
         self.packs = folder_with_sources(folder / "packs")
         self.current = self.packs / "current"
         self.current.symlink_to(variant(self.packs).name)
-        # The recommended pack, with another dimension and network; or, without its files, dlib's with another length.
+        # The recommended pack, with another dimension and network. Without its files, dlib's pack with another length.
         if RETAIL:
             self.other, self.card, self.files = "retail-0095", CARDS / "retail-0095.toml", [*RETAIL_FILES.values()]
         else:
@@ -65,7 +65,7 @@ class Site:
             yield running
 
     def add(self, seeds: range, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-        """Put faces with crops into the running stack's stores; return their tokens."""
+        """Add faces with crops to the running stack's stores; return their tokens."""
         running = running_stack.find(self.state)
         assert running is not None
         with monkeypatch.context() as patch:
@@ -82,7 +82,7 @@ class Site:
         return [face.token for face in faces]
 
     def start(self, *options: str, **settings: str) -> subprocess.Popen[str]:
-        """Start what `make re-embed` runs."""
+        """Start the command of `make re-embed`."""
         files = ["--from", *map(str, self.files)] if self.files else []
         return subprocess.Popen(
             [
@@ -103,7 +103,7 @@ class Site:
         )
 
     def re_embed(self, *options: str, code: int = 0, **settings: str) -> str:
-        """Run it to its end; return what it says."""
+        """Run the command to its end; return its output."""
         process = self.start(*options, **settings)
         said, _ = process.communicate(timeout=MAX_SECONDS)
         assert process.returncode == code, said
@@ -114,7 +114,7 @@ class Site:
         return ModelPack(self.packs / pack).embedding_id
 
     def distances(self, embedding_id: str) -> dict[str, dict[str, float]]:
-        """Return for every face's token how far all others are, under a model; float64 brute force."""
+        """Return the distances from every face to all others under a model, by brute force in float64."""
         ids = [row.id for row in self.face_set.vectors(0, 2**62)]
         rows = self.face_set.fetch(ids, embedding_id)
         vectors = np.array([row.embedding for row in rows], np.float64)
@@ -132,7 +132,7 @@ def site(tmp_path: Path, database_url: str) -> Site:
 
 @pytest.fixture(scope="module")
 def other_pack(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pack that a site's card makes."""
+    """Return the pack built from a site's card."""
     site = Site(tmp_path_factory.mktemp("other"), "sqlite")
     return build(site.card, site.packs, site.files)
 
@@ -141,7 +141,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 class Client:
-    """Searches, adds and removes again and again, and keeps the replies for later."""
+    """Searches, adds and removes repeatedly, and keeps the replies."""
 
     def __init__(self, port: int, lasting: list[str]) -> None:
         self._api = HttpApi(port)
@@ -192,7 +192,7 @@ def test_killed_and_run_again_while_clients_work(site: Site, monkeypatch: pytest
         assert f"The face set now uses the model pack {site.other}.\nModel pack: {site.other}\n" in said
         made = re.search(r"^(\d+) faces were re-embedded", said, re.MULTILINE)
         assert made is not None
-        assert 0 < int(made[1]) < FACES - 32  # the killed run's batches were not done again
+        assert 0 < int(made[1]) < FACES - 32  # the killed run's batches were not repeated
         assert site.current.resolve().name == site.other
         assert f"is served by the pack {site.other}, not by MODEL_DIR's" in running.log
         under = {pack: site.distances(site.embedding_id(pack)) for pack in ("dlib", site.other)}
@@ -221,7 +221,7 @@ class TestAlone:
     def _built_before(self, site: Site, other_pack: Path) -> None:
         shutil.copytree(other_pack, site.packs / other_pack.name)
 
-    def test_without_a_stack_it_starts_one(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_re_embed_starts_a_stack_if_none_is_running(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         with site.stack():
             site.add(range(3), monkeypatch)
 
@@ -232,7 +232,7 @@ class TestAlone:
         assert site.face_set.state().embedding_id == site.embedding_id(site.other)
         assert not (site.state / "stack.json").exists()
 
-    def test_a_lost_crop_is_named_and_stops_it(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_lost_crop_is_named_and_stops_the_change(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         with site.stack():
             token = site.add(range(3), monkeypatch)[1]
         known = site.face_set.get(token, site.embedding_id("dlib"))
@@ -249,7 +249,7 @@ class TestAlone:
         site.re_embed("--leave-behind")
         assert site.face_set.state().embedding_id == site.embedding_id(site.other)
 
-    def test_another_face_set_than_the_running_stacks_is_refused(self, site: Site) -> None:
+    def test_a_face_set_other_than_the_running_stacks_is_refused(self, site: Site) -> None:
         with site.stack():
             said = site.re_embed(code=1, DATABASE_URL="sqlite:///elsewhere.sqlite")
 
@@ -257,9 +257,7 @@ class TestAlone:
             said == f"The running stack uses the face set {site.database_url}: run this with the same DATABASE_URL.\n"
         )
 
-    def test_a_stack_whose_face_set_needs_a_pack_that_is_not_at_hand_says_so(
-        self, site: Site, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_stack_without_the_face_sets_pack_reports_it(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         with site.stack():
             site.add(range(1), monkeypatch)
         site.re_embed()
@@ -283,7 +281,7 @@ class TestAlone:
         assert "`make re-embed`" in cause
         assert said == "The face set cannot be served; see the line above."
 
-    def test_the_old_vectors_go_when_they_are_discarded(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_discard_removes_the_old_vectors(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         with site.stack():
             site.add(range(3), monkeypatch)
         site.re_embed()

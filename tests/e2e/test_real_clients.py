@@ -1,4 +1,4 @@
-"""What real clients send arrives as it was meant, or is refused: never as something else."""
+"""Text from real clients arrives unchanged or is refused."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from tests.e2e.refusals import bad_argument
 NAMES = (
     "José",
     "Jose\N{COMBINING ACUTE ACCENT}",
-    "\u1112\u1161\u11ab",  # a syllable of Hangul in its letters
+    "\u1112\u1161\u11ab",  # a Hangul syllable, decomposed into its letters
     "王小明",
-    "ÅsaVoilà",  # bytes that Latin-1 reads as white space
+    "ÅsaVoilà",  # contains bytes that are white space in Latin-1
     "🧑‍🚀",
     "שָׁלוֹם",
     "محمد",
     "JosÃ©",
     "%E9",
 )
-# What only escapes can say.
+# Names that can only be sent escaped.
 ESCAPED_NAMES = ("a\0b", "a&b=c", "a+b", "a#b", "a/b?c", "\t", "100 %")
-# Each escape stands for bytes that are not UTF-8.
+# Escapes of bytes that are not UTF-8.
 NOT_UTF_8 = {
     "Latin-1": "Jos%E9",
     "cut off": "Jos%C3",
@@ -46,7 +46,7 @@ NOT_UTF_8 = {
     "what a decoder left of them": "%EF%BF%BD",
 }
 UNTOUCHED = "nothing sent"
-# The last byte of the last one is a backslash.
+# The last byte of the last name is a backslash.
 FILE_NAMES = [
     "größe.jpg".encode(),
     *(
@@ -75,7 +75,7 @@ def client(request: pytest.FixtureRequest) -> Client:
 
 
 def addresses(url: str, token: str, escaped: str) -> list[Sent]:
-    """Return the requests that give the face a name in an address; none has a body."""
+    """Return the requests without a body that name the face in the address."""
     return [
         Sent("GET", f"{url}/addface?face_token={token}&face_name={escaped}"),
         Sent("POST", f"{url}/addface?face_token={token}&face_name={escaped}"),
@@ -91,7 +91,7 @@ def forms(url: str, token: str, name: str) -> list[Sent]:
 
 
 def sent_and_seen(client: Client, url: str, token: str, sent: list[Sent]) -> list[tuple[Answer, str]]:
-    """Send each request; return its answer, and the name that the face then has."""
+    """Send each request; return its answer and the face's name afterwards."""
     look = Sent("GET", f"{url}/faces/{token}")
     answers = iter(client.answers([one for request in sent for one in (request, look)]))
     return [(answer, face.body["face_name"]) for answer, face in zip(answers, answers, strict=True)]
@@ -101,7 +101,7 @@ def test_names_arrive_as_they_were_sent(client: Client, sqlite_stack: LocalStack
     url = f"http://127.0.0.1:{sqlite_stack.port}"
     cases: list[tuple[str, Sent]] = []
     for name in (*NAMES, *ESCAPED_NAMES):
-        # Each request gives a name of its own, so that none is taken for the one before.
+        # Each request sets its own name, so that its effect differs from the previous request's.
         plain = addresses(url, token, f"{name}1") if name in NAMES and "%" not in name else []
         escaped = addresses(url, token, f"{quote(name, safe='')}2")
         in_forms = forms(url, token, f"{name}3") if client.has_forms and "\0" not in name else []
@@ -137,7 +137,7 @@ def test_a_face_is_found_by_its_name(client: Client, sqlite_stack: LocalStack, t
             assert [face["face_token"] for face in found.body["faces"]] == [token], name
 
 
-def test_what_is_not_utf_8_changes_nothing(client: Client, sqlite_stack: LocalStack, token: str) -> None:
+def test_text_that_is_not_utf_8_changes_nothing(client: Client, sqlite_stack: LocalStack, token: str) -> None:
     url = f"http://127.0.0.1:{sqlite_stack.port}"
     reset = Sent("PUT", f"{url}/faces/{token}?face_name={quote(UNTOUCHED)}")
     sent = [request for escaped in NOT_UTF_8.values() for request in addresses(url, token, escaped)]
@@ -151,7 +151,7 @@ def test_what_is_not_utf_8_changes_nothing(client: Client, sqlite_stack: LocalSt
 
 @pytest.mark.parametrize("name", FILE_NAMES)
 def test_curl_sends_a_file_name_in_any_charset(sqlite_stack: LocalStack, tmp_path: Path, name: bytes) -> None:
-    """As on Windows, where names are in the system's code page."""
+    """On Windows, file names are in the system's code page."""
     Curl()
     picture = tmp_path / "picture"
     picture.write_bytes(pictures.drawing())
@@ -164,9 +164,9 @@ def test_curl_sends_a_file_name_in_any_charset(sqlite_stack: LocalStack, tmp_pat
 
 @pytest.mark.parametrize("name", FILE_NAMES)
 @pytest.mark.parametrize("header", ["Cookie", "User-Agent", "Referer", "X-Unknown"])
-def test_headers_that_nobody_reads_may_be_in_any_charset(sqlite_stack: LocalStack, header: str, name: bytes) -> None:
+def test_unused_headers_may_be_in_any_charset(sqlite_stack: LocalStack, header: str, name: bytes) -> None:
     content_type, body = form(("image_file", pictures.drawing()), (header, "value"))
-    # Latin-1 reads the first two as ends of lines.
+    # In Latin-1, the first two are line ends.
     value = (b"a=\x85\x1c" + name).decode("latin-1")
     headers = (f"{header}: {value}", f"Content-Type: {content_type}", f"Content-Length: {len(body)}")
     with Connection(sqlite_stack.port) as connection:
@@ -179,7 +179,7 @@ def test_headers_that_nobody_reads_may_be_in_any_charset(sqlite_stack: LocalStac
 @pytest.mark.parametrize("kind", NOT_UTF_8)
 @pytest.mark.parametrize("parameter", ["face_token", "face_name", "face_set", "quality_filter"])
 def test_raw_bytes_that_are_not_utf_8(sqlite_stack: LocalStack, token: str, kind: str, parameter: str) -> None:
-    """As HTTP libraries that take bytes send them, and Node's `http.get` any name of Latin-1."""
+    """HTTP libraries that take bytes send them like this; Node's `http.get` does for any Latin-1 name."""
     arguments = {"face_token": token, parameter: unquote(NOT_UTF_8[kind], "latin-1")}
     query = "&".join(f"{name}={value}" for name, value in arguments.items())
     with Connection(sqlite_stack.port) as connection:
@@ -194,9 +194,7 @@ def test_raw_bytes_that_are_not_utf_8(sqlite_stack: LocalStack, token: str, kind
     [("/faces/{}", "face_token"), ("/faces/{}/crop", "face_token"), ("/faces?cursor={}", "cursor")],
 )
 @pytest.mark.parametrize("kind", NOT_UTF_8)
-def test_what_is_not_utf_8_in_a_path_or_a_cursor(
-    sqlite_stack: LocalStack, path: str, parameter: str, kind: str
-) -> None:
+def test_a_path_or_a_cursor_that_is_not_utf_8(sqlite_stack: LocalStack, path: str, parameter: str, kind: str) -> None:
     for sent in (NOT_UTF_8[kind], unquote(NOT_UTF_8[kind], "latin-1")):
         with Connection(sqlite_stack.port) as connection:
             connection.send(head("GET", path.format(sent), "Connection: close"))

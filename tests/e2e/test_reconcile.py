@@ -1,4 +1,4 @@
-"""`make reconcile` beside a running stack, and what it does not touch."""
+"""`make reconcile` beside a running stack, and the data that it leaves alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_crops_of_the_running_stack_are_looked_through(tmp_path: Path) -> None:
+def test_reconcile_checks_the_running_stacks_crops(tmp_path: Path) -> None:
     with local_stack(tmp_path / "state") as stack:
         api = HttpApi(stack.port)
         api.added(pictures.drawing(), "Ada")
@@ -50,7 +50,9 @@ def test_crops_of_the_running_stack_are_looked_through(tmp_path: Path) -> None:
     )
 
 
-def test_however_many_they_are(aws_endpoint: str, crops_bucket: str, database: Database, database_url: str) -> None:
+def test_however_many_deletes_any_number_of_crops(
+    aws_endpoint: str, crops_bucket: str, database: Database, database_url: str
+) -> None:
     settings = {
         "DATABASE_URL": database_url,
         "CROPS_BUCKET": crops_bucket,

@@ -1,4 +1,4 @@
-"""What every reply has in its headers, and what one origin's pages are let in by where CORS_ORIGIN names it."""
+"""The headers of every reply, and the CORS headers for the origin in CORS_ORIGIN."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.e2e.observed_lambda import FUNCTION
 from tests.e2e.refusals import assert_refused, bad_argument
 
 ELSEWHERE = "https://example.com"
-# Of routes and of none, none of which asks a store.
+# Addresses of routes and an unknown address; none of these requests uses a store.
 ADDRESSES = [
     ("HEAD", "/health"),
     *(("GET", path) for path in ("/health", "/openapi.json", "/", "/search", "/faces/no")),
@@ -41,7 +41,7 @@ def test_every_reply_of_the_local_server(sqlite_api: HttpApi, method: str, path:
     reply = sqlite_api.send(method, path)
 
     assert_secured(reply)
-    # The page is asked about each time, which its ETag makes cheap; all else is nobody's to keep.
+    # The page is revalidated at each load, which its ETag makes cheap; no other reply may be cached.
     assert reply.headers["cache-control"] == ("no-cache" if path == "/" else "no-store")
     assert not HTTPS_ONLY.keys() & {name.title() for name in reply.headers}
 
@@ -96,20 +96,20 @@ class TestCors:
 
         assert reply.headers["access-control-allow-origin"] == ELSEWHERE
 
-    def test_what_a_wrong_method_is_told(self, api: Api) -> None:
+    def test_a_wrong_method_lists_the_allowed_methods(self, api: Api) -> None:
         assert api.send("PUT", "/search").headers["allow"] == "GET, HEAD, POST, OPTIONS"
 
     @pytest.mark.usefixtures("origin")
     @pytest.mark.parametrize(
         "origin", ["https://a.example, https://b.example", "https://a.example/", "null", "a.example", "*\nX: y"]
     )
-    def test_an_origin_that_the_settings_refuse_goes_out_in_no_header(self, api: Api) -> None:
+    def test_an_invalid_origin_appears_in_no_header(self, api: Api) -> None:
         for method, path in ADDRESSES:
             assert cors_headers(api.send(method, path)) == {}
 
     @pytest.mark.parametrize("path", ["/detect", "/faces/AAAA"])
-    def test_without_it_there_is_no_such_method(self, path: str) -> None:
+    def test_without_cors_origin_options_is_refused(self, path: str) -> None:
         reply = LambdaApi().send("OPTIONS", path)
 
-        assert_refused(reply, 405, bad_argument("this address does not take that method"))
+        assert_refused(reply, 405, bad_argument("this address does not accept that method"))
         assert "OPTIONS" not in reply.headers["allow"]

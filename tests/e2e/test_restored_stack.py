@@ -1,4 +1,4 @@
-"""The local stack is killed after each kind of change, and has after its next start just what it had answered."""
+"""A local stack killed after each kind of change has exactly the answered state after its next start."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.e2e.local_stack import ROOT, LocalStack, environment, local_stack
 
 
 class Contents(NamedTuple):
-    """Every face as it is listed, its picture, and the face sets."""
+    """All listed faces, their pictures, and the face sets."""
 
     faces: dict[str, dict[str, Any]]
     crops: dict[str, bytes]
@@ -51,7 +51,7 @@ def kill(stack: LocalStack) -> None:
 
 
 class Restarted:
-    """A stack on one folder, killed and started again after each step."""
+    """A stack on one folder, killed and restarted after each step."""
 
     def __init__(self, state: Path) -> None:
         self.state = state
@@ -66,16 +66,16 @@ class Restarted:
 
     @contextmanager
     def step(self, *, faces: int) -> Iterator[HttpApi]:
-        """Yield a client for one change, which leaves so many faces; then kill, start again, and compare."""
+        """Yield a client for one change that leaves a number of faces; then kill, restart and compare."""
         yield HttpApi(self._stack.port)
-        # Nothing is asked between the change and the kill: what was answered counts.
+        # No request follows the change before the kill, because the answered change alone must persist.
         kill(self._stack)
         self._running.close()
         kept = sorted(path.name for path in (self.state / "crops").glob("*.jpg"))
         self._start()
         self.contents = Contents.of(HttpApi(self._stack.port))
         assert len(self.contents.faces) == faces
-        # No picture of anyone else comes back, and no crop is lost.
+        # Each face has its own crop, and no crop is lost.
         assert len(kept) == len(set(self.contents.crops.values())) == faces
 
     def _start(self) -> None:

@@ -1,4 +1,4 @@
-"""Clients that send slowly, or nothing, do not keep the local server from answering others."""
+"""Clients that send slowly or nothing do not block other clients of the local server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BEGINNINGS = (
 )
 
 
-def test_whoever_waits_longest_is_hung_up_on_when_there_are_too_many(sqlite_stack: LocalStack) -> None:
+def test_too_many_connections_close_the_longest_waiting(sqlite_stack: LocalStack) -> None:
     with ExitStack() as opened:
         slow = []
         for number in range(2 * MAX_CONNECTIONS):
@@ -33,9 +33,9 @@ def test_whoever_waits_longest_is_hung_up_on_when_there_are_too_many(sqlite_stac
                 assert HttpApi(sqlite_stack.port).get("/health").status == 200
 
         assert HttpApi(sqlite_stack.port).get("/health").status == 200
-        assert slow[0].is_closed()  # it has sent nothing, so there is nothing to answer
+        assert slow[0].is_closed()  # this client has sent nothing, so it gets no answer
         assert slow[1].status() == 408
-        # Of those that came last, each may still send the rest.
+        # The latest clients may still send the rest of their requests.
         slow[-2].send(b"\r\n")
         assert slow[-2].status() == 200
 
@@ -48,7 +48,7 @@ def connected() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 class TestArrivingBytes:
-    def test_a_byte_now_and_then_does_not_put_the_end_off(self, connected: tuple[socket.socket, socket.socket]) -> None:
+    def test_single_bytes_do_not_extend_the_time_limit(self, connected: tuple[socket.socket, socket.socket]) -> None:
         client, server = connected
         arriving = ArrivingBytes(server)
         arriving.allow(0.2)
@@ -70,7 +70,7 @@ class TestArrivingBytes:
 
         assert not arriving.ended
 
-    def test_the_end(self, connected: tuple[socket.socket, socket.socket]) -> None:
+    def test_a_closed_connection_ends_reading(self, connected: tuple[socket.socket, socket.socket]) -> None:
         client, server = connected
         server.settimeout(7)
         arriving = ArrivingBytes(server)

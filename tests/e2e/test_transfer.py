@@ -1,4 +1,4 @@
-"""`make export` and `make import`, as programs: beside a running stack and without, interrupted and killed."""
+"""`make export` and `make import` with and without a running stack, interrupted and killed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_SECONDS = 120
 
 
 def start(what: str, file: Path, state: Path, script: str = "", **settings: str) -> subprocess.Popen[str]:
-    """Start what make does; `script` changes something in that process before."""
+    """Start make's command, after running `script` in its process."""
     arguments = [what, str(file), "--state", str(state)]
     code = f"import sys; {script}\nfrom infra.local import transfer; sys.argv[1:] = {arguments}"
     return subprocess.Popen(
@@ -45,7 +45,7 @@ def transfer(what: str, file: Path, state: Path, code: int = 0) -> str:
     return said
 
 
-def test_out_of_one_stack_and_into_another(tmp_path: Path) -> None:
+def test_exported_faces_are_imported_into_another_stack(tmp_path: Path) -> None:
     archive = tmp_path / "faces.zip"
     with local_stack(tmp_path / "one") as running:
         api = HttpApi(running.port)
@@ -58,7 +58,7 @@ def test_out_of_one_stack_and_into_another(tmp_path: Path) -> None:
         assert packed.namelist() == ["manifest.json", "faces-00001.jsonl.gz"]
     assert not (tmp_path / "faces.zip.parts").exists()
 
-    said = transfer("import", archive, tmp_path / "two")  # which starts a stack for the time
+    said = transfer("import", archive, tmp_path / "two")  # starts a stack for its duration
     assert "\nAdded 2 faces; left 0 existing faces unchanged; " in said
     with local_stack(tmp_path / "two") as running:
         api = HttpApi(running.port)
@@ -70,9 +70,9 @@ def test_out_of_one_stack_and_into_another(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_export_that_was_stopped_goes_on(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_stopped_export_continues(tmp_path: Path, number: signal.Signals) -> None:
     state, archive = tmp_path / "state", tmp_path / "faces.zip"
-    # One face a part, and all the time to stop it after the first.
+    # One face per part, and a long pause after the first part, to stop the export there.
     slowly = (
         "import time; from chalicelib.maintenance.transfer import exporting; exporting.MAX_FACES = 1\n"
         "write, seconds = exporting.Export._write, iter([0])\n"
@@ -97,7 +97,7 @@ def test_an_export_that_was_stopped_goes_on(tmp_path: Path, number: signal.Signa
         assert "Exported 3 faces to" in transfer("export", archive, state)
 
     with zipfile.ZipFile(archive) as packed:
-        # The first part is the stopped run's, the second one holds what was left.
+        # The first part comes from the stopped run; the second contains the remaining faces.
         assert packed.namelist() == ["manifest.json", "faces-00001.jsonl.gz", "faces-00002.jsonl.gz"]
 
 
@@ -109,7 +109,7 @@ def names_in(archive: Path) -> list[str]:
         ]
 
 
-def test_an_export_that_could_not_be_packed_is_not_packed_as_it_is_by_the_next(tmp_path: Path) -> None:
+def test_an_export_with_a_failed_zip_is_checked_again_by_the_next_run(tmp_path: Path) -> None:
     state, whole, archive = tmp_path / "state", tmp_path / "whole.zip", tmp_path / "faces.zip"
     one_each = "from chalicelib.maintenance.transfer import exporting; exporting.MAX_FACES = 1\n"
     with local_stack(state) as running:
@@ -117,7 +117,7 @@ def test_an_export_that_could_not_be_packed_is_not_packed_as_it_is_by_the_next(t
         first = api.added(pictures.drawing(), "removed before the second run")
         api.added(pictures.drawing(), "there all the time")
         start("export", whole, state, one_each).communicate(timeout=MAX_SECONDS)
-        # As on a full disk: there is room for each part, and none for the zip.
+        # Like a full disk: there is room for each part, but none for the zip file.
         room = whole.stat().st_size - 1
         limit = f"{one_each}import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))"
 
@@ -136,7 +136,7 @@ def test_an_export_that_could_not_be_packed_is_not_packed_as_it_is_by_the_next(t
 
 
 @pytest.mark.parametrize("what", ["a folder in the way", "a file in the way", "a part that is damaged"])
-def test_what_cannot_be_exported_is_said_in_words(tmp_path: Path, what: str) -> None:
+def test_export_errors_are_messages_without_a_traceback(tmp_path: Path, what: str) -> None:
     archive, parts, state = tmp_path / "faces.zip", tmp_path / "faces.zip.parts", tmp_path / "state"
     if what == "a folder in the way":
         archive.mkdir()
@@ -152,7 +152,7 @@ def test_what_cannot_be_exported_is_said_in_words(tmp_path: Path, what: str) -> 
     assert transfer("export", archive, state, code=1).endswith(reason)
 
 
-def test_what_cannot_be_imported_is_said_in_words(tmp_path: Path) -> None:
+def test_import_errors_are_messages_without_a_traceback(tmp_path: Path) -> None:
     broken, empty = tmp_path / "broken.zip", tmp_path / "empty.zip"
     broken.write_bytes(b"PK no zip")
     zipfile.ZipFile(empty, "w").close()

@@ -1,4 +1,4 @@
-"""Faces from detection to removal, over HTTP, against the stack that `make run` starts."""
+"""Faces from detection to removal, over HTTP, with the stack that `make run` starts."""
 
 from __future__ import annotations
 

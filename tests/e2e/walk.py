@@ -1,6 +1,6 @@
-"""What a client can rely on, whatever carries its requests and whichever database holds the face set.
+"""The contract for detecting, adding, finding and removing faces, over any transport and with any database.
 
-The fixture `api` says how the requests travel; every test begins with an empty face set.
+The fixture `api` chooses the transport. Every test starts with an empty face set.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.e2e import people, pictures
 from tests.e2e.api import Api, distances, names, tokens
 
 REFERENCE_THRESHOLD = "0.65"
-# Further apart than any two faces are.
+# Larger than the distance between any two faces.
 EVERYTHING = "100"
 
 NAMES = (
@@ -93,7 +93,7 @@ class Walk:
 
         assert sorted(tokens(api.search_picture(first, REFERENCE_THRESHOLD))) == sorted(added)
 
-    def test_faces_come_largest_first(self, api: Api) -> None:
+    def test_faces_are_returned_largest_first(self, api: Api) -> None:
         large, small = api.detect(pictures.two_faces())
 
         assert large["top_left"][0] > 480 > small["bottom_right"][0]
@@ -114,7 +114,7 @@ class Walk:
         assert tokens(api.search_picture(pictures.astronaut())) == [small["face_token"]]
         assert tokens(api.search(large["face_token"])) == []
 
-    def test_a_picture_without_a_face_is_no_error_to_detect(self, api: Api) -> None:
+    def test_detecting_a_picture_without_a_face_succeeds(self, api: Api) -> None:
         body = api.post("/detect", image_file=pictures.cat()).body
 
         assert (body["sucess"], body["face_num"], body["faces"]) == (True, 0, [])
@@ -139,7 +139,7 @@ class Walk:
         assert tokens(api.search(one, EVERYTHING)) == [other]
         assert tokens(api.search(other, EVERYTHING)) == [one]
 
-    def test_the_threshold_is_the_largest_distance_that_is_found(self, api: Api) -> None:
+    def test_the_threshold_is_the_largest_distance_in_the_results(self, api: Api) -> None:
         api.added(pictures.astronaut(), "Eileen Collins")
         target = api.token(pictures.drawing())
         [distance] = distances(api.search(target, EVERYTHING))
@@ -155,7 +155,7 @@ class Walk:
 
         assert api.search_picture(pictures.drawing(), "0.650")["threshold"] == "0.650"
 
-    def test_the_nearest_come_first(self, api: Api) -> None:
+    def test_the_nearest_faces_come_first(self, api: Api) -> None:
         photo = pictures.astronaut_pixels()
         added = {
             api.added(picture, name)
@@ -179,7 +179,7 @@ class Walk:
 
         assert tokens(api.search_picture(pictures.drawing())) == added
 
-    def test_a_limit_leaves_the_nearest(self, api: Api) -> None:
+    def test_a_limit_keeps_the_nearest_faces(self, api: Api) -> None:
         far = api.added(pictures.drawing(), "far")
         near = [api.added(pictures.astronaut(), "near") for _ in range(2)]
         target = api.token(pictures.astronaut())
@@ -211,7 +211,7 @@ class Walk:
             assert api.add(token, face_name=given)["face_neme"] == name
             assert names(api.search(target)) == [name]
 
-    def test_who_has_no_name_is_unknown(self, api: Api) -> None:
+    def test_a_face_without_a_name_is_unknown(self, api: Api) -> None:
         nameless, empty = api.token(pictures.drawing()), api.token(pictures.drawing())
 
         assert api.add(nameless)["face_neme"] == "unknown"
@@ -245,7 +245,7 @@ class Walk:
         assert (refused.body["error_code"], refused.body["error_msg"]) == ("1007", "FACE_INFO_ERROR")
         assert refused.body["detail"] == "the face is too poor to be added: the face is blurred"
         assert api.get("/addface", face_token=good, quality_filter="auto").status == 200
-        for accepted in ({"quality_filter": "none"}, {}, {"quality_filter": "auto"}):  # at last only renamed
+        for accepted in ({"quality_filter": "none"}, {}, {"quality_filter": "auto"}):  # the last addition only renames
             assert api.get("/addface", face_token=poor["face_token"], **accepted).status == 200
         api.remove(poor["face_token"])
         api.remove(good)
@@ -267,7 +267,7 @@ class Walk:
         ):
             assert (reply.status, reply.body["error_code"]) == (404, "1006")
 
-    def test_a_face_that_was_removed_can_be_detected_and_added_anew(self, api: Api) -> None:
+    def test_a_removed_face_can_be_detected_and_added_again(self, api: Api) -> None:
         api.remove(api.added(pictures.drawing(), "before"))
 
         token = api.added(pictures.drawing(), "after")
@@ -275,7 +275,7 @@ class Walk:
         assert tokens(api.search_picture(pictures.drawing())) == [token]
 
     @pytest.mark.parametrize("file", [pictures.astronaut, pictures.astronaut_png], ids=["jpeg", "png"])
-    def test_a_picture_is_told_by_its_content_and_not_by_its_name_or_type(
+    def test_a_picture_is_recognised_by_its_content_not_by_its_name_or_type(
         self, api: Api, file: Callable[[], bytes]
     ) -> None:
         body, content_type = encode_multipart_formdata([("image_file", ("notes.gif", file(), "text/plain"))])

@@ -1,1 +1,1 @@
-"""Programs that stress, fault, load, attack and measure the service. Each runs by a command of its own."""
+"""Programs that stress, load, attack and measure the service, and inject faults. Each has its own command."""

@@ -170,7 +170,7 @@ def test_the_accounts_log_role_is_set_before_the_stage(template: Template) -> No
 @pytest.mark.parametrize(
     ("kind", "error"),
     [
-        ("INVALID_API_KEY", ServiceError("1001", 403, "an API key is needed as the header x-api-key")),
+        ("INVALID_API_KEY", ServiceError("1001", 403, "an API key is required in the header x-api-key")),
         ("MISSING_AUTHENTICATION_TOKEN", errors.bad_argument("there is no such address", status=404)),
         (
             "REQUEST_TOO_LARGE",

@@ -13,24 +13,24 @@ from chalicelib.api.openapi.schemas import SCHEMAS
 VERSION = "0.1.0"
 
 _DESCRIPTION = """\
-Finds faces in photographs and tells whose they are.
+Finds faces in photographs and identifies known people.
 
-The contract is older than this service, and some of its fields are misspelt: `sucess`, `face_neme`, `distant`. They
-stay, and beside each stands a correctly spelt twin with the same value.
+The contract is older than this service, and some of its fields are misspelt: `sucess`, `face_neme`, `distant`. These
+fields remain. Each has a correctly spelt twin with the same value.
 
-The text fields of a form may be in the query instead, each once, and a POST or PUT without any form needs no body. All
-text is UTF-8, in an address with or without escapes. An empty argument is as if it were not there, and an unknown one
-is ignored. Names are kept in Unicode's form NFC, and one of white space is as if it were empty. Fields and routes may
-be added; none goes away, and none changes its meaning.
+Text fields of a form may be sent in the query instead, each once. A POST or PUT without a form needs no body. All text
+is UTF-8; addresses may escape it or not. Empty arguments count as absent, and unknown arguments are ignored. Names are
+stored in Unicode's form NFC; a name of white space counts as empty. Fields and routes may be added. No field or route
+is removed or changes its meaning.
 
-An address that is not in this document is refused with error 1001 and status 404, a method that is not with 405, and
-what is no HTTP with 400, 414 or 431, all in the form of `Error`.
+An address that is not in this document is refused with error 1001 and status 404, an unknown method with 405, and
+malformed HTTP with 400, 414 or 431. All these replies have the form of `Error`.
 """
 
 
 @cache
 def openapi() -> dict[str, Any]:
-    """Return the document, OpenAPI 3.1.0; not to be changed."""
+    """Return the OpenAPI 3.1.0 document; callers must not change it."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -39,12 +39,15 @@ def openapi() -> dict[str, Any]:
             "description": _DESCRIPTION,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": ".", "description": "Where this document came from."}],
+        "servers": [{"url": ".", "description": "The server that sent this document."}],
         "tags": [
-            {"name": "search", "description": "Faces of pictures, and who is like them."},
-            {"name": "faces", "description": "The faces that are known."},
-            {"name": "face sets", "description": "Known faces are kept in sets, and searched for in one."},
-            {"name": "service", "description": "The service itself."},
+            {"name": "search", "description": "Detect faces, search for similar known faces, and compare faces."},
+            {"name": "faces", "description": "Manage known faces."},
+            {
+                "name": "face sets",
+                "description": "Manage face sets. Each known face is in one set, and each search covers one set.",
+            },
+            {"name": "service", "description": "Check and describe the service."},
         ],
         "paths": with_heads(PATHS),
         "components": {
@@ -55,7 +58,7 @@ def openapi() -> dict[str, Any]:
                     "type": "apiKey",
                     "in": "header",
                     "name": "x-api-key",
-                    "description": "An API key of the deployed service; a local one asks for none.",
+                    "description": "An API key of the deployed service; a local service requires none.",
                 }
             },
         },

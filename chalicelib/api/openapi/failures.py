@@ -1,4 +1,4 @@
-"""What may go wrong: the errors that a route can answer with, as the service itself words them."""
+"""The error responses of each route, with the service's own wording."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _PROPERTIES = {
     "success": {"type": "boolean", "const": False},
     "error_code": {"type": "string", "enum": list(errors.MESSAGES)},
     "error_msg": {"type": "string", "enum": list(errors.MESSAGES.values())},
-    "detail": {"type": "string", "description": "One sentence: what was wrong, and what is accepted."},
+    "detail": {"type": "string", "description": "One sentence that says what was wrong and what is accepted."},
 }
 SCHEMA = {"type": "object", "properties": _PROPERTIES, "required": list(_PROPERTIES)}
 
 _RETRY_AFTER = {
-    "description": "After how many seconds to try again.",
+    "description": "Seconds to wait before the next try.",
     "required": True,
     "schema": {"type": "integer", "minimum": 1},
 }
 
 SERVER = (errors.internal_error(),)
 STORES = (*SERVER, errors.StoreUnavailableError(), errors.took_too_long(), errors.too_busy())
-# What API Gateway answers by itself, where the service is deployed.
+# Errors that API Gateway itself answers for a deployed service.
 GATEWAY = (
-    ServiceError("1001", HTTPStatus.FORBIDDEN, "an API key is needed as the header x-api-key"),
+    ServiceError("1001", HTTPStatus.FORBIDDEN, "an API key is required in the header x-api-key"),
     ServiceError("1003", HTTPStatus.TOO_MANY_REQUESTS, "there are too many requests at the moment; try again"),
     ServiceError("1003", HTTPStatus.BAD_GATEWAY, "the server failed or took too long", retry_after=2),
     ServiceError("1003", HTTPStatus.GATEWAY_TIMEOUT, "the server failed or took too long", retry_after=2),
@@ -56,13 +56,13 @@ DEFAULT_FACE_SET = (errors.bad_argument("the face set default cannot be deleted"
 
 
 def of_arguments(required: Sequence[Argument], optional: Sequence[Argument] = ()) -> tuple[ServiceError, ...]:
-    """Return what may be wrong with a route's arguments, by the example of one."""
+    """Return example errors for a route's arguments, using its first argument."""
     missing = tuple(errors.missing_argument(argument.name) for argument in required[:1])
     return (errors.bad_argument(f"{(*required, *optional)[0].name} is given more than once"), *missing)
 
 
 def responses(failures: Sequence[ServiceError]) -> dict[str, Any]:
-    """Return the responses that stand for some errors, by status; each error is an example in one of them."""
+    """Return the responses for some errors, by status; each error becomes an example of its status."""
     return {
         status: {"$ref": f"#/components/responses/{status}"} if status in SHARED else _response(found)
         for status, found in _by_status(failures).items()
@@ -89,5 +89,5 @@ def _by_status(failures: Sequence[ServiceError]) -> dict[str, list[ServiceError]
     return by_status
 
 
-# What any route may answer.
+# Errors that any route may answer with.
 SHARED = {status: _response(found) for status, found in _by_status((*STORES, *GATEWAY)).items()}

@@ -1,4 +1,4 @@
-"""HEAD: what GET answers, without the body."""
+"""Describes HEAD: the reply of GET without the body."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib.api.openapi import failures
 
-# A GET that changes something has no HEAD, which must be safe (RFC 9110, 9.2.1).
+# GETs that change something. They have no HEAD, because HEAD must be safe (RFC 9110, 9.2.1).
 CHANGING = ("add_face", "remove_face")
 
 
@@ -25,7 +25,7 @@ def _head(get: dict[str, Any]) -> dict[str, Any]:
     return {
         **get,
         "operationId": f"head_{get['operationId']}",
-        "summary": f"{get['summary']}: the head of the reply alone",
+        "summary": f"{get['summary']} (headers only)",
         "responses": {
             status: {name: part for name, part in reply.items() if name in ("description", "headers")}
             for status, reply in replies.items()

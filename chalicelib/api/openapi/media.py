@@ -1,16 +1,16 @@
-"""What is answered that is no JSON."""
+"""The responses that are not JSON."""
 
 from __future__ import annotations
 
 from typing import Any
 
 JPEG: dict[str, Any] = {
-    "description": "The face, cut out with a margin.",
+    "description": "The face's crop, with a margin.",
     "headers": {"Cache-Control": {"schema": {"type": "string"}, "required": True}},
     "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}},
 }
 ELSEWHERE: dict[str, Any] = {
-    "description": "The face's picture is at that address, for five minutes.",
+    "description": "A redirect to the face's crop. The address is valid for five minutes.",
     "headers": {
         "Cache-Control": {"schema": {"type": "string"}, "required": True},
         "Location": {"schema": {"type": "string"}, "required": True},
@@ -18,5 +18,5 @@ ELSEWHERE: dict[str, Any] = {
 }
 PAGE: dict[str, Any] = {
     "200": {"description": "The page.", "content": {"text/html": {"schema": {"type": "string"}}}},
-    "304": {"description": "It is as it was."},
+    "304": {"description": "The page has not changed."},
 }

@@ -1,4 +1,4 @@
-"""The arguments as OpenAPI describes them, and the three places where one can be sent: query, path and form."""
+"""Describes the arguments for OpenAPI, in the query, the path or a form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EXAMPLE_TOKENS = ("c4yAQ8ZAaT3oRXVWk1FfNnSv", "hT2mZ0qLwXb7RkYd9VsEjC5a")
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """`schema` is OpenAPI's, `text` its description."""
+    """An argument's name, description (`text`), OpenAPI schema and example."""
 
     name: str
     text: str
@@ -30,7 +30,7 @@ def _argument(field: fields.Field[object], text: str, example: Any = None) -> Ar
 _PICTURE = {"type": "string", "format": "binary"}
 _PICTURE_TEXT = (
     f"a JPEG or PNG, recognised by its content, of {MIN_SIDE_PX} to {MAX_SIDE_PX} px a side and at most "
-    f"{MAX_IMAGE_BYTES} bytes; EXIF orientation is honoured."
+    f"{MAX_IMAGE_BYTES} bytes; the EXIF orientation is applied."
 )
 
 IMAGE_FILE = Argument("image_file", f"The picture: {_PICTURE_TEXT}", _PICTURE)
@@ -41,15 +41,15 @@ FACE_TOKEN1 = _argument(fields.token_field("face_token1"), "The token of one fac
 FACE_TOKEN2 = _argument(fields.token_field("face_token2"), "The token of another face, unless image_file2 is given.")
 THRESHOLD = _argument(
     fields.THRESHOLD,
-    "The largest distance between two faces that counts; 0 is the same picture, 0.65 the reference value. The reply "
-    "says at which thresholds one pair of different people in 100, 1,000 and 10,000 passes.",
+    "The largest distance that counts as a match; 0 is the same picture, 0.65 the reference value. The reply gives the "
+    "thresholds at which one pair of different people in 100, 1,000 and 10,000 matches.",
     0.65,
 )
-LIMIT = _argument(fields.LIMIT, "The most results, the nearest first.", 10)
-PAGE_LIMIT = _argument(fields.PAGE_LIMIT, "The most faces of a page.", 100)
+LIMIT = _argument(fields.LIMIT, "The maximum number of results, nearest first.", 10)
+PAGE_LIMIT = _argument(fields.PAGE_LIMIT, "The maximum number of faces on a page.", 100)
 GROUP = _argument(
     fields.GROUP,
-    "With `name`, every person (faces of one name) comes once, with the nearest of their faces.",
+    "With `name`, each person (all faces with the same name) appears once, with their nearest face.",
     "name",
 )
 FACE_SET = _argument(fields.FACE_SET, "The face set to use.", DEFAULT_SET)
@@ -59,17 +59,19 @@ OTHER_FACE_SET = _argument(
 )
 FACE_NAME = _argument(fields.FACE_NAME, "The person's name.", "Ada Lovelace")
 NEW_NAME = _argument(fields.NEW_NAME, "The person's new name.", "Ada King")
-BEGINNING = _argument(fields.BEGINNING, "Only faces with names that begin so, without regard to case.", "Ada")
-CURSOR = _argument(fields.CURSOR, "The `next_cursor` of the page before.", "AAAAAAAAAGQ")
+BEGINNING = _argument(
+    fields.BEGINNING, "List only faces with a name that starts with this text; case is ignored.", "Ada"
+)
+CURSOR = _argument(fields.CURSOR, "The `next_cursor` of the previous page.", "AAAAAAAAAGQ")
 QUALITY_FILTER = _argument(
     fields.QUALITY_FILTER,
-    "With `auto`, a face that is too small, blurred, dark, bright, turned away or covered is refused.",
+    "With `auto`, refuse a face that is too small, blurred, dark, bright, turned away or covered.",
     "auto",
 )
 
 
 def query(required: Sequence[Argument], optional: Sequence[Argument] = ()) -> list[dict[str, Any]]:
-    """Return parameters of the query string; empty ones are as if they were not there."""
+    """Return the parameters of a query string."""
     return [_parameter("query", one, one in required) for one in (*required, *optional)]
 
 
@@ -80,7 +82,7 @@ def path(argument: Argument) -> list[dict[str, Any]]:
 def form(
     required: Sequence[Argument], optional: Sequence[Argument] = (), either: Sequence[tuple[Argument, Argument]] = ()
 ) -> dict[str, Any]:
-    """Return the body of a multipart form; `either` are pairs a picture and a token, of which exactly one is given."""
+    """Return the body of a multipart form; each pair in `either` is a picture and a token, and takes exactly one."""
     fields = (*required, *optional, *(one for pair in either for one in pair))
     rules: dict[str, Any] = {"required": [one.name for one in required]} if required else {}
     if either:

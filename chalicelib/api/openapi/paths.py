@@ -1,4 +1,4 @@
-"""Every route: what it takes, what it answers, what may go wrong."""
+"""Describes every route: its arguments, replies and errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _operation(
     key: bool = True,
     **takes: Any,
 ) -> Operation:
-    """`takes` are the operation's parameters and requestBody; `replies` those of a success, by status."""
+    """Return an operation; `takes` has its parameters and requestBody, `replies` its success responses by status."""
     gateway = [error for error in failures.GATEWAY if key or error.status != 403]
     return {
         "operationId": name,
@@ -35,7 +35,7 @@ def _operation(
         **({"description": text} if text else {}),
         **takes,
         "responses": {**replies, **failures.responses([*refusals, *gateway])},
-        # Where it is not deployed, nobody is asked for a key.
+        # The empty alternative stands for local servers, which require no key.
         "security": [{KEY: []}, {}] if key else [],
     }
 
@@ -46,7 +46,7 @@ def _json(schema: str, text: str, links: dict[str, Any] | None = None) -> dict[s
 
 
 def _links(argument: parameters.Argument, value: str, *operations: str) -> dict[str, Any]:
-    """Say which operations take a value of a reply, a JSON pointer, as an argument."""
+    """Return links to the operations that take a value of a reply, given as a JSON pointer, as an argument."""
     taken = {argument.name: f"$response.body#{value}"}
     return {name: {"operationId": name, "parameters": taken} for name in operations}
 
@@ -69,12 +69,12 @@ def _search(
     return _operation(
         name,
         "search",
-        f"Find known faces that are like {of}",
-        "Searches are exact, and see every change that was answered before.",
+        f"Search known faces for {of}",
+        "A search includes every change that was answered before it. Searches are exact unless /info says otherwise.",
         **takes,
         replies=_json(
             "SearchResult",
-            "Every face of the face set within the threshold.",
+            "The faces of the face set within the threshold, up to the limit.",
             _links(parameters.FACE_TOKEN, "/face_token", *_OF_DETECTED),
         ),
         refusals=[
@@ -113,15 +113,15 @@ def _of_face(
     text: str = "",
     **takes: Any,
 ) -> Operation:
-    """An operation on one known face, whose token is the first argument."""
+    """Return an operation on one known face, with the face's token as its first argument."""
     wrong = failures.of_arguments((parameters.FACE_TOKEN,))
     return _operation(
         name, "faces", summary, text, **takes, replies=replies, refusals=[*wrong, *refusals, *_TOKEN, *_STORES]
     )
 
 
-_REMOVED = _json("Removal", "The face is unknown.")
-_REMOVE = "Erase a known face, its embedding and its picture"
+_REMOVED = _json("Removal", "The face is removed.")
+_REMOVE = "Remove a known face, its embedding and its crop"
 
 
 def _page(name: str, summary: str) -> dict[str, Operation]:
@@ -129,18 +129,18 @@ def _page(name: str, summary: str) -> dict[str, Operation]:
 
 
 PATHS: dict[str, dict[str, Operation]] = {
-    "/": _page("console", "The console, to try all of it in a browser"),
-    "/upload": _page("console_of_old", "The same, where clients of the earlier API found their page"),
+    "/": _page("console", "Open the console, which uses the API in a browser"),
+    "/upload": _page("console_of_old", "Open the console at the earlier API's address"),
     "/detect": {
         "post": _operation(
             "detect",
             "search",
             "Find every face of a picture",
-            "Each face gets a token, which is kept for a day unless the face is added to a face set.",
+            "Each face gets a token. By default, the token expires after a day unless the face is added to a face set.",
             requestBody=parameters.form([parameters.IMAGE_FILE]),
             replies=_json(
                 "Detection",
-                "The faces; none is no error.",
+                "The faces found; an empty list is not an error.",
                 _links(parameters.FACE_TOKEN, "/faces/0/face_token", *_OF_DETECTED),
             ),
             refusals=[*failures.of_arguments([parameters.IMAGE_FILE]), *failures.PICTURE, *_FORM, *_STORES],
@@ -149,14 +149,14 @@ PATHS: dict[str, dict[str, Operation]] = {
     "/search": {
         "get": _search(
             "search_by_token",
-            "one with a token",
+            "the face of a token",
             parameters.FACE_TOKEN,
             _TOKEN,
             parameters=parameters.query([parameters.FACE_TOKEN, parameters.THRESHOLD], _SEARCHED),
         ),
         "post": _search(
             "search_by_picture",
-            "the largest of a picture",
+            "the largest face of a picture",
             parameters.IMAGE_FILE,
             [*failures.PICTURE, *failures.NO_FACE, *_FORM],
             requestBody=parameters.form([parameters.IMAGE_FILE, parameters.THRESHOLD], _SEARCHED),
@@ -166,10 +166,10 @@ PATHS: dict[str, dict[str, Operation]] = {
         "post": _operation(
             "compare",
             "search",
-            "Tell how unlike two faces are",
-            "Each is either a token or the largest face of a picture, of which nothing is kept.",
+            "Compare two faces",
+            "Each face is a token or the largest face of a picture. Nothing is stored.",
             requestBody=parameters.form([], either=_COMPARED),
-            replies=_json("Comparison", "Their distance, and what it means."),
+            replies=_json("Comparison", "The distance, and whether it is within each threshold."),
             refusals=[
                 *failures.of_arguments(_COMPARED[0]),
                 *failures.PICTURE,
@@ -194,19 +194,19 @@ PATHS: dict[str, dict[str, Operation]] = {
         "get": _operation(
             "list_faces",
             "faces",
-            "List known faces, the oldest first",
-            "What is added or removed between two pages moves no other face.",
+            "List known faces, oldest first",
+            "Faces added or removed between two pages move no other face.",
             parameters=parameters.query(
                 [], [parameters.FACE_SET, parameters.BEGINNING, parameters.CURSOR, parameters.PAGE_LIMIT]
             ),
-            replies=_json("FacePage", "A page of them.", _links(parameters.CURSOR, "/next_cursor", "list_faces")),
+            replies=_json("FacePage", "A page of faces.", _links(parameters.CURSOR, "/next_cursor", "list_faces")),
             refusals=[*failures.of_arguments([], [parameters.CURSOR]), *_FACE_SET, *_STORES],
         )
     },
     "/faces/{face_token}": {
         "get": _of_face(
             "get_face",
-            "Look a known face up",
+            "Look up a known face",
             _json("OneFace", "The face."),
             parameters=parameters.path(parameters.FACE_TOKEN),
         ),
@@ -223,24 +223,24 @@ PATHS: dict[str, dict[str, Operation]] = {
     "/faces/{face_token}/crop": {
         "get": _of_face(
             "get_crop",
-            "Show a known face",
+            "Get a known face's crop",
             {"200": media.JPEG, "302": media.ELSEWHERE},
-            text="A deployed service answers with the address of the picture, a local one with the picture itself.",
+            text="A deployed service redirects to the crop's address; a local service sends the crop itself.",
             parameters=parameters.path(parameters.FACE_TOKEN),
         )
     },
     "/face_sets": {
         "get": _operation(
-            "list_face_sets", "face sets", "List the face sets", replies=_json("FaceSetList", "All of them.")
+            "list_face_sets", "face sets", "List the face sets", replies=_json("FaceSetList", "All face sets.")
         ),
         "post": _operation(
             "create_face_set",
             "face sets",
-            "Make a face set",
+            "Create a face set",
             requestBody=parameters.form([parameters.NEW_FACE_SET]),
             replies=_json(
                 "FaceSetCreation",
-                "It is there.",
+                "The face set exists.",
                 _links(parameters.OTHER_FACE_SET, "/face_set", "delete_face_set"),
             ),
             refusals=[*failures.of_arguments([parameters.NEW_FACE_SET]), *_FORM, *_STORES],
@@ -250,10 +250,10 @@ PATHS: dict[str, dict[str, Operation]] = {
         "delete": _operation(
             "delete_face_set",
             "face sets",
-            "Delete a face set with all its faces",
-            "A large one takes several requests.",
+            "Delete a face set and all its faces",
+            "A large face set takes several requests.",
             parameters=parameters.path(parameters.OTHER_FACE_SET),
-            replies=_json("FaceSetDeletion", "It is gone, or, when not done, smaller."),
+            replies=_json("FaceSetDeletion", "The face set is deleted or, when `done` is false, smaller."),
             refusals=[
                 *failures.of_arguments([parameters.OTHER_FACE_SET]),
                 *failures.DEFAULT_FACE_SET,
@@ -266,8 +266,8 @@ PATHS: dict[str, dict[str, Operation]] = {
         "get": _operation(
             "health",
             "service",
-            "Tell that the service answers",
-            replies=_json("Health", "It does."),
+            "Check that the service answers",
+            replies=_json("Health", "The service answers."),
             refusals=failures.SERVER,
             key=False,
         )
@@ -276,16 +276,16 @@ PATHS: dict[str, dict[str, Operation]] = {
         "get": _operation(
             "info",
             "service",
-            "Tell the model, its thresholds and weaknesses, the number of faces and the limits",
-            replies=_json("Info", "What is served."),
+            "Get the model, its thresholds and weaknesses, the number of faces and the limits",
+            replies=_json("Info", "The model, the gallery and the limits."),
         )
     },
     "/openapi.json": {
         "get": _operation(
             "specification",
             "service",
-            "This document",
-            replies=_json("Document", "OpenAPI 3.1."),
+            "Get this document",
+            replies=_json("Document", "The OpenAPI 3.1 document."),
             refusals=failures.SERVER,
             key=False,
         )

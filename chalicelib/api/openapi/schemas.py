@@ -1,4 +1,4 @@
-"""What is answered: the fields of every reply, the misspelt ones beside their twins."""
+"""The schemas of every reply; each misspelt field has a correctly spelt twin."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def reference(name: str) -> Schema:
 
 
 def _object(*, optional: tuple[str, ...] = (), **fields: Schema) -> Schema:
-    """Return an object's schema: each misspelt field has its twin, and all but some are always there."""
+    """Return an object's schema, with a twin for each misspelt field; all fields are required except `optional`."""
     properties = {}
     for name, schema in fields.items():
         properties[name] = schema
@@ -63,16 +63,16 @@ def _point(text: str) -> Schema:
 
 _TOKEN = {
     **FACE_TOKEN.schema,
-    "description": "24 letters and digits that stand for a face.",
+    "description": "The token of a face, 24 letters and digits.",
     "examples": [EXAMPLE_TOKENS[0]],
 }
-_NAME = {**_text("Whose face it is.", "Ada Lovelace"), "maxLength": names.MAX_NAME_CHARACTERS}
-_FACE_SET = _text("The face set that holds it.", DEFAULT_SET)
-_DISTANCE = _number("How unlike two faces are; 0 is the same picture.", minimum=0)
+_NAME = {**_text("The person's name.", "Ada Lovelace"), "maxLength": names.MAX_NAME_CHARACTERS}
+_FACE_SET = _text("The face set that contains the face.", DEFAULT_SET)
+_DISTANCE = _number("The distance between two faces; 0 is the same picture.", minimum=0)
 _FOUND: dict[str, Any] = {
-    "top_left": _point("A corner of the face's box, [x, y] in pixels of the upright picture."),
-    "bottom_right": _point("The opposite corner."),
-    "confidence": _number("How sure the detector is.", minimum=0, maximum=1),
+    "top_left": _point("The top left corner of the face's box, [x, y] in pixels of the upright picture."),
+    "bottom_right": _point("The bottom right corner of the face's box."),
+    "confidence": _number("The detector's confidence that this is a face.", minimum=0, maximum=1),
     "landmarks": _list(
         _point("[x, y] in pixels."),
         "Both eyes, the nose, both corners of the mouth, left before right as seen in the picture.",
@@ -85,49 +85,49 @@ _KNOWN: dict[str, Any] = {
     "face_token": _TOKEN,
     "face_name": _NAME,
     "face_set": _FACE_SET,
-    "added_at": {"type": "string", "format": "date-time", "description": "When it was added, UTC."},
+    "added_at": {"type": "string", "format": "date-time", "description": "When the face was added, in UTC."},
 }
 
 SCHEMAS: dict[str, Schema] = {
     "Error": failures.SCHEMA,
     "Pose": _object(
-        yaw=_number("Degrees by which the head is turned to the side."),
-        pitch=_number("Degrees by which it looks up, or, below 0, down."),
-        roll=_number("Degrees by which it leans."),
+        yaw=_number("Degrees by which the head turns to the side; above 0 to the right of the picture."),
+        pitch=_number("Degrees by which the head tilts; above 0 up, below 0 down."),
+        roll=_number("Degrees by which the head leans; above 0 clockwise."),
     ),
     "Quality": _object(
         optional=("recognisability",),
-        size=_number("The shorter side of the box, px.", minimum=0),
-        sharpness=_number("1 is all edges, 0 is what blurring leaves as it is.", maximum=1),
-        brightness=_number("0 is black, 1 is white.", minimum=0, maximum=1),
+        size=_number("The shorter side of the face's box, in pixels.", minimum=0),
+        sharpness=_number("Sharpness: 1 is all edges; 0 means that blurring changes nothing.", maximum=1),
+        brightness=_number("Brightness: 0 is black, 1 is white.", minimum=0, maximum=1),
         pose=reference("Pose"),
         recognisability=_number(
-            "The share of LFW's faces that the model recognises less well, in percent: below 1 the face is covered or "
-            "unclear. Only of models that measure it.",
+            "The share of LFW's faces that the model recognises less well, in percent. Below 1, the face is covered or "
+            "unclear. Present only if the model measures it.",
             minimum=0,
             maximum=100,
         ),
-        reasons=_list({"type": "string"}, "Why the face is poor for recognition; empty when it is not."),
+        reasons=_list({"type": "string"}, "Why the face is poor for recognition; empty if it is good enough."),
     ),
     "DetectedFace": _object(
-        face_token=_TOKEN, face_name=_text("The name of the face's crop.", "f2b6c79f-….jpg"), **_FOUND
+        face_token=_TOKEN, face_name=_text("The file name of the face's crop.", "f2b6c79f-….jpg"), **_FOUND
     ),
     "Detection": _success(
-        face_num=_count("How many faces there are."),
-        faces=_list(reference("DetectedFace"), "The largest first.", maxItems=MAX_FACES),
-        truncated=_flag(f"Whether the picture may show more faces; of many the {MAX_FACES} largest are given."),
+        face_num=_count("The number of faces in the list."),
+        faces=_list(reference("DetectedFace"), "The faces, largest first.", maxItems=MAX_FACES),
+        truncated=_flag(f"Whether the picture may show more faces; at most the {MAX_FACES} largest are returned."),
     ),
     "Thresholds": {
         "type": "object",
-        "description": "The distance within which one pair of different people in 100, 1,000 and 10,000 passes, by "
-        "that rate. Which rates there are depends on the model.",
+        "description": "For each false match rate, the distance within which that share of pairs of different people "
+        "matches: one pair in 100, 1,000 and 10,000. The available rates depend on the model.",
         "additionalProperties": {"type": "number"},
         "examples": [{"1e-2": 0.67, "1e-3": 0.589, "1e-4": 0.515}],
     },
     "WorstFalseMatchRates": {
         "type": "object",
-        "description": "For each of these thresholds the share of pairs of different people within it, of the labelled "
-        "set for which it is largest: how far off the rate can be for some people.",
+        "description": "For each threshold, the largest share of pairs of different people within it that any labelled "
+        "set has: how far off the rate can be for some people.",
         "additionalProperties": {"type": "number"},
         "examples": [{"1e-2": 0.11, "1e-3": 0.04, "1e-4": 0.005}],
     },
@@ -136,19 +136,21 @@ SCHEMAS: dict[str, Schema] = {
         face_token=_TOKEN,
         distant=_DISTANCE,
         face_name=_NAME,
-        faces=_count("With group=name: how many faces of this person are within the threshold.", 1),
+        faces=_count("With group=name, the number of this person's faces within the threshold.", 1),
     ),
     "SearchResult": _success(
-        face_token={**_TOKEN, "description": "The face that was searched for; of a picture, a new token."},
-        threshold=_text("As it was given.", "0.65"),
-        cmp_result=_list(reference("Match"), "The nearest first, without the face that was searched for."),
-        truncated=_flag("Whether more are within the threshold than were asked for, or than a reply of 6 MB holds."),
+        face_token={**_TOKEN, "description": "The token of the probe face; a picture's face gets a new token."},
+        threshold=_text("The threshold as sent.", "0.65"),
+        cmp_result=_list(reference("Match"), "Matches, nearest first, without the probe face."),
+        truncated=_flag(
+            "Whether more matches are within the threshold than the limit allows or a reply of 6 MB holds."
+        ),
         thresholds=reference("Thresholds"),
         worst_false_match_rates=reference("WorstFalseMatchRates"),
     ),
     "ComparedFace": {
         **_object(optional=("face_token", *_FOUND), face_token=_TOKEN, **_FOUND),
-        "description": "A token as it was given, or the largest face of a picture as it was found.",
+        "description": "A token as sent, or the largest face found in a picture.",
     },
     "Comparison": _success(
         distant=_DISTANCE,
@@ -166,76 +168,82 @@ SCHEMAS: dict[str, Schema] = {
     "Removal": _success(face_token=_TOKEN),
     "KnownFace": _object(**_KNOWN),
     "FacePage": _success(
-        faces=_list(reference("KnownFace"), "The oldest first."),
-        next_cursor={"type": ["string", "null"], "description": "The cursor of the next page; null at the end."},
+        faces=_list(reference("KnownFace"), "The faces, oldest first."),
+        next_cursor={"type": ["string", "null"], "description": "The cursor of the next page; null on the last page."},
     ),
     "OneFace": _success(
-        **_KNOWN, crop_url=_text("Where the face's picture is: an address good for five minutes, or a path.")
+        **_KNOWN, crop_url=_text("The address of the face's crop, valid for five minutes, or a path of this server.")
     ),
-    "CountedFaceSet": _object(face_set=_text("Its name.", DEFAULT_SET), faces=_count("How many faces it has.")),
-    "FaceSetList": _success(face_sets=_list(reference("CountedFaceSet"), "By name.")),
-    "FaceSetCreation": _success(face_set=_text("Its name.", "staff"), created=_flag("False when it was there before.")),
+    "CountedFaceSet": _object(
+        face_set=_text("The face set's name.", DEFAULT_SET), faces=_count("The number of its faces.")
+    ),
+    "FaceSetList": _success(face_sets=_list(reference("CountedFaceSet"), "All face sets, sorted by name.")),
+    "FaceSetCreation": _success(
+        face_set=_text("The face set's name.", "staff"), created=_flag("False if the face set already existed.")
+    ),
     "FaceSetDeletion": _success(
-        face_set=_text("Its name.", "staff"),
-        removed=_count("How many faces this request removed."),
-        done=_flag("False when there are more: send the request again."),
+        face_set=_text("The face set's name.", "staff"),
+        removed=_count("The number of faces that this request removed."),
+        done=_flag("False if faces remain: send the request again."),
     ),
     "Document": {"type": "object"},
     "Health": _object(status={"type": "string", "const": "ok"}),
     "MeasuredThreshold": _object(
-        fmr=_number("The share of pairs of different people within it.", minimum=0, maximum=1),
-        distance=_number("The threshold.", minimum=0),
-        true_match_rate=_number("The share of pairs of one person within it.", minimum=0, maximum=1),
-        data=_text("What it was measured on."),
+        fmr=_number("The share of pairs of different people within the threshold.", minimum=0, maximum=1),
+        distance=_number("The threshold, a distance.", minimum=0),
+        true_match_rate=_number("The share of pairs of the same person within the threshold.", minimum=0, maximum=1),
+        data=_text("The data on which the threshold was measured."),
         false_match_rates={
             "type": "object",
-            "description": "The share of pairs of different people within it, for each labelled set that was measured.",
+            "description": "For each measured set, the share of pairs of different people within the threshold.",
             "additionalProperties": {"type": "number"},
         },
         worst_false_match_rate={
             "type": ["number", "null"],
-            "description": "The largest of these shares; null where they were not measured.",
+            "description": "The largest of these shares; null if they were not measured.",
             "minimum": 0,
             "maximum": 1,
         },
     ),
     "Model": _object(
         name=_text("The model pack's name.", "dlib"),
-        title=_text("What it consists of."),
-        embedding_id=_text("Embeddings are compared only with those of the same id."),
+        title=_text("The model pack's parts."),
+        embedding_id=_text("Only embeddings with the same id are compared."),
         thresholds=_list(reference("MeasuredThreshold")),
-        weaknesses=_list({"type": "string"}, "For whom it errs more."),
+        weaknesses=_list({"type": "string"}, "Conditions and groups for which the model errs more."),
     ),
     "Limits": _object(
-        image_bytes=_count("The most bytes of a picture."),
-        image_side_px=_list({"type": "integer"}, "The least and the most pixels of a side.", minItems=2, maxItems=2),
-        smallest_face_px=_count("The smallest face that is looked for."),
-        name_characters=_count("The longest name."),
-        results=_count("The most results of a search."),
-        faces_per_picture=_count("The most faces of a picture that are given, the largest."),
+        image_bytes=_count("The largest size of a picture, in bytes."),
+        image_side_px=_list(
+            {"type": "integer"}, "The smallest and the largest side of a picture, in pixels.", minItems=2, maxItems=2
+        ),
+        smallest_face_px=_count("The smallest face that is detected, in pixels."),
+        name_characters=_count("The largest number of characters in a name."),
+        results=_count("The largest number of results of a search."),
+        faces_per_picture=_count("The largest number of faces returned for a picture; the largest faces are kept."),
     ),
     "Recall": _object(
-        share=_number("The share of the faces within the threshold 0.65 that searches found.", minimum=0, maximum=1),
-        searches=_count("How many searches that was measured by."),
-        measured_at=_text("When that was, in UTC.", "2026-01-31T09:30:00Z"),
+        share=_number("The share of faces within the threshold 0.65 that searches found.", minimum=0, maximum=1),
+        searches=_count("The number of searches in the measurement."),
+        measured_at=_text("When the recall was measured, in UTC.", "2026-01-31T09:30:00Z"),
     ),
     "LoadedGallery": _object(
         optional=("recall",),
-        loaded=_flag("Whether this container has the known faces at hand; the first search sees to that."),
+        loaded=_flag("Whether this container has loaded the known faces; the first search loads them."),
         faces={
             "type": ["integer", "null"],
-            "description": "How many faces of the model it has in memory; null where they are in a vector index.",
+            "description": "The number of the model's faces in memory here; null if a vector index holds them.",
         },
-        version=_count("How many changes of the known faces it has seen; 0 before it is loaded."),
-        exact=_flag("Whether searches find every face that there is within the threshold."),
+        version=_count("The number of changes to the known faces that it has seen; 0 before it is loaded."),
+        exact=_flag("Whether searches find every face within the threshold."),
         recall={
             "anyOf": [reference("Recall"), {"type": "null"}],
-            "description": "Only where searches are not exact: how much they find; null until that is measured.",
+            "description": "How much searches find; present only if searches are not exact, null until measured.",
         },
     ),
     "Info": _success(
         model=reference("Model"),
-        faces=_count("How many faces are known."),
+        faces=_count("The number of known faces."),
         gallery=reference("LoadedGallery"),
         limits=reference("Limits"),
     ),

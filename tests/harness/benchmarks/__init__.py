@@ -1,1 +1,1 @@
-"""Figures, not tests: `make bench` runs them all."""
+"""Benchmarks, which print figures and are not tests."""

@@ -1,6 +1,6 @@
-"""What the start of a container costs, and how much memory it takes: `python -m tests.harness.benchmarks.cold_start`.
+"""Measures a container's start and its memory: `python -m tests.harness.benchmarks.cold_start`.
 
-The packaged function in the real runtime client, as in tests/lambda_runtime. Needs a MySQL server.
+Runs the packaged function in the real runtime client, as in tests/lambda_runtime. Needs a MySQL server.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ MEMORIES_MB = (512, 1024, 1769)
 REQUESTS = 200
 MAX_RATIO, MAX_FIRST, MAX_PEAK_MB = 1.25, 3, 400
 
-# The start without the service: what it imports, the runtime client too, and the networks that it opens, as files; no
-# client of AWS is created. Then it asks for an invocation, which ends the measurement.
+# The start without the service. It imports the same libraries and the runtime client, opens the same networks from
+# files, and creates no AWS client. Then it asks for an invocation, which ends the measurement.
 BARE = """
 import awslambdaric.bootstrap, aws_lambda_powertools, botocore.session, chalice.app, cv2, multipart, numpy
 import onnxruntime, pymysql, simplejpeg, simsimd
@@ -50,7 +50,7 @@ api.getresponse()
 
 
 def main() -> None:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # moto's, of each request
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # moto's log of each request
     photo = _photograph()
     with deployed(*own_target()) as deployment, _environment(deployment) as environment:
         inits, bares, firsts = [], [], []
@@ -121,7 +121,7 @@ def _first_and_warm(api: ContainerApi, photo: bytes) -> tuple[float, float]:
 
 
 def _peak_mb(deployment: Deployment, environment: dict[str, str], memory_mb: int) -> float:
-    """Return the peak after mixed requests, in millions of bytes; one in 20 has a picture of the largest size."""
+    """Return the peak memory after mixed requests, in millions of bytes; one in 20 has a largest picture."""
     photo = pictures.astronaut_pixels()
     sizes = [pictures.jpeg(pictures.scaled(photo, factor)) for factor in (1, 0.5, 2)]
     largest = pictures.jpeg(pictures.scaled(photo, 8))
@@ -143,7 +143,7 @@ def _peak_mb(deployment: Deployment, environment: dict[str, str], memory_mb: int
 
 
 def _photograph() -> bytes:
-    """Return a photograph of one face on a frame of 640 x 480 px."""
+    """Return a photograph of one face in a frame of 640 x 480 px."""
     face = cv2.resize(pictures.astronaut_pixels(), (480, 480), interpolation=cv2.INTER_AREA)
     return pictures.jpeg(np.pad(face, ((0, 0), (80, 80), (0, 0)), mode="edge"))
 

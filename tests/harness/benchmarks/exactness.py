@@ -1,4 +1,4 @@
-"""The candidates of the codes, decided exactly, against float64 brute force over the vectors."""
+"""Compares searches by codes and exact decisions with float64 brute force over the vectors."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ PORTION = 50_000
 
 
 def differences(dimension: int = 128) -> tuple[int, int]:
-    """Search among faces of every kind and number; return how many searches were made, and how many differed.
+    """Search among faces of every kind and number; return the numbers of searches and of differing results.
 
-    Thresholds lie between distances, exactly on one, and beyond all; limits are 1, 100 and 10,000.
+    Thresholds lie between distances, exactly on a distance, and beyond all distances; limits are 1, 100 and 10,000.
     """
     searches = wrong = 0
     for size in SIZES:

@@ -1,7 +1,7 @@
-"""What a search costs: `python -m tests.harness.benchmarks.gallery`.
+"""Measures searches: `python -m tests.harness.benchmarks.gallery`.
 
-Needs a MySQL server that lets root in without a password on 127.0.0.1:3306, or mariadbd or mysqld to start one, and
-some 2 GB of its disk. Every ratio is of medians measured in turn in this run, on one thread.
+Needs a MySQL server on 127.0.0.1:3306 that admits root without a password, or mariadbd or mysqld to start one, and
+some 2 GB of its disk. Every ratio compares medians measured in turn in this run, on one thread.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Vectors = NDArray[np.float32]
 
 
 class Point(NamedTuple):
-    """A search among so many faces: milliseconds, and the bytes that the process grew by."""
+    """A search among a number of faces: its milliseconds, and the growth of the process in bytes."""
 
     faces: int
     search_ms: float
@@ -111,7 +111,7 @@ def _stress(figures: Figures, port: int) -> None:
 
 
 def _against_a_loop(figures: Figures, database: Database) -> None:
-    """What small projects do: read all rows, loop over them in Python."""
+    """Search as small projects do: read all rows and loop over them in Python."""
     vectors = _people(100_000, seed=1)
     face_set = _fill(database, vectors)
     gallery = _gallery(database)
@@ -164,7 +164,7 @@ def _a_million_and_more(figures: Figures, database: Database, url: str) -> list[
     index.add(vectors)
 
     def read() -> int:
-        """Read the same bytes, block by block, eight at a time."""
+        """Read the same bytes with NumPy, block by block, eight at a time."""
         return sum(int(block._codes[: block.count].view(np.int64).sum()) for block in codes._blocks)
 
     def scan() -> object:
@@ -218,7 +218,7 @@ def _a_million_and_more(figures: Figures, database: Database, url: str) -> list[
 
 
 def _growth(figures: Figures, url: str, probe: Vectors) -> list[Point]:
-    # A process of its own, whose memory nothing else has used before.
+    # A separate process, with memory that no earlier measurement has used.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         points = process.submit(_grow, url, probe).result()
     at = {point.faces: point for point in points}
@@ -232,9 +232,9 @@ def _growth(figures: Figures, url: str, probe: Vectors) -> list[Point]:
 
 
 def _grow(url: str, probe: Vectors) -> list[Point]:
-    """Grow a gallery in the portions that segments come in, and search it.
+    """Fill a gallery in portions of the size of segments, and search it.
 
-    Its faces have no rows but those that are near the probe, which are loaded first; polls and rows are the database's.
+    Only the faces near the probe have rows, which are loaded first; polls and rows come from the database.
     """
     database = connect(url)
     face_set = FaceSet(database)
@@ -245,7 +245,7 @@ def _grow(url: str, probe: Vectors) -> list[Point]:
     gallery.search(probe, Terms(THRESHOLD, LIMIT))
     points = []
     random = np.random.default_rng(3)
-    first_id = 2**40  # beyond those of the face set
+    first_id = 2**40  # ids above those of the face set
     base = _resident_bytes()
     for count in (10_000, 30_000, 100_000, 300_000, MILLION, 3 * MILLION, 10 * MILLION):
         while len(gallery) < count:
@@ -260,7 +260,7 @@ def _grow(url: str, probe: Vectors) -> list[Point]:
 
 
 def _people(count: int, seed: int) -> Vectors:
-    """Unit vectors in groups of FACES_PER_PERSON that lie some 0.5 apart."""
+    """Return unit vectors in groups of FACES_PER_PERSON, some 0.5 apart."""
     random = np.random.default_rng(seed)
     people = random.standard_normal((count // FACES_PER_PERSON, DIMENSION), np.float32)
     people /= np.linalg.norm(people, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""The plot beside the gallery's figures."""
+"""Plots the gallery's figures."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from tests.harness.benchmarks.gallery import Point
 
 mpl.use("svg")
-from matplotlib import pyplot as plt  # after the choice of the backend
+from matplotlib import pyplot as plt  # must follow the choice of the backend
 
 
 def draw(points: Sequence[Point]) -> None:
-    """Write latency and memory against the number of faces, both axes logarithmic, beside the document."""
+    """Plot latency and memory against the number of faces, with logarithmic axes, beside the document."""
     mpl.rcParams["svg.hashsalt"] = "face-search"
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), constrained_layout=True)
     faces = [point.faces for point in points]

@@ -1,6 +1,6 @@
-"""Faces that lean, and what a picture without a face costs: `python -m tests.harness.benchmarks.leaning`.
+"""Measures recall on leaning faces, and time without a face: `python -m tests.harness.benchmarks.leaning`.
 
-Needs the labelled faces beside the project. Writes its section of docs/benchmarks.md; some ten minutes.
+Needs the labelled faces beside the project. Writes its section of docs/benchmarks.md; takes some ten minutes.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ def main() -> None:
     with (SHARED_FACES / "people.csv").open(newline="") as file:
         people = [read(SHARED_FACES / row["file"]) for row in csv.DictReader(file)]
     angles = report.table(
-        ["turned by", "found as it stands", "found"],
+        ["turned by", "found without turning", "found with turning"],
         [_angle(degrees, people, upright, turned) for degrees in range(0, 360, 15)],
     )
     costs = report.table(
-        ["picture without a face", "as it stands", "turned too", "ratio"],
+        ["picture without a face", "without turning", "with turning", "ratio"],
         [_cost(scaled(cat(), *size), upright, turned) for size in SIZES],
     )
-    text = f"{report.machine()}. {len(people)} pictures of people.csv, turned on a black ground:\n\n{angles}\n\n"
-    report.write_section("leaning", f"{text}One thread, the least of {ROUNDS} rounds:\n\n{costs}")
+    text = f"{report.machine()}. {len(people)} pictures of people.csv, turned on a black background:\n\n{angles}\n\n"
+    report.write_section("leaning", f"{text}One thread, the minimum of {ROUNDS} rounds:\n\n{costs}")
 
 
 def _angle(degrees: int, people: list[Image], upright: Detector, turned: Detector) -> list[str]:

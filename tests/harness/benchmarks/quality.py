@@ -1,8 +1,8 @@
-"""What a poor face costs in true matches, and the mean head that tells poses.
+"""Measures true matches of poor faces, and computes the mean head for poses.
 
 `python -m tests.harness.benchmarks.quality`.
 
-Needs the pictures of LFW beside the project. Writes docs/quality.md; some five minutes.
+Needs the pictures of LFW beside the project. Writes docs/quality.md; takes some five minutes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ YAWS, PITCHES = (0, 10, 20, 30, 40, 50, 90), (0, 10, 20, 30, 40, 90)
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The central face of a picture."""
+    """Return the central face of a picture."""
 
     face: DetectedFace
     embedding: Embedding
@@ -53,9 +53,9 @@ def main() -> None:
     text = "\n\n".join(
         [
             f"{report.machine()}. True matches at {threshold}, {pack.name}'s threshold at a false match rate of 1e-3.",
-            f"One picture of {PAIRS} pairs of LFW made worse, the other as it is:",
+            f"One picture of {PAIRS} pairs of LFW is degraded, the other unchanged:",
             _table_of_changes(faces, genuine, threshold),
-            f"All {len(genuine):,} pairs of one person, by how far the head that is turned most is turned:",
+            f"All {len(genuine):,} pairs of one person, by the angle of the head that is turned further:",
             _table_of_poses("yaw", YAWS, faces, genuine, threshold),
             _table_of_poses("pitch", PITCHES, faces, genuine, threshold),
             f"The mean head (`quality.HEAD`), from {len(faces):,} faces:\n\n```\n{_head(list(faces.values()))}\n```",
@@ -107,7 +107,7 @@ def _changes() -> dict[str, Callable[[Image], Image]]:
 
 
 def _table_of_changes(faces: dict[Path, Shown], genuine: Sequence[tuple[Path, Path]], threshold: float) -> str:
-    one_each = {first.parent: (first, second) for first, second in genuine}  # a pair a person
+    one_each = {first.parent: (first, second) for first, second in genuine}  # one pair per person
     chosen = list(one_each.values())[:PAIRS]
     rows = []
     for name, change in _changes().items():
@@ -145,7 +145,7 @@ def _table_of_poses(
 
 
 def _head(faces: Sequence[Shown]) -> NDArray[np.float64]:
-    """Find the rigid shape whose parallel projections the landmarks are: Tomasi and Kanade, 1992."""
+    """Return the rigid shape with parallel projections nearest to the landmarks (Tomasi and Kanade, 1992)."""
     landmarks = np.array([shown.face.landmarks for shown in faces], np.float64)
     mirrored = landmarks[:, [1, 0, 2, 4, 3]] * (-1, 1)
     points = np.concatenate([landmarks, mirrored])
@@ -153,7 +153,8 @@ def _head(faces: Sequence[Shown]) -> NDArray[np.float64]:
     points /= np.sqrt((points**2).sum(axis=(1, 2), keepdims=True))
     left, values, right = np.linalg.svd(points.transpose(0, 2, 1).reshape(-1, 5), full_matrices=False)
     motion, shape = left[:, :3] * np.sqrt(values[:3]), np.sqrt(values[:3])[:, None] * right[:3]
-    # Rows of a rotation are equally long and at right angles: linear in the symmetric matrix that makes them so.
+    # The rows of a rotation have equal length and are at right angles. Both conditions are linear in the symmetric
+    # matrix that enforces them.
     x, y = motion[0::2], motion[1::2]
     pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
 
@@ -172,12 +173,14 @@ def _head(faces: Sequence[Shown]) -> NDArray[np.float64]:
 
 
 def _facing_the_camera(head: NDArray[np.float64], landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn a shape upright, in distances of the eyes, so that the median of the faces neither looks up nor down."""
+    """Turn a shape upright, in units of the distance between the eyes; the median face looks neither up nor down."""
     across = (head[1] - head[0]) / np.linalg.norm(head[1] - head[0])
     down = (head[3] + head[4] - head[0] - head[1]) / 2
     down = (down - across * (across @ down)) / np.linalg.norm(down - across * (across @ down))
     head = head @ np.stack([across, down, np.cross(across, down)]).T / np.linalg.norm(head[1] - head[0])
-    if head[2, 2] > head[:2, 2].mean():  # parallel projection leaves the depth's sign open: noses stick out
+    if (
+        head[2, 2] > head[:2, 2].mean()
+    ):  # parallel projection does not determine the sign of the depth, but noses stick out
         head[:, 2] *= -1
     for _ in range(5):
         with_head = [quality.pose(face.astype(np.float32), head)[1] for face in landmarks[::7]]

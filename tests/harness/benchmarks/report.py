@@ -1,4 +1,4 @@
-"""Tables of measured figures, printed and kept in docs/benchmarks.md."""
+"""Prints tables of measured figures, and writes them to documents."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def median_ms(action: Callable[[], object], runs: int) -> float:
 
 
 def interleaved_ms(actions: Sequence[Callable[[], object]], runs: int) -> list[float]:
-    """Run the actions in turn, so that a machine whose speed drifts is the same for all; return each one's median.
+    """Run the actions in turn, so that changes in the machine's speed affect all of them; return their medians.
 
-    Each time an action runs once untimed before: what its predecessor left in the caches is not its affair.
+    Each timed run follows an untimed run, so that the caches do not depend on the previous action.
     """
     times: list[list[float]] = [[] for _ in actions]
     for _ in range(runs):
@@ -44,7 +44,7 @@ def machine() -> str:
 
 
 def write_section(name: str, text: str, into: Path = DOCUMENT) -> None:
-    """Print a section, and put it into a document in the place of the one of the same name."""
+    """Print a section, and replace the section of the same name in a document."""
     print(text)
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
     document = into.read_text()

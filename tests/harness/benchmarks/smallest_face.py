@@ -1,4 +1,4 @@
-"""What SMALLEST_FACE_PX buys, and what it costs: `python -m tests.harness.benchmarks.smallest_face`."""
+"""Measures recall and time by SMALLEST_FACE_PX: `python -m tests.harness.benchmarks.smallest_face`."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def main() -> None:
         found = [_found(detectors[px], [c for c in crowds if _face_px(c) == face]) for face in faces_px]
         rows.append([f"{px} px", *(f"{column[i]:.1f} ms" for column in columns), *found])
     header = ["", *(f"{width} x {height}" for width, height in SIZES), *(f"faces of {px} px" for px in faces_px)]
-    text = f"{report.machine()}, one thread; the mean of the pictures above, and the faces found in the crowds."
+    text = f"{report.machine()}, one thread; mean time of the pictures above, and faces found in the crowds."
     report.write_section("smallest face", f"{text}\n\n{report.table(header, rows)}")
 
 
 def _times(detectors: list[Detector], width: int, height: int, runs: int) -> list[float]:
-    """Return each detector's milliseconds a picture, measured in turn."""
+    """Return each detector's milliseconds per picture, measured in turn."""
     shown = pictures.timed(width, height).values()
     each = [report.interleaved_ms([partial(d.detect, image) for d in detectors], runs) for image in shown]
     return [statistics.mean(times) for times in zip(*each, strict=True)]

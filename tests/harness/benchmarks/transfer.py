@@ -1,7 +1,7 @@
-"""How fast pictures are imported, by one job and by one a core, and faces exported and imported again.
+"""Measures imports of pictures, with one job and with one per core, and exports and imports of faces.
 
-`python -m tests.harness.benchmarks.transfer FOLDER`, with pictures `<name>/*.jpg`, of which the first PICTURES are
-taken: half for one job and half for several, in turns, so that a machine that is busy for a while does not favour one.
+`python -m tests.harness.benchmarks.transfer FOLDER`, with pictures `<name>/*.jpg`, uses the first PICTURES of
+them: half with one job and half with several, in turns, so that a temporarily busy machine favours neither.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
                 rates[jobs].append(_import_folder(portion, url, jobs))
             faces = HttpApi(running.port).get("/info").body["faces"]
             export = _seconds("export", folder / "faces.zip", folder / "state")
-            # Everyone is there: what a second run costs.
+            # All faces exist already, which measures a second run.
             again = _seconds("import", folder / "faces.zip", folder / "state")
         with local_stack(folder / "other"):
             new = _seconds("import", folder / "faces.zip", folder / "other")
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _portions(source: Path, folder: Path) -> list[Path]:
-    """Link the first pictures into folders of the same size."""
+    """Link the first pictures into folders of equal size."""
     pictures = list(islice(sorted(source.glob("*/*.jpg")), PICTURES))
     size = len(pictures) // ROUNDS
     portions = []
@@ -63,7 +63,7 @@ def _portions(source: Path, folder: Path) -> list[Path]:
 
 
 def _import_folder(folder: Path, url: str, jobs: int) -> float:
-    """Return how many pictures were imported in a second."""
+    """Return the number of pictures imported per second."""
     said = subprocess.run(
         [sys.executable, "-m", "face_search_cli", "--url", url, "import", str(folder), "--jobs", str(jobs)],
         cwd=ROOT,
@@ -78,7 +78,7 @@ def _import_folder(folder: Path, url: str, jobs: int) -> float:
 
 
 def _seconds(what: str, file: Path, state: Path) -> float:
-    """Return how long it took, without the start of the program."""
+    """Return the duration in seconds, without the start of the program."""
     said = subprocess.run(
         [sys.executable, "-m", "infra.local.transfer", what, str(file), "--state", str(state)],
         cwd=ROOT,

@@ -1,8 +1,8 @@
-"""How fast changes reach a vector index whose service keeps to its rates, and what is refused on the way.
+"""Measures how fast changes reach a rate-limited vector index, and how many requests are refused.
 
-`python -m tests.harness.benchmarks.vector_index [--faces 100000]`. The service is moto's server in a process of its
-own, with the write rates of S3 Vectors: what is measured is whether the client uses them up, not how fast the service
-itself is.
+`python -m tests.harness.benchmarks.vector_index [--faces 100000]`. The service is moto's server in its own
+process, with the write rates of S3 Vectors. This measures whether the client uses the full rates, not the speed of the
+service.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ NO_PACE = 1e9
 
 
 class Run(NamedTuple):
-    """`throttled`: requests answered with 429. `missing`: vectors that the index lacked or had otherwise in the end.
+    """One run; `cpu_seconds` are the client's.
 
-    `cpu_seconds` are the client's.
+    `throttled` counts requests answered 429; `missing` counts vectors that the final index lacks or has wrong.
     """
 
     seconds: float
@@ -63,7 +63,7 @@ def main() -> None:
         paced = _apply(endpoint, Path(folder, "paced"), known)
         vector_store.MAX_VECTORS_PER_SECOND = NO_PACE  # type: ignore[assignment]
         unpaced = _apply(endpoint, Path(folder, "unpaced"), known)
-    # The first second's worth is there at once.
+    # The rate limit allows the first second's vectors at once.
     least = (faces - WRITTEN_VECTORS_PER_SECOND) / WRITTEN_VECTORS_PER_SECOND
     rows = [
         [
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def _apply(endpoint: str, folder: Path, known: list[KnownFace]) -> Run:
-    """Add faces while no index is told of it, as when the service cannot be reached, then apply all of them."""
+    """Add faces without an index, as when the service cannot be reached, then apply all of them."""
     folder.mkdir()
     database = connect(f"sqlite:///{folder / 'face_set.sqlite'}")
     migrate(database)
@@ -114,7 +114,7 @@ def _throttled(endpoint: str) -> int:
 
 @contextmanager
 def _service() -> Iterator[str]:
-    """Start moto's server with rates; lead this process's clients there."""
+    """Start moto's server with rate limits, and point this process's clients to it."""
     with subprocess.Popen(
         [sys.executable, "-m", "infra.local.moto_server", "0", "--rates"],
         stdout=subprocess.PIPE,

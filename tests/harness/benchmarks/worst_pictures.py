@@ -1,4 +1,4 @@
-"""The CPU time of the worst pictures that the limits let in: `python -m tests.harness.benchmarks.worst_pictures`."""
+"""Measures the worst accepted pictures' CPU time: `python -m tests.harness.benchmarks.worst_pictures`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.harness.benchmarks import report
 from tests.packs import deployed_pack
 from tests.vision.crowds import crowd, glyphs, noise, tiled
 
-# Of CPU time: a third of what a request may take.
+# The aim in seconds of CPU time: a third of a request's time limit.
 MAX_SECONDS = 8
 SIDE = decoding.MAX_SIDE_PX
 
@@ -26,7 +26,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     pack = deployed_pack()
     loaded = model(pack)
-    _seconds(loaded, _file(crowd(10, 60)))  # what is done once a process
+    _seconds(loaded, _file(crowd(10, 60)))  # work that a process does only once
     rows = []
     for name, picture in _pictures().items():
         file = _file(picture)
@@ -45,7 +45,7 @@ def _pictures() -> dict[str, Image]:
 
 
 def _file(picture: Image) -> bytes:
-    """Return the picture as a PNG, or else as the best JPEG that is small enough."""
+    """Return the picture as a PNG, or as the best JPEG if the PNG is too large."""
     bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     file = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
     quality_percent = 95
@@ -56,7 +56,7 @@ def _file(picture: Image) -> bytes:
 
 
 def _seconds(loaded: Model, file: bytes) -> tuple[int, list[float]]:
-    """Return how many faces a picture has, and the seconds of CPU time of each step of /detect before the stores."""
+    """Return a picture's number of faces, and the CPU seconds of each step of /detect before the stores."""
     ends = [time.process_time()]
     image = decoding.decode(file)
     ends.append(time.process_time())

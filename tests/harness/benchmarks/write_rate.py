@@ -1,7 +1,7 @@
-"""How many changes and polls a second the database takes: `python -m tests.harness.benchmarks.write_rate`.
+"""Measures the database's changes and polls a second: `python -m tests.harness.benchmarks.write_rate`.
 
-Needs what tests/harness/benchmarks/gallery.py needs. All writers wait for one row, the change log's counter, so more of
-them do not add up; readers do not wait for it.
+Has the same requirements as tests/harness/benchmarks/gallery.py. All writers wait for one row, the change log's
+counter, so more writers do not increase the rate. Readers do not wait for the row.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _poll(url: str, _: int, seconds: float) -> float:
 
 
 def _rate(act: Callable[[], object], seconds: float) -> float:
-    """Return how often a second something could be done, after a first time."""
+    """Return how often per second an action runs, after one untimed run."""
     act()
     times, started = 0, time.perf_counter()
     while time.perf_counter() - started < seconds:

@@ -1,4 +1,4 @@
-"""A line to a MySQL server that is slow, silent, or breaks when a certain statement passes."""
+"""A proxy to a MySQL server that can be slow or silent, or break at a given statement."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class BadLine(Cable):
 
     @contextmanager
     def slow(self, seconds: float) -> Iterator[None]:
-        """Hold every answer back for so long."""
+        """Delay every answer by a number of seconds."""
         self._delay = seconds
         try:
             yield
@@ -30,7 +30,7 @@ class BadLine(Cable):
 
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """Take everything and hold it back until the block ends; then it arrives, where anybody still waits for it."""
+        """Hold back all data until the block ends, then deliver it to connections that are still open."""
         self._heard.clear()
         try:
             yield
@@ -39,7 +39,7 @@ class BadLine(Cable):
 
     @contextmanager
     def at(self, statement: bytes, act: Callable[[], None], *, answered: bool = False) -> Iterator[None]:
-        """Act once, when a statement is about to reach the server, or when its answer is about to come back."""
+        """Act once, before a statement reaches the server or before its answer comes back."""
         self._trigger = (statement, answered, act)
         try:
             yield
@@ -64,7 +64,7 @@ class BadLine(Cable):
         super().carry(data, sink, forth=forth)
 
     def break_all(self) -> None:
-        """Break all connections; new ones can be made at once."""
+        """Break all connections; new connections succeed at once."""
         with self._lock:
             for end in self._ends:
                 end.shutdown(socket.SHUT_RDWR)

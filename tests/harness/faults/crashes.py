@@ -1,4 +1,4 @@
-"""A process killed at every step of what it does: what is left, and does a repetition finish it?"""
+"""Kills a process at every step of an operation, and checks the remains and a repetition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPERATIONS = ("detect", "search_picture", "addface", "rename", "removeface", "de
 
 @dataclass
 class Crashes:
-    """What came of killing one operation: at which steps, and what was found after that."""
+    """The outcome of killing one operation: the steps of the kills, and the findings afterwards."""
 
     operation: str
     steps: list[str]
@@ -35,7 +35,7 @@ class Crashes:
 
 @dataclass
 class Ward:
-    """Where processes are killed: stores, what leads processes there, and a face that always stays."""
+    """The stores of killed processes, the environment that leads there, and a face that always stays."""
 
     nursery: Nursery
     aws: FaultyAws
@@ -57,7 +57,7 @@ class Ward:
         self._done(_add(self.anchor))
 
     def crash(self, operation: str, at: Collection[str] = ()) -> Crashes:
-        """Kill an operation at each of its steps, or at those of these names."""
+        """Kill an operation at each of its steps, or only at the named steps."""
         *_, request = self._begin(operation)
         steps = self.nursery.live(self.environment, request).steps
         found = Crashes(operation, steps)
@@ -67,7 +67,7 @@ class Ward:
         return found
 
     def _begin(self, operation: str) -> tuple[str, str, Request]:
-        """Return the token of a face that an operation is about, a face set's name, and the request."""
+        """Return the token of the operation's face, a face set's name, and the request."""
         if operation in ("detect", "search_picture"):
             path = "/detect" if operation == "detect" else "/search"
             query = () if operation == "detect" else (("threshold", "0.65"),)
@@ -93,18 +93,18 @@ class Ward:
         step = life.steps[-1]
         found.killed_at.append(step)
         if not life.killed:
-            found.wrong.append(f"step {point} of {operation} never came")
-        # What was sent arrives, though nobody waits for the answer any more.
+            found.wrong.append(f"step {point} of {operation} was not reached")
+        # Sent requests arrive, although no process waits for the answer.
         self.aws.wait_until_idle()
         found.orphans += len(self.stores.orphans())
         self._look(found, step, others, token)
         self.stores.reconcile()
-        found.wrong += [f"{operation}, {step}: an orphan stays: {name}" for name in self.stores.orphans()]
+        found.wrong += [f"{operation}, {step}: an orphan remains: {name}" for name in self.stores.orphans()]
         search = Request("GET", "/search", [("face_token", self.anchor), ("threshold", "9")])
         [(status, body), (_, result)] = self.nursery.live(self.environment, request, search).replies
         done_before = operation in ("removeface", "delete_set") and status == 404
         if status != 200 and not done_before:
-            found.wrong.append(f"{operation}, {step}: repeated, it is answered {status}: {body}")
+            found.wrong.append(f"{operation}, {step}: the repetition is answered {status}: {body}")
         self._look(found, step, others, token)
         self._look_at_the_end(operation, step, found, token)
         in_default = {match["face_token"] for match in result["cmp_result"]} | {self.anchor}

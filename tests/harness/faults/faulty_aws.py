@@ -1,4 +1,4 @@
-"""moto's server, with what DynamoDB, S3 and the network before them may do wrong."""
+"""moto's server with possible faults of DynamoDB, S3 and the network."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Call:
     over: threading.Event
 
     def answer(self, body: bytes | None = None) -> Answer:
-        """Let moto do it."""
+        """Forward the request to moto."""
         given = self.body if body is None else body
         self.environment |= {"wsgi.input": BytesIO(given), "CONTENT_LENGTH": str(len(given))}
         self.environment.pop("HTTP_TRANSFER_ENCODING", None)
@@ -52,7 +52,7 @@ Fault = Callable[[Call], Answer]
 
 
 def throttled(call: Call) -> Answer:
-    """Refuse as DynamoDB does, or S3: both may pass."""
+    """Refuse with a transient error, as DynamoDB or S3 does."""
     if "HTTP_X_AMZ_TARGET" in call.environment:
         kind = "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"
         body = json.dumps({"__type": kind, "message": "too much"}).encode()
@@ -61,7 +61,7 @@ def throttled(call: Call) -> Answer:
 
 
 def broken(call: Call) -> Answer:
-    """Fail inside."""
+    """Answer with an internal error."""
     if "HTTP_X_AMZ_TARGET" in call.environment:
         body = json.dumps({"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError"}).encode()
         return Answer("500 Internal Server Error", [("Content-Type", "application/x-amz-json-1.0")], body)
@@ -69,13 +69,13 @@ def broken(call: Call) -> Answer:
 
 
 def silent(call: Call) -> Answer:
-    """Say nothing until the fault is over."""
+    """Send no answer until the fault is over."""
     call.over.wait()
     return call.hang_up()
 
 
 def slow(seconds: float) -> Fault:
-    """Return a fault that does everything, late."""
+    """Return a fault that delays every request."""
 
     def fault(call: Call) -> Answer:
         call.over.wait(seconds)
@@ -85,18 +85,18 @@ def slow(seconds: float) -> Fault:
 
 
 def reset(call: Call) -> Answer:
-    """Hang up before anything was done."""
+    """Close the connection without carrying out the request."""
     return call.hang_up()
 
 
 def lost(call: Call) -> Answer:
-    """Do it, and hang up before the answer."""
+    """Carry out the request, and close the connection before the answer."""
     call.answer()
     return call.hang_up()
 
 
 def cut_off(call: Call) -> Answer:
-    """Answer, and hang up in the midst of that."""
+    """Close the connection in the middle of the answer."""
     answer = call.answer()
     headers = [pair for pair in answer.headers if pair[0].lower() != "content-length"]
     return Answer(
@@ -105,7 +105,7 @@ def cut_off(call: Call) -> Answer:
 
 
 def half_done(call: Call) -> Answer:
-    """Do the first half of a batch: of BatchWriteItem's items, or DeleteObjects' keys."""
+    """Carry out only the first half of a batch of BatchWriteItem or DeleteObjects."""
     if "HTTP_X_AMZ_TARGET" in call.environment:
         asked = json.loads(call.body)
         [(table, items)] = asked["RequestItems"].items()
@@ -120,7 +120,7 @@ def half_done(call: Call) -> Answer:
     for key in left:
         kept = kept.replace(b"<Object><Key>" + key + b"</Key></Object>", b"")
     if len(left) < len(keys):
-        # Its checksum was the whole body's.
+        # The checksum was that of the whole body.
         for name in [name for name in call.environment if name.startswith(("HTTP_X_AMZ_CHECKSUM", "HTTP_CONTENT_MD5"))]:
             del call.environment[name]
         call.answer(kept)
@@ -130,7 +130,7 @@ def half_done(call: Call) -> Answer:
 
 @dataclass
 class Rule:
-    """A fault for those requests whose names match: every one, or those with these numbers, counted from 1."""
+    """A fault for requests with matching names: for all of them, or by number, counted from 1."""
 
     requests: str
     fault: Fault
@@ -140,7 +140,7 @@ class Rule:
 
 
 class FaultyAws:
-    """Serves on a port of its own what all of moto's servers in this process serve."""
+    """Serves the stores of this process's moto servers on its own port."""
 
     def __init__(self) -> None:
         self._rules: list[Rule] = []
@@ -158,7 +158,7 @@ class FaultyAws:
 
     @contextmanager
     def fault(self, requests: str, fault: Fault, *numbers: int) -> Iterator[Rule]:
-        """Let requests meet a fault: those whose names, such as `dynamodb.GetItem` or `s3.PUT`, match a pattern."""
+        """Apply a fault to requests with names, such as `dynamodb.GetItem` or `s3.PUT`, that match a pattern."""
         rule = Rule(requests, fault, frozenset(numbers) or None)
         with self._lock:
             self._rules.append(rule)
@@ -170,7 +170,7 @@ class FaultyAws:
             rule.over.set()
 
     def wait_until_idle(self) -> None:
-        """Wait until nothing is being done for anybody who has gone."""
+        """Wait until no request of a disconnected client is running."""
         with self._lock:
             self._lock.wait_for(lambda: self._busy == 0)
 
@@ -207,7 +207,7 @@ class FaultyAws:
 
 class _Handler(MotoRequestHandler):
     def log(self, *_: Any) -> None:
-        """Silent, as are connections that a fault has ended."""
+        """Log nothing, not even connections that a fault has ended."""
 
     def log_request(self, *_: Any) -> None: ...
 

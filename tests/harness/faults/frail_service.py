@@ -1,4 +1,4 @@
-"""The service, running, with stores that can be made to fail in every way."""
+"""A running service with stores that can fail in every way."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ENVIRONMENT = {
 
 @dataclass
 class FrailService:
-    """`mysql` is the server, `line` what leads to it; `dynamodb` and `s3` are cables to `aws`."""
+    """A service and its stores. `line` leads to the server `mysql`; `dynamodb` and `s3` are cables to `aws`."""
 
     stack: LocalStack
     mysql: MySQLServer
@@ -47,7 +47,7 @@ class FrailService:
 
 @contextmanager
 def stores_behind(faulty: FaultyAws, url: str) -> Iterator[Stores]:
-    """Lead this process to an AWS of its own, and yield its stores, empty."""
+    """Point this process to its own AWS, and yield the empty stores."""
     name = f"face-search-{secrets.token_hex(8)}"
     before = dict(os.environ)
     os.environ.update(ENVIRONMENT, AWS_ENDPOINT_URL=faulty.url)

@@ -1,4 +1,4 @@
-"""What must hold after any fault, looked for in the stores themselves."""
+"""Invariants that must hold in the stores after any fault."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Stores:
-    """The stores behind all faults."""
+    """The stores, accessed without faults."""
 
     url: str
     dynamodb: DynamoDBClient
     s3: S3Client
     name: str
-    """Of the table of tokens, and of the bucket of crops."""
+    """The name of the table of tokens and of the bucket of crops."""
 
     def faces(self) -> set[str]:
         """Return the tokens of all rows."""
@@ -45,7 +45,7 @@ class Stores:
         return self._crops("temporary/")
 
     def violations(self) -> list[str]:
-        """Return what is wrong: of the rows, of the log, of the crops."""
+        """Return the violations in the rows, the log and the crops."""
         database = connect(self.url)
         try:
             return [*_of_rows(database), *_of_the_log(database), *self._of_crops(database)]
@@ -61,7 +61,7 @@ class Stores:
             database.close()
 
     def reconcile(self) -> int:
-        """Delete the orphans as if all were old; return how many there were."""
+        """Delete all orphans regardless of their age; return their number."""
         database = connect(self.url)
         try:
             later = time.time() + SAFE_AGE_SECONDS + 2
@@ -83,7 +83,7 @@ class Stores:
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.name)
         for item in (item for page in pages for item in page["Items"]):
             token = item["face_token"]["S"]
-            # One that is being removed has lost its crop already, and its row is to go.
+            # A face being removed may have lost its crop already; its row goes next.
             if item["crop"]["S"] not in kept and token not in self.faces():
                 wrong.append(f"a token without its crop: {token}")
         return wrong
@@ -105,7 +105,7 @@ def _of_rows(database: Database) -> list[str]:
     counted = sorted(database.read("SELECT set_id, faces FROM face_set_count WHERE faces <> 0"))
     rows = sorted(database.read("SELECT set_id, COUNT(*) FROM face_set GROUP BY set_id"))
     return [
-        *([] if counted == rows else [f"the face sets have {rows} faces, and {counted} are counted"]),
+        *([] if counted == rows else [f"the face sets have {rows} faces, but the counters say {counted}"]),
         *(f"a row without a vector: {face_id}" for (face_id,) in lonely),
         *(f"a vector without a row: {face_id}" for (face_id,) in left),
         *(f"a row without a face set: {face_id}" for (face_id,) in homeless),
@@ -113,7 +113,7 @@ def _of_rows(database: Database) -> list[str]:
 
 
 def _of_the_log(database: Database) -> list[str]:
-    """The log has no gaps, and what it says last of each face is what the rows say."""
+    """Check that the log has no gaps and that its last change of each face agrees with the rows."""
     [(version, pruned)] = database.read("SELECT version, pruned_version FROM face_set_version")
     entries = database.read("SELECT version, op, face_id FROM face_set_change ORDER BY version")
     wrong = []

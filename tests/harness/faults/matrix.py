@@ -1,4 +1,4 @@
-"""Every fault of every store under every request: were the answers honest, and does the same process go on rightly?"""
+"""Applies every fault of every store to every request, and checks the answers and the recovery of the process."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tests.harness.faults.requests_under_fault import (
     timed,
 )
 
-# A store that answers just in time, again and again.
+# The delay of a store that repeatedly answers just in time.
 SLOW_SECONDS = 4.0
 
 
 class Case(NamedTuple):
-    """A fault: the stores it concerns, how it is brought about, and the requests that meet it."""
+    """A fault: its stores, its cause, and the requests that it affects."""
 
     stores: tuple[str, ...]
     fault: Callable[[FrailService], AbstractContextManager[object]]
@@ -124,7 +124,7 @@ CASES = {
 
 
 def run(service: FrailService, case: Case) -> Outcome:
-    """Bring a fault about, send all its requests at once, end it, and look what has become of everybody."""
+    """Cause a fault, send all its requests at once, end it, and check every face."""
     outcome = Outcome()
     faces = Faces.prepared(service.client())
     before = service.stores.faces()
@@ -159,14 +159,14 @@ def _dishonest(case: Case, outcome: Outcome, replies: Mapping[str, Reply]) -> li
         if answer.seconds >= GATEWAY_SECONDS:
             wrong.append(f"{name} took {answer.seconds:.1f} s")
         if answer.status != 200 and not any(name in NEED[store] for store in case.stores):
-            wrong.append(f"{name} needs nothing that has failed, and was answered {answer.status}")
+            wrong.append(f"{name} needs no failed store, but was answered {answer.status}")
     return wrong
 
 
 def _compare(
     outcome: Outcome, faces: Faces, before: set[str], there: set[str], answered: set[str], sent: set[str]
 ) -> None:
-    """Count who is not there and should be, and who is there and should not be."""
+    """Count the missing faces and the faces that should not exist."""
     coming = {faces.detected: "addface"}
     going = {faces.removed: "removeface", faces.in_set: "delete_set"}
     lost = {token for token, name in coming.items() if name in answered} - there
@@ -178,7 +178,7 @@ def _compare(
 
 
 def _repeat(service: FrailService, name: str, faces: Faces, outcome: Outcome) -> None:
-    """Send a request again until it is answered rightly, by the same process."""
+    """Repeat a request until the same process answers it correctly."""
     for number in range(1, MAX_REQUESTS_UNTIL_HEALED + 1):
         reply = REQUESTS[name](service.client(), faces)
         if reply.status == 200 or done_before(name, reply):
@@ -188,7 +188,7 @@ def _repeat(service: FrailService, name: str, faces: Faces, outcome: Outcome) ->
 
 
 def _what_the_process_says(service: FrailService, faces: Faces, there: set[str]) -> list[str]:
-    """Return how its gallery and its list differ from the rows."""
+    """Return how the process's gallery and list differ from the rows."""
     client = service.client()
     listed = {
         face["face_token"]

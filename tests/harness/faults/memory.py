@@ -1,9 +1,9 @@
-"""How much of a removed face is left in the memory of a running process, which frees memory without writing over it.
+"""Measures how much of a removed face remains in a running process, which frees memory without overwriting it.
 
-`python -m tests.harness.faults.memory [NAME=value ...]` counts copies of the vector, of the gallery's code and of the
-crop in the process that serves, with these variables in its environment; on Linux. The gallery's own copy must go with
-the next search (tests/unit/test_codes.py). This tells what lingers in what was freed: numpy's and Python's caches of
-small blocks, buffers of replies, pages that connections of SQLite have read.
+`python -m tests.harness.faults.memory [NAME=value ...]` counts copies of the vector, the gallery's code and the crop in
+the serving process, with these variables in its environment; Linux only. The gallery's own copy must disappear with the
+next search (tests/unit/test_codes.py). The rest lingers in freed memory: numpy's and Python's caches of small blocks,
+buffers of replies, and pages that SQLite connections have read.
 """
 
 from __future__ import annotations

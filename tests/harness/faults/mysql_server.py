@@ -1,4 +1,4 @@
-"""A MySQL server of one's own, to be stopped, restarted, frozen, filled with connections and made read-only."""
+"""A separate MySQL server that tests stop, restart, freeze, fill with connections and make read-only."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pymysql
 
 from tests.services import free_port, install_mysql, start_mysql
 
-# Users without special rights are refused where root is let in.
+# A user without special rights, because full or read-only servers still admit root.
 USER, DATABASE = "service", "faces"
 
 
 class MySQLServer:
-    """Use `mysql_server`, which ends it."""
+    """A server; use `mysql_server`, which also stops it."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
@@ -30,7 +30,7 @@ class MySQLServer:
         self.do(f"GRANT ALL ON {DATABASE}.* TO {USER}@localhost")
 
     def url(self, port: int | None = None) -> str:
-        """Return the service's URL, by another port where something lies between."""
+        """Return the service's database URL, with another port if a proxy is between."""
         return f"mysql://{USER}@127.0.0.1:{port or self.port}/{DATABASE}"
 
     def do(self, statement: str, *parameters: str) -> list[tuple[Any, ...]]:
@@ -76,7 +76,7 @@ class MySQLServer:
 
     @contextmanager
     def out_of_connections(self) -> Iterator[None]:
-        """Take all that there are, and end those of the service."""
+        """Occupy all connections, and end those of the service."""
         [(before,)] = self.do("SELECT @@max_connections")
         self.do("SET GLOBAL max_connections = 10")
         for (number,) in self.do("SELECT id FROM information_schema.processlist WHERE user = %s", USER):
@@ -92,7 +92,7 @@ class MySQLServer:
 
     @contextmanager
     def rows_locked(self) -> Iterator[None]:
-        """Hold the lock that every change waits for, as a transaction does that never ends."""
+        """Hold the lock that every change needs, like a transaction that never ends."""
         connection = self._connection("root", DATABASE)
         connection.begin()
         connection.cursor().execute("SELECT version FROM face_set_version FOR UPDATE")

@@ -1,7 +1,7 @@
-"""Processes that answer a few requests as a container does, and are killed at a given step; one starts in milliseconds.
+"""Runs processes that answer a few requests like a container and are killed at a given step.
 
-`python -m tests.harness.faults.nursery` loads code and networks once, and forks a process for every line of its
-standard input.
+`python -m tests.harness.faults.nursery` loads code and networks once, then forks a process in milliseconds for
+every line of its standard input.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True)
 class Life:
-    """What a process has done: the steps that it came to, its answers, and whether it was killed."""
+    """A process's reached steps, its answers, and whether it was killed."""
 
     steps: list[str]
     replies: list[tuple[int, Any]]
@@ -42,7 +42,7 @@ class Life:
 
 
 class Nursery:
-    """`environment` leads its processes to their stores."""
+    """Starts processes; `environment` leads them to their stores."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -64,7 +64,7 @@ class Nursery:
         self._process.wait()
 
     def live(self, environment: Mapping[str, str], *requests: Request, killed_at: int = 0) -> Life:
-        """Have a new process answer requests; it is killed at a step of the first one, counted from 1."""
+        """Answer requests in a new process, killed at a step of the first request, counted from 1."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         asked = [(r.method, r.path, list(r.query), base64.b64encode(r.picture).decode()) for r in requests]
@@ -77,7 +77,7 @@ class Nursery:
 
 
 class _Steps:
-    """Counts the steps of a process, tells of each, and kills the process at one of them."""
+    """Counts and reports the steps of a process, and kills the process at one of them."""
 
     def __init__(self, told: int, killed_at: int) -> None:
         self._told = told
@@ -97,7 +97,7 @@ class _Steps:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(self) -> None:
-        """Make every call of a store three steps: before it, when it is sent, and when it is answered."""
+        """Count three steps for every call of a store: before it, when it is sent, and when it is answered."""
         self._watch_aws()
         self._watch_mysql()
         self._watch_sqlite()
@@ -197,7 +197,7 @@ def _forked(order: Mapping[str, Any]) -> dict[str, Any]:
         lines = [json.loads(line) for line in pipe]
     _, status = os.waitpid(child, 0)
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    assert killed or os.WEXITSTATUS(status) == 0, "a process failed, as the lines above tell"
+    assert killed or os.WEXITSTATUS(status) == 0, "a process failed; see the lines above"
     return {
         "steps": [line["step"] for line in lines if "step" in line],
         "replies": [line["reply"] for line in lines if "reply" in line],
@@ -211,7 +211,7 @@ def main() -> None:
     from chalicelib.vision.pack_folder import PackFolder
     from tests.e2e.lambda_api import LambdaApi
 
-    # What every process would read anew: the SDK's data, the OpenAPI document, the networks.
+    # Load once what every process would otherwise load again: the SDK's data, the OpenAPI document, the networks.
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     sdk.client("s3"), sdk.client("dynamodb"), LambdaApi().get("/health")
     loaded = wiring.model(PackFolder(ROOT / "models" / "build" / "current").own)

@@ -1,4 +1,4 @@
-"""What a run has found, as tables of Markdown."""
+"""Formats a run's findings as Markdown tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.harness.faults.requests_under_fault import NAMES, Outcome
 
 
 def of_faults(outcomes: Mapping[str, Outcome]) -> str:
-    """Return a row a fault: each request's status, the slowest answer's seconds, requests until healed, orphans."""
+    """Return a row per fault: statuses, the slowest answer in seconds, requests until recovery, and orphans."""
     lines = [
         f"| fault | {' | '.join(NAMES)} | slowest, s | healed after | orphans |",
         "|---" * (len(NAMES) + 4) + "|",
@@ -31,7 +31,7 @@ def of_faults(outcomes: Mapping[str, Outcome]) -> str:
 
 
 def of_crashes(crashes: Mapping[str, Sequence[Crashes]]) -> str:
-    """Return a row an operation and database: kills, orphans found before `reconcile`, and what was wrong."""
+    """Return a row per operation and database: kills, orphans found before `reconcile`, and errors."""
     lines = ["| database | operation | kills | orphans | lost | resurrected | wrong |", "|---" * 7 + "|"]
     for database, found in crashes.items():
         for crash in found:

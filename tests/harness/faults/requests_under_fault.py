@@ -1,4 +1,4 @@
-"""The requests that are sent while a store fails, and what each has done when it was answered 200."""
+"""The requests sent while a store fails, and their effects after an answer of 200."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.e2e import pictures
 from tests.e2e.api import Api, Reply
 
 FACE_SET = "doomed"
-# Requests until one is answered rightly, once the fault is over.
+# The largest number of requests until one is answered correctly, after the fault.
 MAX_REQUESTS_UNTIL_HEALED = 3
 
 
 @dataclass
 class Faces:
-    """Whom a round begins with: one who is only detected, two of the default face set, and one of another."""
+    """The faces of a round: one only detected, two in the default face set, and one in another."""
 
     detected: str
     removed: str
@@ -47,8 +47,8 @@ REQUESTS: dict[str, Callable[[Api, Faces], Reply]] = {
     "info": lambda api, _: api.get("/info"),
 }
 NAMES = tuple(REQUESTS)
-# Those that need a store, whatever else they need; the others are answered as ever while it is away. A detected face is
-# looked for under its token before it is removed.
+# The requests that need each store; all other requests succeed while that store fails. A removal looks up the
+# detected face under its token first.
 NEED = {
     "mysql": set(NAMES) - {"detect"},
     "dynamodb": {"detect", "search_picture", "addface", "removeface", "delete_set"},
@@ -63,7 +63,7 @@ class Answered(NamedTuple):
 
 @dataclass
 class Outcome:
-    """What came of a fault: each request's answer, and what was wrong."""
+    """The outcome of a fault: each request's answer, and errors."""
 
     answers: dict[str, Answered] = field(default_factory=dict)
     healed_after: int = 0
@@ -84,7 +84,7 @@ def timed(api: Api, name: str, faces: Faces) -> tuple[Reply, float]:
 
 
 def dishonest(name: str, reply: Reply) -> list[str]:
-    """Return what is wrong with an answer under a fault: it must be 200, or 503 with a hint when to try again."""
+    """Return the errors of an answer under a fault, which must be 200, or 503 with Retry-After."""
     if reply.status == 200:
         return []
     told = (reply.status, reply.body.get("error_code"), reply.headers.get("retry-after"))
@@ -92,5 +92,5 @@ def dishonest(name: str, reply: Reply) -> list[str]:
 
 
 def done_before(name: str, reply: Reply) -> bool:
-    """Whether a repetition says that the first attempt, whose answer was lost, has done it."""
+    """Return whether a repetition's answer shows that the first attempt succeeded but lost its answer."""
     return reply.status == 404 and name in ("removeface", "delete_set")

@@ -1,7 +1,7 @@
-"""Every fault of the stores under every request, and a kill at every step of every operation: was anything lost?
+"""Applies every store fault to every request, and kills every operation at every step, to find lost faces.
 
-`python -m tests.harness.faults.run --seed 1`: the seed gives the order, `--only` the faults and operations that match a
-pattern. Exits with 1 when a face was lost or came back, an answer was dishonest, or the service did not heal.
+`python -m tests.harness.faults.run --seed 1`: the seed sets the order; `--only` selects the faults and operations that
+match a pattern. Exits with 1 when a face was lost or came back, an answer was wrong, or the service did not recover.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", default="", metavar="PATTERN")
     options = parser.parse_args()
-    # As an interrupt from the keyboard, so that servers are cleared away.
+    # Like an interrupt from the keyboard, so that servers are stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()
     faults, crashes = _faults(options.seed, options.only), _crashes(options.only)
@@ -77,7 +77,7 @@ def _crashes(only: str) -> dict[str, list[Crashes]]:
 
 @contextmanager
 def ward(nursery: Nursery, url: str) -> Iterator[Ward]:
-    """Migrate a database, and yield where processes that use it are killed."""
+    """Migrate a database, and yield the stores of processes that are killed."""
     database = connect(url)
     migrate(database)
     database.close()

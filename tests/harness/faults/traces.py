@@ -1,4 +1,4 @@
-"""Where the bytes of a face are still found: in databases, files, DynamoDB, S3, and a process's memory."""
+"""Finds remaining bytes of a face in databases, files, DynamoDB, S3 and a process's memory."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-# Who frees memory writes over its beginning, so a trace may be a part. A part is long enough to be nobody else's.
+# Freeing memory overwrites its beginning, so only a part may remain. A part is long enough to identify one face.
 PART_BYTES = 48
 STEP_BYTES = 64
 
 
 @dataclass(frozen=True)
 class Bytes:
-    """What is looked for: parts of a face's vector, of its code in the gallery, and of its crop, by these names."""
+    """Parts of a face's vector, of its code in the gallery and of its crop, by these names."""
 
     parts: Mapping[str, tuple[bytes, ...]]
 
     @classmethod
     def of(cls, embedding: bytes, jpeg: bytes) -> Bytes:
         [coded] = encode(np.zeros(1, np.int64), from_bytes(embedding)[None])
-        # Of the JPEG the picture itself: its tables are every picture's.
+        # Only the JPEG's picture data, because every picture has the same tables.
         whole = {"embedding": embedding, "code": coded.codes.tobytes(), "crop": jpeg[len(jpeg) // 2 :]}
         return cls({name: tuple(_parts(data)) for name, data in whole.items()})
 
     def within(self, data: bytes) -> set[str]:
-        """Return the names of what is found."""
+        """Return the names of the parts that data contains."""
         return {name for name, parts in self.parts.items() if any(part in data for part in parts)}
 
 
 def in_database(sought: Bytes, database: Database) -> set[str]:
-    """Look through all columns of all tables."""
+    """Search all columns of all tables."""
     listing = "SELECT name FROM sqlite_master WHERE type = 'table'" if database.dialect == "sqlite" else "SHOW TABLES"
     found = set()
     for (table,) in database.read(listing):
@@ -82,7 +82,7 @@ def in_s3(sought: Bytes, client: S3Client, bucket: str) -> set[str]:
 
 
 def in_memory(sought: Bytes, pid: int) -> dict[str, int]:
-    """Return how many parts of what is sought are in a process's writable memory; Linux only."""
+    """Return how many of the sought parts are in a process's writable memory; Linux only."""
     counts = dict.fromkeys(sought.parts, 0)
     for data in _memory(pid):
         for name, parts in sought.parts.items():
@@ -100,7 +100,7 @@ def _memory(pid: int) -> Iterator[bytes]:
             memory.seek(first)
             try:
                 yield memory.read(end - first)
-            except OSError:  # freed meanwhile
+            except OSError:  # the region was freed meanwhile
                 continue
 
 

@@ -1,4 +1,4 @@
-"""A client that adds, renames, removes and looks for faces of its own, and checks every answer."""
+"""A client that adds, renames, removes and searches for its own faces, and checks every answer."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.harness.load.journal import Journal, Search
 from tests.harness.load.timed_api import Latencies, TimedApi
 
 TILE_SCALE = 0.4
-# Beyond the distance of any two faces.
+# Larger than the distance between any two faces.
 EVERYONE = "10"
-# Distances are compared as they are written in replies.
+# The tolerance of distances, as they are written in replies.
 ROUNDING = 1e-6
 UNKNOWN = "0" * 24
 MOST_FACES = 6
@@ -28,12 +28,12 @@ Box = tuple[float, ...]
 
 
 class Wrong(Exception):  # noqa: N818  # an answer, not an error
-    """An answer is not what it has to be."""
+    """An answer is wrong."""
 
 
 @dataclass(slots=True)
 class Own:
-    """A face that the client has detected, and its name once it is added."""
+    """A face that the client has detected, and its name after its addition."""
 
     token: str
     box: Box
@@ -42,9 +42,9 @@ class Own:
 
 @dataclass
 class Client:
-    """`run` returns when the time is over; what was wrong is in `wrong` then.
+    """Sends requests until `run` returns at the end of the time; `wrong` then has the errors.
 
-    `least_writes` is how many writes of its own it looks for, unless something is wrong, although the time is over.
+    Without errors, the client continues until it has searched for at least `least_writes` of its own writes.
     """
 
     number: int
@@ -61,7 +61,7 @@ class Client:
         self._random = Random(f"{self.seed}/{self.number}")
         self._apis = [TimedApi(port, self.latencies) for port in self.ports]
         self._picture = jpeg(_group(self._random))
-        # Never added: the tokens by which the client looks for the face in the same box.
+        # Tokens of faces that are never added; searches for the face in the same box use them.
         self._probes: dict[Box, str] = {}
         self._detected: list[Own] = []
         self._known: list[Own] = []
@@ -69,7 +69,7 @@ class Client:
         self._names = 0
 
     def run(self, until: float) -> None:
-        """Send requests until a time of `time.perf_counter`, one after the other."""
+        """Send requests one after another until a time of `time.perf_counter`."""
         try:
             self._attempt(self._detect)
             self._probes = {own.box: own.token for own in self._detected}
@@ -110,7 +110,7 @@ class Client:
     def _detect(self) -> None:
         faces = self._body(self._api.post("/detect", image_file=self._picture))["faces"]
         self._detected = [Own(face["face_token"], (*face["top_left"], *face["bottom_right"])) for face in faces]
-        self._check(bool(faces), "no face is detected")
+        self._check(bool(faces), "no face was detected")
         if self._probes:
             boxes = {own.box for own in self._detected}
             self._check(boxes == self._probes.keys(), f"{boxes} are detected, {self._probes.keys()} were")
@@ -145,7 +145,7 @@ class Client:
         self._refused(self._api.get("/search", face_token=own.token, threshold="1"), 404, "1006")
 
     def _see(self, own: Own) -> None:
-        """See that the client's last change, of this face, is known to whatever process is asked."""
+        """Check that any process knows the client's last change, which was of this face."""
         found = {match["face_token"]: match for match in self._find(own.box, "0.01")}
         self.own_writes += 1
         match = found.get(own.token)
@@ -159,20 +159,20 @@ class Client:
         self._find(self._random.choice(list(self._probes)), threshold)
 
     def _find(self, box: Box, threshold: str) -> list[dict[str, Any]]:
-        """Search by the token of the face in a box, and check the answer against all that is on record."""
+        """Search by the token of the face in a box, and check the answer against the journal."""
         asked = time.perf_counter()
         body = self._body(self._api.get("/search", face_token=self._probes[box], threshold=threshold))
         search = Search(body["cmp_result"], asked, time.perf_counter())
         self._check_matches(search, threshold)
         missing = self._nearer_than(box, float(threshold), search) - {m["face_token"] for m in search.matches}
-        self._check(not missing, f"{missing} are within {threshold}, and not found")
+        self._check(not missing, f"{missing} are within {threshold}, but not found")
         for match in search.matches:
             before = self._distances.setdefault((box, match["face_token"]), match["distance"])
             self._check(abs(match["distance"] - before) <= ROUNDING, f"a distance changed from {before}: {match}")
         return list(search.matches)
 
     def _nearer_than(self, box: Box, threshold: float, search: Search) -> set[str]:
-        """Return who was known all the time, at a distance seen before that the threshold takes in."""
+        """Return the faces known all the time, with a known distance within the threshold."""
         near = {token for (of, token), d in list(self._distances.items()) if of == box and d < threshold - ROUNDING}
         return {token for token in near if None not in self.journal.possible(token, search.asked, search.answered)}
 
@@ -189,7 +189,7 @@ class Client:
         self._check(not distances or distances[-1] <= float(threshold), f"{distances[-1:]} is beyond {threshold}")
 
     def _list(self) -> None:
-        """Page through the client's own faces, which nobody else changes."""
+        """List the client's own faces page by page; no other client changes them."""
         listed: dict[str, str] = {}
         cursor: dict[str, str] = {}
         while True:
@@ -256,7 +256,7 @@ class Client:
 
 
 def _group(random: Random) -> Pixels:
-    """Draw four faces, each as bright as no other client's."""
+    """Draw four faces, with a brightness that no other client's faces have."""
     tile = scaled(astronaut_pixels(), TILE_SCALE)
     tiles = [brightened(np.roll(tile, random.randrange(20), axis=1), random.uniform(0.6, 1.3)) for _ in range(4)]
     return np.asarray(np.vstack([np.hstack(tiles[:2]), np.hstack(tiles[2:])]), np.uint8)

@@ -1,6 +1,6 @@
-"""What all clients have asked for and when it was answered, and so what a search may and must find.
+"""Records all clients' changes and their times, and derives the matches that a search may and must return.
 
-Times are `time.perf_counter`'s, in seconds, of one process.
+Times are from one process's `time.perf_counter`, in seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 @dataclass(slots=True)
 class Change:
-    """The change of a face to a name, or to none, which is its removal."""
+    """The change of a face to a name; the name None stands for its removal."""
 
     name: str | None
     asked: float
@@ -25,7 +25,7 @@ class Change:
 
 
 class Search(NamedTuple):
-    """A reply's matches, and when it was asked for and answered."""
+    """A search's matches, and the times of its request and its answer."""
 
     matches: Sequence[dict[str, Any]]
     asked: float
@@ -34,14 +34,14 @@ class Search(NamedTuple):
 
 @dataclass
 class Journal:
-    """Safe for use by several threads."""
+    """The changes of all faces. Thread-safe."""
 
     _changes: dict[str, list[Change]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def change(self, token: str, name: str | None) -> Iterator[None]:
-        """The block asks for the change; when it ends, the change was answered, and when it fails, that is unknown."""
+        """Record a change requested by the block; if the block fails, the outcome of the change is unknown."""
         change = Change(name, time.perf_counter())
         with self._lock:
             self._changes.setdefault(token, []).append(change)
@@ -49,36 +49,36 @@ class Journal:
         change.answered = time.perf_counter()
 
     def changes(self, token: str) -> list[Change]:
-        """Return those of a face, the first one first."""
+        """Return a face's changes, earliest first."""
         with self._lock:
             return list(self._changes.get(token, ()))
 
     def possible(self, token: str, asked: float, answered: float) -> set[str | None]:
-        """Return the names under which a face can have been known meanwhile; None: it can have been unknown."""
+        """Return the names that a face can have had between two times; None if it can have been unknown."""
         changes = [Change(None, -math.inf, -math.inf), *self.changes(token)]
-        # A later change ends an earlier one also when a change between them was not answered.
+        # A later change supersedes an earlier one even if a change between them has no answer.
         ends = list(accumulate([math.inf, *(change.answered for change in reversed(changes[1:]))], min))[::-1]
         return {c.name for c, end in zip(changes, ends, strict=True) if c.asked < answered and end > asked}
 
     def faults(self, search: Search, *, complete: bool) -> list[str]:
-        """Return what is wrong with a search; a complete one should find every face there is."""
+        """Return the errors of a search; a complete search must find every known face."""
         found = {match["face_token"]: match["face_name"] for match in search.matches}
         faults = [] if len(found) == len(search.matches) else ["a face is found twice"]
         for token, name in found.items():
             possible = self.possible(token, search.asked, search.answered)
             if name not in possible:
-                faults.append(f"{token} is found as {name!r}, which can only be {possible}")
+                faults.append(f"{token} is found as {name!r}, but can only be {possible}")
         if complete:
             standing = self.standing(search.asked, search.answered)
             faults += [f"{token} is not found" for token in standing if token not in found]
         return faults
 
     def standing(self, asked: float, answered: float) -> set[str]:
-        """Return the tokens of the faces that were known all the time."""
+        """Return the tokens of the faces that were known throughout."""
         return {token for token in self._tokens() if None not in self.possible(token, asked, answered)}
 
     def count(self, asked: float, answered: float) -> tuple[int, int]:
-        """Return the least and the largest number of faces that can have been known."""
+        """Return the smallest and the largest possible number of known faces."""
         possible = [self.possible(token, asked, answered) for token in self._tokens()]
         return sum(None not in names for names in possible), sum(names != {None} for names in possible)
 

@@ -1,10 +1,10 @@
-"""Does one process that serves thousands of requests of varied pictures grow, or keep files, threads or connections?
+"""Measures growth and leaks of one process over thousands of requests with varied pictures. Linux only.
 
-`python -m tests.harness.load.memory --requests 5000 --seed 1` samples after every 100 requests; it exits with 1 when
-RSS or PSS grows by 5 % or more, along the median slope of all pairs of samples after the first fifth of the requests,
-or when there are more files, threads or connections at the end than there were after that. Before the first request all
-clients send the largest picture at once, several times: what that takes is kept for the next one, and is no growth.
-Linux only.
+`python -m tests.harness.load.memory --requests 5000 --seed 1` samples after every 100 requests. It exits with 1 when
+RSS or PSS grows by 5 % or more, along the median slope of all pairs of samples after the first fifth of the requests.
+It also exits with 1 when more files, threads or connections are open at the end than after the first fifth. Before the
+first request, all clients send the largest picture at once, several times. The process keeps that memory for later
+requests, so it does not count as growth.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ BETWEEN_SAMPLES = 100
 MOST_GROWTH = 0.05
 WARM_UP = 0.2
 LARGEST_PICTURES = 3
-# At most so many faces of one client's are known at a time, or detected and waiting.
+# The largest number of one client's faces that are known, or detected and waiting, at a time.
 MOST_FACES = 50
 
 
 class Sender:
-    """One client, on a new connection for each share of the requests."""
+    """One client, with a new connection for each share of the requests."""
 
     def __init__(self, port: int, seed: str) -> None:
         self._port = port
@@ -86,7 +86,7 @@ class Sender:
 
 
 def growth(samples: Sequence[float]) -> float:
-    """Return by which share of its median a series grows, along the median slope of all its pairs (Theil and Sen)."""
+    """Return a series' growth as a share of its median, along the median slope of all pairs (Theil and Sen)."""
     earlier, later = np.triu_indices(len(samples), 1)
     values = np.asarray(samples)
     slope = np.median((values[later] - values[earlier]) / (later - earlier))
@@ -94,13 +94,13 @@ def growth(samples: Sequence[float]) -> float:
 
 
 def leaked(counts: Sequence[int]) -> int:
-    """Return by how much the median of the last quarter is above that of the first."""
+    """Return the median of the last quarter minus the median of the first."""
     quarter = max(1, len(counts) // 4)
     return max(0, statistics.median_high(counts[-quarter:]) - statistics.median_high(counts[:quarter]))
 
 
 def report(samples: Sequence[Size], warm_up: int) -> tuple[str, bool]:
-    """Return what samples tell, and whether all of it is as it should be."""
+    """Return a report of the samples, and whether there was neither growth nor a leak."""
     after = samples[warm_up:]
     grown = {name: growth([getattr(size, name) for size in after]) for name in ("rss", "pss")}
     kept = {name: leaked([getattr(size, name) for size in after]) for name in ("files", "threads", "connections")}
@@ -123,7 +123,7 @@ def main() -> None:
     for option, default in {"requests": 5000, "clients": 2, "seed": 1}.items():
         parser.add_argument(f"--{option}", type=int, default=default)
     options = parser.parse_args()
-    # As an interrupt from the keyboard, so that processes and databases are cleared away.
+    # Like an interrupt from the keyboard, so that processes and databases are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     started, samples = time.monotonic(), []
     with new_mysql() as url, TemporaryDirectory(prefix="face-search-load-") as folder:

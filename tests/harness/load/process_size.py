@@ -1,4 +1,4 @@
-"""What a process holds: memory, file descriptors, threads, and connections to a MySQL database. Linux only."""
+"""Measures a process's memory, file descriptors, threads and MySQL connections. Linux only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SETTLE_SECONDS = 5.0
 
 
 class Size(NamedTuple):
-    """Memory in MB: that in its address space (RSS), and its share of what it shares with others (PSS)."""
+    """A process's resources; memory in MB, as RSS, and as PSS, which splits shared memory between its users."""
 
     rss: float
     pss: float
@@ -23,7 +23,7 @@ class Size(NamedTuple):
 
 
 class ProcessSize:
-    """Looks at a process again and again.
+    """Measures a process repeatedly.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class ProcessSize:
         self._server = root_connection(server_port)
 
     def look(self) -> Size:
-        """Look when threads and files have been the same for a while: a connection ends a little after its client."""
+        """Measure once threads and files are stable, because a connection ends shortly after its client."""
         end, last = time.monotonic() + SETTLE_SECONDS, (-1, -1)
         while time.monotonic() < end and last != (last := (self._files(), self._kb("status", "Threads"))):
             time.sleep(0.2)

@@ -1,7 +1,7 @@
-"""Many clients at once, over several processes on one MySQL database: is every answer right, and how fast is it?
+"""Checks and times the answers to many clients at once, from several processes on one MySQL database.
 
 `python -m tests.harness.load.run --clients 64 --seconds 60 --workers 3 --seed 1` exits with 1 when anything is wrong.
-Requests go to a process chosen by chance, so that what a client reads was mostly written through another one.
+Each request goes to a random process, so that a client mostly reads changes that it made through another process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MOST_SHOWN = 20
 
 @dataclass(frozen=True)
 class Load:
-    """What a run came to; `seconds` is from the first request to the last answer."""
+    """The result of a run; `seconds` is from the first request to the last answer."""
 
     clients: list[Client]
     seconds: float
@@ -60,7 +60,7 @@ class Load:
 def load(ports: list[int], *, clients: int, seconds: float, seed: int, least_writes: int = 0) -> Load:
     """Send the clients' requests to an empty face set, served on the ports.
 
-    Each client goes on until it has looked for so many writes of its own, however slow the machine is.
+    Each client continues until it has searched for `least_writes` of its own writes, however slow the machine is.
     """
     journal = Journal()
     all_clients = [Client(number, ports, seed, journal, least_writes) for number in range(clients)]
@@ -78,7 +78,7 @@ def main() -> None:
     for option, default in {"clients": 64, "seconds": 60, "workers": 3, "seed": 1}.items():
         parser.add_argument(f"--{option}", type=int, default=default)
     options = parser.parse_args()
-    # As an interrupt from the keyboard, so that processes and databases are cleared away.
+    # Like an interrupt from the keyboard, so that processes and databases are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with new_mysql() as url, TemporaryDirectory(prefix="face-search-load-") as folder:
         if url is None:

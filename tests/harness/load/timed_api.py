@@ -1,4 +1,4 @@
-"""The API over HTTP, with a clock."""
+"""The API over HTTP, with times."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TOKEN = re.compile(r"^/faces/[A-Za-z0-9]{24}")
 
 
 class Latencies:
-    """How long each request took, in seconds, by its route; each is to be written by one thread only."""
+    """The seconds of each request, by route; only one thread may write to an instance."""
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, list[float]] = defaultdict(list)
@@ -40,7 +40,7 @@ class TimedApi(HttpApi):
 
 
 def table(all_latencies: Sequence[Latencies], seconds: float) -> str:
-    """Return a line for each route, and one for all of them, of a run that took so many seconds."""
+    """Return a line for each route and one for all routes, for a run of `seconds`."""
     by_route: defaultdict[str, list[float]] = defaultdict(list)
     for latencies in all_latencies:
         for route, taken in latencies.seconds.items():

@@ -1,4 +1,4 @@
-"""Pictures of all sizes, formats and numbers of faces, and files that are no pictures, by chance."""
+"""Random pictures of all sizes, formats and numbers of faces, and files that are not pictures."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import skimage.data
 from chalicelib.images import decoding
 from tests.e2e.pictures import Pixels, astronaut_pixels, brightened, jpeg, png
 
-# Pixels of the longer side, and how often; detection takes time in proportion to the area.
+# Pixels of the longer side, and their weights; detection time is proportional to the area.
 SIDES = {(80, 400): 80, (400, 1000): 15, (1000, 2000): 4, (2000, 4000): 1}
 
 
 def varied_picture(random: Random) -> tuple[bytes, bool]:
-    """Return a file, and whether it is a picture that the service takes, with or without faces."""
+    """Return a file, and whether it is a picture that the service accepts, with or without faces."""
     pixels = _pixels(random)
     large = max(pixels.shape) > 1000
     file = (
@@ -28,13 +28,13 @@ def varied_picture(random: Random) -> tuple[bytes, bool]:
 
 
 def largest_picture() -> bytes:
-    """Return a picture that needs as much memory as any of the others, with several faces."""
+    """Return a picture with several faces that needs as much memory as any other."""
     source = np.tile(astronaut_pixels(), (2, 2, 1))
     return jpeg(np.asarray(cv2.resize(source, (4000, 4000), interpolation=cv2.INTER_AREA), np.uint8), 60)
 
 
 def _pixels(random: Random) -> Pixels:
-    """Draw one face, several or none, at the size of the moment."""
+    """Draw a random number of faces, or none, at a random size."""
     lowest, highest = random.choices(list(SIDES), list(SIDES.values()))[0]
     side = random.randint(lowest, highest)
     kind = random.choices(["one", "several", "none"], [70, 15, 15])[0]

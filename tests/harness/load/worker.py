@@ -1,4 +1,4 @@
-"""One more process that serves the API on a stack that runs: `python -m tests.harness.load.worker PORT STATE`."""
+"""Serves the API on a running stack in another process: `python -m tests.harness.load.worker PORT STATE`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several processes that serve one face set, as the containers of a function do."""
+"""Runs several processes that serve one face set, like the containers of a function."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.services import free_port
 
 @contextmanager
 def workers(number: int, folder: Path, database_url: str) -> Iterator[list[int]]:
-    """Yield their ports: the first process is `make run`'s, with moto, the others have its stores."""
+    """Yield the ports; the first process is `make run`'s, with moto, and the others use its stores."""
     with local_stack(folder / "state", DATABASE_URL=database_url) as stack, ExitStack() as others:
         more = [
             others.enter_context(_worker(stack, folder / f"worker-{i}.log", database_url)) for i in range(1, number)

@@ -1,4 +1,4 @@
-"""Whether a search that others disturbed may have found what it found."""
+"""Checks the result of a search that ran beside changes."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ class Failure(NamedTuple):
 def check(
     found: SearchResult, distances: NDArray[np.float64], threshold: float, limit: int, before: Fates, after: Fates
 ) -> Iterator[Failure]:
-    """Yield what is wrong with a search.
+    """Yield the errors of a search.
 
     Parameters
     ----------
-    distances : of each numbered face from the probe, as many as `after` has; infinite in other face sets.
-    before : what the journals said before the search began.
-    after : what they said after it ended.
+    distances : from the probe to each numbered face, as many as `after` has; infinite in other face sets.
+    before : the journals' state before the search began.
+    after : the journals' state after the search ended.
     """
     before = np.concatenate([before, np.zeros(len(after) - len(before), np.int8)])
     numbers = [int(match.token) for match in found.matches]
     known = [number for number in numbers if number < len(after)]
     for number in numbers:
         if number >= len(after) or after[number] == Fate.NEVER:
-            yield Failure(PHANTOM, number, "nobody ever added it")
+            yield Failure(PHANTOM, number, "was never added")
         elif before[number] == Fate.GONE:
             yield Failure(PHANTOM, number, "was removed before the search began")
 
-    # Of a truncated result nothing is said about the faces that are as far away as its last one, or farther.
+    # A truncated result may lack faces at the distance of its last match or farther.
     horizon = found.matches[-1].distance if found.truncated else np.nextafter(threshold, np.inf)
     certain = (before == Fate.THERE) & (after == Fate.THERE) & (distances < horizon)
     certain[known] = False
@@ -52,7 +52,7 @@ def check(
         if number in known and distance != distances[number]:
             yield Failure(DISTANCE, number, f"at {distances[number]}, not {distance}")
     if stated != sorted(stated) or len(set(numbers)) < len(numbers):
-        yield Failure(DISTANCE, -1, "not in order, or one twice")
+        yield Failure(DISTANCE, -1, "out of order, or a face appears twice")
     if len(stated) > limit or (found.truncated and len(stated) < limit) or max(stated, default=0.0) > threshold:
         yield Failure(DISTANCE, -1, f"{len(stated)} matches up to {stated[-1]} for {threshold}, {limit}")
 

@@ -1,4 +1,4 @@
-"""The processes of a run. They end with it, whatever happens to it."""
+"""The processes of a run, which end with the run in any case."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Callable
 from multiprocessing.context import ForkServerProcess
 from types import TracebackType
 
-# Forked from a server that has all modules and no threads: a new process costs milliseconds.
+# Forked from a server with all modules and no threads, so a new process takes milliseconds.
 _PRELOAD = [f"tests.harness.stress.{module}" for module in ("writer", "reader", "compactor", "indexer", "final_check")]
 
-# The exit code of a process that SIGKILL ended.
+# The exit code of a process killed by SIGKILL.
 KILLED = -signal.SIGKILL
 
 
 class Children:
-    """Each has a name; one that is started under the name of an ended one takes its place."""
+    """Named processes; a new process replaces an ended one of the same name."""
 
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
@@ -48,7 +48,7 @@ class Children:
         return [name for name in self._running if name.startswith(kind)]
 
     def ended(self) -> dict[str, int]:
-        """Return the exit codes of those that ended by themselves since the last call."""
+        """Return the exit codes of the processes that ended by themselves since the last call."""
         codes = {name: process.exitcode for name, process in self._running.items() if process.exitcode is not None}
         for name in codes:
             self._running.pop(name).join()

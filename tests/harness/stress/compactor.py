@@ -1,4 +1,4 @@
-"""Compacts all the time."""
+"""Compacts repeatedly."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST_PAUSE_SECONDS = 0.1
 
 
 def compact(plan: Plan, name: str) -> None:
-    """What a compactor does until it is killed."""
+    """Compact until killed."""
     conditions.prepare(plan)
     random = plan.random(name)
     conditions.delay_statements(random)

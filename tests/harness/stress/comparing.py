@@ -1,4 +1,4 @@
-"""Whether two galleries find the same at the same version of the face set."""
+"""Compares the results of two galleries at the same version of the face set."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Probe(NamedTuple):
 
 
 class Comparing:
-    """Holds changes up by the lock of the counter's row, which every one of them needs, and searches meanwhile."""
+    """Searches while holding the lock of the counter's row, which blocks all changes."""
 
     def __init__(self, url: str, report: Report) -> None:
         self._database = connect(url)
@@ -42,7 +42,7 @@ class Comparing:
 
         started = time.monotonic()
         for _ in range(TRIES):
-            with suppress(ServiceError):  # the index's own faults come through when they come in a row
+            with suppress(ServiceError):  # repeated faults of the index reach the caller
                 pairs = self._database.write(
                     lambda t: (t.query("SELECT version FROM face_set_version WHERE id = 1 FOR UPDATE"), search())
                 )[1]
@@ -50,7 +50,7 @@ class Comparing:
         else:
             self._report.fail(DIFFERENT, "nothing", f"no answer in {TRIES} tries")
             return
-        # For the most part nobody is to be held up.
+        # Changes must be blocked only for a small part of the time.
         time.sleep(PAUSES_FOR_EACH_HOLD * (time.monotonic() - started))
         for each, (found, wanted) in zip(terms, pairs, strict=True):
             self._report.count(COMPARED)

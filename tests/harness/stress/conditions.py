@@ -1,4 +1,4 @@
-"""What makes rare things frequent: small constants, statements that are late, processes that freeze for a while."""
+"""Makes rare events frequent, with small constants, delayed statements and frozen processes."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ from tests.harness.stress.plan import Fault, Plan
 from tests.harness.stress.report import NAPS, Report
 
 _LEASE_SECONDS = 1
-# As long as the longest nap after the last look at the clock, the repetitions, and a delay in between: who has lost the
-# lease must have stopped writing. RENEWED_AFTER and PATIENCE stand to it as they do in the service.
+# The longest nap after the last check of the clock, plus the repetitions and a delay between them, because a process
+# that has lost the lease must have stopped writing. RENEWED_AFTER and PATIENCE have the same ratio to it as in the
+# service.
 _INDEX_LEASE_SECONDS = 8
 _INDEX_RENEWED_AFTER_SECONDS = 1.5
 _INDEX_PATIENCE_SECONDS = 2.5
@@ -70,11 +71,11 @@ _SLOW_STATEMENTS = 0.02
 
 
 def prepare(plan: Plan) -> None:
-    """Make a new process one of the run's."""
+    """Set up a new process of the run."""
     logging.getLogger("chalicelib").setLevel(logging.CRITICAL if plan.vectors else logging.WARNING)
     shrink_constants()
     if plan.vectors:
-        # The log is to be pruned while the index still needs it.
+        # The log must be pruned while the index still needs it.
         setattr(snapshot, "CHANGES_KEPT", _CHANGES_KEPT_WITH_AN_INDEX)  # noqa: B010 - as below
     if plan.fault is Fault.STATES_TOO_EARLY:
         _write_late()
@@ -83,7 +84,10 @@ def prepare(plan: Plan) -> None:
 
 
 def shrink_constants() -> None:
-    """For the whole process: pruned logs, several steps, polls, statements and blocks after some dozens of changes."""
+    """For the whole process, set limits so small that dozens of changes exceed them.
+
+    Dozens of changes then prune the log, and take several steps, polls, statements and blocks.
+    """
     for module, name, value in _CONSTANTS:
         assert hasattr(module, name)
         setattr(module, name, value)
@@ -92,7 +96,7 @@ def shrink_constants() -> None:
 
 
 def delay_statements(chance: random.Random) -> None:
-    """For the whole process: some statements and some answers come late, so that others get in between."""
+    """For the whole process, delay some statements and answers, so that others run in between."""
     statement = Database.statement
 
     @contextmanager
@@ -110,7 +114,7 @@ def delay_statements(chance: random.Random) -> None:
 
 
 def take_naps(chance: random.Random, report: Report, *, every: float, longest: float) -> None:
-    """Stop now and then wherever the process is, as a container does that is frozen between requests. In seconds.
+    """Freeze the process at random points, like a container between requests; times are in seconds.
 
     Parameters
     ----------
@@ -133,7 +137,7 @@ def take_naps(chance: random.Random, report: Report, *, every: float, longest: f
 
 
 def _write_late() -> None:
-    """Have a turn state the version that its next step will have reached, before the step's requests are sent."""
+    """Make a turn state its next step's version before it sends the step's requests."""
     step, state = Turn.step, Turn.state
 
     def late(turn: Turn) -> bool | None:
@@ -158,7 +162,7 @@ def _keep_some() -> None:
 
 
 class SlowLoads(SegmentStore):
-    """Some loads take their time around the look at the version. Tells of every load but the first, which all need."""
+    """Delay some loads around their read of the version. Report every load except each gallery's first."""
 
     def __init__(
         self, database: Database, chance: random.Random, first: Callable[[], None], again: Callable[[], None]
@@ -182,7 +186,7 @@ class SlowLoads(SegmentStore):
 
 
 class SlowWrites(SegmentStore):
-    """Some compactions hesitate before a write for longer than their lease, and are overtaken."""
+    """Delay some compactions before a write for longer than their lease, so that another one overtakes them."""
 
     def __init__(self, database: Database, chance: random.Random) -> None:
         super().__init__(database)

@@ -1,4 +1,4 @@
-"""New databases for runs that name none."""
+"""Creates databases for runs without a URL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def new_sqlite() -> Iterator[str]:
 
 @contextmanager
 def new_mysql() -> Iterator[str | None]:
-    """Yield the URL of a database on this machine's server; None when there is none."""
+    """Yield the URL of a new database on this machine's server; None without a server."""
     with mysql_port() as port:
         if port is None:
             yield None

@@ -1,4 +1,4 @@
-"""S3 Vectors for a run, in the process that started it: with failures, and a look at what it is asked."""
+"""Emulates S3 Vectors in the process that started a run, injects failures, and checks the requests."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from tests.harness.stress.galleries import bucket, lead_to, vector_parts
 from tests.harness.stress.numbered_faces import DIMENSION
 from tests.harness.stress.report import FAILED_REQUESTS, REFUSED_REQUEST, REQUESTS, Report
 
-# Of all requests, in all the ways that there are.
+# The share of all requests that fails, over all kinds of failure.
 FAILING_SHARE = 0.1
-# Now and then nothing can be written for a while, and the index falls behind.
+# At times, all writes fail for a while, and the index falls behind.
 OUTAGE_SECONDS = 4
 SECONDS_BETWEEN_OUTAGES = 10
 
 
 class EmulatedIndex:
-    """See `emulated_index`."""
+    """A running emulation; use `emulated_index`."""
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
 
     def fail(self, seed: int) -> None:
-        """Let a share of the requests fail from now on."""
+        """Make a share of the requests fail from now on."""
         emulation.faults = _Failing(seed)
 
     def recover(self) -> None:
-        """Let all succeed again."""
+        """Make all requests succeed again."""
         emulation.faults = None
 
 
@@ -54,7 +54,7 @@ class _Failing(ShareFails):
 
 @contextmanager
 def emulated_index(url: str, report: Report) -> Iterator[EmulatedIndex]:
-    """Have S3 Vectors, with an empty index for the face set at `url`; report at the end what it was asked."""
+    """Serve S3 Vectors with an empty index for the face set at `url`; report the requests at the end."""
     emulation.take_violations()
     before = emulation.replies()
     server = moto_server.start(0)

@@ -1,4 +1,4 @@
-"""Whether all agree once nothing changes any more: rows, journals, log, segments, galleries."""
+"""Checks that rows, journals, log, segments and galleries agree after all changes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LIMITS = (1, 10, 100_000)
 
 
 def check_all(plan: Plan, name: str) -> None:
-    """What is done when the writers, the readers and the compactors are gone."""
+    """Run the checks after the writers, readers and compactors have ended."""
     conditions.prepare(plan)
     report = Report(plan.folder, name)
     database = connect(plan.url)
@@ -58,7 +58,7 @@ def check_all(plan: Plan, name: str) -> None:
 def check_galleries(
     galleries: Mapping[str, ExactSearch], face_set: FaceSet, numbers: Sequence[int], report: Report
 ) -> None:
-    """Compare galleries with the rows, and what they find for some faces with brute force over the rows."""
+    """Compare galleries with the rows, and their results for some faces with brute force over the rows."""
     expected_ids = sorted(row.id for row in face_set.vectors(0, 2**62))
     for i, number in enumerate(numbers):
         probe, threshold, limit = embedding(number), THRESHOLDS[i % len(THRESHOLDS)], LIMITS[i % len(LIMITS)]
@@ -66,7 +66,7 @@ def check_galleries(
         expected = brute_force(face_set, MODEL, probe, threshold, limit, set_id=within)
         for name, gallery in galleries.items():
             if gallery.search(probe, Terms(threshold, limit, set_id=within)) != expected:
-                report.fail(GALLERY, name, f"finds others than brute force: face {number}, {threshold}, {limit}")
+                report.fail(GALLERY, name, f"results differ from brute force: face {number}, {threshold}, {limit}")
             report.count(SEARCHES)
     for name, gallery in galleries.items():
         if not isinstance(gallery, MemoryGallery):
@@ -78,7 +78,7 @@ def check_galleries(
 
 
 def check_index(database: Database, face_set: FaceSet, plan: Plan, report: Report) -> None:
-    """Applied to the end, the vector index holds every face once, and nothing else."""
+    """Check that the vector index, after all changes, contains every face exactly once and nothing else."""
     parts = vector_parts(database, plan.vectors)
     parts.changes.apply()
     while parts.changes.behind():  # the killed one's lease must run out
@@ -98,19 +98,19 @@ def check_index(database: Database, face_set: FaceSet, plan: Plan, report: Repor
     for vector in held:
         row = expected.get(vector.face_id)
         if row and (row.set_id != vector.set_id or row.embedding.tobytes() != vector.embedding.tobytes()):
-            report.fail(INDEX, vector.face_id, "is not what its row is")
+            report.fail(INDEX, vector.face_id, "differs from its row")
     reconciliation = parts.reconciliation(MODEL, DIMENSION, lambda: True)
     found = reconciliation.run()
     if found is None or not found.complete:
         report.fail(INDEX, "reconciliation", "did not end")
-    # It has mended what was wrong.
+    # The reconciliation has repaired the differences.
     found, recall = reconciliation.run(), reconciliation.measure()
     if found is None or not found.equal or (recall is not None and recall.share < 1):
         report.fail(INDEX, "reconciled", f"{found}, {recall}")
 
 
 def _wait_for_transactions(database: Database) -> None:
-    """A server may still be committing what a killed client has asked for; it holds the counter until then."""
+    """Wait for the counter's lock, because a server may still be committing a killed client's change."""
     database.write(lambda t: t.query("SELECT version FROM face_set_version WHERE id = 1 FOR UPDATE"))
 
 
@@ -120,7 +120,7 @@ def _check_rows(database: Database, ledger: Ledger, report: Report) -> None:
             FROM face_set AS face LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id"""
     )
     if database.read("SELECT COUNT(*) FROM face_set_embedding") != [(len(rows),)]:
-        report.fail(PHANTOM, "vectors", "are there without a face, or twice for one")
+        report.fail(PHANTOM, "vectors", "have no face, or a face has two")
     there = {int(row[0]): row for row in rows}
     fates = ledger.fates()
     for number in ledger.with_fate(Fate.THERE):
@@ -131,11 +131,11 @@ def _check_rows(database: Database, ledger: Ledger, report: Report) -> None:
             report.fail(PHANTOM, number, "has a row")
         stored = [f"name {number}", set_id(number), embedding(number).astype("<f4").tobytes()]
         if [found_token, *found] != [token(number), *stored]:
-            report.fail(LOST, number, "its row is not what was added")
+            report.fail(LOST, number, "its row differs from the addition")
     for numbers in ledger.together:
         adding = [number for number in numbers if fates[number] == Fate.ADDING]
         if 0 < len(there.keys() & set(adding)) < len(adding):
-            report.fail(LOST, numbers, "were added in part")
+            report.fail(LOST, numbers, "were added only in part")
 
     changes = 0
     for number, fate in enumerate(fates.tolist()):
@@ -156,7 +156,7 @@ def _check_log(database: Database, ledger: Ledger, report: Report) -> None:
     there = {row[0] for row in database.read("SELECT id FROM face_set")}
     removed: set[int] = set()
     added: set[int] = set()
-    # Backwards: what is removed later need not be there now.
+    # Backwards, because a face that is removed later has no row now.
     for number, operation, face_id in reversed(log):
         known = removed if operation == Operation.REMOVE else added
         wrong = face_id in known or face_id in added
@@ -167,7 +167,7 @@ def _check_log(database: Database, ledger: Ledger, report: Report) -> None:
 
 
 def _check_segments(database: Database, report: Report) -> None:
-    """Compacted to the end, they hold every face once and nothing of those that were removed."""
+    """Check that the fully compacted segments contain every face once and no removed face."""
     rows = database.read("SELECT number, ids, codes FROM face_set_segment")
     ids = [face_id for _, data, _ in rows for face_id in np.frombuffer(data, "<i8").tolist()]
     there = sorted(row[0] for row in database.read("SELECT id FROM face_set"))

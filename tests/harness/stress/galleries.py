@@ -1,4 +1,4 @@
-"""The galleries that the processes search in, sound ones and ones that are broken on purpose."""
+"""The galleries of a run's processes: correct ones, and deliberately broken ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.harness.stress.report import COLD_LOADS, RELOADS, Report
 
 
 def new_gallery(database: Database, plan: Plan, chance: random.Random, report: Report) -> ExactSearch:
-    """Return one as a new container has it."""
+    """Return a gallery as in a new container."""
     memory = new_memory_gallery(database, plan.fault, chance, report)
     if not plan.vectors:
         return memory
@@ -41,7 +41,7 @@ def new_memory_gallery(database: Database, fault: Fault, chance: random.Random, 
 
 
 def lead_to(endpoint: str) -> None:
-    """Lead this process's clients of AWS to a server on this machine."""
+    """Point this process's AWS clients to a server on this machine."""
     os.environ.update(
         AWS_ENDPOINT_URL=endpoint,
         AWS_ACCESS_KEY_ID="test",
@@ -52,25 +52,25 @@ def lead_to(endpoint: str) -> None:
 
 
 def vector_parts(database: Database, endpoint: str) -> VectorWiring:
-    """Return what stands behind GALLERY=s3vectors."""
+    """Return the gallery of GALLERY=s3vectors."""
     lead_to(endpoint)
     return VectorWiring(database, bucket(endpoint))
 
 
 def bucket(endpoint: str) -> str:
-    """Return the name of a run's vector bucket: servers differ from run to run, but what moto keeps is a process's."""
+    """Return a run's own bucket name, because all moto servers of a process share their data."""
     return f"stress-{urlsplit(endpoint).port}"
 
 
 def ids_of(gallery: MemoryGallery) -> list[int]:
-    """Return the ids whose codes a gallery holds, in ascending order; one that it holds twice comes twice."""
+    """Return the ids of a gallery's codes, ascending; an id that it contains twice appears twice."""
     blocks = gallery._codes._blocks
     ids = np.concatenate([np.zeros(0, np.int64), *(block.ids[: block.count] for block in blocks)])
     return sorted(ids.tolist())
 
 
 class _FollowingIds(FaceSet):
-    """Takes the rows above the highest id it has seen for the new ones."""
+    """Treats only the rows above its highest known id as new."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
@@ -103,7 +103,7 @@ def _skipped(change: Change) -> bool:
 
 
 def _silent(change: Change) -> Change:
-    """Return a change that tells a gallery nothing."""
+    """Return a change that has no effect on a gallery."""
     return change._replace(operation=Operation.ADD, embedding=None)
 
 

@@ -1,4 +1,4 @@
-"""Applies changes to the vector index, rebuilds it and reconciles it, all the time."""
+"""Repeatedly applies changes to the vector index, rebuilds it and reconciles it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _WEIGHTS = {"apply": 6, "rebuild": 2, "reconcile": 2}
 
 
 def index(plan: Plan, name: str) -> None:
-    """What an indexer does until it is killed."""
+    """Apply, rebuild and reconcile until killed."""
     conditions.prepare(plan)
     random = plan.random(name)
     conditions.delay_statements(random)

@@ -1,7 +1,7 @@
-"""What each writer is about to do and has done, on record for everyone and whatever becomes of the writer.
+"""Records each writer's intents and completed changes, readable by all processes and safe if the writer is killed.
 
-A line states an intent before anything is done about it; `done` follows when it was answered. After a writer is killed
-its last intent is in doubt: it may have been carried out or not. All else is certain.
+A line states an intent before the writer acts; `done` follows after the answer. After a writer is killed, its last
+intent is in doubt: it may or may not have been carried out. Every other entry is certain.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 class Operation(Enum):
     ADD = "add"
     REMOVE = "remove"
-    # The transaction is rolled back at its end.
+    # A transaction that is rolled back at its end.
     UNDONE_ADD = "undone-add"
     UNDONE_REMOVE = "undone-remove"
 
 
 class Fate(IntEnum):
-    """What is known of a face. It only ever rises: a face that is removed never comes back."""
+    """A face's state. It only rises, because a removed face never comes back."""
 
     NEVER = 0
     ADDING = 1
@@ -36,7 +36,7 @@ class Fate(IntEnum):
 Fates = NDArray[np.int8]
 
 _DONE = "done"
-# A line without it was cut short by a kill.
+# A line without this end was cut short by a kill.
 _END = ";"
 _INTENDED = {Operation.ADD: Fate.ADDING, Operation.REMOVE: Fate.REMOVING}
 _ANSWERED = {Operation.ADD: Fate.THERE, Operation.REMOVE: Fate.GONE}
@@ -48,7 +48,7 @@ class Intent(NamedTuple):
 
 
 class Journal:
-    """One writer's own. Each line is in the system's hands when the call returns, so a kill does not lose it."""
+    """One writer's journal. The system has each line when the call returns, so a kill loses none."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -61,19 +61,19 @@ class Journal:
 
     def _write(self, line: str) -> None:
         with self._file.open("ab", buffering=0) as file:
-            # The first line break ends what a kill may have cut short.
+            # The first line break ends a line that a kill may have cut short.
             file.write(f"\n{line}{_END}\n".encode())
 
 
 class Ledger:
-    """What some journals say, as far as they were read."""
+    """The state in some journals, up to the last read."""
 
     def __init__(self, files: Sequence[Path]) -> None:
         self._files = list(files)
         self._read = [0] * len(self._files)
         self._fates: Fates = np.zeros(256, np.int8)
         self._count = 0
-        # Of each journal: what is begun and not done.
+        # Each journal's intents that are begun but not done.
         self.open: list[Intent | None] = [None] * len(self._files)
         # Additions of several faces in one transaction.
         self.together: list[tuple[int, ...]] = []
@@ -81,7 +81,7 @@ class Ledger:
         self.undone = 0
 
     def read(self) -> list[int]:
-        """Take up what was written meanwhile; return the faces that it is about."""
+        """Read the new lines; return the numbers of their faces."""
         mentioned: list[int] = []
         for index, file in enumerate(self._files):
             for line in self._new_lines(index, file):
@@ -89,7 +89,7 @@ class Ledger:
         return mentioned
 
     def fates(self) -> Fates:
-        """Return a copy: the fate of each face from 0 to the highest that was mentioned."""
+        """Return a copy of the state of each face from 0 to the highest number in the journals."""
         return self._fates[: self._count].copy()
 
     def with_fate(self, fate: Fate) -> list[int]:

@@ -1,4 +1,4 @@
-"""The faces of a run: all that there is to know of one follows from its number, so that anyone can look for it."""
+"""The faces of a run. A face's number determines everything about it, so any process can search for it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tests.embeddings import MODEL, unit_vectors
 
 DIMENSION = 128
 PEOPLE = 40
-# Faces of a few sizes, so that galleries have blocks of several scales.
+# Embeddings of a few lengths, so that galleries have blocks of several scales.
 _FACTORS = (1.0, 1.0, 1.0, 0.4, 2.5)
 _TWIN_EVERY = 16
-# The numbers of the face sets: the default one, and those that `make_sets` makes first.
+# The numbers of the face sets: the default set, and the first sets that `make_sets` creates.
 SET_IDS = (1, 2, 3)
 
 
@@ -30,7 +30,7 @@ def set_id(number: int) -> int:
 
 
 def make_sets(database: Database) -> None:
-    """Make the face sets of a new database."""
+    """Create the face sets of a new database."""
     names = FaceSetNames(database)
     for expected in SET_IDS[1:]:
         names.create(f"set-{expected}")
@@ -43,7 +43,7 @@ def token(number: int) -> str:
 
 @cache
 def embedding(number: int) -> Embedding:
-    """Return a face of one of some people, 0.1 to 1.2 from the others of that person; every 16th is another's twin."""
+    """Return a person's face, 0.1 to 1.2 from that person's other faces; every 16th equals another face."""
     if number % _TWIN_EVERY == _TWIN_EVERY - 1:
         return embedding(number // 2)
     random = np.random.default_rng(number)
@@ -54,13 +54,13 @@ def embedding(number: int) -> Embedding:
 
 
 class Embeddings:
-    """The embeddings of the faces from 0 on, as many as were asked for so far."""
+    """Caches the embeddings of the faces from 0 on."""
 
     def __init__(self) -> None:
         self._known: NDArray[np.float64] = np.zeros((0, DIMENSION))
 
     def distances(self, probe: Embedding, count: int, within: int) -> NDArray[np.float64]:
-        """Return how far the faces 0 to `count` - 1 are from a probe; infinitely far when not in the set `within`."""
+        """Return the distances of the faces 0 to `count` - 1 from a probe; infinite outside the set `within`."""
         if count > len(self._known):
             new = [embedding(number) for number in range(len(self._known), count)]
             self._known = np.concatenate([self._known, np.array(new, np.float64)])

@@ -1,4 +1,4 @@
-"""Searches while others change the face set, and checks what it finds against the journals."""
+"""Searches while other processes change the face set, and checks the results against the journals."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from tests.harness.stress.report import ENDLESS, REFUSED, SEARCHES, Report
 EVERYTHING = 100.0
 THRESHOLDS = (*(0.0, 0.3, 0.65, 0.9) * 5, EVERYTHING)
 LIMITS = (1, 3, 20, 100_000)
-# Changes between two searches of the gallery that is asked seldom: more than the log keeps, at whatever pace they come.
+# Changes between two searches of the seldom-used gallery: more than the log keeps, at any rate of changes.
 LAZY_CHANGES = 60
-# Pairs of searches between those of a gallery that is new.
+# Pairs of searches before each new gallery.
 PAIRS_PER_NEW_GALLERY = 12
 PAUSE_SECONDS = 0.005
 LONGEST_SEARCH_SECONDS = 120
 
 
 def read(plan: Plan, name: str) -> None:
-    """What a reader does until the run's stop file is there; then it compares its galleries with the rows."""
+    """Search until the run's stop file exists, then compare the galleries with the rows."""
     conditions.prepare(plan)
     conditions.delay_statements(plan.random(f"{name} delays"))
     report = Report(plan.folder, name)
@@ -42,7 +42,7 @@ def read(plan: Plan, name: str) -> None:
 
 
 class _Reader:
-    """Has a gallery that it asks all the time, one that it asks seldom, and now and then a new one."""
+    """Searches one gallery all the time, one seldom, and at times a new one."""
 
     def __init__(self, plan: Plan, name: str, report: Report) -> None:
         self._plan = plan
@@ -55,7 +55,7 @@ class _Reader:
         self._memory = new_memory_gallery(self._database, Fault.NONE, self._random, report)
         self._comparing = Comparing(plan.url, report)
         self._lazy_at = 0
-        # The faces that were mentioned last.
+        # The faces mentioned most recently.
         self._recent: deque[int] = deque(maxlen=20)
 
     def run(self) -> None:
@@ -78,13 +78,13 @@ class _Reader:
         return self._busy if self._random.randrange(PAIRS_PER_NEW_GALLERY) else self._new_gallery()
 
     def _search_twice(self, gallery: ExactSearch, pool: ThreadPoolExecutor) -> None:
-        """Search by two threads at once, for a face that was changed a moment ago and for any face."""
+        """Search with two threads at once, for a recently changed face and for any face."""
         self._recent.extend(self._ledger.read())
         before = self._ledger.fates()
         if not len(before):
             return
         numbers = self._random.choice(self._recent), self._random.randrange(len(before))
-        # In its own face set as often as in any other.
+        # Search its own face set as often as all others.
         terms = [
             Probe(
                 embedding(number),
@@ -97,7 +97,7 @@ class _Reader:
         searches = [pool.submit(each.search, gallery) for each in terms]
         if wait(searches, timeout=LONGEST_SEARCH_SECONDS).not_done:
             self._report.fail(ENDLESS, numbers, f"none after {LONGEST_SEARCH_SECONDS} s")
-            os._exit(1)  # the threads of the pool would be waited for
+            os._exit(1)  # leaving the pool would wait for its threads
         self._recent.extend(self._ledger.read())
         after = self._ledger.fates()
         for (probe, threshold, limit, within), search in zip(terms, searches, strict=True):

@@ -1,4 +1,4 @@
-"""What the processes of a run counted and found wrong, on record even when they are killed."""
+"""Records the counts and errors of a run's processes, even if they are killed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-# What must stay 0, and is counted in faces.
+# Errors counted in faces; each must stay 0.
 LOST = "lost"
 PHANTOM = "phantom"
-# What must stay 0, and is counted in cases.
+# Errors counted in cases; each must stay 0.
 OWN_WRITE = "read-your-writes failures"
 ANSWER = "wrong answers"
 DISTANCE = "wrong distances or orders"
@@ -96,7 +96,7 @@ class Entry(NamedTuple):
 
 
 class Report:
-    """One process's."""
+    """One process's report."""
 
     def __init__(self, folder: Path, process: str) -> None:
         self._file = folder / f"report-{process}"
@@ -110,12 +110,12 @@ class Report:
     def _write(self, kind: str, amount: int, subject: str = "", detail: str = "") -> None:
         line = "\t".join([kind, str(amount), subject, detail, "."])
         with self._file.open("ab", buffering=0) as file:
-            # The line break comes first: a line that a kill cut short does not spoil the next one.
+            # The line break comes first, so that a line cut short by a kill does not spoil the next one.
             file.write(f"\n{line}".encode())
 
 
 class Figures(NamedTuple):
-    """What a run came to."""
+    """The result of a run."""
 
     counts: dict[str, int]
     faults: dict[str, int]

@@ -1,8 +1,8 @@
-"""Writers, readers and compactions in processes of their own, some of which are killed: is any change lost?
+"""Runs writers, readers and compactors in separate processes, kills some of them, and checks for lost changes.
 
-`python -m tests.harness.stress.run --url <database url> --changes 5000 --seed 1`; without a URL once for each dialect,
-in new databases. `--gallery s3vectors` searches through a vector index, and has its requests fail. Exits with 1 when
-anything was lost, invented, or seen too late.
+`python -m tests.harness.stress.run --url <database url> --changes 5000 --seed 1`; without a URL, once for each dialect
+in new databases. `--gallery s3vectors` searches through a vector index with failing requests. Exits with 1 when any
+change was lost, invented, or seen too late.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ CHANGES_PER_WRITER_KILL = 60
 CHANGES_PER_COMPACTOR_KILL = 250
 CHANGES_PER_INDEXER_KILL = 150
 LOOK_SECONDS = 0.01
-# The share of the writers' kills that hit one in the midst of a change.
+# The share of the writers' kills that happen in the middle of a change.
 AIMED_KILLS = 0.8
 LONGEST_AIM_SECONDS = 0.01
-# Without any change, or for what follows the last one.
+# The time limit without any change, and for the end after the last change.
 LONGEST_STALL_SECONDS = 300.0
 
 
@@ -69,14 +69,14 @@ def run(
     gallery: str = "memory",
     max_seconds: float = 900.0,
 ) -> Figures:
-    """Run once on a database without faces, which is migrated and then filled.
+    """Migrate and fill a database without faces in one run.
 
-    With the gallery `s3vectors`, beside a vector index in which a share of the requests fails.
+    With the gallery `s3vectors`, the run uses a vector index with a share of failing requests.
 
     Raises
     ------
     ValueError
-        When the database has known faces before.
+        When the database already has known faces.
     """
     started = time.time()
     _prepare(url)
@@ -105,7 +105,7 @@ def _prepare(url: str) -> None:
 
 @dataclass
 class _Kills:
-    """Kills one of a kind of processes whenever so many changes were answered, more or less."""
+    """Kills one process of a kind after roughly a given number of answered changes."""
 
     kind: str
     every: int
@@ -159,7 +159,7 @@ class _Run:
             self._children.start(name, target, self._plan, name)
 
     def _change(self) -> None:
-        """Kill writers and compactors, and start others in their places, until all changes are made."""
+        """Kill and replace writers and compactors until all changes are made."""
         kills = [
             _Kills("writer", CHANGES_PER_WRITER_KILL, WRITER_KILLS),
             _Kills("compactor", CHANGES_PER_COMPACTOR_KILL, COMPACTOR_KILLS),
@@ -209,17 +209,17 @@ class _Run:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.harness.stress.run", description=__doc__)
-    parser.add_argument("--url", help="of a database without faces")
+    parser.add_argument("--url", help="the URL of a database without faces")
     for option, default in {"changes": 5_000, "seed": 1, "writers": 8, "readers": 4}.items():
         parser.add_argument(f"--{option}", type=int, default=default)
-    parser.add_argument("--minutes", type=float, default=60.0, help="after which a run is given up")
+    parser.add_argument("--minutes", type=float, default=60.0, help="seconds until the run fails")
     parser.add_argument("--gallery", choices=("memory", "s3vectors"), default="memory")
     parser.add_argument(
         "--fault", choices=[fault.name for fault in Fault], default=Fault.NONE.name, help="what to break on purpose"
     )
     options = parser.parse_args()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    # As an interrupt from the keyboard, so that processes and databases are cleared away.
+    # Like an interrupt from the keyboard, so that processes and databases are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     failures = 0
     for database in [nullcontext(options.url)] if options.url else [new_sqlite(), new_mysql()]:

@@ -1,4 +1,4 @@
-"""Changes the face set, keeps a journal of it, and looks for what it has just changed."""
+"""Changes the face set, keeps a journal, and searches for its own recent changes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 def write(plan: Plan, name: str, number: int) -> None:
-    """What writer `number` does until its part of the changes is made, continuing where a killed one has left off."""
+    """Make writer `number`'s share of the changes, continuing after a killed predecessor."""
     conditions.prepare(plan)
     conditions.delay_statements(plan.random(f"{name} delays"))
     report = Report(plan.folder, name)
@@ -49,7 +49,7 @@ class _RolledBackError(Exception):
 
 
 class _RollingBack:
-    """A database whose transactions do all their statements, and are then rolled back."""
+    """A database that runs all statements of a transaction, then rolls it back."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -76,7 +76,7 @@ class _Writer:
         self._ledger = Ledger([plan.journal(number)])
 
     def _new_face_set(self) -> FaceSet:
-        """Return it as the service has it, which applies changes to the vector index at once."""
+        """Return the service's face set, which applies changes to the vector index at once."""
         if not self._plan.vectors:
             return FaceSet(self._database)
         return FaceSet(self._database, changed=vector_parts(self._database, self._plan.vectors).try_at_once)
@@ -86,7 +86,7 @@ class _Writer:
         in_doubt = self._ledger.open[0]
         if in_doubt is not None and in_doubt.operation not in _UNDONE:
             self._report.count(IN_DOUBT)
-            # As a client would do that got no answer; or it gives up, and nobody ever knows.
+            # Repeat, like a client without an answer; or give up, and leave the outcome in doubt.
             if self._random.random() < 0.6:
                 self._carry_out(in_doubt, in_doubt=True)
         while self._ledger.answered < self._plan.quota(self._number):
@@ -98,11 +98,11 @@ class _Writer:
         if operation in _ADDITIONS or not own:
             operation = operation if operation in _ADDITIONS else Operation.ADD
             return Intent(operation, self._new_numbers(self._random.choice((1, 1, 1, MOST_TOGETHER))))
-        # The newest as often as any other.
+        # Choose the newest face as often as all others.
         return Intent(operation, (self._random.choice([own[-1], self._random.choice(own)]),))
 
     def _new_numbers(self, most: int) -> tuple[int, ...]:
-        """Return numbers that no writer has ever used."""
+        """Return numbers that no writer has used."""
         writers = self._plan.writers
         first = -(-max(len(self._ledger.fates()), 1) // writers) * writers + self._number
         left = self._plan.quota(self._number) - self._ledger.answered
@@ -127,7 +127,7 @@ class _Writer:
             self._report.count(OWN_SEARCHES)
 
     def _until_answered(self, intent: Intent) -> tuple[int, bool]:
-        """Return how many faces were changed in the end, and whether that took more than one try."""
+        """Return the number of changed faces, and whether the change took more than one try."""
         repeated = False
         while True:
             self._plan.check_time()

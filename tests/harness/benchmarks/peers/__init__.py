@@ -1,4 +1,4 @@
-"""The detector and the embedder beside what a user would pick instead.
+"""Compares the detector and the embedder with their alternatives.
 
 `python -m tests.harness.benchmarks.peers.run`.
 """

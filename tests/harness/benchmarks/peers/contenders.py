@@ -1,5 +1,6 @@
-"""Who is measured: our own packs in the project's environment, all others in the peers'. So nothing is imported that
-either lacks before a contender is asked for.
+"""The contenders: our own packs in the project's environment, and all others in the peers' environment.
+
+Each environment lacks some packages, so imports happen only when a contender is requested.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 Boxes = list[list[float]]
-"""One [left, top, right, bottom] a face, pixels."""
+"""One [left, top, right, bottom] per face, in pixels."""
 
 SMALLEST_FACE_PX = 30
-# mtcnn 1.0.0 finds nothing at all when it is asked for faces of 26 px or more.
+# mtcnn 1.0.0 finds no faces at all with a smallest face of 26 px or more.
 MTCNN_SMALLEST_FACE_PX = 25
 YUNET = Path(__file__).parents[5] / "shared" / "models" / "face_detection_yunet_2023mar.onnx"
 
 
 class Contender(NamedTuple):
-    """`detect` and `embed` take an RGB picture, height x width x 3 uint8; `embed` finds and embeds all its faces."""
+    """`detect` and `embed` take an RGB picture, height x width x 3, uint8; `embed` detects and embeds all faces."""
 
     detect: Callable[[Any], Boxes]
     embed: Callable[[Any], object] | None
@@ -47,7 +48,7 @@ def facenet_pytorch(last_threshold: float) -> Contender:
     torch.set_num_threads(1)
     thresholds = [0.6, 0.7, last_threshold]
     mtcnn = package.MTCNN(keep_all=True, min_face_size=SMALLEST_FACE_PX, thresholds=thresholds)
-    # Random weights take the same time.
+    # Random weights take the same time as trained ones.
     resnet = package.InceptionResnetV1(pretrained=None).eval()
 
     def detect(picture: Any) -> Boxes:
@@ -90,7 +91,7 @@ def face_recognition() -> Contender:
 def yunet() -> Contender:
     import cv2
 
-    # Its own default for the score; faces are looked for in the full picture, however small.
+    # YuNet's default score; it searches the full picture for faces of any size.
     detector = cv2.FaceDetectorYN.create(str(YUNET), "", (320, 320), score_threshold=0.8)
 
     def detect(picture: Any) -> Boxes:
@@ -103,7 +104,7 @@ def yunet() -> Contender:
 
 
 class Named(NamedTuple):
-    """`peer`: whether it runs in the peers' environment."""
+    """A contender; `peer` is whether it runs in the peers' environment."""
 
     title: str
     peer: bool

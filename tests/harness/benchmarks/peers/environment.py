@@ -1,4 +1,4 @@
-"""The peers' own environment, made when it is not there: some 8 GB, for PyPI's torch brings CUDA along on x86_64."""
+"""Creates the peers' environment if it is missing: some 8 GB, because PyPI's torch includes CUDA on x86_64."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOLDER = HERE.parents[3] / "build" / "peers"
 
 
 def interpreter() -> Path:
-    """Return the Python of the environment that has what requirements.txt and packages.txt name."""
+    """Return the Python of an environment with the packages in requirements.txt and packages.txt."""
     wanted = hashlib.sha256(b"".join((HERE / f"{name}.txt").read_bytes() for name in ("requirements", "packages")))
     mark, python = FOLDER / "made-from", FOLDER / "bin" / "python"
     if mark.is_file() and mark.read_text() == wanted.hexdigest():
@@ -21,7 +21,7 @@ def interpreter() -> Path:
     print(f"Installing the peers into {FOLDER} ...", flush=True)
     venv.create(FOLDER, with_pip=True, clear=True)
     _install(python, "--requirement", str(HERE / "requirements.txt"))
-    # facenet-pytorch names a torch of 2024, and face_recognition a dlib that must be compiled.
+    # facenet-pytorch requires a torch of 2024, and face_recognition a dlib that must be compiled.
     _install(python, "--no-deps", "--no-build-isolation", "--requirement", str(HERE / "packages.txt"))
     mark.write_text(wanted.hexdigest())
     return python

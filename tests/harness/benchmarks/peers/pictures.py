@@ -1,4 +1,4 @@
-"""What the contenders are shown: scikit-image's astronaut, and photographs where they lie beside the project."""
+"""The contenders' pictures: scikit-image's astronaut, and photographs that are present beside the project."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LFW = SHARED_FACES.parent / "lfw" / "images"
 GREY = 127
 GROUPS = ("bbt1.jpg", "multiface.jpg", "obama_and_biden.jpg")
 
-# A crowd is pictures of LFW side by side, 12 x 7. In LFW's 250 px the central face's shorter side is 93 px.
+# A crowd is a grid of 12 x 7 LFW pictures. In LFW's 250 px, the central face's shorter side is 93 px.
 COLUMNS, ROWS, LFW_SIDE, LFW_FACE = 12, 7, 250, 93
 # Tiles of these sizes show faces of 31, 37, 60 and 93 px.
 CROWDS = (84, 100, 160, 250)
@@ -37,7 +37,7 @@ HARD_CROWDS = (
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A picture and its number of faces; in a crowd the centres of its tiles, n x 2, and the side of a tile."""
+    """A picture and its number of faces; for a crowd, also the centres of its tiles, n x 2, and a tile's side."""
 
     image: Image
     faces: int
@@ -46,7 +46,7 @@ class Labelled:
 
 
 def framed(picture: Image, width: int, height: int) -> Image:
-    """Fit a picture into a frame, as large as it goes; the rest is grey."""
+    """Scale a picture to fit a frame; the rest of the frame is grey."""
     scale = min(width / picture.shape[1], height / picture.shape[0])
     fitted = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
     frame = np.full((height, width, 3), GREY, np.uint8)
@@ -56,7 +56,7 @@ def framed(picture: Image, width: int, height: int) -> Image:
 
 
 def timed(width: int, height: int) -> dict[str, Image]:
-    """One face, and groups of 4, 6 and 2 where they are at hand, in a frame of one size."""
+    """Return one face, and groups of 4, 6 and 2 faces if they are present, in frames of one size."""
     pictures = {"one face": astronaut()}
     if SHARED_FACES.exists():
         pictures |= {f"group {name.removesuffix('.jpg')}": read(SHARED_FACES / "groups" / name) for name in GROUPS}
@@ -64,7 +64,7 @@ def timed(width: int, height: int) -> dict[str, Image]:
 
 
 def labelled() -> dict[str, list[Labelled]]:
-    """The sets that recall is counted on, as far as they are at hand."""
+    """Return the sets for recall that are present."""
     sets = {"one face": [Labelled(scaled(astronaut(), side, side), 1) for side in (150, 256, 512, 1024)]}
     if SHARED_FACES.exists():
         sets["people"] = [Labelled(read(SHARED_FACES / row["file"]), 1) for row in _rows("people.csv")]
@@ -79,9 +79,9 @@ def labelled() -> dict[str, list[Labelled]]:
 
 
 def found(picture: Labelled, boxes: list[list[float]]) -> tuple[int, int]:
-    """Return how many of a picture's faces the boxes show, and how many boxes show something else.
+    """Return how many of a picture's faces the boxes contain, and how many boxes contain something else.
 
-    In a crowd that is often one more person in the background, no mistake.
+    In a crowd, another box is often a person in the background and not a mistake.
     """
     if picture.centres is None:
         return min(len(boxes), picture.faces), max(0, len(boxes) - picture.faces)

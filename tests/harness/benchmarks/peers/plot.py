@@ -1,4 +1,4 @@
-"""The plot beside the peers' figures."""
+"""Plots the peers' figures."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import matplotlib as mpl
 from tests.harness.benchmarks.report import DOCUMENT
 
 mpl.use("svg")
-from matplotlib import pyplot as plt  # after the choice of the backend
+from matplotlib import pyplot as plt  # must follow the choice of the backend
 
 
 def draw(milliseconds: Mapping[str, Mapping[str, float]], sizes: Sequence[str]) -> None:
-    """Write the milliseconds of each contender, by title and size, as bars."""
+    """Plot the milliseconds of each contender as bars, by title and size."""
     mpl.rcParams["svg.hashsalt"] = "face-search"
     figure, panels = plt.subplots(1, len(sizes), figsize=(10, 3.2), constrained_layout=True, sharey=True)
     titles = list(milliseconds)[::-1]

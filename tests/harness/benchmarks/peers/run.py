@@ -1,7 +1,7 @@
-"""Ours beside what a user would pick instead: `python -m tests.harness.benchmarks.peers.run`; some 25 minutes.
+"""Compares our packs with their alternatives: `python -m tests.harness.benchmarks.peers.run`; some 25 minutes.
 
-Every contender is a process of its own, on one thread and on the same core. They are asked in turn, picture by picture,
-so that a machine whose speed drifts is the same for all; medians of wall and of CPU time.
+Every contender runs in its own process, on one thread and on the same core. The contenders take turns, picture by
+picture, so that changes in the machine's speed affect all of them. Figures are medians of wall time and of CPU time.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ from tests.harness.benchmarks.peers import environment, pictures, plot
 from tests.harness.benchmarks.peers.contenders import CONTENDERS
 from tests.packs import RETAIL_FILES, YUNET, detector, embedder
 
-# Runs of every contender on every picture, beside one that is not counted.
+# Counted runs of every contender on every picture, after one that is not counted.
 SIZES = {(640, 480): 9, (1280, 720): 7, (4096, 4096): 2}
 THREADED_PICTURES, THREADED_ROUNDS = 60, 7
 MEASURED = "wall", "cpu"
 EMBEDDING = "ours", "ours-dlib", "facenet-pytorch", "face_recognition"
 PACKS = "retail-0095", "retail-0095-yunet", "dlib"
 CROWDS_EXPLAINED = """\
-Faces found, and other boxes, at the pictures' own sizes. Crowds are pictures of LFW side by side, faces of 31 to 93 px;
-hard ones are turned, dark, blurred, half covered or pale. Other boxes there are mostly people in the background.
+Faces found and other boxes, at the pictures' own sizes. Crowds are grids of LFW pictures, with faces of 31 to 93 px.
+Faces in hard crowds are turned, dark, blurred, half covered or pale. Other boxes there are mostly people in the
+background.
 
 """
 
@@ -52,7 +53,7 @@ class Worker:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
-        self._answer()  # it is ready
+        self._answer()  # the process is ready
 
     def __enter__(self) -> Worker:
         return self
@@ -86,7 +87,7 @@ class Times:
             self._taken[name, action, size, picture, clock].append(answer[clock])
 
     def ms(self, name: str, action: str, size: str, clock: str = "wall", picture: str | None = None) -> float:
-        """Return the median of a picture, or the mean of the medians of all pictures; 0 when there is none."""
+        """Return the median of a picture, or the mean of all pictures' medians; 0 without measurements."""
         medians = [
             statistics.median(taken) * 1000
             for (n, a, s, p, c), taken in self._taken.items()
@@ -95,7 +96,7 @@ class Times:
         return statistics.mean(medians) if medians else 0.0
 
     def worst(self, name: str, action: str, size: str) -> float:
-        """Return the smallest ratio of a contender's time to ours over the pictures."""
+        """Return the smallest ratio of a contender's time to ours, over all pictures."""
         shown = {p for (n, a, s, p, _) in self._taken if (n, a, s) == ("ours", action, size)}
         return min(self.ms(name, action, size, "wall", p) / self.ms("ours", action, size, "wall", p) for p in shown)
 
@@ -120,8 +121,8 @@ def main() -> None:
         [
             f"{report.machine()}, one thread and one core each, asked in turn. Pictures: "
             f"{', '.join(pictures.timed(640, 480))}, fitted into frames of three sizes. "
-            "All look for faces of 30 px, but OpenCV's YuNet (10 px), mtcnn (25 px, for from 26 px on its release "
-            "finds nothing) and face_recognition (40 px).",
+            "The smallest face is 30 px, except for OpenCV's YuNet (10 px), mtcnn (25 px, because its release finds no "
+            "faces from 26 px on) and face_recognition (40 px).",
             _bars(times, sizes, peak),
             "Milliseconds a picture, wall (CPU), mean over the pictures:\n\n" + _table(names, times, sizes),
             CROWDS_EXPLAINED + recall,
@@ -138,7 +139,7 @@ def _time(workers: dict[str, Worker], times: Times, folder: Path) -> None:
             file = _saved(image, folder / "picture.npy")
             for run in range(runs + 1):
                 for name, worker in workers.items():
-                    # HOG needs half a minute a run at the largest size, and embeds the same faces as at the others.
+                    # HOG takes half a minute a run at the largest size, and embeds the same faces as at other sizes.
                     if run > 1 and width > 2000 and name == "face_recognition":
                         continue
                     for action in ("detect", "embed") if width < 2000 else ("detect",):
@@ -204,7 +205,7 @@ def _bars(times: Times, sizes: list[str], peak_mb: float) -> str:
 
 
 def _throughput() -> float:
-    """Return how much faster two threads get through the same pictures than one, the median of rounds in turn."""
+    """Return how much faster two threads process the same pictures than one, as the median of rounds in turn."""
     cv2.setNumThreads(1)
     assert len(os.sched_getaffinity(0)) >= 2, "two cores are needed"
     shown = list(pictures.timed(640, 480).values()) * (THREADED_PICTURES // 4)

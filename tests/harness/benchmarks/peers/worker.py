@@ -1,4 +1,4 @@
-"""One contender in a process of its own, on one thread and one core.
+"""Runs one contender in its own process, on one thread and one core.
 
 `python -m tests.harness.benchmarks.peers.worker NAME`.
 
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-# Before anything that reads them is imported.
+# Set before importing libraries that read these variables.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 os.environ |= {"CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -30,7 +30,7 @@ def main(name: str) -> None:
 
     cv2.setNumThreads(1)
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    answers, sys.stdout = sys.stdout, sys.stderr  # what the packages print does not belong into the answers
+    answers, sys.stdout = sys.stdout, sys.stderr  # keep the packages' prints out of the answers
     contender = CONTENDERS[name].make()
     print("{}", file=answers, flush=True)
     for line in sys.stdin:
@@ -49,7 +49,7 @@ def main(name: str) -> None:
 
 
 def _peak_mb() -> float:
-    """Not getrusage's figure: that begins with the memory of the process which started this one."""
+    """Return the peak memory in MB. getrusage does not fit: its peak includes the parent process's memory."""
     match = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
     assert match is not None
     return int(match.group(1)) / 1024

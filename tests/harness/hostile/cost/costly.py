@@ -1,4 +1,4 @@
-"""An input that repeats something, and the pixels that it claims."""
+"""Inputs that repeat a structure as often as fits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LARGEST_PIXELS = MAX_SIDE_PX * MAX_SIDE_PX
 
 
 class Costly(NamedTuple):
-    """`pixels` are those that a decoder may have to fill; 0 when the file is refused before that."""
+    """An input; `pixels` is how many a decoder may have to fill, or 0 if the file is refused before decoding."""
 
     name: str
     data: bytes
@@ -18,5 +18,5 @@ class Costly(NamedTuple):
 
 
 def filled(head: bytes, repeated: bytes, tail: bytes, most: int = MAX_IMAGE_BYTES) -> bytes:
-    """Return head and tail, and between them as many repetitions as fit."""
+    """Return head and tail with as many repetitions between them as fit."""
     return head + repeated * ((most - len(head) - len(tail)) // len(repeated)) + tail

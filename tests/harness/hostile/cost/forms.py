@@ -8,7 +8,7 @@ from typing import NamedTuple
 from chalicelib.api.arguments import MAX_BOUNDARY_CHARACTERS
 from chalicelib.images.decoding import MAX_IMAGE_BYTES
 
-# Two pictures. The headers of a request are 10,240 bytes at API Gateway, and 64 KiB a line locally.
+# The size of two pictures. A request's headers may have 10,240 bytes at API Gateway, and 64 KiB a line locally.
 MAX_FORM_BYTES = 2 * MAX_IMAGE_BYTES
 MAX_HEADER_BYTES = 64 * 1024
 PART = b'--b\r\nContent-Disposition: form-data; name="face_token"'
@@ -30,7 +30,7 @@ def forms() -> Iterator[Form]:
 
 
 def boundaries() -> Iterator[Form]:
-    """What is almost a boundary, for a short one and a long one of one character."""
+    """Near-boundaries, for a short boundary and a long one that repeats one character."""
     for boundary in ("b", "-" * MAX_BOUNDARY_CHARACTERS, "ab" * (MAX_BOUNDARY_CHARACTERS // 2)):
         delimiter = b"\r\n--" + boundary.encode()
         head = delimiter[2:] + PART[3:] + b"\r\n\r\n"
@@ -109,7 +109,7 @@ def content_types() -> Iterator[Form]:
 
 
 def texts() -> Iterator[Form]:
-    """Arguments of megabytes, of every character that the patterns of arguments know."""
+    """Arguments of megabytes, with every character in the arguments' patterns."""
     for name in (b"threshold", b"limit", b"face_token", b"face_name", b"face_set", b"cursor", b"name", b"group"):
         for repeated in (b"1", b"a", b".", b"-", b"e", b"A", b" ", "é".encode(), b"\xff"):
             head = b'--b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n' % name
@@ -117,7 +117,7 @@ def texts() -> Iterator[Form]:
 
 
 def documents() -> Iterator[Form]:
-    """JSON, nested and not, as it is and as a part."""
+    """JSON, nested and flat, as the body and as a part."""
     for repeated in (b"[", b'{"a":', b'["a",', b"1,", b'"\\u0041', b"9"):
         yield Form(f"JSON of {repeated!r}", "application/json", _filled(b"", repeated, b""))
         yield Form(

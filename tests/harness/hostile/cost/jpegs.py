@@ -17,9 +17,9 @@ from tests.harness.hostile.cost.costly import LARGEST_PIXELS, Costly, filled
 SIDE = MAX_SIDE_PX
 START, END = b"\xff\xd8", b"\xff\xd9"
 SCAN = b"\xff\xda"
-# Below it, ITU T.81 reserves all but TEM.
+# Below this marker, ITU T.81 reserves all markers except TEM.
 FIRST_KNOWN = 0xBF
-# Contents that the segments of some kinds have; the others are tried with zeros.
+# Contents for some kinds of segments; the other kinds contain zeros.
 CONTENTS = {
     0xC4: b"\0" + bytes(15) + b"\1" + b"\0",
     0xDB: b"\0" + b"\1" * 64,
@@ -39,7 +39,7 @@ def jpegs() -> Iterator[Costly]:
 
 
 def segments() -> Iterator[Costly]:
-    """Every marker, as often as fits, and as often as is accepted with all bytes used."""
+    """Every marker, as often as fits, and as often as is accepted while using all bytes."""
     file = _small()
     few = MAX_SEGMENTS - 40
     for kind in range(1, 0xFF):
@@ -78,7 +78,7 @@ def gaps() -> Iterator[Costly]:
 
 
 def scans() -> Iterator[Costly]:
-    """As many scans as are accepted, each a pass over all coefficients, and scans without end."""
+    """As many scans as are accepted, each over all coefficients, and endless scans."""
     file = _small()
     scan = file[file.index(SCAN) :][:-2]
     yield Costly("scans of a sequential file", filled(file[:-2], scan, END))
@@ -97,7 +97,7 @@ def scans() -> Iterator[Costly]:
 
 
 def restarts() -> Iterator[Costly]:
-    """A restart behind each block of the largest picture, with and without bytes before it, in turn or not."""
+    """A restart after each block of the largest picture, with and without bytes before it, in order or not."""
     for mode, sampling, blocks, progressive in (
         ("L", 0, 1, False),
         ("RGB", 2, 1, False),
@@ -137,7 +137,7 @@ def _flat(mode: str, **options: object) -> bytes:
 
 
 def _progressive(mode: str, sampling: int, scans: Sequence[tuple[int, int, int, int]], padding: bytes) -> bytes:
-    """Return a flat picture in one scan for DC and the given: the component, first and last coefficient, and bits."""
+    """Return a flat picture with one scan for DC and the given scans: component, first and last coefficient, bits."""
     segments = re.split(b"(?=\xff[\xc4\xda])", _flat(mode, progressive=True, subsampling=sampling)[:-2])
     first = next(number for number, segment in enumerate(segments) if segment.startswith(SCAN))
     table, parts = b"", [*segments[:first]]

@@ -15,7 +15,7 @@ SIDE = MAX_SIDE_PX
 CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"ABCD")
 ANCILLARY = (b"acTL", b"eXIf", b"fdAT", b"iCCP", b"iTXt", b"sPLT", b"tRNS", b"zTXt", b"abCd")
 END = chunk(b"IEND", b"")
-# A stored block of no bytes, which is not the last.
+# An empty stored block that is not the last block.
 EMPTY_BLOCK = b"\0\0\0\xff\xff"
 
 
@@ -25,7 +25,7 @@ def pngs() -> Iterator[Costly]:
 
 
 def chunks() -> Iterator[Costly]:
-    """Every type of chunk as often as fits, empty and not, before and behind the data."""
+    """Every type of chunk as often as fits, empty or not, before and after the data."""
     first = SIGNATURE + header(64, 64, 8, png_writer.RGB)
     data = chunk(b"IDAT", zlib.compress(bytes(64 * (3 * 64 + 1))))
     bomb = b"a\0\0" + zlib.compress(bytes(5_000_000))
@@ -39,7 +39,7 @@ def chunks() -> Iterator[Costly]:
 
 
 def compressed_data() -> Iterator[Costly]:
-    """The largest picture's data in the smallest pieces, more data than pixels, and blocks of nothing."""
+    """The largest picture's data in the smallest pieces, more data than pixels, and empty blocks."""
     rows = zlib.compress(bytes(SIDE * (8 * SIDE + 8)), 9)
     bomb = chunk(b"IDAT", _compressed_zeros(200))
     for interlaced in (0, 1):
@@ -59,7 +59,7 @@ def compressed_data() -> Iterator[Costly]:
 
 
 def _compressed_zeros(times: int) -> bytes:
-    """Return the zlib data of so many times 10,000,000 zeros, each a part of its own."""
+    """Return the zlib data of a number of parts, each of 10,000,000 zeros."""
     packer = zlib.compressobj(9, wbits=-15)
     part = packer.compress(bytes(10_000_000)) + packer.flush(zlib.Z_FULL_FLUSH)
     return b"\x78\x9c" + part * times + packer.flush()

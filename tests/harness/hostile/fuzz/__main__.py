@@ -1,6 +1,6 @@
 """Fuzzes one target, guided by coverage: `python -m tests.harness.hostile.fuzz picture --runs 100000 --seed 1`.
 
-Inputs are kept in build/fuzz/<target>, so that the next run begins with what this one found. Atheris ends the process.
+Inputs are stored in build/fuzz/<target>, and the next run starts with them. Atheris ends the process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ with atheris.instrument_imports(include=["chalicelib", "multipart"]):
 from tests.harness.hostile.fuzz.targets import TARGETS
 
 MAX_INPUT_BYTES = 32 * 1024
-# libFuzzer's own limits: an input that takes as long or as much is a finding.
+# libFuzzer's limits: an input that exceeds this time or memory is a finding.
 HANG_SECONDS = 60
 MAX_MEMORY_MB = 2_048
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=-1, help="inputs to try")
     parser.add_argument("--seconds", type=int, default=0, help="when to stop")
     parser.add_argument("--seed", type=int, default=1, help="the same seed tries the same inputs")
-    parser.add_argument("--into", type=Path, default=Path("build/fuzz"), help="where inputs and findings are kept")
+    parser.add_argument("--into", type=Path, default=Path("build/fuzz"), help="the folder of inputs and findings")
     arguments = parser.parse_args()
     function, seeds = TARGETS[arguments.target]
     corpus = arguments.into / arguments.target

@@ -1,4 +1,4 @@
-"""What is fuzzed: each target takes any bytes, and fails unless they are read or refused as the contract says."""
+"""The fuzz targets. Each takes any bytes, and fails unless they are read or refused as in the contract."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ BOUNDARY = b"boundary"
 
 
 def picture(data: bytes) -> None:
-    """`decoding.decode`: upright RGB within the limits, or 1004. A PNG is tried with right checksums, too."""
+    """Check that `decoding.decode` returns upright RGB within the limits or raises 1004.
+
+    PNGs are also decoded with corrected checksums.
+    """
     for file in {data, _with_right_checksums(data)}:
         image = _unless_refused({"1004"}, decoding.decode, file)
         if image is not None:
@@ -32,7 +35,7 @@ def picture(data: bytes) -> None:
 
 
 def form(data: bytes) -> None:
-    """`uploads.read_form`, of a first line that is the content type and a body, then every kind of argument."""
+    """Check `arguments.read_form`, then every kind of argument; the first line is the content type."""
     content_type, _, body = data.partition(b"\n")
     parts = _unless_refused({"1004", "1005"}, arguments.read_form, body, content_type.decode("latin-1"), 2)
     if parts is None:
@@ -47,12 +50,12 @@ def form(data: bytes) -> None:
 
 
 def pictures() -> list[bytes]:
-    """Return files to begin with: whole and broken ones of every kind."""
+    """Return initial files: whole and broken ones of every kind."""
     return [case(SEED, number).file for number in range(SEEDS)]
 
 
 def forms() -> list[bytes]:
-    """Return content types and bodies to begin with."""
+    """Return initial content types and bodies."""
     first = b"multipart/form-data; boundary=" + BOUNDARY + b"\n"
     fields = [
         (b'name="image_file"; filename="a.jpg"', b"\xff\xd8\xff" + bytes(20)),
@@ -69,7 +72,7 @@ def forms() -> list[bytes]:
 
 
 def _unless_refused(codes: Set[str], function: Callable[..., Result], *arguments: object) -> Result | None:
-    """Return what a function returns, None when it raises a `ServiceError` of one of some codes."""
+    """Return a function's result; None when it raises a `ServiceError` with one of the codes."""
     try:
         return function(*arguments)
     except ServiceError as error:
@@ -79,7 +82,7 @@ def _unless_refused(codes: Set[str], function: Callable[..., Result], *arguments
 
 
 def _with_right_checksums(data: bytes) -> bytes:
-    """Return a PNG with the checksum of each chunk set right, anything else as it is."""
+    """Return a PNG with corrected checksums; return other data unchanged."""
     file, position = bytearray(data), len(png.SIGNATURE)
     while data.startswith(png.SIGNATURE) and position + 12 <= len(data):
         end = position + 8 + int.from_bytes(data[position : position + 4])

@@ -1,4 +1,4 @@
-"""Sends hostile pictures through the decoding: `python -m tests.harness.hostile.pictures --count 20000 --seed 1`."""
+"""Decodes hostile pictures: `python -m tests.harness.hostile.pictures --count 20000 --seed 1`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=20_000, help="how many")
     parser.add_argument("--seed", type=int, default=1, help="the same seed makes the same files")
-    parser.add_argument("--from", type=int, default=0, dest="start", help="number of the first, to repeat one")
+    parser.add_argument("--from", type=int, default=0, dest="start", help="the number of the first file, to repeat one")
     arguments = parser.parse_args()
-    warnings.simplefilter("ignore")  # Pillow's, of what it reads
+    warnings.simplefilter("ignore")  # from Pillow, about the files that it reads
     numbers = range(arguments.start, arguments.start + arguments.count)
     giants = ((f"giant-{number}", make()) for number, make in enumerate(GIANTS))
     cases = ((str(number), case(arguments.seed, number)) for number in numbers)

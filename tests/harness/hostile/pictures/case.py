@@ -1,4 +1,4 @@
-"""One generated file, and what the service may make of it."""
+"""A generated file, and the results that are allowed for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.random import Generator
 from chalicelib.faces import Image
 
 Rng = Generator
-# Pillow's CMYK comes out brighter by one.
+# Pillow's conversion from CMYK is brighter by one.
 OTHER_DECODER_TOLERANCE = 2.0
 BROKEN = frozenset({400})
 OTHER_TYPE = frozenset({415})
@@ -17,10 +17,10 @@ OTHER_TYPE = frozenset({415})
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`refusals` are the statuses of 1004 that are right; none when the file must be taken.
+    """A file and its allowed results. `refusals` are the allowed statuses of 1004; none if the file must be accepted.
 
-    `shows` is the picture, upright, that must be had from the file, within a mean `tolerance`, if it may be taken.
-    Where it is None, and `taken` true, another decoder says what the file shows.
+    `shows` is the upright picture that an accepted file must decode to, within a mean `tolerance`. If it is None and
+    `taken` is true, another decoder provides the picture.
     """
 
     kind: str
@@ -40,5 +40,5 @@ def refused(kind: str, file: bytes, statuses: frozenset[int] = BROKEN) -> Case:
 
 
 def either(kind: str, file: bytes) -> Case:
-    """A file with a flaw that no checksum guards: refused, or read as another decoder reads it."""
+    """Return a file with a flaw without a checksum: it may be refused, or read as another decoder reads it."""
     return Case(kind, file, tolerance=OTHER_DECODER_TOLERANCE, taken=True, refusals=BROKEN)

@@ -13,7 +13,7 @@ from tests.harness.hostile.pictures.case import BROKEN, OTHER_TYPE, Case, Rng, e
 
 JPEG_END = b"\xff\xd9"
 SIGNATURE_BYTES = {"JPEG": 3, "PNG": 8}
-# Behind marker and length, a frame's header is: precision, height, width, number of components (ITU T.81, B.2.2).
+# After marker and length, a frame's header has precision, height, width and number of components (ITU T.81, B.2.2).
 FRAMES = (b"\xff\xc0", b"\xff\xc1", b"\xff\xc2")
 
 
@@ -22,7 +22,7 @@ def _original(rng: Rng) -> Case:
 
 
 def truncation(rng: Rng) -> Case:
-    """Cut off anywhere."""
+    """A file cut off at a random place."""
     original = _original(rng)
     length = int(rng.integers(len(original.file) - 1))
     known = length >= SIGNATURE_BYTES[original.kind.split()[0]]
@@ -30,19 +30,19 @@ def truncation(rng: Rng) -> Case:
 
 
 def truncation_with_an_end(rng: Rng) -> Case:
-    """A JPEG cut off inside its data and given an end, with or without the rest behind that."""
+    """A JPEG with an end marker inside its data, with or without the rest of the data after the marker."""
     original = originals.jpeg(rng)
     length = int(rng.integers(3, len(original.file) - 3))
-    # Inside a table the end would be none, only damage, which unusual sampling hides.
+    # Inside a table, the marker would be damage and not an end, and unusual sampling hides damage.
     rest = original.file[length:] if rng.integers(2) and original.kind != "JPEG CMYK" else b""
     file = original.file[:length] + JPEG_END + rest
-    if original.kind == "JPEG CMYK":  # unusual sampling: taken where nothing of the picture is missing
+    if original.kind == "JPEG CMYK":  # with unusual sampling, accepted if no part of the picture is missing
         return Case("truncation, with an end", file, original.shows, original.tolerance, taken=True, refusals=BROKEN)
     return refused("truncation, with an end", file)
 
 
 def truncated_data_in_whole_chunks(rng: Rng) -> Case:
-    """A PNG whose pixels' data are cut off, in chunks that are right."""
+    """A PNG with truncated pixel data in correct chunks."""
     chunks, _ = originals.png_chunks(rng, png_writer.RGB, 8)
     data = chunks[-1][8:-4]
     cut = data[: int(rng.integers(len(data) * 9 // 10))]
@@ -50,14 +50,14 @@ def truncated_data_in_whole_chunks(rng: Rng) -> Case:
 
 
 def too_few_rows(rng: Rng) -> Case:
-    """A PNG with data, well compressed, of fewer rows than its header tells."""
+    """A PNG with correctly compressed data of fewer rows than its header states."""
     chunks, shown = originals.png_chunks(rng, png_writer.RGB, 8)
     rows = zlib.decompress(chunks[-1][8:-4])[: -int(rng.integers(1, shown.shape[0])) * (1 + 3 * shown.shape[1])]
     return refused("too few rows", png_writer.file(*chunks[:-1], png_writer.chunk(b"IDAT", zlib.compress(rows))))
 
 
 def flipped_bits(rng: Rng) -> Case:
-    """Some bits flipped: a PNG's checksums tell, JPEG has none."""
+    """Some flipped bits; a PNG's checksums detect them, and JPEG has no checksums."""
     original = _original(rng)
     file = bytearray(original.file)
     is_png = original.kind.startswith("PNG")
@@ -69,7 +69,7 @@ def flipped_bits(rng: Rng) -> Case:
 
 
 def overwritten_part(rng: Rng) -> Case:
-    """A run of zeros or of noise over a part."""
+    """A part overwritten with zeros or noise."""
     original = _original(rng)
     file = bytearray(original.file)
     is_png = original.kind.startswith("PNG")
@@ -82,7 +82,7 @@ def overwritten_part(rng: Rng) -> Case:
 
 
 def missing_part(rng: Rng) -> Case:
-    """A piece is gone from the middle, or is there twice."""
+    """A piece of the middle is missing or appears twice."""
     original = _original(rng)
     file, is_png = original.file, original.kind.startswith("PNG")
     start, end = sorted(rng.integers(SIGNATURE_BYTES["PNG" if is_png else "JPEG"], len(file), 2))
@@ -100,7 +100,7 @@ def spliced(rng: Rng) -> Case:
 
 
 def jpeg_header_lie(rng: Rng) -> Case:
-    """A JPEG whose frame tells another size, precision or number of components."""
+    """A JPEG frame with a wrong size, precision or number of components."""
     file = bytearray(originals.jpeg(rng).file)
     frame = next(place for place in range(len(file)) if bytes(file[place : place + 2]) in FRAMES)
     field = int(rng.integers(5))
@@ -115,7 +115,7 @@ def jpeg_header_lie(rng: Rng) -> Case:
 
 
 def jpeg_segment_lie(rng: Rng) -> Case:
-    """A JPEG one of whose segments tells another length or another kind."""
+    """A JPEG with a wrong length or kind in one segment."""
     file = bytearray(originals.jpeg(rng).file)
     position, places = 2, []
     while file[position + 1] != 0xDA:
@@ -130,14 +130,14 @@ def jpeg_segment_lie(rng: Rng) -> Case:
 
 
 def png_header_lie(rng: Rng) -> Case:
-    """A PNG whose header, with a right checksum, tells a larger size or another kind of pixels."""
+    """A PNG header with a correct checksum, but a larger size or another kind of pixels."""
     chunks, shown = originals.png_chunks(rng, png_writer.RGB, 8)
     height, width = shown.shape[:2]
     size, pixels = [width, height], [8, png_writer.RGB, 0, 0, 0]
     if rng.integers(2):
         size[int(rng.integers(2))] += int(rng.choice([1, 8, 1_000, 4_000, 2**31 - 1 - 4_096]))
     else:
-        # More bits than there are, or what does not exist.
+        # More bits than the data have, or invalid values.
         field, value = [(0, 16), (0, 3), (1, png_writer.RGB_ALPHA), (1, 5), (1, 255), (2, 1), (3, 9), (4, 2)][
             rng.integers(8)
         ]
@@ -147,7 +147,7 @@ def png_header_lie(rng: Rng) -> Case:
 
 
 def huge_sides_in_a_tiny_file(rng: Rng) -> Case:
-    """Sides that would take gigabytes, told in a few bytes."""
+    """A few bytes that declare sides of gigabytes of pixels."""
     sides = rng.integers(4_097, 65_536, 2) if rng.integers(2) else rng.integers(2**20, 2**31, 2)
     width, height = (int(side) for side in sides)
     if max(width, height) > 65_535 or rng.integers(2):
@@ -163,7 +163,7 @@ def huge_sides_in_a_tiny_file(rng: Rng) -> Case:
 
 
 def chunks_out_of_order(rng: Rng) -> Case:
-    """A PNG whose header is not the first chunk, comes twice, or whose end comes before its pixels."""
+    """A PNG with a late or repeated header, or with its end before its pixels."""
     colour = int(rng.choice([png_writer.RGB, png_writer.PALETTE]))
     chunks, _ = originals.png_chunks(rng, colour, 8)
     chunks = [chunk for chunk in chunks if chunk[4:8] != b"tRNS"]
@@ -206,7 +206,7 @@ def chunks_in_between(rng: Rng) -> Case:
 
 
 def unknown_critical_chunk(rng: Rng) -> Case:
-    """A PNG with a chunk that nobody knows and that says one must."""
+    """A PNG with an unknown critical chunk."""
     chunks, _ = originals.png_chunks(rng, png_writer.RGB, 8)
     unknown = png_writer.chunk(bytes(rng.choice(list(b"ABCXYZ"), size=4).astype(np.uint8)), rng.bytes(10))
     chunks.insert(int(rng.integers(1, len(chunks) + 1)), unknown)

@@ -1,4 +1,4 @@
-"""Decodes pictures in a process of its own, which may take only so much memory and may be stopped."""
+"""Decodes pictures in a separate process with a memory limit and a time limit."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from chalicelib.faces import Image
 from chalicelib.images import decoding
 from tests.pictures import astronaut, jpeg, png
 
-# No decoding takes nearly as long, on whatever machine: this only ends one that would never end.
+# Far longer than any decoding on any machine. The limit only stops a decoding that would never end.
 HANG_SECONDS = 120
-# What one decoding may ask the system for beyond what the process has, so that none is near it by chance.
+# The memory that one decoding may allocate beyond the process's own; no normal decoding comes near.
 MAX_ADDRESS_SPACE_BYTES = 1024 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a client is told."""
+    """The status and detail for the client."""
 
     code: str
     status: int
@@ -34,22 +34,22 @@ class Refusal:
 
 
 class DecoderLostError(Exception):
-    """The process died, did not answer in time, or raised something that is no `ServiceError`."""
+    """The process died, did not answer in time, or raised an error other than `ServiceError`."""
 
 
 class Decoder:
-    """Asks the process; `decoder` starts it."""
+    """Sends pictures to the process; `decoder` starts it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def decode(self, file: bytes) -> Image | Refusal:
-        """Return the picture, or what the client would be told.
+        """Return the picture, or the refusal for the client.
 
         Raises
         ------
         DecoderLostError
-            When it is neither.
+            When there is neither a picture nor a refusal.
         """
         answer: Image | Refusal | str = self._ask(file)
         if isinstance(answer, str):
@@ -57,7 +57,7 @@ class Decoder:
         return answer
 
     def growth_bytes(self) -> int:
-        """Return by how much the process was larger, at its largest, than after its first pictures."""
+        """Return the peak growth of the process since its first pictures, in bytes."""
         return int(self._ask(None))
 
     def _ask(self, question: bytes | None) -> Any:
@@ -72,7 +72,7 @@ class Decoder:
 
 @contextmanager
 def decoder() -> Iterator[Decoder]:
-    """Start a process that decodes, and end it."""
+    """Start a decoding process; end it after the block."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
     process.start()
@@ -110,7 +110,7 @@ def _decoded(file: bytes) -> Image | Refusal | str:
 
 
 def _peak_bytes() -> int:
-    if sys.platform == "linux":  # getrusage would tell the peak of the process that started this one, too
+    if sys.platform == "linux":  # getrusage's peak would include the parent process
         return _bytes_of("VmHWM")
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 

@@ -1,4 +1,4 @@
-"""Files of other types under a picture's name, and files of two types at once."""
+"""Files of other types in place of pictures, and files of two types at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _archive(rng: Rng) -> bytes:
 
 
 def another_type(rng: Rng) -> Case:
-    """A picture of a type that is not taken, whole or cut off, still or animated."""
+    """A picture of a type that is not accepted, whole or cut off, still or animated."""
     kind = str(rng.choice(TYPES))
     pixels = originals.picture(rng)
     frames = [Pillow.fromarray(pixels), Pillow.fromarray(np.ascontiguousarray(pixels[::-1]))]
@@ -41,7 +41,7 @@ def another_type(rng: Rng) -> Case:
 def no_picture(rng: Rng) -> Case:
     """An archive, text, markup, a program, zeros, noise, or nothing."""
     size = int(rng.integers(1, 5_000))
-    # No noise begins as a JPEG or PNG does.
+    # Noise must not start like a JPEG or PNG.
     files = [
         _archive(rng),
         json.dumps({"image": "photo.jpg"}).encode(),
@@ -58,7 +58,7 @@ def no_picture(rng: Rng) -> Case:
 
 
 def picture_with_more_behind_it(rng: Rng) -> Case:
-    """A whole picture that is an archive, a page, or another picture too, by what is behind its end."""
+    """A whole picture followed by an archive, a page or another picture."""
     original = (originals.jpeg if rng.integers(2) else originals.png)(rng)
     behind = [
         _archive(rng),
@@ -73,7 +73,7 @@ def picture_with_more_behind_it(rng: Rng) -> Case:
 
 
 def picture_in_a_comment(rng: Rng) -> Case:
-    """A JPEG that carries an archive, another JPEG, or markers in its segments."""
+    """A JPEG with an archive, another JPEG, or markers in its segments."""
     original = originals.jpeg(rng)
     inside = [_archive(rng), originals.jpeg(rng).file, b"\xff\xd9" * 100, b"\xff\xda\0\x08" * 50, b"GIF89a" + bytes(50)]
     content = inside[rng.integers(len(inside))][:60_000]
@@ -85,7 +85,7 @@ def picture_in_a_comment(rng: Rng) -> Case:
 
 
 def picture_behind_something(rng: Rng) -> Case:
-    """A whole picture that does not begin the file."""
+    """A whole picture after other bytes."""
     original = (originals.jpeg if rng.integers(2) else originals.png)(rng)
     before = [b"GIF89a", b"%PDF-1.7\n", b"PK\3\4", b"\0", b"\n", b"<!--"]
     return refused("picture behind something", before[rng.integers(len(before))] + original.file, OTHER_TYPE)
@@ -107,7 +107,7 @@ def padded(rng: Rng) -> Case:
 
 
 def harmless_flaws(rng: Rng) -> Case:
-    """A sequential JPEG whose scan tells parameters that it has no use for, as phones write it."""
+    """A sequential JPEG with scan parameters that it does not use, as written by phones."""
     original = originals.jpeg(rng)
     while b"\xff\xc2" in original.file:
         original = originals.jpeg(rng)
@@ -118,7 +118,7 @@ def harmless_flaws(rng: Rng) -> Case:
 
 
 def odd_exif(rng: Rng) -> Case:
-    """EXIF data that are cut off, of no known order, or noise."""
+    """EXIF data that are truncated, of unknown byte order, or noise."""
     original = originals.jpeg(rng)
     while b"Exif\0\0" in original.file:
         original = originals.jpeg(rng)

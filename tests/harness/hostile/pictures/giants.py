@@ -1,4 +1,4 @@
-"""Files within the limits that cost a decoder the most."""
+"""Files within the limits that are most expensive to decode."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def four_progressive_components() -> Case:
 
 
 def unusual_sampling() -> Case:
-    """The same, sampled in a way that has to be decoded several times."""
+    """The same picture, with a sampling that must be decoded several times."""
     file = _jpeg("CMYK", progressive=True, subsampling=2)
     return whole("giant, unusual sampling", file, _flat(255), 1)
 
@@ -39,7 +39,7 @@ def orientation_that_turns() -> Case:
 
 
 def most_scans() -> Case:
-    """As many scans as are taken: after the DC's one for each other coefficient, which says that it is 0 everywhere."""
+    """As many scans as are accepted: one for DC, then one for each coefficient, with zeros only."""
     return whole("giant, most scans", _grey_in_scans([(place, 0) for place in range(1, MAX_SCANS)]), _flat(128), 1)
 
 
@@ -58,7 +58,7 @@ def sixteen_bits_interlaced() -> Case:
 
 
 def animation() -> Case:
-    """An animation whose every frame is as large as the picture."""
+    """An animation with frames as large as the picture."""
     data = zlib.compress(bytes(SIDE * (4 * SIDE + 1)), 1)
     chunks = [
         png_writer.header(SIDE, SIDE, 8, png_writer.RGB_ALPHA),
@@ -92,12 +92,12 @@ def _flat(shade: int) -> Image:
 
 
 def _grey_in_scans(scans: Sequence[tuple[int, int]]) -> bytes:
-    """Return a JPEG with a scan for DC and then some of one coefficient each: which, and from what bit to what."""
+    """Return a JPEG with a scan for DC, then scans of one coefficient each, given with their first and last bits."""
     buffer = io.BytesIO()
     Pillow.new("L", (SIDE, SIDE), 128).save(buffer, "JPEG", progressive=True)
     file = buffer.getvalue()
     first, second, third = (place.start() for place in itertools.islice(re.finditer(b"\xff\xda", file), 3))
-    # A scan's parameters end with first and last coefficient, and the number of bits still to come, before and after.
+    # A scan's parameters end with the first and last coefficient, and the number of remaining bits before and after it.
     dc = file[: first + 7] + bytes((0, 0, 0)) + file[first + 10 : second]
     data = file[second + 10 : file.find(b"\xff\xc4", second, third)]
     each = [file[second : second + 7] + bytes((place, place, levels)) + data for place, levels in scans]

@@ -1,4 +1,4 @@
-"""Makes cases of a seed, has them decoded, and says what is wrong with the answers."""
+"""Generates cases from a seed, decodes them, and checks the answers."""
 
 from __future__ import annotations
 
@@ -48,21 +48,21 @@ KINDS: tuple[Callable[[Rng], Case], ...] = (
 
 @dataclass
 class Tally:
-    """What became of the cases of each kind, and what was wrong."""
+    """The results of each kind of case, and the errors."""
 
     taken: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     faults: list[tuple[str, str, bytes]] = field(default_factory=list)
-    """The case's place, what is wrong, and the file."""
+    """The case's number, the error, and the file."""
 
 
 def case(seed: int, number: int) -> Case:
-    """Return the case of a number, the same each time: its kind is the number's turn."""
+    """Return the case of a number, the same at each call; kinds take turns by number."""
     return KINDS[number % len(KINDS)](np.random.default_rng([seed, number]))
 
 
 def judge_all(cases: Iterator[tuple[str, Case]], decoder: Decoder) -> Tally:
-    """Have each case decoded; stop where the decoder is lost."""
+    """Decode each case; stop if the decoder is lost."""
     tally = Tally()
     for place, one in cases:
         kind = one.kind.split(",")[0]
@@ -80,7 +80,7 @@ def judge_all(cases: Iterator[tuple[str, Case]], decoder: Decoder) -> Tally:
 
 
 def judge(one: Case, answer: Image | Refusal) -> str | None:
-    """Return what is wrong with an answer, None when nothing is."""
+    """Return the error of an answer; None if the answer is right."""
     if isinstance(answer, Refusal):
         if answer.code == "1004" and answer.status in one.refusals:
             return None
@@ -89,7 +89,7 @@ def judge(one: Case, answer: Image | Refusal) -> str | None:
         return f"taken as {answer.shape[1]} x {answer.shape[0]}"
     shows = _as_another_decoder_reads_it(one.file) if one.shows is None else one.shows
     if shows is None:
-        return "taken, and no other decoder does"
+        return "accepted, but no other decoder reads it"
     if shows.shape != answer.shape:
         return f"taken as {answer.shape[1]} x {answer.shape[0]}, but it is {shows.shape[1]} x {shows.shape[0]}"
     difference = float(cv2.absdiff(np.ascontiguousarray(shows), answer).mean())
@@ -97,7 +97,7 @@ def judge(one: Case, answer: Image | Refusal) -> str | None:
 
 
 def _as_another_decoder_reads_it(file: bytes) -> Image | None:
-    """As Pillow reads a file or, where it does not, OpenCV."""
+    """Return a file's picture as read by Pillow or, if Pillow fails, by OpenCV."""
     try:
         with Pillow.open(io.BytesIO(file)) as picture:
             return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"), np.uint8)

@@ -1,4 +1,4 @@
-"""Whole files of every kind that the service takes, made of real pictures, and what each shows."""
+"""Whole files of every accepted kind, made from real pictures, with the pixels of each."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def picture(rng: Rng) -> Image:
 def jpeg(rng: Rng) -> Case:
     """A sequential or progressive JPEG in RGB, grey or CMYK, with or without restart markers and orientation.
 
-    What it shows is what Pillow reads.
+    Pillow provides the expected pixels.
     """
     mode = str(rng.choice(["RGB", "RGB", "L", "CMYK"]))
     image = Pillow.fromarray(picture(rng)).convert(mode)
@@ -78,7 +78,7 @@ def png(rng: Rng) -> Case:
 
 
 def png_chunks(rng: Rng, colour: int, bits: int, *, interlaced: bool = False) -> tuple[list[bytes], Image]:
-    """Return the chunks of a picture, header first, and what it shows."""
+    """Return the chunks of a picture, header first, and its pixels."""
     pixels = picture(rng)
     most = 2**bits - 1
     if colour == png_writer.PALETTE:

@@ -1,4 +1,4 @@
-"""Writes PNG files of every bit depth, colour type and interlacing, ISO/IEC 15948, and files that claim to be some."""
+"""Writes PNG files (ISO/IEC 15948) of every bit depth, colour type and interlacing, and invalid ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA = 0, 2, 3, 4, 6
-# Adam7, table 8.1: first column and row of each pass, and the steps.
+# Adam7, table 8.1: the first column and row of each pass, and the steps.
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 Samples = NDArray[np.uint8] | NDArray[np.uint16]

@@ -1,8 +1,8 @@
-"""Are real pictures refused, and what does decoding cost?
+"""Counts refusals of real pictures, and measures decoding time.
 
 `python -m tests.harness.hostile.pictures.real_pictures FOLDER ...`.
 
-Beside OpenCV, which reads JPEGs that end early as well, in turn and in one thread each.
+Takes turns with OpenCV, with one thread each. OpenCV also reads JPEGs that end early.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
 @dataclass
 class Comparison:
-    """Times are in seconds; `refused` has files and what the client would be told."""
+    """The results; times are in seconds, and `refused` has files with the details for the client."""
 
     taken: int = 0
     refused: list[tuple[Path, str]] = field(default_factory=list)
@@ -35,7 +35,7 @@ class Comparison:
 
 
 def compare(files: Iterable[Path]) -> Comparison:
-    """Decode each file with both."""
+    """Decode each file with both decoders."""
     cv2.setNumThreads(1)
     found = Comparison()
     for path in files:

@@ -1,7 +1,7 @@
-"""Thousands of hostile requests for `make run`'s server, for `chalice local`, and for the function.
+"""Sends thousands of hostile requests to `make run`'s server, to `chalice local`, and to the function.
 
-`python -m tests.harness.hostile.requests --count 3000 --seed 1` sends so many to each, and prints what was answered
-that must not be. The same seed gives the same requests. Exits with 1 when there was anything.
+`python -m tests.harness.hostile.requests --count 3000 --seed 1` sends 3000 to each, and prints the wrong answers. The
+same seed gives the same requests. Exits with 1 if any answer was wrong.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def function(count: int, seed: int) -> Outcome:
 
 @contextmanager
 def _function() -> Iterator[LambdaApi]:
-    """The function in this process, as on Lambda, with MySQL; what it logs is of no interest here."""
+    """The function in this process, as on Lambda, with MySQL; its log is discarded."""
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -91,8 +91,8 @@ TARGETS: dict[str, Callable[[int, int], Outcome]] = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.harness.hostile.requests", description=__doc__)
     parser.add_argument("--count", type=int, default=3000, help="requests for each")
-    parser.add_argument("--seed", type=int, default=1, help="another one gives other requests")
-    parser.add_argument("--only", choices=TARGETS, help="one of them instead of all")
+    parser.add_argument("--seed", type=int, default=1, help="another seed gives other requests")
+    parser.add_argument("--only", choices=TARGETS, help="one target instead of all")
     options = parser.parse_args()
     failures = 0
     for name in [options.only] if options.only else TARGETS:

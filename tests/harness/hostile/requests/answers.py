@@ -1,4 +1,4 @@
-"""Reads what the service answers, and says what is wrong with it."""
+"""Reads the service's answers and checks them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chalicelib.api import response_headers
 
 TIMEOUT_SECONDS = 60
 ERROR_FIELDS = {"sucess", "success", "error_code", "error_msg", "detail"}
-# What a reply would say if something of the inside got into it.
+# Text that would appear in a reply with internal details.
 _INTERNALS = re.compile(
     r"Traceback|File \"|Error\(|Exception|chalice|moto|sqlite|mysql|SELECT |INSERT |site-packages|\.py\b|0x[0-9a-f]{8}",
     re.IGNORECASE,
@@ -23,7 +23,7 @@ _INTERNALS = re.compile(
 
 @dataclass(frozen=True)
 class Answer:
-    """`headers` by their names in lower case."""
+    """An answer; `headers` has lower-case names."""
 
     status: int
     headers: Mapping[str, str]
@@ -31,10 +31,10 @@ class Answer:
 
 
 def exchange(port: int, data: bytes, *, has_body: bool = True) -> tuple[list[Answer], bytes]:
-    """Send bytes on a connection of their own and end it; return the answers, and what came and is none."""
+    """Send bytes on a new connection and close it; return the answers, and received bytes that are not an answer."""
     with socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS) as connection:
         received = bytearray()
-        with suppress(OSError):  # it may be refused before its end
+        with suppress(OSError):  # the service may refuse the request before its end
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
         with suppress(ConnectionResetError):
@@ -55,7 +55,7 @@ def exchange(port: int, data: bytes, *, has_body: bool = True) -> tuple[list[Ans
 
 
 def faults(answer: Answer, *, has_body: bool = True) -> list[str]:
-    """Return what is wrong with an answer, whatever it is the answer to."""
+    """Return the errors of an answer that do not depend on its request."""
     found = [] if 200 <= answer.status < 500 else [f"status {answer.status}"]
     for name, value in response_headers.ALWAYS.items():
         if name != "Cache-Control" and answer.headers.get(name.lower()) != value:

@@ -1,4 +1,4 @@
-"""Attacks a running server, and the function in this process; tells what it answered that it must not."""
+"""Attacks a running server, or the function in this process, and records wrong answers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tests.e2e.http_api import HttpApi
 from tests.harness.hostile.requests import events, wire
 from tests.harness.hostile.requests.answers import Answer, exchange, faults
 
-# Small, with a face.
+# A small picture with a face.
 PICTURE = pictures.jpeg(pictures.scaled(pictures.astronaut_pixels(), 0.4))
 
 
 @dataclass
 class Outcome:
-    """`statuses` counts the answers; each of `failures` is a sentence that names the request's number."""
+    """The outcome; `statuses` counts the answers, and each of `failures` is a sentence with the request's number."""
 
     requests: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
@@ -28,14 +28,14 @@ class Outcome:
 
 
 def attack_server(port: int, known: str, *, count: int, seed: int, chalices_own: bool = False) -> Outcome:
-    """Send hostile requests to the server of a port; after each it has to answer /health, on another connection.
+    """Send hostile requests to a server; after each, it must answer /health on another connection.
 
     Parameters
     ----------
     known
-        The token of a face in its face set.
+        The token of a face in the server's face set.
     chalices_own
-        Whether it is `chalice local`, which answers in its own way, or not at all, what reaches no route.
+        Whether the server is `chalice local`, which answers requests without a route in its own way or not at all.
     """
     outcome = Outcome()
     bystander = HttpApi(port)
@@ -63,7 +63,7 @@ def _problems(attack: wire.Attack, answers: list[Answer], rest: bytes, *, has_bo
 
 
 def attack_function(handle: Callable[[Any], Any], known: str, *, count: int, seed: int) -> Outcome:
-    """Hand hostile events to the function; after each it has to answer one for /health."""
+    """Send hostile events to the function; after each, it must answer an event for /health."""
     outcome = Outcome()
     for number in range(count):
         name, event = events.attack(seed, number, known, PICTURE)
@@ -76,8 +76,8 @@ def attack_function(handle: Callable[[Any], Any], known: str, *, count: int, see
 
 
 def _answer(reply: Any) -> Answer:
-    reply = json.loads(json.dumps(reply, allow_nan=False))  # as Lambda takes it
-    # What API Gateway adds where the function names no type.
+    reply = json.loads(json.dumps(reply, allow_nan=False))  # must be serialisable, as on Lambda
+    # API Gateway's default when the function sets no content type.
     headers = {"content-type": "application/json", **{name.lower(): value for name, value in reply["headers"].items()}}
     return Answer(reply["statusCode"], headers, reply["body"].encode())
 

@@ -14,19 +14,19 @@ from tests.harness.hostile.requests.values import HOSTILE
 
 Event = dict[str, Any]
 NOTHINGS: tuple[Any, ...] = (None, "", 0, [], {}, True, "null", [None], {"a": None}, {"a": 1}, {"a": [1]}, -1.5)
-# Lambda takes events of 6 MB.
+# Lambda accepts events of up to 6 MB.
 LARGE_CHARACTERS = 5_000_000
 
 
 def attack(seed: int, number: int, known: str, picture: bytes) -> tuple[str, Any]:
-    """Return what is hostile in an event, and the event, as it is after the JSON that Lambda hands it over in."""
+    """Return the hostile feature of an event, and the event as it is after JSON decoding on Lambda."""
     random = Random(f"{seed}/{number}")
     kind = KINDS[number % len(KINDS)]
     return kind.__name__, json.loads(json.dumps(kind(random, _request(random, known, picture))))
 
 
 def _request(random: Random, known: str, picture: bytes) -> Event:
-    """Return the event of a request with hostile arguments, unpaired surrogates among them."""
+    """Return a request's event with hostile arguments, including unpaired surrogates."""
     method, path, parameters, given = routes.request(random, known, surrogates=True)
     headers, body = {"Host": "example.com"}, None
     if method in ("POST", "PUT") and random.random() < 0.7:

@@ -1,4 +1,4 @@
-"""Multipart forms that are not as they should be."""
+"""Malformed multipart forms."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def body(parts: list[Part], boundary: bytes = BOUNDARY, end: bytes = b"--\r\n", 
 
 
 def form(random: Random, picture: bytes) -> tuple[str, str, bytes]:
-    """Return what is wrong with a form, its content type, and its bytes."""
+    """Return a malformed form: its flaw, its content type and its bytes."""
     mutate = random.choice(MUTATIONS)
     content_type, content = mutate(
         random, [field("image_file", picture, '; filename="a.jpg"'), field("threshold", b"0.65")]

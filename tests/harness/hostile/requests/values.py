@@ -1,4 +1,4 @@
-"""Values that somebody who means harm would give an argument."""
+"""Hostile values of arguments."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ HOSTILE = (
         "é" * 24,
     ),
 )
-# What no UTF-8 says, which JSON can.
+# Text that JSON can express and UTF-8 cannot.
 SURROGATES = ("\ud800", "Ada\udfff", "\udc00\ud800", "\ud83d" * 255)
 
 
 def value(random: Random, known: str, *, surrogates: bool = False) -> str:
-    """Return a value: mostly a hostile one, at times random characters, at times the token of a known face."""
+    """Return a value: mostly a hostile one, sometimes random characters or the token of a known face."""
     kind = random.random()
     if kind < 0.2:
         return known

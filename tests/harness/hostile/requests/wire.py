@@ -1,4 +1,4 @@
-"""Hostile requests as bytes: what they carry, how they are framed, and what no HTTP library would send."""
+"""Hostile requests as bytes: hostile contents, wrong framing, and requests that no HTTP library would send."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from urllib.parse import quote
 from tests.harness.hostile.requests import forms, routes
 from tests.harness.hostile.requests.values import LARGE_CHARACTERS
 
-# What a route may answer to any arguments.
+# The statuses that a route may answer for any arguments.
 BY_ROUTES = frozenset((200, 304, 400, 404, 411, 413, 415, 422))
-# And what is answered before one is asked.
+# The statuses before a route is reached.
 UNREADABLE = frozenset((400,))
 FORM = f"Content-Type: {forms.PREFIX}hostile"
 
 
 @dataclass(frozen=True)
 class Attack:
-    """What is sent on a connection of its own, and which statuses may answer it.
+    """The bytes for one new connection, and the allowed statuses of the answer.
 
-    `tail` is what may answer bytes that are left over, as they are read as another request.
+    `tail` has the allowed statuses for left-over bytes, which are read as another request.
     """
 
     name: str
@@ -31,12 +31,12 @@ class Attack:
 
 
 def attack(seed: int, number: int, known: str, picture: bytes) -> Attack:
-    """Return the attack of this number; `known` is the token of a face that is in the face set, `picture` a JPEG."""
+    """Return the attack of a number; `known` is the token of a known face, `picture` a JPEG."""
     return KINDS[number % len(KINDS)](Random(f"{seed}/{number}"), known, picture)
 
 
 def reaches_a_route(number: int) -> bool:
-    """Return whether any HTTP server would hand the attack of this number on to a route."""
+    """Return whether any HTTP server would pass the attack of a number to a route."""
     return KINDS[number % len(KINDS)] in (arguments, mutated_form)
 
 
@@ -47,7 +47,7 @@ def head(method: str, target: str, headers: Iterable[str] = (), version: str = "
 
 
 def arguments(random: Random, known: str, picture: bytes) -> Attack:
-    """Hostile values in the query, in the path, and in a form that is well made."""
+    """Hostile values in the query, in the path, and in a well-formed form."""
     method, path, parameters, given = routes.request(random, known)
     target = routes.filled(path, parameters)
     if method in ("POST", "PUT") and random.random() < 0.7:
@@ -70,7 +70,7 @@ def mutated_form(random: Random, known: str, picture: bytes) -> Attack:
 
 
 def length(random: Random, known: str, picture: bytes) -> Attack:
-    """A Content-Length that is not the body's, or not one."""
+    """A wrong or invalid Content-Length."""
     body = forms.body([forms.field("image_file", picture)])
     size = len(body)
     wrong: tuple[tuple[str, list[str], frozenset[int]], ...] = (
@@ -95,7 +95,7 @@ def length(random: Random, known: str, picture: bytes) -> Attack:
 
 
 def transfer_encoding(random: Random, known: str, picture: bytes) -> Attack:
-    """Bodies in chunks, which are not taken, beside lengths and hidden from one reader or another."""
+    """Chunked bodies, which are refused, with lengths and with headers that only some readers recognise."""
     smuggled = head("GET", f"/removeface?face_token={known}")
     body = b"0\r\n\r\n" + smuggled
     spelt = random.choice(
@@ -230,7 +230,7 @@ def strange_headers_of_a_form(random: Random, known: str, picture: bytes) -> Att
     return Attack(
         "strange headers",
         head("POST", "/detect", (FORM, f"Content-Length: {len(body)}", *lines)) + body,
-        BY_ROUTES | {403},  # for an Origin
+        BY_ROUTES | {403},  # a foreign Origin is refused
     )
 
 
