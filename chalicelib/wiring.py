@@ -35,7 +35,7 @@ from chalicelib.vision.model import Model
 from chalicelib.vision.model_pack import ModelPack, ModelPackError
 from chalicelib.vision.mtcnn import Mtcnn
 from chalicelib.vision.pack_folder import PackFolder
-from chalicelib.vision.turned import TurnedDetector
+from chalicelib.vision.turned import CONFIDENCES, TurnedDetector
 from chalicelib.vision.yunet import Yunet
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def detector(pack: ModelPack) -> Detector:
     """Build the detector that the pack's card names; it also finds faces turned on their side."""
     # 98 % of true faces reach this confidence when turned; no false face in a cat's fur does.
     least_confidence = 1 - (1 - pack.detector.thresholds[-1]) * 2 / 3
-    return TurnedDetector(upright_detector(pack), least_confidence)
+    return TurnedDetector(upright_detector(pack), CONFIDENCES[pack.detector.kind], least_confidence)
 
 
 def upright_detector(pack: ModelPack) -> Detector:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from itertools import cycle
 
 import cv2
 import numpy as np
@@ -14,9 +15,9 @@ from chalicelib.images import decoding
 from chalicelib.service.face_service import as_crop
 from chalicelib.vision import quality
 from chalicelib.vision.detector import Detector
-from chalicelib.vision.turned import TurnedDetector
+from chalicelib.vision.turned import CONFIDENCES, TurnedDetector
 from chalicelib.wiring import upright_detector
-from tests.packs import SHARED_CASES, SHARED_FACES, detector, dlib_pack
+from tests.packs import SHARED_CASES, SHARED_FACES, detector, dlib_pack, needs_yunet, yunet
 from tests.pictures import astronaut, cat, read
 
 needs_faces = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
@@ -72,9 +73,28 @@ def test_the_roll_refers_to_the_original_picture() -> None:
 def test_a_picture_with_a_face_is_searched_once() -> None:
     counted = Counted(upright_detector(dlib_pack()))
 
-    TurnedDetector(counted, 0.94).detect(astronaut())
+    TurnedDetector(counted, CONFIDENCES["mtcnn"], 0.94).detect(astronaut())
 
     assert len(counted.looks) == 1
+
+
+@needs_yunet
+@needs_faces
+def test_yunet_searches_pictures_with_a_face_once_and_finds_lying_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """YuNet is never as confident as MTCNN, so the limits are its own."""
+    turned = yunet()
+    assert isinstance(turned, TurnedDetector)
+    counted = Counted(turned._detector)
+    monkeypatch.setattr(turned, "_detector", counted)
+    with (SHARED_FACES / "people.csv").open(newline="") as file:
+        people = [read(SHARED_FACES / row["file"]) for row in csv.DictReader(file)][::5]
+
+    for person in people:
+        turned.detect(person)
+    assert len(counted.looks) == len(people)
+
+    for person, degrees in zip(people, cycle((90, 180, 270)), strict=False):
+        assert len(turned.detect(leaning(person, degrees)[0])) == 1
 
 
 @pytest.mark.parametrize(
@@ -87,7 +107,7 @@ def test_pictures_without_faces_have_none_when_turned(picture: Image) -> None:
 def test_large_pictures_are_reduced_before_they_are_turned() -> None:
     counted = Counted(upright_detector(dlib_pack()))
 
-    TurnedDetector(counted, 0.94).detect(np.zeros((4096, 2048, 3), np.uint8))
+    TurnedDetector(counted, CONFIDENCES["mtcnn"], 0.94).detect(np.zeros((4096, 2048, 3), np.uint8))
 
     assert [max(shape) for shape in counted.looks[:4]] == [4096, 2048, 2048, 2048]
     assert len(counted.looks) == 8
@@ -134,7 +154,9 @@ class Certain:
 
 
 def test_the_turn_with_the_most_certain_face_wins() -> None:
-    [face] = TurnedDetector(Certain([0, 0.7, 0.999, 0.8]), 0.7).detect(np.zeros((100, 200, 3), np.uint8))
+    [face] = TurnedDetector(Certain([0, 0.7, 0.999, 0.8]), CONFIDENCES["mtcnn"], 0.7).detect(
+        np.zeros((100, 200, 3), np.uint8)
+    )
 
     assert face.confidence == 0.999
 
@@ -143,7 +165,7 @@ def test_the_turn_with_the_most_certain_face_wins() -> None:
     ("standing", "lying", "taken"), [(0.96, 0.999, 0.999), (0.96, 0.98, 0.96), (0.97, 0.999, 0.97)]
 )
 def test_a_certain_face_replaces_a_doubtful_one(standing: float, lying: float, taken: float) -> None:
-    detector = TurnedDetector(Certain([standing, lying, 0, 0, 0, 0, 0, 0]), 0.7)
+    detector = TurnedDetector(Certain([standing, lying, 0, 0, 0, 0, 0, 0]), CONFIDENCES["mtcnn"], 0.7)
 
     [face] = detector.detect(np.zeros((100, 200, 3), np.uint8))
 
@@ -151,7 +173,7 @@ def test_a_certain_face_replaces_a_doubtful_one(standing: float, lying: float, t
 
 
 def test_diagonals_are_tried_if_a_quarter_turns_face_is_uncertain() -> None:
-    detector = TurnedDetector(Certain([0, 0, 0.95, 0, 0, 0.97, 0, 0]), 0.7)
+    detector = TurnedDetector(Certain([0, 0, 0.95, 0, 0, 0.97, 0, 0]), CONFIDENCES["mtcnn"], 0.7)
 
     [face] = detector.detect(np.zeros((100, 200, 3), np.uint8))
 
@@ -159,7 +181,9 @@ def test_diagonals_are_tried_if_a_quarter_turns_face_is_uncertain() -> None:
 
 
 def test_boxes_stay_within_the_picture() -> None:
-    [face] = TurnedDetector(Certain([0, 0, 0, 0, 0.9, 0, 0, 0]), 0.7).detect(np.zeros((64, 64, 3), np.uint8))
+    [face] = TurnedDetector(Certain([0, 0, 0, 0, 0.9, 0, 0, 0]), CONFIDENCES["mtcnn"], 0.7).detect(
+        np.zeros((64, 64, 3), np.uint8)
+    )
 
     assert 0 <= face.box.left < face.box.right <= 64
     assert 0 <= face.box.top < face.box.bottom <= 64
