@@ -43,7 +43,7 @@ LONG = {
         "a minute; integration/test_re_embedding.py stops and repeats a run at every step"
     ),
     "tests/e2e/test_restored_stack.py::*": "a minute; e2e/test_local_stack.py starts a killed stack again",
-    "tests/e2e/test_local_stack.py::TestEnds::test_requests_under_way_do_not_abort_it[[]numbers[12]]": (
+    "tests/e2e/test_local_stack.py::TestEnds::test_a_stop_during_requests_is_clean[[]numbers[12]]": (
         "other orders of signals; one order stays"
     ),
     "tests/e2e/test_local_stack.py::TestRefusals::test_a_database_url_without_a_database[[]mysql*": (
