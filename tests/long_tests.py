@@ -49,12 +49,28 @@ LONG = {
     "tests/e2e/test_local_stack.py::TestRefusals::test_a_database_url_without_a_database[[]mysql*": (
         "unit/test_database_url.py has every address; one start stays"
     ),
+    "tests/e2e/test_local_stack.py::TestEnds::test_a_signal_stops_everything[[]1]": "Ctrl-C and TERM stay",
+    "tests/e2e/test_re_embed.py::TestAlone::test_discard_removes_the_old_vectors*": (
+        "integration/test_re_embedding.py discards vectors"
+    ),
+    "tests/e2e/test_re_embed.py::TestAlone::test_a_stack_without_the_face_sets_pack_reports_it*": (
+        "integration/test_serving.py has a face set under an unknown model"
+    ),
     "tests/e2e/test_packs.py::*[[]sface-yunet*": "other packs of the same parts stay",
+    "tests/e2e/test_packs.py::test_a_picture_without_a_face_has_no_faces*": "the walk with each pack stays",
+    "tests/integration/test_stress.py::test_deliberate_faults_are_found*": "it tests the harness, not the service",
+    "tests/integration/test_stress.py::test_a_vector_index_whose_requests_fail*": (
+        "integration/test_vector_gallery_races.py and test_index_reconciliation.py fail its requests one by one"
+    ),
+    "tests/specification/test_fuzz.py::test_schemathesis_finds_no_deviation*": (
+        "`make fuzz`; specification/test_document.py, and every end-to-end reply is checked against the document"
+    ),
+    "tests/browser/test_find.py::*[[]phone*": "the same journeys on a desktop stay; test_page.py looks at the layout",
+    "tests/deploy/test_refusals.py::test_credentials_and_region_are_checked_first[[]environment[15]*": (
+        "one case each of credentials, profile and region stays"
+    ),
     "tests/integration/test_serving.py::test_requests_stay_correct_while_the_model_is_switched*mysql]": (
         "the same on SQLite stays"
-    ),
-    "tests/integration/transfer/test_time_against_size.py::*": (
-        "20 s of CPU time; integration/transfer/test_refusals.py refuses each kind of archive"
     ),
     "tests/unit/test_cost_against_size.py::test_pictures[[]restarts]": "unit/test_jpeg_flaws.py reads the same markers",
     "tests/unit/test_cost_against_size.py::test_pictures[[]gaps]": "unit/test_jpeg_flaws.py reads the same markers",
@@ -73,11 +89,14 @@ LONG = {
 }
 
 
+def is_long(node_id: str) -> bool:
+    return any(fnmatchcase(node_id, pattern) for pattern in LONG)
+
+
 def mark(items: list[pytest.Item]) -> None:
     """Mark the tests that `make test` leaves out as `long`."""
     for item in items:
-        long = any(fnmatchcase(item.nodeid, pattern) for pattern in LONG)
         smoke_only = getattr(getattr(item, "cls", None), "smoke_only", False)
         name = getattr(item, "originalname", item.name)
-        if long or (smoke_only and name not in SMOKE):
+        if is_long(item.nodeid) or (smoke_only and name not in SMOKE):
             item.add_marker(pytest.mark.long)

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.harness.mutants.fault import ROOT, Fault, read
+from tests.long_tests import is_long
 
 FAULTS = read()
 LEAST_FAULTS = 48
@@ -46,6 +47,7 @@ def test_a_fault_changes_one_place_and_has_tests(fault: Fault) -> None:
     assert fault.replace != fault.find
     assert fault.breaks.endswith(".")
     assert fault.tests
+    assert not all(map(is_long, fault.tests))  # `make test` leaves those out
     for test in fault.tests:
         file, *names = test.partition("[")[0].split("::")
         assert (ROOT / file).exists()
