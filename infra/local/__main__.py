@@ -214,9 +214,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--bind", default=LOOPBACK, help="IPv4 address or name of this machine to listen on")
     parser.add_argument("--state", type=Path, default=Path(".local"), help="folder for the stack's data")
+    parser.add_argument(
+        "--moto-port",
+        type=int,
+        help="port of the AWS services; by default, `stack` uses the port that .chalice/config.json gives to "
+        "`chalice local`, and `run` any free port",
+    )
     arguments = parser.parse_args()
-    # `chalice local` expects moto at the port in its stage's configuration. `run` takes any free port.
-    arguments.moto_port = urlsplit(endpoint).port if arguments.what == "stack" else 0
+    if arguments.moto_port is None:
+        arguments.moto_port = urlsplit(endpoint).port if arguments.what == "stack" else 0
     return arguments
 
 

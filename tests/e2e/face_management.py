@@ -128,7 +128,8 @@ class OneFace:
         ):
             assert (reply.status, reply.body["face_name"]) == (200, name)
 
-        assert reply.body == api.get(f"/faces/{token}").body
+        # The crop's address may be presigned: it changes with the clock.
+        assert reply.body == api.get(f"/faces/{token}").body | {"crop_url": reply.body["crop_url"]}
         assert names(api.search_picture(pictures.drawing())) == ["Hedy"]
 
     def test_a_new_name_is_required(self, api: Api) -> None:

@@ -34,7 +34,7 @@ class LocalStack:
     Use `local_stack`, which waits until the stack is up and stops it.
     """
 
-    def __init__(self, what: str, state: Path, settings: dict[str, str]) -> None:
+    def __init__(self, what: str, state: Path, settings: dict[str, str], moto_port: int | None = None) -> None:
         self.port = free_port()
         self.state = state
         self._what = what
@@ -48,6 +48,7 @@ class LocalStack:
             str(self.port),
             "--state",
             str(state),
+            *(["--moto-port", str(moto_port)] if moto_port else []),
         ]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -116,9 +117,9 @@ class LocalStack:
 
 
 @contextmanager
-def local_stack(state: Path, what: str = "run", **settings: str) -> Iterator[LocalStack]:
+def local_stack(state: Path, what: str = "run", moto_port: int | None = None, **settings: str) -> Iterator[LocalStack]:
     """Start a stack; after the block, check that it stops cleanly, unless the block has stopped it."""
-    stack = LocalStack(what, state, settings)
+    stack = LocalStack(what, state, settings, moto_port)
     try:
         stack.wait_until_up()
         yield stack

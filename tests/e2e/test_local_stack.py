@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -31,7 +29,6 @@ from tests.e2e.raw_http import Connection, head
 from tests.services import free_port
 
 # The port in .chalice/config.json at which `chalice local` expects DynamoDB and S3.
-MOTO_PORT = 5566
 MAX_WAIT_SECONDS = 60
 MAX_ORPHAN_SECONDS = 60
 
@@ -279,27 +276,16 @@ class TestState:
         assert token not in sqlite_stack.log
 
 
-@pytest.fixture
-def moto_port() -> Iterator[int]:
-    """The port that `chalice local` expects; one test at a time uses it on this machine."""
-    with Path(tempfile.gettempdir(), f"face-search-port-{MOTO_PORT}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            socket.create_server(("127.0.0.1", MOTO_PORT)).close()
-        except OSError:
-            pytest.fail(f"port {MOTO_PORT}, which .chalice/config.json names, is taken: is `make stack` running?")
-        yield MOTO_PORT
-
-
 class TestChaliceLocal:
-    def test_chalice_local_serves_the_stacks_data(self, moto_port: int, tmp_path: Path) -> None:
-        with local_stack(tmp_path / "state", "stack") as running:
+    def test_chalice_local_serves_the_stacks_data(self, tmp_path: Path) -> None:
+        moto_port = free_port()
+        with local_stack(tmp_path / "state", "stack", moto_port) as running:
             database_url = f"sqlite:///{tmp_path / 'state' / 'face_set.sqlite'}"
             assert f"terminal: DATABASE_URL={database_url} .venv/bin/chalice local --stage local\n" in running.log
-            said = refused("stack", "--state", str(tmp_path / "another"))
+            said = refused("stack", "--moto-port", str(moto_port), "--state", str(tmp_path / "another"))
             assert said.startswith(f"Port {moto_port} is in use by another program or not allowed: ")
 
-            with chalice_local(tmp_path, database_url) as api:
+            with chalice_local(tmp_path, database_url, moto_port) as api:
                 token = api.added(pictures.drawing(), "Ada")
                 assert tokens(api.search_picture(pictures.drawing())) == [token]
                 assert api.get("/search", face_token="no").status == 400

@@ -61,7 +61,7 @@ class Site:
 
     @contextmanager
     def stack(self) -> Iterator[LocalStack]:
-        with local_stack(self.state, **self.settings) as running:
+        with local_stack(self.state, "run", None, **self.settings) as running:
             yield running
 
     def add(self, seeds: range, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -26,7 +26,7 @@ from tests.e2e.lambda_api import LambdaApi, lasting_handler
 from tests.e2e.local_stack import local_stack
 from tests.e2e.observed_lambda import FUNCTION
 from tests.harness.hostile.requests.attacking import Outcome, attack_function, attack_server
-from tests.services import mysql_database, mysql_port
+from tests.services import free_port, mysql_database, mysql_port
 
 SHOWN_FAILURES = 20
 
@@ -41,10 +41,11 @@ def make_run(count: int, seed: int) -> Outcome:
 
 
 def chalices_own(count: int, seed: int) -> Outcome:
+    moto_port = free_port()
     with (
         tempfile.TemporaryDirectory() as folder,
-        local_stack(Path(folder, "state"), "stack") as stack,
-        chalice_local(Path(folder), f"sqlite:///{stack.state / 'face_set.sqlite'}") as api,
+        local_stack(Path(folder, "state"), "stack", moto_port) as stack,
+        chalice_local(Path(folder), f"sqlite:///{stack.state / 'face_set.sqlite'}", moto_port) as api,
     ):
         known = api.added(pictures.astronaut(), "Ada")
         port = int(api.url.rpartition(":")[2])
