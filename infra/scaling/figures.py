@@ -23,9 +23,9 @@ GUIDE, GUESS = "AWS's user guide, a copy of 2026", "a guess"
 
 # Measured on one core of the machine in docs/benchmarks.md.
 MEASURED = {
-    "picture to embeddings, 640 x 480": Figure(30.3, "ms", BENCH),
-    "picture to embeddings, 1280 x 720": Figure(43.8, "ms", BENCH),
-    "picture to embeddings, 4096 x 4096": Figure(269.4, "ms", f"{BENCH}: 251.4 to detect, plus 18 as for 640 x 480"),
+    "picture to embeddings, 640 x 480": Figure(40.0, "ms", BENCH),
+    "picture to embeddings, 1280 x 720": Figure(63.8, "ms", BENCH),
+    "picture to embeddings, 4096 x 4096": Figure(504.1, "ms", f"{BENCH}: 486.6 to detect, plus 17.5 as for 640 x 480"),
     "search, 10,000 faces": Figure(1.14, "ms", BENCH),
     "search, 1 million faces": Figure(11.88, "ms", BENCH),
     "search, 10 million faces": Figure(90.76, "ms", BENCH),
