@@ -57,7 +57,7 @@ class ActivePack:
         Raises
         ------
         ServiceError
-            Whatever the request raises; 1003 (503) when this server lacks the face set's model or the model keeps
+            The request's own errors. 1003 (503) when this server lacks the face set's model or the model keeps
             changing.
         """
         for _ in range(MAX_CHANGES_PER_REQUEST):

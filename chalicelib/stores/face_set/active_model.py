@@ -1,4 +1,4 @@
-"""Reads and checks the active model, whose embeddings searches compare: one row, read by every reader and writer."""
+"""Reads and checks the active model: one row, which every reader and writer reads."""
 
 from __future__ import annotations
 
