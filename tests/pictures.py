@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,11 @@ from chalicelib.faces import Image
 
 def astronaut() -> Image:
     """512 x 512, one face."""
+    return _astronaut().copy()
+
+
+@cache
+def _astronaut() -> Image:
     return np.asarray(data.astronaut(), np.uint8)
 
 

@@ -11,18 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 import requests
-from moto.awslambda_simple.models import lambda_simple_backends
-from moto.cloudformation.models import ChangeSet, Stack, cloudformation_backends
-from moto.s3.models import s3_backends
-from moto.s3.responses import S3Response
 
-import tests.deploy.vector_buckets  # noqa: F401  # moto finds it once it is there
 from infra.deploy.packaged_stage import ROOT
+
+if TYPE_CHECKING:  # moto takes seconds to import, so only functions import it
+    from moto.cloudformation.models import ChangeSet, Stack
+    from moto.s3.responses import S3Response
 
 REGION = "eu-central-1"
 STACK = "face-search-dev"
@@ -103,6 +102,8 @@ class Operator:
     @property
     def backend(self) -> Any:
         """Return moto's CloudFormation of the account, so that tests can inject faults."""
+        from moto.cloudformation.models import cloudformation_backends
+
         return cloudformation_backends[self.account][REGION]
 
     @property
@@ -119,6 +120,11 @@ class Operator:
 @pytest.fixture(scope="session")
 def moto_url(aws_endpoint: str) -> Iterator[str]:
     """Return the URL of moto's server, without Docker, under the only host name with which it finds templates in S3."""
+    from moto.cloudformation.models import ChangeSet
+    from moto.s3.responses import S3Response
+
+    import tests.deploy.vector_buckets  # noqa: F401  # moto finds it once it is there
+
     url = aws_endpoint.replace("127.0.0.1", "localhost")
     requests.post(f"{url}/moto-api/config", json={"lambda": {"use_docker": False}}, timeout=60)
     with pytest.MonkeyPatch.context() as patch:
@@ -130,6 +136,7 @@ def moto_url(aws_endpoint: str) -> Iterator[str]:
 
 def _for_the_expected_owner(respond: Callable[[S3Response, Any, str], Any]) -> Callable[[S3Response, Any, str], Any]:
     """Make S3 refuse requests that name another owner than the bucket's, as AWS does and moto does not."""
+    from moto.s3.models import s3_backends
 
     def responded(self: S3Response, request: Any, full_url: str) -> Any:
         expected = request.headers.get("x-amz-expected-bucket-owner")
@@ -176,6 +183,8 @@ def operator(moto_url: str, tmp_path: Path) -> Operator:
 
 
 def operator_of(url: str, root: Path, account: str) -> Operator:
+    from moto.awslambda_simple.models import lambda_simple_backends
+
     sts = boto3.client("sts", endpoint_url=url, region_name=REGION)
     credentials = sts.assume_role(RoleArn=f"arn:aws:iam::{account}:role/operator", RoleSessionName="test")[
         "Credentials"

@@ -8,12 +8,14 @@ import sys
 import time
 from collections.abc import Callable
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from moto.cloudformation.models import Change, Event, Stack
 
 from tests.deploy.conftest import STACK, Operator
+
+if TYPE_CHECKING:  # moto takes seconds to import, so only functions import it
+    from moto.cloudformation.models import Change, Event, Stack
 
 WORDS = {
     "ROLLBACK_COMPLETE": "run `make destroy STAGE=dev`, then `make deploy STAGE=dev`",
@@ -21,6 +23,12 @@ WORDS = {
     "DELETE_FAILED": "run `make destroy STAGE=dev` to try again",
     "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name face-search-dev --region eu",
 }
+
+
+def event(stack: Stack, name: str, status: str, reason: str | None = None) -> Event:
+    from moto.cloudformation.models import Event
+
+    return Event(stack.stack_id, STACK, name, f"id-{name}", "AWS::Some::Thing", status, reason, None)
 
 
 def fail(operator: Operator, status: str, *events: tuple[str, str, str]) -> Callable[..., None]:
@@ -31,9 +39,7 @@ def fail(operator: Operator, status: str, *events: tuple[str, str, str]) -> Call
         beginning = "CREATE_IN_PROGRESS" if status == "ROLLBACK_COMPLETE" else "UPDATE_IN_PROGRESS"
         stack._add_stack_event(beginning, resource_status_reason="User Initiated")
         for name, resource_status, reason in events:
-            stack.events.append(
-                Event(stack.stack_id, STACK, name, f"id-{name}", "AWS::Some::Thing", resource_status, reason, None)
-            )
+            stack.events.append(event(stack, name, resource_status, reason))
         stack._add_stack_event(status)
         stack.status = status
 
@@ -85,9 +91,7 @@ def test_a_failed_update_shows_only_its_own_failures(operator: Operator) -> None
 def test_a_stack_that_cannot_be_changed_shows_a_remedy(operator: Operator, status: str) -> None:
     operator.deployed()
     operator.stack.status = status
-    operator.stack.events.append(
-        Event(operator.stack.stack_id, STACK, "Api", "id", "AWS::Some::Thing", "DELETE_FAILED", "it is in use", None)
-    )
+    operator.stack.events.append(event(operator.stack, "Api", "DELETE_FAILED", "it is in use"))
 
     done = operator.deploy()
 
@@ -113,7 +117,7 @@ def end_when_seen(operator: Operator, *steps: tuple[str, str]) -> None:
                 operator.stack.status = status
             else:
                 stack = operator.stack
-                stack.events.append(Event(stack.stack_id, STACK, name, name, "AWS::Some::Thing", status, None, None))
+                stack.events.append(event(stack, name, status))
 
     operator.backend.describe_stacks = describe_stacks
 
@@ -185,6 +189,8 @@ def test_the_next_deployment_repeats_a_failed_migration(operator: Operator) -> N
 
 
 def replacing(name: str, replacement: str) -> Callable[[Any], list[Change]]:
+    from moto.cloudformation.models import Change
+
     def diff(_: Any) -> list[Change]:
         change = Change("Modify", name, "AWS::DynamoDB::Table")
         change.replacement = replacement  # type: ignore[attr-defined]

@@ -7,7 +7,6 @@ import json
 import re
 
 import pytest
-from cfnlint.api import lint  # type: ignore[import-untyped]
 
 from infra.deploy import certificates
 from infra.deploy.package import stage
@@ -21,6 +20,8 @@ REGIONS = ["eu-central-1", "us-east-1", "ap-southeast-4"]
 
 @pytest.mark.parametrize(("name", "gallery"), [("dev", "memory"), ("prod", "s3vectors")])
 def test_cfn_lint_finds_no_problem(template: Template, whole: Template, name: str, gallery: str) -> None:
+    from cfnlint.api import lint  # type: ignore[import-untyped]  # takes seconds
+
     chosen = copy.deepcopy(template if gallery == "memory" else whole)
     for parameter, value in (stage.parameters(name) | {"Gallery": gallery}).items():
         described = chosen["Parameters"][parameter]
@@ -34,6 +35,8 @@ def test_cfn_lint_finds_no_problem(template: Template, whole: Template, name: st
 def test_cfn_lint_detects_a_mistake(template: Template) -> None:
     broken = copy.deepcopy(template)
     broken["Resources"]["APIHandler"]["Properties"]["Runtime"] = "python2.7"
+
+    from cfnlint.api import lint
 
     assert [match.rule.id for match in lint(json.dumps(broken), regions=REGIONS)] != []
 
