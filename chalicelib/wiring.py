@@ -37,6 +37,7 @@ from chalicelib.vision.mtcnn import Mtcnn
 from chalicelib.vision.pack_folder import PackFolder
 from chalicelib.vision.turned import CONFIDENCES, TurnedDetector
 from chalicelib.vision.yunet import Yunet
+from chalicelib.vision.yunet_onet import YunetOnet
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -160,7 +161,16 @@ def _yunet(pack: ModelPack) -> Detector:
     return Yunet(pack.detector, pack.network(pack.detector.files["yunet"]))
 
 
-_DETECTORS: dict[str, Callable[[ModelPack], Detector]] = {"mtcnn": _mtcnn, "yunet": _yunet}
+def _yunet_onet(pack: ModelPack) -> Detector:
+    network, onet = (pack.network(pack.detector.files[role]) for role in ("yunet", "onet"))
+    return YunetOnet(pack.detector, network, onet)
+
+
+_DETECTORS: dict[str, Callable[[ModelPack], Detector]] = {
+    "mtcnn": _mtcnn,
+    "yunet": _yunet,
+    "yunet-onet": _yunet_onet,
+}
 
 _lock = threading.Lock()
 _wiring: Wiring | None = None

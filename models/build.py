@@ -259,7 +259,7 @@ def _try_detector(pack: model_pack.ModelPack) -> None:
 
     try:
         wiring.detector(pack).detect(np.zeros((64, 64, 3), np.uint8))
-    except (KeyError, IndexError) as error:
+    except (KeyError, IndexError, ValueError) as error:
         kind = pack.detector.kind
         raise BuildError(f"a detector of the kind {kind!r} needs other files or thresholds than the card's") from error
 

@@ -17,10 +17,13 @@ from models.onnx_graph import serialize, store_weights_as_half
 # Weights stay float32 if float16 changes an embedding by more than this (Euclidean distance relative to its length).
 HALF_TOLERANCE = 2e-3
 
-# Each converter takes a network's role and its published file. Only MTCNN has several networks.
+# Each converter takes a network's role and its published file.
 _DETECTORS: dict[str, Callable[[str, bytes], onnx.ModelProto]] = {
     "mtcnn": lambda role, data: mtcnn.convert(role, mtcnn.read_weights(data)),
     "yunet": lambda _, data: yunet.convert(data),
+    "yunet-onet": lambda role, data: (
+        yunet.convert(data) if role == "yunet" else mtcnn.convert(role, mtcnn.read_weights(data))
+    ),
 }
 _EMBEDDERS: dict[str, Callable[[dict[str, bytes], EmbedderCard], onnx.ModelProto]] = {
     "dlib_resnet": lambda files, _: dlib_resnet.convert(files["embedder"]),

@@ -57,7 +57,8 @@ def read(source: dict[str, Any], roles: Iterable[str], beside: Path) -> list[Pub
 
     The table describes one file or, in a table `files`, one file for each role of the converter. `url` is an address
     or a list of addresses. `npm` is the list [package, name in the package]. `package` is a Python package; `members`
-    then maps each role to a name in the package. `file` is relative to the card's folder, or absolute.
+    then maps each role to a name in the package; in a table of `files`, `member` is that name. `file` is relative
+    to the card's folder, or absolute.
 
     A published file needs a sha256 in the card. For a user's own file it is optional, because only they can change it.
 
@@ -67,11 +68,17 @@ def read(source: dict[str, Any], roles: Iterable[str], beside: Path) -> list[Pub
         If the table is not valid.
     """
     if "files" in source:
-        return [_published(table, {role: ""}, beside) for role, table in source["files"].items()]
+        return [_published(table, {role: _member(role, table)}, beside) for role, table in source["files"].items()]
     members = source["members"] if "package" in source else dict.fromkeys(roles, "")
     if missing := set(roles) - set(members):
         raise KeyError(f"members.{min(missing)}")
     return [_published(source, members, beside)]
+
+
+def _member(role: str, table: dict[str, Any]) -> str:
+    if "package" in table and "member" not in table:
+        raise KeyError(f"files.{role}.member")
+    return str(table.get("member", ""))
 
 
 def _published(table: dict[str, Any], members: dict[str, str], beside: Path) -> PublishedFile:

@@ -74,13 +74,13 @@ LONG = {
     ),
     "tests/unit/test_cost_against_size.py::test_pictures[[]restarts]": "unit/test_jpeg_flaws.py reads the same markers",
     "tests/unit/test_cost_against_size.py::test_pictures[[]gaps]": "unit/test_jpeg_flaws.py reads the same markers",
-    "tests/vision/test_yunet.py::TestThePublishedNetwork::test_one_face_is_found_in_every_portrait": (
+    "tests/vision/test_yunet_pictures.py::TestRealPictures::test_one_face_is_found_in_every_portrait": (
         "the group photographs stay"
     ),
-    "tests/vision/test_yunet.py::TestThePublishedNetwork::test_faces_are_found_from_30_px_up*": (
+    "tests/vision/test_yunet_pictures.py::TestRealPictures::test_faces_are_found_from_30_px_up*": (
         "the small face in the largest picture stays"
     ),
-    "tests/vision/test_yunet.py::TestThePublishedNetwork::test_the_largest_picture_needs_little_memory": (
+    "tests/vision/test_yunet_pictures.py::TestRealPictures::test_the_largest_picture_needs_little_memory": (
         "lambda_runtime/test_endpoints.py bounds a container's memory"
     ),
     "tests/layers/test_build.py::test_the_arm64_layers_fit_lambdas_limit": (

@@ -129,10 +129,10 @@ def yunet() -> Detector:
 
 
 _RETAIL = Path(__file__).parents[2] / "shared" / "models" / "face-reidentification-retail-0095"
-RETAIL_FILES = {role: _RETAIL.with_suffix(f".{role}") for role in ("xml", "bin")}
+RETAIL_FILES = {role: _RETAIL.with_suffix(f".{role}") for role in ("xml", "bin")} | {"yunet": YUNET}
 needs_retail = pytest.mark.skipif(
     not all(file.exists() for file in RETAIL_FILES.values()),
-    reason="the published files of face-reidentification-retail-0095 are not in ../shared",
+    reason="the published files of face-reidentification-retail-0095 and YuNet are not in ../shared",
 )
 
 
@@ -140,6 +140,11 @@ needs_retail = pytest.mark.skipif(
 def retail_pack() -> ModelPack:
     """Return the default pack, built from the published files beside the project."""
     return ModelPack(build(CARDS / "retail-0095.toml", BUILD, tuple(RETAIL_FILES.values())))
+
+
+@cache
+def yunet_onet() -> Detector:
+    return build_detector(retail_pack())
 
 
 def deployed_pack() -> ModelPack:

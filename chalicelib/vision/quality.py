@@ -32,7 +32,7 @@ LEAST_SHARPNESS = 0.36
 DARKEST, BRIGHTEST = 0.1, 0.8
 MOST_YAW, MOST_PITCH = 40.0, 30.0  # degrees
 # A share of LFW's faces, in percent. Faces with masks and dark glasses are below it.
-LEAST_RECOGNISABILITY = 1.0
+LEAST_RECOGNISABILITY = 2.0
 
 
 def judge(image: Image, face: DetectedFace, recognisability: float | None = None) -> Quality:

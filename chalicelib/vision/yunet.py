@@ -35,7 +35,7 @@ TILE, SHARED = 1024, 256
 # A face that ends within this many pixels of an edge between tiles may be cut there. If it is of the range, it is whole
 # in the other tile.
 CUT = (SHARED - LARGEST) // 2
-# If two boxes overlap by more than this (intersection over union), the less certain one is dropped: OpenCV's default.
+# See `suppress`: OpenCV's default.
 OVERLAP = 0.3
 # A face is kept if its box has at least this fraction of the smallest side: boxes scatter, and YuNet's are tighter than
 # other detectors'.
@@ -60,13 +60,10 @@ class Yunet:
     def detect(self, image: Image) -> Found[DetectedFace]:
         """See `Detector.detect`."""
         height, width = image.shape[:2]
-        first_scale = min(SMALLEST / self._card.smallest_face, 1.0)
-        smallest_side = min(SMALLEST_SIDE, int(first_scale * min(height, width)))  # ensures at least one level
-        pyramid = Pyramid(image, first_scale, self._card.pyramid_factor, smallest_side)
-        *finer, coarsest = pyramid.levels
-        faces = np.concatenate([*(self._look_at(level, LARGEST) for level in finer), self._look_at(coarsest, np.inf)])
+        pyramid = levels(image, SMALLEST / self._card.smallest_face, self._card.pyramid_factor)
+        faces = search(self._network, pyramid, self._card.thresholds[0])
         left_out = len(faces) > MAX_BOXES
-        faces = faces[_suppress(faces)]
+        faces = faces[suppress(faces, OVERLAP)]
         faces[:, :4] = np.clip(faces[:, :4], 0, (width, height, width, height))
         sides = (faces[:, 2:4] - faces[:, :2]).min(axis=1)
         found = (
@@ -75,36 +72,67 @@ class Yunet:
         )
         return largest(found, truncated=left_out)
 
-    def _look_at(self, level: Level, largest: float) -> Faces:
-        """Return a level's faces of at most `largest` of its pixels a side, in pixels of the image."""
-        height, width = level.image.shape[:2]
-        tiles = [
-            self._look_at_tile(level.image, left, top)
-            for top in range(0, max(1, height - SHARED), TILE - SHARED)
-            for left in range(0, max(1, width - SHARED), TILE - SHARED)
-        ]
-        faces: Faces = np.concatenate(tiles)
-        faces = faces[(faces[:, 2:4] - faces[:, :2]).max(axis=1) <= largest]
-        faces[:, :4] /= np.tile(level.scale, 2)
-        # Landmarks are centres of pixels, but only edges scale: convert to edges and back.
-        faces[:, 4:14] = (faces[:, 4:14] + 0.5) / np.resize(level.scale, 10) - 0.5
-        return faces
 
-    def _look_at_tile(self, level: Image, left: int, top: int) -> Faces:
-        """Return the faces of a tile, in pixels of the level, except faces that another tile shows more of."""
-        deadline.check()
-        tile = level[top : top + TILE, left : left + TILE]
-        height, width = tile.shape[:2]
-        below, beside = -height % DIVISOR, -width % DIVISOR
-        padded = cv2.copyMakeBorder(tile, 0, below, 0, beside, cv2.BORDER_CONSTANT)
-        faces = decode(self._network(padded[None])[0], height + below, width + beside, self._card.thresholds[0])
-        faces[:, :14] += np.resize(np.array([left, top], np.float32), 14)
-        # Edges between tiles cut faces; edges of the level itself do not.
-        least = np.where([left > 0, top > 0], (left + CUT, top + CUT), -np.inf)
-        right, bottom = left + width, top + height
-        most = np.where([right < level.shape[1], bottom < level.shape[0]], (right - CUT, bottom - CUT), np.inf)
-        kept: Faces = faces[np.all((faces[:, :2] >= least) & (faces[:, 2:4] <= most), axis=1)]
-        return kept
+def levels(image: Image, first_scale: float, factor: float) -> Pyramid:
+    """Return the sizes of an image that show its faces in the network's range."""
+    first_scale = min(first_scale, 1.0)
+    smallest_side = min(SMALLEST_SIDE, int(first_scale * min(image.shape[:2])))  # ensures at least one level
+    return Pyramid(image, first_scale, factor, smallest_side)
+
+
+def search(network: Network, pyramid: Pyramid, least: float) -> Faces:
+    """Return the faces on all levels that have at least the probability `least`, in pixels of the image.
+
+    A face may be found on several levels, and several times on one: see `suppress`.
+    """
+    *finer, coarsest = pyramid.levels
+    found = [*(_look_at(network, level, least, LARGEST) for level in finer), _look_at(network, coarsest, least, np.inf)]
+    return np.concatenate(found)
+
+
+def suppress(faces: Faces, overlap: float) -> NDArray[np.int64]:
+    """Apply non-maximum suppression to the MAX_BOXES likeliest faces; return the indices of the faces kept, the
+    likeliest first.
+
+    If two boxes overlap by more than `overlap` (intersection over union), the less certain one is dropped.
+    """
+    rectangles = np.concatenate([faces[:, :2], faces[:, 2:4] - faces[:, :2]], axis=1).astype(np.float64)
+    # OpenCV's stubs require lists.
+    kept = cv2.dnn.NMSBoxes(rectangles, faces[:, 14], 0.0, overlap, top_k=MAX_BOXES)  # type: ignore[arg-type]
+    return np.asarray(kept, np.int64)
+
+
+def _look_at(network: Network, level: Level, least: float, largest: float) -> Faces:
+    """Return a level's faces of at most `largest` of its pixels a side, in pixels of the image."""
+    height, width = level.image.shape[:2]
+    tiles = [
+        _look_at_tile(network, level.image, least, left, top)
+        for top in range(0, max(1, height - SHARED), TILE - SHARED)
+        for left in range(0, max(1, width - SHARED), TILE - SHARED)
+    ]
+    faces: Faces = np.concatenate(tiles)
+    faces = faces[(faces[:, 2:4] - faces[:, :2]).max(axis=1) <= largest]
+    faces[:, :4] /= np.tile(level.scale, 2)
+    # Landmarks are centres of pixels, but only edges scale: convert to edges and back.
+    faces[:, 4:14] = (faces[:, 4:14] + 0.5) / np.resize(level.scale, 10) - 0.5
+    return faces
+
+
+def _look_at_tile(network: Network, level: Image, least: float, left: int, top: int) -> Faces:
+    """Return the faces of a tile, in pixels of the level, except faces that another tile shows more of."""
+    deadline.check()
+    tile = level[top : top + TILE, left : left + TILE]
+    height, width = tile.shape[:2]
+    below, beside = -height % DIVISOR, -width % DIVISOR
+    padded = cv2.copyMakeBorder(tile, 0, below, 0, beside, cv2.BORDER_CONSTANT)
+    faces = decode(network(padded[None])[0], height + below, width + beside, least)
+    faces[:, :14] += np.resize(np.array([left, top], np.float32), 14)
+    # Edges between tiles cut faces; edges of the level itself do not.
+    first = np.where([left > 0, top > 0], (left + CUT, top + CUT), -np.inf)
+    right, bottom = left + width, top + height
+    last = np.where([right < level.shape[1], bottom < level.shape[0]], (right - CUT, bottom - CUT), np.inf)
+    kept: Faces = faces[np.all((faces[:, :2] >= first) & (faces[:, 2:4] <= last), axis=1)]
+    return kept
 
 
 def decode(cells: NDArray[np.float32], height: int, width: int, least: float) -> Faces:
@@ -131,11 +159,3 @@ def decode(cells: NDArray[np.float32], height: int, width: int, least: float) ->
         boxes = np.concatenate([centres - halves, centres + halves, landmarks], axis=1) * stride
         found.append(np.concatenate([boxes, probabilities[passed, None]], axis=1))
     return np.concatenate(found)
-
-
-def _suppress(faces: Faces) -> NDArray[np.int64]:
-    """Apply non-maximum suppression; return the indices of the faces kept, the likeliest first."""
-    rectangles = np.concatenate([faces[:, :2], faces[:, 2:4] - faces[:, :2]], axis=1).astype(np.float64)
-    # OpenCV's stubs require lists.
-    kept = cv2.dnn.NMSBoxes(rectangles, faces[:, 14], 0.0, OVERLAP, top_k=MAX_BOXES)  # type: ignore[arg-type]
-    return np.asarray(kept, np.int64)

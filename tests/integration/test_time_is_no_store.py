@@ -22,6 +22,7 @@ from chalicelib.vision.embedder import Embedder
 from chalicelib.vision.model_pack import Network
 from chalicelib.vision.mtcnn import Mtcnn
 from chalicelib.vision.yunet import Yunet
+from chalicelib.vision.yunet_onet import YunetOnet
 from tests.e2e import pictures
 from tests.e2e.lambda_api import LambdaApi, lasting_handler
 from tests.packs import dlib_pack
@@ -117,6 +118,22 @@ class TestWorkEndsBetweenItsParts:
 
         with deadline.within(10), pytest.raises(ServiceError, match=TOO_LONG):
             Yunet(YUNET_CARD, network).detect(np.zeros((1500, 1500, 3), np.uint8))
+
+        assert len(runs) == 1
+
+    @pytest.mark.parametrize("slow", ["yunet", "onet"])
+    def test_yunet_with_onet(self, clock: _Clock, slow: str) -> None:
+        def everywhere(values: Any) -> Any:
+            cells = np.zeros((1, values.shape[1] * values.shape[2] * 21 // 1024, 16), np.float32)
+            cells[:, ::40] = 1  # faces in every fortieth cell
+            return cells
+
+        networks = {"yunet": everywhere, "onet": lambda crops: np.zeros((len(crops), 15), np.float32)}
+        networks[slow], runs = clock.ending(networks[slow])
+        card = YUNET_CARD._replace(thresholds=(0.25, 0.85))
+
+        with deadline.within(10), pytest.raises(ServiceError, match=TOO_LONG):
+            YunetOnet(card, networks["yunet"], networks["onet"]).detect(np.zeros((1500, 1500, 3), np.uint8))
 
         assert len(runs) == 1
 

@@ -163,7 +163,11 @@ def test_an_unknown_converter_is_named_with_the_known_ones(card: Path, into: Pat
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
     [
-        ('kind = "mtcnn"', 'kind = "retina"', "the card's detector kind must be one of mtcnn, yunet, not 'retina'"),
+        (
+            'kind = "mtcnn"',
+            'kind = "retina"',
+            "detector kind must be one of mtcnn, yunet, yunet-onet, not 'retina'",
+        ),
         ('kind = "mtcnn"', 'kind = "yunet"', "a detector of the kind 'yunet' needs other files or thresholds"),
         ("[0.7, 0.6, 0.91]", "[0.6]", "a detector of the kind 'mtcnn' needs other files or thresholds"),
     ],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chalicelib.faces import Image
-from chalicelib.vision import mtcnn
+from chalicelib.vision import mtcnn, onet
 from chalicelib.vision.detector import MAX_FACES
 from chalicelib.vision.model_pack import Network
 from chalicelib.vision.mtcnn import Mtcnn
@@ -70,4 +70,4 @@ def test_no_picture_exceeds_the_networks_limits(picture: Image) -> None:
     Mtcnn(pack.detector, pnet, counted("rnet", 5), counted("onet", 15)).detect(picture)
 
     assert 0 < looked_at["rnet"] <= mtcnn.MAX_PROPOSALS
-    assert looked_at["onet"] <= 2 * mtcnn.MAX_CANDIDATES
+    assert looked_at["onet"] <= 2 * onet.MAX_CANDIDATES

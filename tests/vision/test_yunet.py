@@ -1,25 +1,17 @@
-"""YuNet: its decoding anywhere, and the published network on real pictures if its file is available."""
+"""YuNet: its decoding, its levels and tiles, and the published network beside OpenCV's detector."""
 
 from __future__ import annotations
-
-import csv
-import resource
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from chalicelib.faces import Box, DetectedFace, Image
+from chalicelib.faces import Box
 from chalicelib.vision.model_pack import DetectorCard
 from chalicelib.vision.yunet import SHARED, TILE, Yunet, decode
-from infra.local import sample_face
 from tests.packs import SHARED_FACES, YUNET, needs_yunet, yunet
-from tests.pictures import astronaut, cat, read, scaled
+from tests.pictures import astronaut, scaled
 
 CARD = DetectorCard("yunet", {"yunet": "yunet.onnx"}, smallest_face=30, pyramid_factor=0.25, thresholds=(0.8,))
 needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
@@ -142,96 +134,3 @@ class TestThePublishedNetwork:
         assert box == pytest.approx([*expected[:2], *(expected[:2] + expected[2:4])], abs=0.01)
         assert face.landmarks.reshape(-1) == pytest.approx(expected[4:14], abs=0.01)
         assert face.confidence == pytest.approx(expected[14], abs=1e-4)
-
-    @pytest.mark.parametrize("side", [31, 35, 50, 100, 200, 400, 700])
-    def test_faces_are_found_from_30_px_up(self, side: int) -> None:
-        [face] = yunet().detect(astronaut())
-        scale = side / min(face.box.right - face.box.left, face.box.bottom - face.box.top)
-        picture = scaled(astronaut(), round(512 * scale), round(512 * scale))
-
-        [found] = yunet().detect(picture)
-
-        expected = np.array([face.box.left, face.box.top, face.box.right, face.box.bottom]) * scale
-        box = np.array([found.box.left, found.box.top, found.box.right, found.box.bottom])
-        assert np.abs(box - expected).max() < 0.2 * side
-
-    def test_a_face_that_fills_the_largest_picture_is_found(self) -> None:
-        picture = scaled(np.ascontiguousarray(astronaut()[40:210, 150:320]), 4096, 4096)
-
-        [face] = yunet().detect(picture)
-
-        assert face.box.right - face.box.left > 2000
-
-    @pytest.mark.parametrize(("size", "left", "top"), [(180, 900, 3500), (200, 3850, 3850), (182, 650, 660)])
-    def test_a_small_face_is_found_in_the_largest_picture(self, size: int, left: int, top: int) -> None:
-        picture = np.zeros((4096, 4096, 3), np.uint8)
-        picture[top : top + size, left : left + size] = scaled(astronaut(), size, size)
-
-        [face] = yunet().detect(picture)
-
-        assert left < face.box.left < face.box.right < left + size
-        assert top < face.box.top < face.box.bottom < top + size
-
-    def test_boxes_lie_inside_the_picture(self) -> None:
-        [face] = yunet().detect(np.ascontiguousarray(astronaut()[75:220, 185:262]))
-
-        assert (face.box.left, face.box.top) >= (0, 0)
-        assert face.box.right == 77
-
-    @pytest.mark.parametrize("picture", [cat(), np.zeros((48, 48, 3), np.uint8), np.full((48, 4096, 3), 255, np.uint8)])
-    def test_no_face_is_found_in_pictures_without_faces(self, picture: Image) -> None:
-        assert yunet().detect(picture) == []
-
-    def test_no_face_is_found_in_noise(self) -> None:
-        assert yunet().detect(np.random.default_rng(1).integers(0, 256, (480, 640, 3), np.uint8)) == []
-
-    def test_a_drawn_face_is_found(self) -> None:
-        assert len(yunet().detect(sample_face.draw())) == 1
-
-    def test_results_do_not_change_with_thread_timing(self) -> None:
-        pictures = [astronaut(), scaled(astronaut(), 300, 300), cat()] * 6
-        alone = [_values(yunet().detect(picture)) for picture in pictures]
-
-        with ThreadPoolExecutor(8) as pool:
-            together = list(pool.map(lambda picture: _values(yunet().detect(picture)), pictures))
-
-        assert together == alone
-
-    def test_the_largest_picture_needs_little_memory(self) -> None:
-        """Runs in a separate process, after a small picture. The picture itself, 50 MB, does not count."""
-        program = [sys.executable, "-c", f"import {__name__} as test; test.print_peak_growth()"]
-        done = subprocess.run(program, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
-
-        assert int(done.stdout) < 150
-
-    @needs_shared
-    def test_exactly_the_faces_of_the_group_photographs_are_found(self) -> None:
-        rows = _rows("groups.csv")
-
-        counts = {row["file"]: len(yunet().detect(read(SHARED_FACES / row["file"]))) for row in rows}
-
-        assert counts == {row["file"]: int(row["faces"]) for row in rows}
-
-    @needs_shared
-    def test_one_face_is_found_in_every_portrait(self) -> None:
-        counts = [len(yunet().detect(read(SHARED_FACES / row["file"]))) for row in _rows("people.csv")]
-
-        assert counts == [1] * 53
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    with (SHARED_FACES / name).open() as file:
-        return list(csv.DictReader(file))
-
-
-def _values(faces: list[DetectedFace]) -> list[tuple[Box, float, list[list[float]]]]:
-    return [(face.box, face.confidence, face.landmarks.tolist()) for face in faces]
-
-
-def print_peak_growth() -> None:
-    """Print by how many MB the largest accepted picture raises this process's peak memory."""
-    picture = np.random.default_rng(0).integers(0, 256, (4096, 4096, 3), np.uint8)
-    yunet().detect(astronaut())
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    yunet().detect(picture)
-    sys.stdout.write(str((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024))

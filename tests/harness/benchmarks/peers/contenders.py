@@ -112,9 +112,8 @@ class Named(NamedTuple):
 
 
 CONTENDERS = {
-    "ours": Named("this project, MTCNN", False, lambda: ours("retail-0095")),
-    "ours-yunet": Named("this project, YuNet", False, lambda: ours("retail-0095-yunet")),
-    "ours-dlib": Named("this project, dlib pack", False, lambda: ours("dlib")),
+    "ours": Named("this project, default pack: YuNet, O-Net", False, lambda: ours("retail-0095")),
+    "ours-dlib": Named("this project, dlib pack: MTCNN", False, lambda: ours("dlib")),
     "facenet-pytorch": Named("facenet-pytorch", True, lambda: facenet_pytorch(0.7)),
     "facenet-pytorch-0.9": Named("facenet-pytorch, last threshold 0.9", True, lambda: facenet_pytorch(0.9)),
     "mtcnn": Named("mtcnn (TensorFlow)", True, mtcnn),

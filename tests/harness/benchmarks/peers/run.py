@@ -35,7 +35,7 @@ SIZES = {(640, 480): 9, (1280, 720): 7, (4096, 4096): 2}
 THREADED_PICTURES, THREADED_ROUNDS = 60, 7
 MEASURED = "wall", "cpu"
 EMBEDDING = "ours", "ours-dlib", "facenet-pytorch", "face_recognition"
-PACKS = "retail-0095", "retail-0095-yunet", "dlib"
+PACKS = "retail-0095", "dlib"
 CROWDS_EXPLAINED = """\
 Faces found and other boxes, at the pictures' own sizes. Crowds are grids of LFW pictures, with faces of 31 to 93 px.
 Faces in hard crowds are turned, dark, blurred, half covered or pale. Other boxes there are mostly people in the
@@ -102,13 +102,11 @@ class Times:
 
 
 def main() -> None:
-    published = [YUNET, *RETAIL_FILES.values()]
-    if missing := [file.name for file in published if not file.exists()]:
+    if missing := [file.name for file in RETAIL_FILES.values() if not file.exists()]:
         sys.exit(f"{', '.join(missing)} must be in {YUNET.parent}.")
     names = list(CONTENDERS)
     for name in PACKS:
-        files = [*RETAIL_FILES.values()] if "retail" in name else []
-        build(card_path(name), BUILD, [*files, *[YUNET] * ("yunet" in name)])
+        build(card_path(name), BUILD, [*RETAIL_FILES.values()] if name == "retail-0095" else [])
     times, sizes = Times(), [f"{width} x {height}" for width, height in SIZES]
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         environment.interpreter()
