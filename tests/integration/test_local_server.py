@@ -166,7 +166,7 @@ def test_a_body_beyond_api_gateways_limit_is_refused_before_it_is_sent(served: S
         ("/people/AC%2FDC%41/faces?limit=1", "/people/{person}/faces"),
     ],
 )
-def test_the_log_shows_no_token_no_name_and_no_query(
+def test_the_log_shows_no_token_and_no_query(
     served: Served, capsys: pytest.CaptureFixture[str], path: str, shown: str
 ) -> None:
     assert served.get(path) == 404

@@ -77,10 +77,6 @@ def _change(
 ) -> None:
     """Change the faces of some people, who are the keys of `gained`."""
     there = _find(transaction, set_id, gained)
-    new = [one for one, faces in gained.items() if faces and one not in there]
-    if new:
-        insert_people(transaction, set_id, [(one, gained[one][-1].name, 0) for one in new])
-        there |= _find(transaction, set_id, new)
     counted = [
         (person_id, faces + len(gained[one]) - lost.get(one, 0), gained[one][-1].name if gained[one] else name)
         for one, (person_id, faces, name) in there.items()
@@ -88,6 +84,10 @@ def _change(
     _update(transaction, [row for row in counted if row[1] > 0])
     if gone := [person_id for person_id, faces, _ in counted if faces <= 0]:
         transaction.execute(_DELETE.format(marks=_marks(gone)), gone)
+    new = [one for one, faces in gained.items() if faces and one not in there]
+    if new:
+        insert_people(transaction, set_id, [(one, gained[one][-1].name, len(gained[one])) for one in new])
+        there |= _find(transaction, set_id, new)
     if links := [(face.face_id, there[one][0]) for one, faces in gained.items() for face in faces]:
         transaction.execute_many(_LINK, links)
 
