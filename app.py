@@ -82,8 +82,15 @@ def remove_face(arguments: Arguments) -> dict[str, Any]:
 
 @endpoint(app, "/faces", "GET")
 def list_faces(arguments: Arguments) -> dict[str, Any]:
-    page = arguments.face_set(), arguments.after(), arguments.page_limit(), arguments.beginning()
-    return replies.listed(wiring().known_faces.page(*page))
+    face_set, part, at_start, limit = (
+        arguments.face_set(),
+        arguments.part(),
+        arguments.at_start(),
+        arguments.page_limit(),
+    )
+    if part and not at_start:
+        return replies.listed(wiring().known_people.faces_by_part(face_set, part, arguments.place(), limit))
+    return replies.listed(wiring().known_faces.page(face_set, arguments.after(), limit, part))
 
 
 @endpoint(app, "/faces/{face_token}", "GET")
@@ -103,6 +110,33 @@ def rename_face(arguments: Arguments) -> dict[str, Any]:
 @endpoint(app, "/faces/{face_token}/crop", "GET")
 def get_crop(arguments: Arguments) -> Response:
     return replies.picture(wiring().known_faces.crop(arguments.token()))
+
+
+@endpoint(app, "/people", "GET")
+def list_people(arguments: Arguments) -> dict[str, Any]:
+    page = arguments.face_set(), arguments.after(), arguments.page_limit(), arguments.part()
+    return replies.people(wiring().known_people.page(*page))
+
+
+@endpoint(app, "/people/{person}", "PUT")
+def change_person(arguments: Arguments) -> dict[str, Any]:
+    face_set, person, merge = arguments.face_set(), arguments.person(), arguments.merge()
+    name, cover = arguments.change()
+    return replies.changed(wiring().known_people.change(face_set, person, name, merge=merge, cover=cover))
+
+
+@endpoint(app, "/people/{person}", "DELETE")
+def delete_person(arguments: Arguments) -> dict[str, Any]:
+    face_set, person = arguments.face_set(), arguments.person()
+    name, removed = wiring().removal.remove_person(face_set, person)
+    return replies.success(name=name, removed=removed.faces, done=removed.done)
+
+
+@endpoint(app, "/people/{person}/faces", "GET")
+def list_faces_of_person(arguments: Arguments) -> dict[str, Any]:
+    face_set, person = arguments.face_set(), arguments.person()
+    after, limit = arguments.after(), arguments.page_limit()
+    return replies.listed(wiring().known_people.faces(face_set, person, after, limit))
 
 
 @endpoint(app, "/face_sets", "GET")

@@ -116,6 +116,18 @@ def unknown_token() -> ServiceError:
     return ServiceError("1006", 404, "the face_token is unknown or has expired")
 
 
+def unknown_person() -> ServiceError:
+    return ServiceError("1006", 404, "no face of the face_set has this name; GET /people lists all people")
+
+
+def another_person() -> ServiceError:
+    return bad_argument("another person of the face_set has this name; merge=true makes both one person")
+
+
+def not_their_face() -> ServiceError:
+    return bad_argument("cover must be the face_token of one of the person's faces")
+
+
 def no_face(smallest_px: int, where: str = "the image") -> ServiceError:
     return ServiceError("1007", 422, f"no face of at least {smallest_px} x {smallest_px} px was found in {where}")
 

@@ -14,6 +14,7 @@ from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.service.active_pack import ActivePack
 from chalicelib.service.face_service import FaceService
 from chalicelib.service.known_faces import KnownFaces
+from chalicelib.service.known_people import KnownPeople
 from chalicelib.service.removal import Removal
 from chalicelib.settings import Settings, current_settings
 from chalicelib.stores.aws import sdk
@@ -25,6 +26,7 @@ from chalicelib.stores.face_set.face_listing import FaceListing
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.face_set_names import FaceSetNames
 from chalicelib.stores.face_set.model_change import ModelChange
+from chalicelib.stores.face_set.people import People
 from chalicelib.stores.face_set.referenced_crops import ReferencedCrops
 from chalicelib.stores.face_set.segments import SegmentStore
 from chalicelib.stores.face_set.vector_indexes import VectorIndexes
@@ -64,6 +66,8 @@ class Wiring:
         )
         self.face_set_names = FaceSetNames(self.database)
         self.face_listing = FaceListing(self.database)
+        self.people = People(self.database)
+        self.known_people = KnownPeople(self.people, self.face_listing, self.face_set_names)
         self.segments = SegmentStore(self.database)
         self.model_change = ModelChange(self.database)
         self.vector_indexes = VectorIndexes(self.database)
@@ -96,7 +100,8 @@ class Wiring:
 
     @property
     def removal(self) -> Removal:
-        return Removal(self.face_listing, self.face_set_names, self.face_set, self.tokens, self.crops)
+        listing, names = self.face_listing, self.face_set_names
+        return Removal(listing, names, self.face_set, self.tokens, self.crops, self.people)
 
     @property
     def known_faces(self) -> KnownFaces:

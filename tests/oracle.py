@@ -34,7 +34,8 @@ def by_person(matches: list[Match], limit: int) -> SearchResult:
     """Return matches grouped into people, nearest first."""
     people: list[Match] = []
     for match in matches:
-        same = [other for other in matches if other.name == match.name != DEFAULT_NAME]
+        name = match.name.strip().casefold()
+        same = [other for other in matches if other.name.strip().casefold() == name != DEFAULT_NAME]
         if same and match.token != same[0].token:
             continue
         people.append(Match(match.token, match.name, match.distance, faces=max(len(same), 1)))

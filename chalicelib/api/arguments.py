@@ -75,9 +75,27 @@ class Arguments:
         """Return a face's new `face_name`."""
         return self._required(fields.NEW_NAME)
 
-    def beginning(self) -> str:
-        """Return the prefix of the names to list; empty lists all names."""
-        return self._optional(fields.BEGINNING) or ""
+    def person(self) -> str:
+        """Return the name of the person in the address."""
+        return self._required(fields.PERSON)
+
+    def part(self) -> str:
+        """Return the part of the names to list; empty lists all names."""
+        return self._optional(fields.PART) or ""
+
+    def at_start(self) -> bool:
+        """Return whether `match` is `start`: names must begin with the part."""
+        return self._optional(fields.MATCH) == "start"
+
+    def change(self) -> tuple[str | None, str | None]:
+        """Return a person's new name and new cover, of which one may be None."""
+        name, cover = self._optional(fields.PERSON_NAME) or None, self._optional(fields.COVER)
+        if name is None and cover is None:
+            raise errors.missing_argument("name or cover")
+        return name, cover
+
+    def merge(self) -> bool:
+        return self._optional(fields.MERGE) == "true"
 
     def face_set(self) -> str:
         return self._optional(fields.FACE_SET) or DEFAULT_SET
@@ -91,7 +109,11 @@ class Arguments:
 
     def after(self) -> int:
         """Return the row id that a list's `cursor` encodes; 0 without a cursor."""
-        return self._optional(fields.CURSOR) or 0
+        return self.place()[1]
+
+    def place(self) -> tuple[int, int]:
+        """Return the row ids of a person and a face that `cursor` encodes, in lists by person; 0 without a cursor."""
+        return self._optional(fields.CURSOR) or (0, 0)
 
     def refuse_poor(self) -> bool:
         """Return whether `quality_filter` is `auto`, which refuses poor faces."""

@@ -149,7 +149,7 @@ class Distance:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The place at which a page of a list ended, a row id."""
+    """The place at which a page of a list ended: the row id of its last item and, in lists by person, the person's."""
 
     name: str
 
@@ -157,11 +157,13 @@ class Cursor:
     def schema(self) -> dict[str, Any]:
         return {"type": "string", "format": "cursor"}
 
-    def parse(self, text: str) -> int:
-        after = cursors.decode(text)
-        if after is None:
-            raise errors.bad_argument(f"{self.name} must be the next_cursor of an earlier reply")
-        return after
+    def parse(self, text: str) -> tuple[int, int]:
+        """Return the row ids of the person, or 0, and of the item."""
+        if after := cursors.decode(text):
+            return 0, after[0]
+        if after := cursors.decode(text, 2):
+            return after[0], after[1]
+        raise errors.bad_argument(f"{self.name} must be the next_cursor of an earlier reply")
 
 
 FACE_TOKEN = Patterned("face_token", f"[A-Za-z0-9]{{{TOKEN_LENGTH}}}", f"{TOKEN_LENGTH} letters and digits")
@@ -181,7 +183,12 @@ FACE_SET = replace(NEW_FACE_SET, default=DEFAULT_SET)
 OTHER_FACE_SET = replace(NEW_FACE_SET, pattern=rf"(?!\.{{1,2}}$|{DEFAULT_SET}$)[A-Za-z0-9_.-]{{1,64}}")
 FACE_NAME = PersonName("face_name", DEFAULT_NAME)
 NEW_NAME = PersonName("face_name", required=True)
-BEGINNING = PersonName("name")
+PERSON = PersonName("person", required=True)
+PART = PersonName("name")
+MATCH = Choice("match", ("any", "start"))
+PERSON_NAME = PersonName("name", required=True)
+MERGE = Choice("merge", ("false", "true"))
+COVER = replace(FACE_TOKEN, name="cover")
 CURSOR = Cursor("cursor")
 
 

@@ -17,9 +17,11 @@ from chalicelib.images import decoding
 from chalicelib.service import cursors
 from chalicelib.service.comparison import Comparison
 from chalicelib.service.face_service import SavedFace, Searched
-from chalicelib.service.known_faces import Page
+from chalicelib.service.known_faces import Page, cursor_after
+from chalicelib.service.known_people import Changed, PeoplePage
 from chalicelib.stores.face_set.face_listing import ListedFace
 from chalicelib.stores.face_set.face_set_names import CountedFaceSet
+from chalicelib.stores.face_set.people import Person
 from chalicelib.vision import quality
 from chalicelib.vision.detector import MAX_FACES
 from chalicelib.vision.model_pack import ModelPack, Threshold
@@ -86,8 +88,21 @@ def listed(page: Page) -> dict[str, Any]:
     fit = fitting(faces)
     return success(
         faces=faces[:fit],
-        next_cursor=page.next_cursor if fit == len(faces) else cursors.encode(page.faces[fit - 1].id),
+        next_cursor=page.next_cursor if fit == len(faces) else cursor_after(page.faces[fit - 1]),
     )
+
+
+def people(page: PeoplePage) -> dict[str, Any]:
+    listed = [_person(person) for person in page.people]
+    fit = fitting(listed)
+    return success(
+        people=listed[:fit],
+        next_cursor=page.next_cursor if fit == len(listed) else cursors.encode(page.people[fit - 1].id),
+    )
+
+
+def changed(change: Changed) -> dict[str, Any]:
+    return success(name=change.name, renamed=change.faces, done=change.done)
 
 
 def known(face: ListedFace, crop_url: str) -> dict[str, Any]:
@@ -163,6 +178,16 @@ def _listed(face: ListedFace) -> dict[str, str]:
         "face_name": face.name,
         "face_set": face.face_set,
         "added_at": times.as_text(face.added_at),
+    }
+
+
+def _person(person: Person) -> dict[str, Any]:
+    return {
+        "name": person.name,
+        "faces": person.faces,
+        "cover": person.cover,
+        "first_added_at": times.as_text(person.first_added_at),
+        "last_added_at": times.as_text(person.last_added_at),
     }
 
 

@@ -131,7 +131,7 @@ def _arguments(request: Request, path_arguments: dict[str, str], pictures: int) 
     given = request.query_params
     query = {} if given is None else {name: given.getlist(name) for name in given}
     for name, value in path_arguments.items():
-        # Servers may or may not have unescaped the value. No accepted value has a percent sign, so unquoting is safe.
+        # REST APIs of API Gateway and the local servers pass the value escaped, as the client sent it.
         query[name] = [unquote(value), *query.get(name, ())]
     if request.method not in ("POST", "PUT"):
         return arguments.Arguments(query)

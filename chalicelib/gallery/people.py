@@ -1,10 +1,11 @@
-"""Groups matches by person: faces with the same name in a face set are one person."""
+"""Groups matches by person: faces with the same folded name in a face set are one person."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from chalicelib.faces import DEFAULT_NAME, Match, SearchResult
+from chalicelib.faces import Match, SearchResult
+from chalicelib.stores.face_set.folded_name import fold, is_person
 
 
 @dataclass(slots=True)
@@ -20,10 +21,11 @@ class People:
     """Groups matches, added in any order. Each face with the default name counts as a separate person."""
 
     def __init__(self) -> None:
-        self._people: dict[str | int, _Person] = {}
+        self._people: dict[bytes | int, _Person] = {}
 
     def add(self, row_id: int, match: Match) -> None:
-        key = row_id if match.name == DEFAULT_NAME else match.name
+        folded = fold(match.name)
+        key = folded if is_person(folded) else row_id
         place = match.distance, row_id
         person = self._people.get(key)
         if person is None:

@@ -19,6 +19,11 @@ class Page(NamedTuple):
     next_cursor: str | None
 
 
+def cursor_after(face: ListedFace) -> str:
+    """Return the cursor of a page that starts after a face; in lists by person it also names the person."""
+    return cursors.encode(face.person_id, face.id) if face.person_id else cursors.encode(face.id)
+
+
 class KnownFaces:
     """Use cases that load no model.
 
@@ -47,7 +52,7 @@ class KnownFaces:
         """
         faces = self._listing.page(self._names.id_of(face_set), after, limit + 1, beginning)
         more = len(faces) > limit
-        return Page(faces[:limit], cursors.encode(faces[limit - 1].id) if more else None)
+        return Page(faces[:limit], cursor_after(faces[limit - 1]) if more else None)
 
     def get(self, token: str) -> ListedFace:
         face = self._listing.get(token)

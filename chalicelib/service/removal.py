@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -15,6 +15,8 @@ from chalicelib.stores.aws.tokens import TokenStore
 from chalicelib.stores.face_set.face_listing import FaceListing
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.face_set_names import FaceSetNames
+from chalicelib.stores.face_set.folded_name import fold
+from chalicelib.stores.face_set.people import People
 
 # Faces removed in one transaction; all other writers wait until it ends.
 FACES_PER_BATCH = 100
@@ -23,7 +25,7 @@ MAX_SECONDS = 15.0
 
 
 class Removed(NamedTuple):
-    """The number of faces removed from a set, and whether the set itself is deleted."""
+    """The number of faces removed from a set or of a person, and whether the set or the person is gone."""
 
     faces: int
     done: bool
@@ -47,6 +49,7 @@ class Removal:
         face_set: FaceSet,
         tokens: TokenStore,
         crops: CropStore,
+        people: People,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._listing = listing
@@ -54,6 +57,7 @@ class Removal:
         self._face_set = face_set
         self._tokens = tokens
         self._crops = crops
+        self._people = people
         self._clock = clock
 
     def remove(self, token: str) -> None:
@@ -85,15 +89,49 @@ class Removal:
             while True:
                 tokens = [face.token for face in self._listing.page(set_id, 0, FACES_PER_BATCH)]
                 if tokens:
-                    # Reading the results raises the first failure.
-                    list(executor.map(deadline.carried(self._forget), tokens))
-                    crops = self._face_set.remove_many(tokens)
-                    removed += len(crops)
-                    list(executor.map(deadline.carried(self._crops.delete_orphan), crops))
+                    removed += self._remove_many(executor, tokens)
                 elif self._names.delete_if_empty(set_id):
                     return Removed(removed, done=True)
                 if self._clock() > end:
                     return Removed(removed, done=False)
+
+    def remove_person(self, face_set: str, name: str) -> tuple[str, Removed]:
+        """Remove all faces of a person, or as many as MAX_SECONDS allow; the next call continues.
+
+        Returns
+        -------
+        str, Removed
+            The person's name as it was last spelt, and what was removed.
+
+        Raises
+        ------
+        ServiceError
+            1006 when no face of the face set has the name; 1001 (404) for a face set that does not exist.
+        """
+        set_id = self._names.id_of(face_set)
+        person = self._people.find(set_id, name)
+        if person is None:
+            raise errors.unknown_person()
+        end = self._clock() + MAX_SECONDS
+        removed = 0
+        with ThreadPoolExecutor(MAX_CONNECTIONS) as executor:
+            while True:
+                tokens = [face.token for face in self._listing.page_of_people([person.id], 0, FACES_PER_BATCH)]
+                removed += self._remove_many(executor, tokens, fold(name))
+                if len(tokens) < FACES_PER_BATCH:
+                    return person.name, Removed(removed, done=True)
+                if self._clock() > end:
+                    return person.name, Removed(removed, done=self._people.find(set_id, name) is None)
+
+    def _remove_many(self, executor: ThreadPoolExecutor, tokens: Sequence[str], folded: bytes | None = None) -> int:
+        """Remove some faces, as `FaceSet.remove_many` does; return their number."""
+        if not tokens:
+            return 0
+        # Reading the results raises the first failure.
+        list(executor.map(deadline.carried(self._forget), tokens))
+        crops = self._face_set.remove_many(tokens, folded)
+        list(executor.map(deadline.carried(self._crops.delete_orphan), crops))
+        return len(crops)
 
     def _forget(self, token: str) -> None:
         """Erase the crop and the token stored at detection, whether or not the token has expired."""

@@ -53,6 +53,7 @@ WRITE_TIMEOUT_SECONDS = 30
 MAX_LENGTH_DIGITS = 18
 
 _TOKEN = re.compile(rf"/[A-Za-z0-9]{{{TOKEN_LENGTH}}}(?=/|$)")
+_PERSON = re.compile(r"(?<=/people/)[^/]+")
 _NO_HEADER = (MissingHeaderBodySeparatorDefect, FirstHeaderLineIsContinuationDefect, MisplacedEnvelopeHeaderDefect)
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _UNPRINTABLE = re.compile(r"[^ -~]")
@@ -224,7 +225,7 @@ class Handler(ChaliceRequestHandler):
         super().send_response(code, message)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Do nothing: `_log` logs requests without the query string and tokens, which are private."""
+        """Do nothing: `_log` logs requests without the query string, tokens and names, which are private."""
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the base class's name
         """Do nothing: the base class's message would repeat the request line."""
@@ -234,7 +235,8 @@ class Handler(ChaliceRequestHandler):
         return cast(Server, self.server)
 
     def _log(self, seconds: float) -> None:
-        path = _TOKEN.sub("/{face_token}", unquote(self.path.partition("?")[0]))
+        path = _PERSON.sub("{person}", self.path.partition("?")[0])
+        path = _TOKEN.sub("/{face_token}", unquote(path))
         request = _UNPRINTABLE.sub("?", f"{self.command} {path}")  # a terminal would obey control characters
         print(f"{request} {self._status} {seconds * 1000:.0f} ms", file=sys.stderr, flush=True)
 

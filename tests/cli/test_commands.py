@@ -34,11 +34,30 @@ def test_a_face_is_added_found_renamed_listed_and_removed(run: Run) -> None:
     assert "Eileen Collins" in run("rename", token, "Eileen Collins").stdout
     [face] = json.loads(run("list", "--json").stdout)["faces"]
     assert (face["face_token"], face["face_name"]) == (token, "Eileen Collins")
-    assert "Eileen Collins" in run("list", "--name", "eileen").stdout
+    assert "Eileen Collins" in run("list", "--name", "coll").stdout
+    assert "Eileen" not in run("list", "--name", "coll", "--match", "start").stdout
     assert "Eileen" not in run("list", "--name", "ada").stdout
     assert run("remove", token).stdout == f"Removed {token}\n"
     assert run("search", "eileen.jpg", code=1).stdout == "no match\n"
     assert "1006" in run("remove", token, code=3).stderr
+
+
+def test_people_are_listed_renamed_merged_and_removed(run: Run) -> None:
+    eileen, ada = added(run, "eileen.jpg", "Eileen"), added(run, "ada.jpg", "AC/DC 100%41")
+    second = added(run, "eileen.jpg", " eileen")
+
+    [first, other] = json.loads(run("people", "list", "--json").stdout)["people"]
+    assert (first["name"], first["faces"], first["cover"], other["cover"]) == (" eileen", 2, eileen, ada)
+    assert run("people", "cover", "Eileen", second).stdout == f" eileen is shown by {second}\n"
+    assert second in run("people", "list", "--name", "LEE").stdout
+    assert run("people", "rename", "AC/DC 100%41", "..").stdout == "Renamed AC/DC 100%41 to ..; faces: 1\n"
+    assert "merge=true" in run("people", "rename", "..", "EILEEN", code=3).stderr
+    assert ada in run("people", "faces", "..").stdout
+    assert run("people", "merge", "..", "EILEEN").stdout == "Renamed .. to EILEEN; faces: 1\n"
+    assert "raise --limit" in run("people", "faces", "Eileen", "--limit", "2").stderr
+    run("people", "remove", "eileen", code=1)  # not confirmed
+    assert run("people", "remove", "eileen", "--yes").stdout == "Removed eileen; faces: 3\n"
+    assert "1006" in run("people", "faces", "eileen", code=3).stderr
 
 
 def test_json_output_is_the_services_reply(run: Run) -> None:

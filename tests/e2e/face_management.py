@@ -79,14 +79,14 @@ class Listing:
         for name in ("Ada Lovelace", "ADA", "adam", "Bob", "Straße", "Élodie", "a_b", "a%b", "ada\nbyron"):
             api.added(pictures.drawing(), name)
 
-        assert listed(api, name="ada") == ["Ada Lovelace", "ADA", "adam", "ada\nbyron"]
-        assert listed(api, name="Ada ", limit="1") == ["Ada Lovelace"]
-        assert listed(api, name="STRASS") == ["Straße"]
-        assert listed(api, name="éLO") == ["Élodie"]
-        assert listed(api, name="a%") == ["a%b"]
-        assert listed(api, name="a_") == ["a_b"]
-        assert listed(api, name="z") == []
-        assert [len(page) for page in pages(api, name="a", limit="4")] == [4, 2]
+        assert listed(api, name="ada", match="start") == ["Ada Lovelace", "ADA", "adam", "ada\nbyron"]
+        assert listed(api, name="Ada ", match="start", limit="1") == ["Ada Lovelace"]
+        assert listed(api, name="STRASS", match="start") == ["Straße"]
+        assert listed(api, name="éLO", match="start") == ["Élodie"]
+        assert listed(api, name="a%", match="start") == ["a%b"]
+        assert listed(api, name="a_", match="start") == ["a_b"]
+        assert listed(api, name="z", match="start") == []
+        assert [len(page) for page in pages(api, name="a", match="start", limit="4")] == [4, 2]
 
     def test_a_renamed_face_is_found_by_its_new_name_only(self, api: Api) -> None:
         token = api.added(pictures.drawing(), "Ada")

@@ -286,7 +286,8 @@ class TestChaliceLocal:
             assert said.startswith(f"Port {moto_port} is in use by another program or not allowed: ")
 
             with chalice_local(tmp_path, database_url, moto_port) as api:
-                token = api.added(pictures.drawing(), "Ada")
+                token = api.added(pictures.drawing(), "AC/DC %41")
                 assert tokens(api.search_picture(pictures.drawing())) == [token]
+                assert api.get("/people/ac%2Fdc%20%2541/faces").body["faces"][0]["face_token"] == token
                 assert api.get("/search", face_token="no").status == 400
         assert len(list((tmp_path / "state" / "crops").glob("*.jpg"))) == 1

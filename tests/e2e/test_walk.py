@@ -8,10 +8,11 @@ from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace
 from tests.e2e.face_sets import FaceSets, Grouping
 from tests.e2e.http_api import HttpApi
+from tests.e2e.person_management import People
 from tests.e2e.walk import Walk
 
 
-class TestOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, Comparing):
+class TestOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing):
     smoke_only = True
 
     @pytest.fixture
@@ -19,7 +20,7 @@ class TestOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, Comparing):
         return sqlite_api
 
 
-class TestOnMysql(Walk, Listing, OneFace, FaceSets, Grouping, Comparing):
+class TestOnMysql(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing):
     smoke_only = True
 
     @pytest.fixture

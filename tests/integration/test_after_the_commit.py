@@ -22,6 +22,7 @@ from chalicelib.stores.database.sqlite import SQLiteDatabase
 from chalicelib.stores.face_set.face_listing import FaceListing
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.face_set_names import FaceSetNames
+from chalicelib.stores.face_set.people import People
 from chalicelib.telemetry import middleware
 from chalicelib.telemetry.metrics import Metric
 from chalicelib.vector_wiring import VectorWiring
@@ -83,7 +84,7 @@ def test_a_crop_that_cannot_be_deleted_fails_no_removal(
 ) -> None:
     crops, face_set = CropStore(s3, crops_bucket), FaceSet(database)
     tokens = TokenStore(dynamodb, crops_bucket, 100)
-    removal = Removal(FaceListing(database), FaceSetNames(database), face_set, tokens, crops)
+    removal = Removal(FaceListing(database), FaceSetNames(database), face_set, tokens, crops, People(database))
     face = known_face()
     face_set.add(face)
     monkeypatch.setattr(crops, "delete", failing(failure))

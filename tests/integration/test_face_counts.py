@@ -15,6 +15,7 @@ from chalicelib.stores.face_set import schema
 from chalicelib.stores.face_set.active_model import ModelChangedError
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.face_set_names import FaceSetNames
+from chalicelib.stores.face_set.folded_name import fold
 from chalicelib.stores.face_set.schema import MIGRATIONS, migrate
 from tests.counts import assert_counts_are_right
 from tests.examples import known_face
@@ -118,8 +119,8 @@ class TestMigration:
             patch.setattr(schema, "MIGRATIONS", MIGRATIONS[:COUNTED])
             migrate(database)
         insert = "INSERT INTO face_set (face_token, face_name, folded_name, crop, created_at, set_id) "
-        rows = [(new_token(), 1 if n < 5 else 2) for n in range(7)]
-        database.write(lambda t: t.execute_many(f"{insert} VALUES (?, '', '', 'c.jpg', 0, ?)", rows))
+        rows = [(new_token(), fold("Ada"), 1 if n < 5 else 2) for n in range(7)]
+        database.write(lambda t: t.execute_many(f"{insert} VALUES (?, 'Ada', ?, 'c.jpg', 0, ?)", rows))
         database.write(lambda t: t.execute("INSERT INTO face_set_name (name) VALUES ('staff')"))
         monkeypatch.setattr(schema, "ROWS_PER_COPY", 3)
         return database

@@ -26,6 +26,7 @@ from chalicelib.stores.face_set.change_log import log_additions
 from chalicelib.stores.face_set.face_listing import FaceListing
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.face_set_names import FaceSetNames
+from chalicelib.stores.face_set.people import People
 from chalicelib.stores.face_set.segments import SegmentStore
 from tests.embeddings import MODEL, known_faces, unit_vectors
 from tests.oracle import brute_force, by_person
@@ -296,7 +297,7 @@ class TestRemoval:
     def removal(
         database: Database, crops: CropStore, tokens: TokenStore, clock: Callable[[], float] | None = None
     ) -> Removal:
-        parts = (FaceListing(database), FaceSetNames(database), FaceSet(database), tokens, crops)
+        parts = (FaceListing(database), FaceSetNames(database), FaceSet(database), tokens, crops, People(database))
         return Removal(*parts) if clock is None else Removal(*parts, clock=clock)
 
     @staticmethod

@@ -39,5 +39,5 @@ def test_pages_have_each_face_of_their_set_once(database: Database, s3: S3Client
         while after is not None:
             page = known_faces.page(name, after, 2, beginning)
             found += [face.token for face in page.faces]
-            after = None if page.next_cursor is None else cursors.decode(page.next_cursor)
+            [after] = (None,) if page.next_cursor is None else cursors.decode(page.next_cursor) or (None,)
         assert found == tokens

@@ -159,15 +159,24 @@ def test_a_body_beyond_api_gateways_limit_is_refused_before_it_is_sent(served: S
         assert served.answer(sent) == status
 
 
-def test_the_log_shows_no_token_and_no_query(served: Served, capsys: pytest.CaptureFixture[str]) -> None:
-    assert served.get(f"/faces/{'A' * 24}/crop?name=Ada") == 404
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (f"/faces/{'A' * 24}/crop?name=Ada", "/faces/{face_token}/crop"),
+        ("/people/AC%2FDC%41/faces?limit=1", "/people/{person}/faces"),
+    ],
+)
+def test_the_log_shows_no_token_and_no_query(
+    served: Served, capsys: pytest.CaptureFixture[str], path: str, shown: str
+) -> None:
+    assert served.get(path) == 404
     logged, end = "", time.monotonic() + MAX_WAIT_SECONDS
     while "\n" not in logged:
         assert time.monotonic() < end
         time.sleep(0.005)
         logged += capsys.readouterr().err
 
-    assert logged.startswith("GET /faces/{face_token}/crop 404 ")
+    assert logged.startswith(f"GET {shown} 404 ")
 
 
 class TestLate:

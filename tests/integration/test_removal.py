@@ -20,6 +20,7 @@ from chalicelib.stores.database.base import Database
 from chalicelib.stores.face_set.face_listing import FaceListing
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.face_set_names import FaceSetNames
+from chalicelib.stores.face_set.people import People
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,7 +38,9 @@ class Stores:
         self.face_set, self.names = FaceSet(database), FaceSetNames(database)
         self.tokens = TokenStore(dynamodb, name, 100, lambda: self.now)
         self.crops = CropStore(s3, name)
-        self.removal = Removal(FaceListing(database), self.names, self.face_set, self.tokens, self.crops)
+        self.removal = Removal(
+            FaceListing(database), self.names, self.face_set, self.tokens, self.crops, People(database)
+        )
 
     def added(self, crop_of: Callable[[str], str] = temporary_name, set_id: int = DEFAULT_SET_ID) -> str:
         """Detect a face, add it, and return its token."""

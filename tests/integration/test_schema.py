@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
 from chalicelib.errors import ServiceError
 from chalicelib.faces import KnownFace, new_token
 from chalicelib.stores.database import mysql
+from chalicelib.stores.database.base import Transaction
 from chalicelib.stores.database.connect import connect
 from chalicelib.stores.face_set import schema
 from chalicelib.stores.face_set.face_listing import FaceListing
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.face_set_names import FaceSetNames
 from chalicelib.stores.face_set.folded_name import fold
+from chalicelib.stores.face_set.people import People
 from chalicelib.stores.face_set.schema import MIGRATIONS, migrate
 from chalicelib.stores.face_set.segments import SegmentStore
+from tests.counts import assert_counts_are_right
 from tests.examples import known_face
 
-STEPS = [step for statements in MIGRATIONS for step in statements]
+STEPS = [(version, step) for version, steps in enumerate(MIGRATIONS) for step in range(len(steps) + 1)]
 
 
 def assert_keeps_faces(database_url: str, face: KnownFace) -> None:
@@ -56,10 +60,12 @@ def test_processes_can_migrate_concurrently(database_url: str) -> None:
     assert_keeps_faces(database_url, known_face())
 
 
-@pytest.mark.parametrize("done", range(len(STEPS) + 1))
-def test_an_interrupted_migration_is_completed(database_url: str, done: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("version", "done"), STEPS)
+def test_an_interrupted_migration_is_completed(
+    database_url: str, version: int, done: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "MIGRATIONS", ((*STEPS[:done], "THIS FAILS"),))
+        patch.setattr(schema, "MIGRATIONS", (*MIGRATIONS[:version], (*MIGRATIONS[version][:done], "THIS FAILS")))
         with pytest.raises(ServiceError):
             migrate(connect(database_url))
 
@@ -163,7 +169,7 @@ class TestVersionFour:
         assert migrate(connect(database_url)) == len(MIGRATIONS)
 
         database = connect(database_url)
-        rows = database.read("SELECT face_name, folded_name, set_id FROM face_set")
+        rows = database.read("SELECT face_name, folded, set_id FROM face_set")
         assert sorted(rows) == sorted((name, fold(name), 1) for name in self.NAMES)
         assert FaceSetNames(database).all() == [("default", len(self.NAMES))]
         assert next(SegmentStore(database).read("m")).sets == b""
@@ -206,10 +212,57 @@ class TestVersionSix:
 
         assert migrate(database) == len(MIGRATIONS)
 
-        stored = database.read("SELECT face_name, folded_name FROM face_set ORDER BY id")
+        stored = database.read("SELECT face_name, folded FROM face_set ORDER BY id")
         assert stored == [(name, fold(name)) for name in self.AFTER]
         spellings = [face.name for face in FaceListing(database).page(1, 0, 10, "josé")]
         assert spellings == ["José", "José", "JOSÉ"]
+
+
+class TestVersionEight:
+    """Every person gets a row; names that differ only in outer white space become one person."""
+
+    BEFORE = ("Ada", " ada", "ADA ", "José", "Jose", "unknown", " Unknown", *(f"person {n}" for n in range(9)))
+
+    @pytest.mark.parametrize("done", range(len(MIGRATIONS[7]) + 1))
+    def test_every_person_has_their_faces_wherever_the_migration_stopped(
+        self, database_url: str, done: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        database = connect(database_url)
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "MIGRATIONS", MIGRATIONS[:7])
+            migrate(database)
+        insert = """INSERT INTO face_set (face_token, face_name, folded_name, crop, created_at, set_id)
+            VALUES (?, ?, ?, 'c.jpg', 0, ?)"""
+        rows = [(new_token(), name, name.casefold().encode(), set_id) for set_id in (1, 2) for name in self.BEFORE]
+        database.write(lambda t: t.execute_many(insert, rows))
+        database.write(lambda t: t.execute("INSERT INTO face_set_name (name) VALUES ('staff')"))
+        counts = "INSERT INTO face_set_count (set_id, faces) VALUES (?, ?)"
+        database.write(lambda t: t.execute_many(counts, [(set_id, len(self.BEFORE)) for set_id in (1, 2)]))
+        for limit in ("ROWS_PER_COPY", "NAMES_PER_STATEMENT", "PEOPLE_PER_COPY"):
+            monkeypatch.setattr(schema, limit, 4)
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "MIGRATIONS", (*MIGRATIONS[:7], (*MIGRATIONS[7][:done], "THIS FAILS")))
+            with pytest.raises(ServiceError):
+                migrate(database)
+
+        assert migrate(database) == len(MIGRATIONS)
+
+        assert_counts_are_right(database)
+        for set_id in (1, 2):
+            people = People(database).page(set_id, 0, 2**62, 100)
+            assert {person.name: person.faces for person in people if person.faces > 1} == {"ADA ": 3}
+            assert len(people) == 12
+
+    def test_code_of_the_previous_version_can_neither_add_nor_rename_nor_remove(self, database_url: str) -> None:
+        database = connect(database_url)
+        migrate(database)
+
+        for statement in (
+            "UPDATE face_set SET face_name = 'Ada', folded_name = 'ada' WHERE face_token = 'x'",
+            "INSERT INTO face_set_change (version, op, face_id, counted) SELECT version, 1, 1, 1 FROM face_set_version",
+        ):
+            with pytest.raises(ServiceError):
+                database.write(partial(Transaction.execute, sql=statement))
 
 
 def test_a_database_newer_than_the_code_is_not_changed(database_url: str) -> None:

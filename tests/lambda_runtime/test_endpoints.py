@@ -12,6 +12,7 @@ from tests.e2e import pictures
 from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace
 from tests.e2e.face_sets import FaceSets, Grouping
+from tests.e2e.person_management import People
 from tests.e2e.refusals import Refusals
 from tests.e2e.walk import EVERYTHING, Walk
 from tests.lambda_runtime.container import Container
@@ -45,7 +46,7 @@ class WalkInAContainer(Walk):
             yield container_api
 
 
-class TestWalkWithLittleMemory(WalkInAContainer, Listing, OneFace, FaceSets, Grouping, Comparing):
+class TestWalkWithLittleMemory(WalkInAContainer, Listing, OneFace, FaceSets, Grouping, People, Comparing):
     memory_mb = LEAST_MB
 
     def test_the_largest_picture_fits(self, api: ContainerApi) -> None:

@@ -60,7 +60,7 @@ class Stop(Exception):  # noqa: N818  # no error
     def __getattr__(self, name: str) -> Stop:
         return self
 
-    def __call__(self, *_: object) -> None:
+    def __call__(self, *_: object, **__: object) -> None:
         raise self
 
 

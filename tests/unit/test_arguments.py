@@ -258,7 +258,7 @@ class TestArguments:
     def test_a_name_of_white_space_counts_as_absent(self, text: str) -> None:
         arguments = Arguments({"face_name": [text], "name": [text]})
 
-        assert (arguments.name(), arguments.beginning()) == ("unknown", "")
+        assert (arguments.name(), arguments.part()) == ("unknown", "")
         with pytest.raises(ServiceError) as caught:
             arguments.new_name()
         assert caught.value.code == "1002"
@@ -270,7 +270,7 @@ class TestArguments:
     def test_names_are_composed(self, getter: Callable[[Arguments], str], sent: str, name: str) -> None:
         assert getter(Arguments({"face_name": [sent]})) == name
         assert getter(Arguments({}, {"face_name": [sent.encode()]})) == name
-        assert Arguments({"name": [sent]}).beginning() == name
+        assert Arguments({"name": [sent]}).part() == name
 
     @pytest.mark.parametrize("query", [{}, {"face_name": [""]}])
     def test_the_default_name_is_used(self, query: dict[str, list[str]]) -> None:

@@ -111,7 +111,7 @@ def _read(body: bytes, content_type: str) -> None:
     arguments = Arguments({}, read_form(body, content_type, pictures=2))
     for getter in (
         *(arguments.image, arguments.token, arguments.threshold, arguments.terms, arguments.name, arguments.new_name),
-        *(arguments.beginning, arguments.face_set, arguments.page_limit, arguments.after, arguments.refuse_poor),
+        *(arguments.part, arguments.face_set, arguments.page_limit, arguments.after, arguments.refuse_poor),
     ):
         with suppress(ServiceError):
             getter()

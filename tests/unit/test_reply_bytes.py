@@ -94,7 +94,7 @@ def test_pages_cut_by_the_byte_limit_continue_without_a_gap(monkeypatch: pytest.
         reply = replies.listed(Page(limited, cursors.encode(limited[-1].id) if more else None))
         assert 0 < len(reply["faces"]) < 60
         seen += [face["face_token"] for face in reply["faces"]]
-        after = None if reply["next_cursor"] is None else cursors.decode(reply["next_cursor"])
+        [after] = (None,) if reply["next_cursor"] is None else cursors.decode(reply["next_cursor"]) or (None,)
 
     assert seen == [face.token for face in faces]
 

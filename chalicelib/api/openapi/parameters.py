@@ -49,7 +49,8 @@ LIMIT = _argument(fields.LIMIT, "The maximum number of results, nearest first.",
 PAGE_LIMIT = _argument(fields.PAGE_LIMIT, "The maximum number of faces on a page.", 100)
 GROUP = _argument(
     fields.GROUP,
-    "With `name`, each person (all faces with the same name) appears once, with their nearest face.",
+    "With `name`, each person appears once, with their nearest face. A person is all faces whose names differ at most "
+    "in case and outer white space.",
     "name",
 )
 FACE_SET = _argument(fields.FACE_SET, "The face set to use.", DEFAULT_SET)
@@ -59,9 +60,16 @@ OTHER_FACE_SET = _argument(
 )
 FACE_NAME = _argument(fields.FACE_NAME, "The person's name.", "Ada Lovelace")
 NEW_NAME = _argument(fields.NEW_NAME, "The person's new name.", "Ada King")
-BEGINNING = _argument(
-    fields.BEGINNING, "List only faces with a name that starts with this text; case is ignored.", "Ada"
+PERSON = _argument(
+    fields.PERSON,
+    "The name of a person: all faces of the face set whose names differ at most in case and outer white space.",
+    "Ada Lovelace",
 )
+PART = _argument(fields.PART, "List only names that contain this text; case and accents are ignored.", "Ada")
+MATCH = _argument(fields.MATCH, "With `start`, list only names that begin with `name`; accents matter then.", "start")
+PERSON_NAME = _argument(fields.PERSON_NAME, "The person's new name.", "Ada King")
+MERGE = _argument(fields.MERGE, "With `true`, the new name may be another person's: both become one person.", "true")
+COVER = _argument(fields.COVER, "The token of the person's face that shows them in lists.", EXAMPLE_TOKENS[0])
 CURSOR = _argument(fields.CURSOR, "The `next_cursor` of the previous page.", "AAAAAAAAAGQ")
 QUALITY_FILTER = _argument(
     fields.QUALITY_FILTER,
@@ -80,11 +88,19 @@ def path(argument: Argument) -> list[dict[str, Any]]:
 
 
 def form(
-    required: Sequence[Argument], optional: Sequence[Argument] = (), either: Sequence[tuple[Argument, Argument]] = ()
+    required: Sequence[Argument],
+    optional: Sequence[Argument] = (),
+    either: Sequence[tuple[Argument, Argument]] = (),
+    some: Sequence[Argument] = (),
 ) -> dict[str, Any]:
-    """Return the body of a multipart form; each pair in `either` is a picture and a token, and takes exactly one."""
+    """Return the body of a multipart form; each pair in `either` is a picture and a token, and takes exactly one.
+
+    At least one of `some`, which are also in `optional`, is required.
+    """
     fields = (*required, *optional, *(one for pair in either for one in pair))
     rules: dict[str, Any] = {"required": [one.name for one in required]} if required else {}
+    if some:
+        rules["anyOf"] = [{"required": [one.name]} for one in some]
     if either:
         rules["allOf"] = [{"oneOf": [{"required": [one.name]} for one in pair]} for pair in either]
         rules["examples"] = [{token.name: EXAMPLE_TOKENS[at] for at, (_, token) in enumerate(either)}]

@@ -55,8 +55,11 @@ _OF_DETECTED = ("add_face", "search_by_token")
 _OF_KNOWN = ("get_face", "rename_face", "get_crop", "delete_face", "remove_face", "search_by_token")
 
 
+_PAGED = (parameters.CURSOR, parameters.PAGE_LIMIT)
 _SEARCHED = (parameters.LIMIT, parameters.GROUP, parameters.FACE_SET)
 _ADDED = (parameters.FACE_NAME, parameters.FACE_SET, parameters.QUALITY_FILTER)
+_OF_PERSON = ("change_person", "delete_person", "list_faces_of_person")
+_CHANGED = (parameters.PERSON_NAME, parameters.MERGE, parameters.COVER, parameters.FACE_SET)
 _COMPARED = ((parameters.IMAGE_FILE1, parameters.FACE_TOKEN1), (parameters.IMAGE_FILE2, parameters.FACE_TOKEN2))
 
 _FORM, _STORES = failures.FORM, failures.STORES
@@ -122,6 +125,15 @@ def _of_face(
 
 _REMOVED = _json("Removal", "The face is removed.")
 _REMOVE = "Remove a known face, its embedding and its crop"
+
+
+def _of_person(
+    name: str, summary: str, text: str, replies: dict[str, Any], refusals: Sequence[ServiceError] = (), **takes: Any
+) -> Operation:
+    """Return an operation on one person, with the person's name as its first argument."""
+    wrong = failures.of_arguments((parameters.PERSON,))
+    unknown = (*failures.UNKNOWN_PERSON, *_FACE_SET, *_STORES)
+    return _operation(name, "people", summary, text, **takes, replies=replies, refusals=[*wrong, *refusals, *unknown])
 
 
 def _page(name: str, summary: str) -> dict[str, Operation]:
@@ -195,10 +207,8 @@ PATHS: dict[str, dict[str, Operation]] = {
             "list_faces",
             "faces",
             "List known faces, oldest first",
-            "Faces added or removed between two pages move no other face.",
-            parameters=parameters.query(
-                [], [parameters.FACE_SET, parameters.BEGINNING, parameters.CURSOR, parameters.PAGE_LIMIT]
-            ),
+            "Faces added or removed between two pages move no other face. With `name`, they come person by person.",
+            parameters=parameters.query([], [parameters.FACE_SET, parameters.PART, parameters.MATCH, *_PAGED]),
             replies=_json("FacePage", "A page of faces.", _links(parameters.CURSOR, "/next_cursor", "list_faces")),
             refusals=[*failures.of_arguments([], [parameters.CURSOR]), *_FACE_SET, *_STORES],
         )
@@ -227,6 +237,56 @@ PATHS: dict[str, dict[str, Operation]] = {
             {"200": media.JPEG, "302": media.ELSEWHERE},
             text="A deployed service redirects to the crop's address; a local service sends the crop itself.",
             parameters=parameters.path(parameters.FACE_TOKEN),
+        )
+    },
+    "/people": {
+        "get": _operation(
+            "list_people",
+            "people",
+            "List the people of a face set",
+            "A person is all faces of the face set whose names differ at most in case and outer white space. Faces "
+            "with the default name have no person. With `name`, a page may be short and still have a `next_cursor`.",
+            parameters=parameters.query([], [parameters.FACE_SET, parameters.PART, *_PAGED]),
+            replies=_json(
+                "PeoplePage",
+                "A page of people.",
+                {
+                    **_links(parameters.CURSOR, "/next_cursor", "list_people"),
+                    **_links(parameters.PERSON, "/people/0/name", *_OF_PERSON),
+                },
+            ),
+            refusals=[*failures.of_arguments([], [parameters.CURSOR]), *_FACE_SET, *_STORES],
+        )
+    },
+    "/people/{person}": {
+        "put": _of_person(
+            "change_person",
+            "Rename a person, merge them with another, or choose the face that shows them",
+            "Renames all faces of the person. A person with many faces takes several requests. At least one of `name` "
+            "and `cover` is required.",
+            _json("PersonChange", "The person is changed or, when `done` is false, partly renamed."),
+            [*failures.PERSON_CHANGE, *_TOKEN, *_FORM],
+            parameters=parameters.path(parameters.PERSON),
+            requestBody=parameters.form([], _CHANGED, some=(parameters.PERSON_NAME, parameters.COVER)),
+        ),
+        "delete": _of_person(
+            "delete_person",
+            "Remove all faces of a person, their embeddings and their crops",
+            "A person with many faces takes several requests.",
+            _json("PersonDeletion", "The faces are removed or, when `done` is false, some of them."),
+            parameters=[*parameters.path(parameters.PERSON), *parameters.query([], [parameters.FACE_SET])],
+        ),
+    },
+    "/people/{person}/faces": {
+        "get": _of_person(
+            "list_faces_of_person",
+            "List a person's faces, oldest first",
+            "Faces added or removed between two pages move no other face.",
+            _json("FacePage", "A page of faces.", _links(parameters.CURSOR, "/next_cursor", "list_faces_of_person")),
+            parameters=[
+                *parameters.path(parameters.PERSON),
+                *parameters.query([], [parameters.FACE_SET, *_PAGED]),
+            ],
         )
     },
     "/face_sets": {

@@ -67,6 +67,11 @@ _TOKEN = {
     "examples": [EXAMPLE_TOKENS[0]],
 }
 _NAME = {**_text("The person's name.", "Ada Lovelace"), "maxLength": names.MAX_NAME_CHARACTERS}
+_ADDED_AT: Schema = {"type": "string", "format": "date-time"}
+_NEXT_CURSOR: Schema = {
+    "type": ["string", "null"],
+    "description": "The cursor of the next page; null on the last page.",
+}
 _FACE_SET = _text("The face set that contains the face.", DEFAULT_SET)
 _DISTANCE = _number("The distance between two faces; 0 is the same picture.", minimum=0)
 _FOUND: dict[str, Any] = {
@@ -85,7 +90,7 @@ _KNOWN: dict[str, Any] = {
     "face_token": _TOKEN,
     "face_name": _NAME,
     "face_set": _FACE_SET,
-    "added_at": {"type": "string", "format": "date-time", "description": "When the face was added, in UTC."},
+    "added_at": {**_ADDED_AT, "description": "When the face was added, in UTC."},
 }
 
 SCHEMAS: dict[str, Schema] = {
@@ -168,11 +173,32 @@ SCHEMAS: dict[str, Schema] = {
     "Removal": _success(face_token=_TOKEN),
     "KnownFace": _object(**_KNOWN),
     "FacePage": _success(
-        faces=_list(reference("KnownFace"), "The faces, oldest first."),
-        next_cursor={"type": ["string", "null"], "description": "The cursor of the next page; null on the last page."},
+        faces=_list(reference("KnownFace"), "The faces, oldest first; by part of a name, person by person."),
+        next_cursor=_NEXT_CURSOR,
     ),
     "OneFace": _success(
         **_KNOWN, crop_url=_text("The address of the face's crop, valid for five minutes, or a path of this server.")
+    ),
+    "Person": _object(
+        name=_NAME,
+        faces=_count("The number of the person's faces.", 1),
+        cover={**_TOKEN, "description": "The token of the face that shows the person: the chosen or the first one."},
+        first_added_at={**_ADDED_AT, "description": "When the first of the person's faces was added, in UTC."},
+        last_added_at={**_ADDED_AT, "description": "When the last of the person's faces was added, in UTC."},
+    ),
+    "PeoplePage": _success(
+        people=_list(reference("Person"), "The people, in the order in which they got their first face."),
+        next_cursor=_NEXT_CURSOR,
+    ),
+    "PersonChange": _success(
+        name=_NAME,
+        renamed=_count("The number of faces that this request renamed."),
+        done=_flag("False if faces remain to be renamed: send the request again."),
+    ),
+    "PersonDeletion": _success(
+        name=_NAME,
+        removed=_count("The number of faces that this request removed."),
+        done=_flag("False if faces remain: send the request again."),
     ),
     "CountedFaceSet": _object(
         face_set=_text("The face set's name.", DEFAULT_SET), faces=_count("The number of its faces.")

@@ -16,18 +16,18 @@ from chalicelib.stores.database.base import Transaction
 from chalicelib.stores.face_set.active_model import NO_MODEL, check_model, only_row
 
 _RAISE_VERSION = "UPDATE face_set_version SET version = version + ? WHERE id = 1"
-# `counted` shows that the writer also counts faces: see the schema.
-_LOG_CHANGE = """INSERT INTO face_set_change (version, op, face_id, counted)
+# `counts_people` shows that the writer also counts faces and people: see the schema.
+_LOG_CHANGE = """INSERT INTO face_set_change (version, op, face_id, counts_people)
     SELECT version, ?, ?, 1 FROM face_set_version WHERE id = 1"""
 # Logs nothing when a model is given and another model is active.
-_LOG_ADDITIONS = """INSERT INTO face_set_change (version, op, face_id, counted)
+_LOG_ADDITIONS = """INSERT INTO face_set_change (version, op, face_id, counts_people)
     SELECT counter.version - ? + ROW_NUMBER() OVER (ORDER BY face.id), ?, face.id, 1
     FROM face_set AS face
     JOIN face_set_version AS counter ON counter.id = 1
     JOIN face_set_model AS model ON model.id = 1 AND model.embedding_id = COALESCE(?, model.embedding_id)
     WHERE face.id IN ({marks})"""
 _VERSION = "SELECT version FROM face_set_version WHERE id = 1 FOR UPDATE"
-_INSERT = "INSERT INTO face_set_change (version, op, face_id, counted) VALUES (?, ?, ?, 1)"
+_INSERT = "INSERT INTO face_set_change (version, op, face_id, counts_people) VALUES (?, ?, ?, 1)"
 _CLAIM = "UPDATE face_set_model SET embedding_id = ? WHERE id = 1 AND embedding_id = ?"
 _MODEL = "SELECT embedding_id FROM face_set_model WHERE id = 1"
 
@@ -42,6 +42,11 @@ class Operation(IntEnum):
     """Vectors of inactive models were erased in this id's range: its segments must be packed again."""
 
 
+def lock_log(transaction: Transaction) -> int:
+    """Make all other writers wait until the transaction ends; return the version."""
+    return int(only_row(transaction.query(_VERSION))[0])
+
+
 def log_change(transaction: Transaction, operation: Operation, face_id: int) -> None:
     transaction.execute(_RAISE_VERSION, (1,))
     _expect(transaction.execute(_LOG_CHANGE, (int(operation), face_id)), 1)
@@ -49,7 +54,7 @@ def log_change(transaction: Transaction, operation: Operation, face_id: int) -> 
 
 def log_removals(transaction: Transaction, face_ids: Sequence[int]) -> None:
     transaction.execute(_RAISE_VERSION, (len(face_ids),))
-    version = only_row(transaction.query(_VERSION))[0]
+    version = lock_log(transaction)
     first = version - len(face_ids) + 1
     transaction.execute_many(
         _INSERT, [(first + i, int(Operation.REMOVE), face_id) for i, face_id in enumerate(face_ids)]

@@ -19,10 +19,11 @@ from chalicelib.faces import Embedding, KnownFace
 from chalicelib.stores.database.base import Database, Row, Transaction
 from chalicelib.stores.embedding_bytes import from_bytes, to_bytes
 from chalicelib.stores.face_set.active_model import READ_STATE, State, check_model, only_row
-from chalicelib.stores.face_set.change_log import Operation, log_additions, log_removals
+from chalicelib.stores.face_set.change_log import Operation, lock_log, log_additions, log_removals
 from chalicelib.stores.face_set.face_counts import TOTAL, count_added, count_removed
 from chalicelib.stores.face_set.face_set_names import lock_face_set
 from chalicelib.stores.face_set.folded_name import fold
+from chalicelib.stores.face_set.person_rows import Named, Unnamed, count_named
 
 MAX_IDS_PER_STATEMENT = 500
 # Stays below the limit on a statement's parameters, and holds the counter's lock only briefly.
@@ -30,11 +31,11 @@ MAX_FACES_PER_ADDITION = 1_000
 MAX_CHANGES_PER_POLL = 10_000
 MAX_CHANGES_PER_PRUNING = 10_000
 
-_INSERT = """INSERT INTO face_set (face_token, face_name, folded_name, crop, created_at, set_id)
+_INSERT = """INSERT INTO face_set (face_token, face_name, folded, crop, created_at, set_id)
     VALUES (?, ?, ?, ?, ?, ?)"""
 _INSERT_VECTOR = "INSERT INTO face_set_embedding (face_id, embedding_id, embedding) VALUES (?, ?, ?)"
-_RENAME = "UPDATE face_set SET face_name = ?, folded_name = ? WHERE face_token = ?"
-_FIND = "SELECT face_token, id, set_id, crop FROM face_set WHERE face_token IN ({marks}) FOR UPDATE"
+_RENAME = "UPDATE face_set SET face_name = ?, folded = ? WHERE face_token = ?"
+_FIND = "SELECT face_token, id, set_id, crop, folded FROM face_set WHERE face_token IN ({marks}) FOR UPDATE"
 _DELETE = "DELETE FROM face_set WHERE id IN ({marks})"
 _DELETE_VECTORS = "DELETE FROM face_set_embedding WHERE face_id IN ({marks})"
 
@@ -82,11 +83,12 @@ class VectorRow(NamedTuple):
 
 
 class PlacedFace(NamedTuple):
-    """The row id, face set and crop of a known face."""
+    """The row id, face set, crop and folded name of a known face."""
 
     id: int
     set_id: int
     crop: str
+    folded: bytes
 
 
 class Change(NamedTuple):
@@ -138,11 +140,15 @@ class FaceSet:
             lock_face_set(transaction, face.set_id)
             face_id = transaction.insert(_INSERT, row)
             if face_id is None:
-                _rename(transaction, face, _find(transaction, [face.token]))
+                there = _find(transaction, [face.token])
+                _rename(transaction, face, there)
+                lock_log(transaction)
+                count_named(transaction, [Named(there[face.token].id, face.set_id, face.name)], _unnamed(there))
                 return False
             transaction.execute(_INSERT_VECTOR, (face_id, face.embedding_id, to_bytes(face.embedding)))
             log_additions(transaction, [face_id], face.embedding_id)
             count_added(transaction, [face.set_id])
+            count_named(transaction, [Named(face_id, face.set_id, face.name)])
             return True
 
         added = self._database.write(work)
@@ -177,8 +183,14 @@ class FaceSet:
                 if face.token in there:
                     _rename(transaction, face, there)
             new = [face for face in faces if face.token not in there]
+            placed = {**there, **(insert(transaction, new) if new else {})}
             if not new:
-                return 0
+                lock_log(transaction)
+            named = [Named(placed[face.token].id, face.set_id, face.name) for face in faces]
+            count_named(transaction, named, _unnamed(there))
+            return len(new)
+
+        def insert(transaction: Transaction, new: Sequence[KnownFace]) -> dict[str, PlacedFace]:
             transaction.execute_many(_INSERT, [_row(face, at[face.token]) for face in new])
             placed = _find(transaction, [face.token for face in new])
             transaction.execute_many(
@@ -186,7 +198,7 @@ class FaceSet:
             )
             log_additions(transaction, [face.id for face in placed.values()], embedding_id)
             count_added(transaction, [face.set_id for face in new])
-            return len(new)
+            return placed
 
         added = self._database.write(work)
         if added:
@@ -195,18 +207,32 @@ class FaceSet:
 
     def rename(self, token: str, name: str) -> bool:
         """Rename a face; return False when there is no such token. The log omits renames, as copies hold no names."""
-        return self._database.write(lambda transaction: transaction.execute(_RENAME, (name, fold(name), token))) > 0
+
+        def work(transaction: Transaction) -> bool:
+            there = _find(transaction, [token])
+            if there:
+                transaction.execute(_RENAME, (name, fold(name), token))
+                lock_log(transaction)
+                count_named(transaction, [Named(there[token].id, there[token].set_id, name)], _unnamed(there))
+            return bool(there)
+
+        return self._database.write(work)
 
     def remove(self, token: str) -> str | None:
         """Remove a face and all its vectors; return the name of its crop, or None when there is no such face."""
         removed = self.remove_many([token])
         return removed[0] if removed else None
 
-    def remove_many(self, tokens: Sequence[str]) -> list[str]:
-        """Remove faces in one transaction, as `remove` does; return the crop names of the faces removed."""
+    def remove_many(self, tokens: Sequence[str], folded: bytes | None = None) -> list[str]:
+        """Remove faces in one transaction, as `remove` does; return the crop names of the faces removed.
+
+        With `folded`, faces that have another folded name by now stay.
+        """
 
         def work(transaction: Transaction) -> list[str]:
             found = _find(transaction, tokens)
+            if folded is not None:
+                found = {token: face for token, face in found.items() if face.folded == folded}
             if found:
                 ids = sorted(face.id for face in found.values())
                 marks = ", ".join("?" * len(ids))
@@ -214,6 +240,7 @@ class FaceSet:
                 transaction.execute(_DELETE_VECTORS.format(marks=marks), ids)
                 log_removals(transaction, ids)
                 count_removed(transaction, [face.set_id for face in found.values()])
+                count_named(transaction, [], _unnamed(found))
             return [face.crop for face in found.values()]
 
         crops = self._database.write(work)
@@ -313,7 +340,11 @@ def _row(face: KnownFace, now: int) -> tuple[str, str, bytes, str, int, int]:
 def _find(transaction: Transaction, tokens: Sequence[str]) -> dict[str, PlacedFace]:
     """Return the existing faces by token, and lock their rows."""
     rows = transaction.query(_FIND.format(marks=", ".join("?" * len(tokens))), list(tokens))
-    return {token: PlacedFace(*placed) for token, *placed in rows}
+    return {token: PlacedFace(face_id, set_id, crop, bytes(folded)) for token, face_id, set_id, crop, folded in rows}
+
+
+def _unnamed(faces: Mapping[str, PlacedFace]) -> list[Unnamed]:
+    return [Unnamed(face.id, face.set_id, face.folded) for face in faces.values()]
 
 
 def _rename(transaction: Transaction, face: KnownFace, there: Mapping[str, PlacedFace]) -> None:

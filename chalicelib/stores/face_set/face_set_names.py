@@ -8,6 +8,7 @@ from chalicelib import errors
 from chalicelib.faces import DEFAULT_SET, DEFAULT_SET_ID
 from chalicelib.stores.database.base import Database, Transaction
 from chalicelib.stores.face_set.face_counts import forget_set
+from chalicelib.stores.face_set.person_rows import forget_people
 
 # The list of all face sets must fit into one Lambda reply.
 MAX_FACE_SETS = 10_000
@@ -88,6 +89,7 @@ class FaceSetNames:
                 return False
             transaction.execute(_DELETE, (set_id,))
             forget_set(transaction, set_id)
+            forget_people(transaction, set_id)
             return True
 
         return self._database.write(work)

@@ -9,11 +9,14 @@ from itertools import chain
 
 from chalicelib.names import kept
 from chalicelib.stores.database.base import Database, DatabaseFault, Fault, Transaction
-from chalicelib.stores.face_set.folded_name import fold
+from chalicelib.stores.face_set.change_log import lock_log
+from chalicelib.stores.face_set.folded_name import fold, is_person
+from chalicelib.stores.face_set.person_rows import insert_people
 
 # Rows copied per statement: more would exceed the connection's read timeout.
 ROWS_PER_COPY = 20_000
 NAMES_PER_STATEMENT = 500
+PEOPLE_PER_COPY = 5_000
 
 _SET = "UPDATE face_set SET {column} = CASE id {cases} END WHERE id IN ({marks})"
 
@@ -116,6 +119,48 @@ def _normalize_names(transaction: Transaction) -> None:
                 _set_column(transaction, column, values[start : start + NAMES_PER_STATEMENT])
 
 
+def _trim_folded_names(transaction: Transaction) -> None:
+    """Remove outer white space from the folded form of every name."""
+    select = "SELECT id, face_name, folded FROM face_set WHERE id >= ? AND id < ? FOR UPDATE"
+    for ids in _ranges(transaction):
+        rows = [row for row in transaction.query(select, ids) if row[1] != row[1].strip()]
+        folded = [(face_id, fold(name)) for face_id, name, before in rows if fold(name) != bytes(before)]
+        for start in range(0, len(folded), NAMES_PER_STATEMENT):
+            _set_column(transaction, "folded", folded[start : start + NAMES_PER_STATEMENT])
+
+
+def _fill_people(transaction: Transaction) -> None:
+    """Store a row for every person of every face set, with the spelling of their newest face.
+
+    Reads the index of names, in its order. The counter's lock blocks additions, removals and renames meanwhile.
+    """
+    select = """SELECT person.folded, person.faces, newest.face_name
+        FROM (SELECT folded, COUNT(*) AS faces, MAX(id) AS newest_id FROM face_set FORCE INDEX (face_set_by_name)
+            WHERE set_id = ? AND folded > ? GROUP BY folded ORDER BY folded LIMIT ?) AS person
+        JOIN face_set AS newest ON newest.id = person.newest_id ORDER BY person.folded"""
+    _begin(transaction)
+    lock_log(transaction)
+    transaction.execute("DELETE FROM face_set_person_face")
+    transaction.execute("DELETE FROM face_set_person")
+    for (set_id,) in transaction.query("SELECT id FROM face_set_name ORDER BY id"):
+        after = b""
+        while rows := transaction.query(select, (set_id, after, PEOPLE_PER_COPY)):
+            people = [(bytes(folded), name, faces) for folded, faces, name in rows]
+            insert_people(transaction, set_id, [person for person in people if is_person(person[0])])
+            after = people[-1][0]
+    link = """INSERT INTO face_set_person_face (face_id, person_id)
+        SELECT face.id, person.id FROM face_set AS face
+        JOIN face_set_person AS person ON person.set_id = face.set_id AND person.folded = face.folded
+        WHERE face.id >= ? AND face.id < ?"""
+    for ids in _ranges(transaction):
+        transaction.execute(link, ids)
+
+
+def _begin(transaction: Transaction) -> None:
+    if transaction.dialect == "mysql":
+        transaction.execute("BEGIN")  # the earlier statements have ended the transaction
+
+
 def _is_plain(name: str) -> bool:
     return name.isascii() and not name.isspace()
 
@@ -129,9 +174,8 @@ def _set_column(transaction: Transaction, column: str, values: Sequence[tuple[in
 
 def _count_faces(transaction: Transaction) -> None:
     """Store the number of faces of every face set. The counter's lock blocks additions and removals meanwhile."""
-    if transaction.dialect == "mysql":
-        transaction.execute("BEGIN")  # the earlier statements have ended the transaction
-    transaction.query("SELECT version FROM face_set_version WHERE id = 1 FOR UPDATE")
+    _begin(transaction)
+    lock_log(transaction)
     counts: Counter[int] = Counter()
     for ids in _ranges(transaction):
         count = "SELECT set_id, COUNT(*) FROM face_set WHERE id >= ? AND id < ? GROUP BY set_id"
@@ -261,6 +305,30 @@ MIGRATIONS: tuple[tuple[Step, ...], ...] = (
         # From here on MySQL refuses additions and removals by the previous code, which would not count them.
         _unless_done("ALTER TABLE face_set_change ADD COLUMN counted {added_integer}"),
         _count_faces,
+    ),
+    (
+        """CREATE TABLE IF NOT EXISTS face_set_person (
+            id {id},
+            set_id {integer},
+            folded {folded},
+            plain {folded},
+            name {name},
+            faces {integer},
+            cover {integer},
+            becomes {folded}
+        ) {end}""",
+        """CREATE TABLE IF NOT EXISTS face_set_person_face (
+            face_id {integer} PRIMARY KEY,
+            person_id {integer}
+        ) {end}""",
+        _unless_done("CREATE INDEX face_set_person_faces ON face_set_person_face (person_id, face_id)"),
+        _unless_done("CREATE UNIQUE INDEX face_set_person_by_name ON face_set_person (set_id, folded)"),
+        _unless_done("CREATE INDEX face_set_person_by_set ON face_set_person (set_id, id)"),
+        # From here on, additions, removals and renames by the previous code fail, as they would not count people.
+        _unless_done("ALTER TABLE face_set RENAME COLUMN folded_name TO folded"),
+        _unless_done("ALTER TABLE face_set_change RENAME COLUMN counted TO counts_people"),
+        _trim_folded_names,
+        _fill_people,
     ),
 )
 

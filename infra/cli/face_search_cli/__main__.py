@@ -1,6 +1,6 @@
 """Runs the command line: `python -m face_search_cli`, or `face-search` where it is installed."""
 
-from . import commands, face_set_commands, import_command  # noqa: F401  # each registers its commands
+from . import commands, face_set_commands, import_command, people_commands  # noqa: F401  # each registers its commands
 from .group import main
 
 __all__ = ["main"]

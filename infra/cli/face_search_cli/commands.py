@@ -12,6 +12,7 @@ import click
 from . import pictures, tables
 from .api import Api
 from .group import NO, Face, Picture, Token, answer, as_json, command, end, in_face_set, main
+from .lists import list_all
 
 # The service's reference threshold, for models without measured error rates.
 REFERENCE_THRESHOLD = 0.65
@@ -100,27 +101,14 @@ def rename(connect: Callable[..., Api], token: str, name: str, raw: bool) -> Non
 
 
 @command(main, "list")
-@click.option("--name", help="Only names that begin with this text, in any case.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Maximum number, oldest first.")
+@click.option("--name", help="Only names that contain this text, in any case.")
+@click.option("--match", type=click.Choice(["any", "start"]), help="start: only names that begin with --name.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Maximum number.")
 @in_face_set
 @as_json
-def list_faces(connect: Callable[..., Api], name: str | None, limit: int, face_set: str | None, raw: bool) -> None:
+def list_faces(connect: Callable[..., Api], limit: int, raw: bool, **arguments: str | None) -> None:
     """List known faces. With --json, print one line for each page of the service's reply."""
-    api, cursor = connect(), None
-    faces: list[dict[str, Any]] = []
-    while True:
-        page = {"name": name, "face_set": face_set, "cursor": cursor, "limit": min(limit - len(faces), 1000)}
-        reply = api.call("GET", "/faces", page)
-        faces += reply.body["faces"]
-        if raw:
-            click.echo(reply.text)
-        cursor = reply.body["next_cursor"]
-        if cursor is None or len(faces) >= limit:
-            break
-    if not raw:
-        tables.known(faces)
-        if cursor is not None:
-            click.echo("There are more faces: raise --limit.", err=True)
+    list_all(connect(), "/faces", "faces", arguments, limit, raw, tables.known)
 
 
 @command(main, "compare")

@@ -71,3 +71,8 @@ def found(matches: list[dict[str, Any]]) -> None:
 def known(faces: list[dict[str, Any]]) -> None:
     fields = ("face_token", "face_name", "face_set", "added_at")
     show(fields, ([face[field] for field in fields] for face in faces))
+
+
+def people(people: list[dict[str, Any]]) -> None:
+    fields = ("name", "faces", "cover", "first_added_at", "last_added_at")
+    show(fields, ([person[field] for field in fields] for person in people))

@@ -104,7 +104,20 @@ def _of_rows(database: Database) -> list[str]:
     )
     counted = sorted(database.read("SELECT set_id, faces FROM face_set_count WHERE faces <> 0"))
     rows = sorted(database.read("SELECT set_id, COUNT(*) FROM face_set GROUP BY set_id"))
+    people = database.read(
+        "SELECT person.id, person.faces, COUNT(theirs.face_id) FROM face_set_person AS person "
+        "LEFT JOIN face_set_person_face AS theirs ON theirs.person_id = person.id GROUP BY person.id, person.faces"
+    )
+    astray = database.read(
+        "SELECT theirs.face_id FROM face_set_person_face AS theirs "
+        "LEFT JOIN face_set AS face ON face.id = theirs.face_id "
+        "LEFT JOIN face_set_person AS person "
+        "ON person.id = theirs.person_id AND person.set_id = face.set_id AND person.folded = face.folded "
+        "WHERE person.id IS NULL"
+    )
     return [
+        *(f"a person has {there} faces, not {faces}" for _, faces, there in people if there != faces or not there),
+        *(f"a face of another person, or no face: {face_id}" for (face_id,) in astray),
         *([] if counted == rows else [f"the face sets have {rows} faces, but the counters say {counted}"]),
         *(f"a row without a vector: {face_id}" for (face_id,) in lonely),
         *(f"a vector without a row: {face_id}" for (face_id,) in left),
