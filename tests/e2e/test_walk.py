@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.e2e.carriers import Carriers
 from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace
 from tests.e2e.face_sets import FaceSets, Grouping
@@ -11,7 +12,7 @@ from tests.e2e.http_api import HttpApi
 from tests.e2e.walk import Walk
 
 
-class TestOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, Comparing):
+class TestOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, Comparing, Carriers):
     smoke_only = True
 
     @pytest.fixture
