@@ -280,9 +280,8 @@ class TestState:
 
 class TestLimits:
     def test_a_setting_raises_the_limits_of_pictures(self, tmp_path: Path) -> None:
-        limits = {"MAX_IMAGE_BYTES": "4400000", "MAX_IMAGE_SIDE_PX": "5000"}
         largest = pictures.padded(pictures.blank(5000, 60), 4_400_000)
-        with local_stack(tmp_path / "state", **limits) as running:
+        with local_stack(tmp_path / "state", MAX_IMAGE_BYTES="4400000", MAX_IMAGE_SIDE_PX="5000") as running:
             api = HttpApi(running.port)
             told = api.get("/info").body["limits"]
             assert (told["image_bytes"], told["image_side_px"]) == (4_400_000, [48, 5000])
