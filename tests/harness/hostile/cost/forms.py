@@ -111,17 +111,17 @@ def content_types() -> Iterator[Form]:
 
 def texts() -> Iterator[Form]:
     """Arguments of megabytes, with every character in the arguments' patterns."""
+    patterns = (b"1", b"a", b".", b"-", b"e", b"A", b" ", "é".encode(), b"\xff")
     names = (b"threshold", b"limit", b"face_token", b"face_name", b"face_set", b"cursor", b"name", b"group")
-    for name in (*names, b"image_base64"):
-        for repeated in (b"1", b"a", b".", b"-", b"e", b"A", b" ", b"=", b"\r\n", b"data:", "é".encode(), b"\xff"):
-            head = b'--b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n' % name
-            yield Form(f"{name!r} of {repeated!r}", "multipart/form-data; boundary=b", _filled(head, repeated, LAST))
+    repetitions = dict.fromkeys(names, patterns) | {b"image_base64": (b"A", b"-", b"=", b"\r\n", b"data:")}
+    for name, repeated in ((name, repeated) for name, every in repetitions.items() for repeated in every):
+        head = b'--b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n' % name
+        yield Form(f"{name!r} of {repeated!r}", "multipart/form-data; boundary=b", _filled(head, repeated, LAST))
 
 
 def url_encoded() -> Iterator[Form]:
-    for repeated in (b"&", b"=", b"a=&", b"%", b"%41", b"%2b", b"%%", b"+", b"a", b"\xff"):
-        for head in (b"", b"image_base64=", b"face_name="):
-            yield Form(f"{head!r} of {repeated!r}", "application/x-www-form-urlencoded", _filled(head, repeated, b""))
+    for repeated in (b"&", b"=", b"a=&", b"%", b"%41", b"%%", b"+"):
+        yield Form(f"{repeated!r}", "application/x-www-form-urlencoded", _filled(b"image_base64=", repeated, b""))
 
 
 def documents() -> Iterator[Form]:
