@@ -55,12 +55,12 @@ fuzz: $(VENV)/.test
 	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
 	@$(BIN)/python -m tests.specification.fuzz --examples $(EXAMPLES) $(if $(SEED),--seed $(SEED))
 
-# Decode COUNT= hostile pictures, then fuzz the decoder and the form parser for SECONDS= each, guided by coverage. SEED=
+# Decode COUNT= hostile pictures, then fuzz the decoder and the parsers of bodies for SECONDS= each, guided by coverage. SEED=
 # repeats a run. Failing inputs are saved in build/hostile and build/fuzz.
 hostile: $(VENV)/.test
 	@$(BIN)/python -m tests.harness.hostile.pictures --count $(or $(COUNT),20000) --seed $(or $(SEED),1)
 	@$(BIN)/python -m tests.harness.hostile.fuzz picture --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
-	@$(BIN)/python -m tests.harness.hostile.fuzz form --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
+	@$(BIN)/python -m tests.harness.hostile.fuzz body --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
 
 # Apply deliberate faults to copies of the checkout, and check that the tests catch each: half an hour. ONLY= names some.
 mutants: $(VENV)/.test

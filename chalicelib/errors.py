@@ -54,8 +54,10 @@ def bad_argument(detail: str, *, status: int = 400) -> ServiceError:
     return ServiceError("1001", status, detail)
 
 
-def missing_argument(name: str) -> ServiceError:
-    return ServiceError("1002", 400, f"{name} is required")
+def missing_argument(*names: str) -> ServiceError:
+    """Return the error for an argument that is absent, or for several of which one is needed."""
+    *others, last = names
+    return ServiceError("1002", 400, f"{', '.join(others)}{' or ' if others else ''}{last} is required")
 
 
 def internal_error() -> ServiceError:

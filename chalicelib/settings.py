@@ -41,6 +41,16 @@ SETTINGS = (
         "the largest pictures a third",
     ),
     Setting(
+        "MAX_IMAGE_BYTES",
+        "2097152",
+        "largest picture, in bytes; at most 4400000, and less in some forms: see docs/api.md",
+    ),
+    Setting(
+        "MAX_IMAGE_SIDE_PX",
+        "4096",
+        "longest side of a picture, in pixels; at most 8192, which needs 800 MB and 4 times the time",
+    ),
+    Setting(
         "REQUEST_SECONDS",
         "24",
         "seconds after which a request is answered by 503; the default fits API Gateway's limit of 29 s",
@@ -55,12 +65,18 @@ MAX_TOKEN_TTL_SECONDS = 2 * 86_400
 # A Lambda function runs for 15 minutes at most.
 MAX_REQUEST_SECONDS = 840
 
+# The published contract's largest picture, and the largest that a request carries and a function decodes
+# (docs/decisions/0146-larger-pictures.md).
+CONTRACT_IMAGE_BYTES, MOST_IMAGE_BYTES = 2 * 1024 * 1024, 4_400_000
+CONTRACT_SIDE_PX, MOST_SIDE_PX = 4096, 8192
+
 # P-Net's windows are 12 px; below 20 px, people cannot be distinguished.
 SMALLEST_FACES_PX = range(20, 401)
 
 GALLERIES = ("memory", "s3vectors")
 
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -78,6 +94,8 @@ class Settings:
     vector_bucket: str
     token_ttl_seconds: int
     smallest_face_px: int | None
+    max_image_bytes: int
+    max_image_side_px: int
     request_seconds: int
     log_level: str
     cors_origin: str | None
@@ -99,17 +117,6 @@ class Settings:
             raise SettingsError("DATABASE_URL must name a MySQL server on Lambda: a container's files are lost")
         if values["GALLERY"] not in GALLERIES:
             raise SettingsError(f"GALLERY must be one of {', '.join(GALLERIES)}")
-        ttl = values["TOKEN_TTL_SECONDS"]
-        if not (ttl.isascii() and ttl.isdecimal() and 1 <= int(ttl) <= MAX_TOKEN_TTL_SECONDS):
-            raise SettingsError(f"TOKEN_TTL_SECONDS must be a whole number from 1 to {MAX_TOKEN_TTL_SECONDS}")
-        smallest = values["SMALLEST_FACE_PX"]
-        if smallest and not (smallest.isascii() and smallest.isdecimal() and int(smallest) in SMALLEST_FACES_PX):
-            raise SettingsError(
-                f"SMALLEST_FACE_PX must be a whole number from {SMALLEST_FACES_PX[0]} to {SMALLEST_FACES_PX[-1]}"
-            )
-        seconds = values["REQUEST_SECONDS"]
-        if not (seconds.isascii() and seconds.isdecimal() and 1 <= int(seconds) <= MAX_REQUEST_SECONDS):
-            raise SettingsError(f"REQUEST_SECONDS must be a whole number from 1 to {MAX_REQUEST_SECONDS}")
         if values["LOG_LEVEL"] not in _LOG_LEVELS:
             raise SettingsError(f"LOG_LEVEL must be one of {', '.join(_LOG_LEVELS)}")
         origin = values["CORS_ORIGIN"]
@@ -122,12 +129,23 @@ class Settings:
             crops_bucket=values["CROPS_BUCKET"],
             gallery=values["GALLERY"],
             vector_bucket=values["VECTOR_BUCKET"],
-            token_ttl_seconds=int(ttl),
-            smallest_face_px=int(smallest) if smallest else None,
-            request_seconds=int(seconds),
+            token_ttl_seconds=_whole_number(values, "TOKEN_TTL_SECONDS", range(1, MAX_TOKEN_TTL_SECONDS + 1)),
+            smallest_face_px=(
+                _whole_number(values, "SMALLEST_FACE_PX", SMALLEST_FACES_PX) if values["SMALLEST_FACE_PX"] else None
+            ),
+            max_image_bytes=_whole_number(values, "MAX_IMAGE_BYTES", range(CONTRACT_IMAGE_BYTES, MOST_IMAGE_BYTES + 1)),
+            max_image_side_px=_whole_number(values, "MAX_IMAGE_SIDE_PX", range(CONTRACT_SIDE_PX, MOST_SIDE_PX + 1)),
+            request_seconds=_whole_number(values, "REQUEST_SECONDS", range(1, MAX_REQUEST_SECONDS + 1)),
             log_level=values["LOG_LEVEL"],
             cors_origin=origin or None,
         )
+
+
+def _whole_number(values: Mapping[str, str], name: str, accepted: range) -> int:
+    value = values[name]
+    if not _WHOLE_NUMBER.fullmatch(value) or int(value) not in accepted:
+        raise SettingsError(f"{name} must be a whole number from {accepted[0]} to {accepted[-1]}")
+    return int(value)
 
 
 @cache

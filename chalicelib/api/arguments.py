@@ -1,29 +1,21 @@
-"""Reads the arguments of requests from multipart forms and query strings."""
+"""Reads the arguments of requests from their addresses and bodies."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
-
 from chalicelib import errors
-from chalicelib.api import fields
-from chalicelib.api.fields import Field
+from chalicelib.api import bodies, fields
+from chalicelib.api.fields import Field, PictureField
 from chalicelib.faces import DEFAULT_NAME, DEFAULT_SET, Terms
-from chalicelib.images import decoding
-from chalicelib.images.decoding import MAX_IMAGE_BYTES
 from chalicelib.service.comparison import Picture
 
-# Allows for a form's boundaries, part headers and other fields.
-MAX_FORM_OVERHEAD_BYTES = 64 * 1024
-MAX_FORM_PARTS = 16
-MAX_BOUNDARY_CHARACTERS = 200
 Value = TypeVar("Value")
 
 
 class Arguments:
-    """The arguments of one request, from its address and, for a POST or PUT, its form.
+    """The arguments of one request, from its address and, for a POST or PUT, its body (see `bodies.read_body`).
 
     Every getter raises `ServiceError`: 1002 for a required argument that is absent or empty, 1001 for an argument that
     does not parse, is not UTF-8, is out of range or is given more than once.
@@ -34,27 +26,27 @@ class Arguments:
         self._form = form
 
     def image(self) -> bytes:
-        """Return the file `image_file` as sent; raise 1005 when the request has no form."""
+        """Return the picture, a file or base64; raise 1005 when the request has no body."""
         if self._form is None:
-            raise not_a_form()
-        file = self._file("image_file")
-        if file is None:
-            raise errors.missing_argument("image_file")
-        return file
+            raise bodies.unknown_type()
+        picture = self._picture(fields.IMAGE)
+        if picture is None:
+            raise errors.missing_argument(fields.IMAGE.file, fields.IMAGE.base64)
+        return picture.file
 
     def token(self) -> str:
         return self._required(fields.FACE_TOKEN)
 
     def compared(self, number: int) -> str | Picture:
         """Return face 1 or face 2 of a comparison, a token or a picture."""
-        picture_name, token_field = f"image_file{number}", fields.token_field(f"face_token{number}")
-        file, token = self._file(picture_name), self._optional(token_field)
-        if file is not None and token is not None:
-            raise errors.bad_argument(f"send either {picture_name} or {token_field.name}, not both")
-        if file is not None:
-            return Picture(picture_name, file)
+        field, token_field = fields.compared_picture(number), fields.token_field(f"face_token{number}")
+        picture, token = self._picture(field), self._optional(token_field)
+        if picture is not None and token is not None:
+            raise _not_both(picture.name, token_field.name)
+        if picture is not None:
+            return picture
         if token is None:
-            raise errors.missing_argument(f"{picture_name} or {token_field.name}")
+            raise errors.missing_argument(field.file, field.base64, token_field.name)
         return token
 
     def threshold(self) -> str:
@@ -119,6 +111,14 @@ class Arguments:
         """Return whether `quality_filter` is `auto`, which refuses poor faces."""
         return self._optional(fields.QUALITY_FILTER) == "auto"
 
+    def _picture(self, field: PictureField) -> Picture | None:
+        file, text = self._file(field.file), self._file(field.base64)
+        if file is not None and text is not None:
+            raise _not_both(field.file, field.base64)
+        if text is not None:
+            return Picture(field.base64, field.parse(text))
+        return None if file is None else Picture(field.file, file)
+
     def _file(self, name: str) -> bytes | None:
         files = (self._form or {}).get(name, ())
         if len(files) > 1:
@@ -138,8 +138,10 @@ class Arguments:
     def _text(self, name: str) -> str | None:
         """Return an argument as sent; None when it is absent or empty."""
         try:
-            form = self._form or {}
-            values = [*self._query.get(name, ()), *(value.decode("utf-8") for value in form.get(name, ()))]
+            sent = (self._form or {}).get(name, ())
+            if bodies.NOT_TEXT in sent:
+                raise errors.bad_argument(f"{name} must be text, a number or a boolean")
+            values = [*self._query.get(name, ()), *(value.decode("utf-8") for value in sent)]
             "".join(values).encode("utf-8")  # fails at half of a surrogate pair, which JSON allows
         except UnicodeError:
             raise not_utf_8(name) from None
@@ -150,82 +152,9 @@ class Arguments:
         return values[0] or None if values else None
 
 
-def read_form(body: bytes, content_type: str, pictures: int = 1) -> dict[str, list[bytes]]:
-    """Return the parts of a multipart/form-data body by name; ignore file names and part headers.
-
-    Parameters
-    ----------
-    pictures
-        The largest number of pictures in the form.
-
-    Raises
-    ------
-    ServiceError
-        1005 when the body is not a multipart form or is cut off; 1004 (413) when it exceeds the size limit for its
-        number of pictures.
-    """
-    kind, options = parse_options_header(content_type)
-    if kind != "multipart/form-data":
-        raise not_a_form()
-    boundary = options.get("boundary", "")
-    if not 0 < len(boundary) <= MAX_BOUNDARY_CHARACTERS or not boundary.isascii():
-        raise errors.upload_error("the multipart boundary is missing or not valid")
-    too_large = len(body) > pictures * MAX_IMAGE_BYTES + MAX_FORM_OVERHEAD_BYTES
-    try:
-        parts = _parts(body, boundary)
-    except (MultipartError, ValueError, LookupError) as error:
-        if too_large:
-            raise decoding.too_many_bytes() from None
-        if isinstance(error, ParserLimitReached):
-            raise errors.upload_error(
-                f"the form has more than {MAX_FORM_PARTS} parts, or headers that are too long"
-            ) from None
-        raise errors.upload_error("the multipart body is malformed or cut off") from None
-    if too_large:
-        raise decoding.too_many_bytes(max((part for values in parts.values() for part in values), key=len, default=b""))
-    return parts
-
-
 def not_utf_8(name: str) -> errors.ServiceError:
     return errors.bad_argument(f"{name} must be UTF-8 text")
 
 
-def not_a_form() -> errors.ServiceError:
-    return errors.upload_error("the body must be multipart/form-data")
-
-
-class _PartParser(PushMultipartParser):  # type: ignore[misc]  # the library has no types
-    """Reads only Content-Disposition. RFC 7578, 4.8, ignores a part's other headers, so a bad one refuses no form."""
-
-    _reads = False
-
-    def _on_segment_headerline(self, line: bytes) -> None:
-        if line[:1] not in b" \t":  # otherwise the line continues the one before
-            self._reads = line.partition(b":")[0].strip().lower() == b"content-disposition"
-        if self._reads:
-            super()._on_segment_headerline(line)
-
-
-def _parts(body: bytes, boundary: str) -> dict[str, list[bytes]]:
-    parts: dict[str, list[bytes]] = {}
-    chunks: list[bytes] = []
-    with _PartParser(
-        boundary,
-        max_segment_count=MAX_FORM_PARTS,
-        max_header_count=8,
-        max_header_size=4096,
-        # File names come in any charset. Argument names are ASCII, which Latin-1 decodes correctly.
-        header_charset="latin-1",
-        strict=False,
-    ) as parser:
-        for event in (*parser.parse(body), *parser.parse(b"")):
-            if isinstance(event, MultipartSegment):
-                chunks, name = [], event.name
-                if not name:
-                    raise MultipartError("a part has no name")
-                parts.setdefault(name, []).append(b"")
-            elif event:
-                chunks.append(bytes(event))
-            else:
-                parts[name][-1] = b"".join(chunks)
-    return parts
+def _not_both(one: str, other: str) -> errors.ServiceError:
+    return errors.bad_argument(f"send either {one} or {other}, not both")

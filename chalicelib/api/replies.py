@@ -19,6 +19,7 @@ from chalicelib.service.comparison import Comparison
 from chalicelib.service.face_service import SavedFace, Searched
 from chalicelib.service.known_faces import Page, cursor_after
 from chalicelib.service.known_people import Changed, PeoplePage
+from chalicelib.settings import current_settings
 from chalicelib.stores.face_set.face_listing import ListedFace
 from chalicelib.stores.face_set.face_set_names import CountedFaceSet
 from chalicelib.stores.face_set.people import Person
@@ -144,8 +145,8 @@ def info(pack: ModelPack, faces: int, gallery: Contents) -> dict[str, Any]:
         faces=faces,
         gallery=_gallery(gallery),
         limits={
-            "image_bytes": decoding.MAX_IMAGE_BYTES,
-            "image_side_px": [decoding.MIN_SIDE_PX, decoding.MAX_SIDE_PX],
+            "image_bytes": current_settings().max_image_bytes,
+            "image_side_px": [decoding.MIN_SIDE_PX, current_settings().max_image_side_px],
             "smallest_face_px": pack.detector.smallest_face,
             "name_characters": names.MAX_NAME_CHARACTERS,
             "results": fields.MAX_RESULTS,

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from chalice.app import Chalice, Request, Response
 
 from chalicelib import deadline, errors
-from chalicelib.api import arguments, cors, replies, request_event, response_headers
+from chalicelib.api import arguments, bodies, cors, replies, request_event, response_headers
 from chalicelib.api.console import Page
 from chalicelib.api.reply_bytes import as_text
 from chalicelib.errors import ServiceError
@@ -50,7 +50,7 @@ def endpoint(
 ) -> Callable[[View], View]:
     """Register a view for one path and method; the view receives the request's arguments.
 
-    `pictures` is the largest number of pictures in the form. With `key`, API Gateway requires an API key in the header
+    `pictures` is the largest number of pictures in the body. With `key`, API Gateway requires an API key in the header
     x-api-key; local servers require none. A GET also answers HEAD, unless it `changes` something, because HEAD must be
     safe (RFC 9110, 9.2.1).
     """
@@ -69,7 +69,7 @@ def endpoint(
                 log.exception("%s %s failed", method, path)
                 return replies.failure(errors.internal_error())
 
-        # Accept any content type: `arguments.read_form` answers other bodies with a contract error.
+        # Accept any content type: `bodies.read_body` answers other bodies with a contract error.
         methods = ["GET", "HEAD"] if method == "GET" and not changes else [method]
         app.route(path, methods=methods, content_types=["*/*"], name=view.__name__, api_key_required=key)(answer)
         return view
@@ -142,7 +142,7 @@ def _arguments(request: Request, path_arguments: dict[str, str], pictures: int) 
     assert isinstance(body, bytes)
     if not body:  # many clients announce a type for an empty body
         return arguments.Arguments(query)
-    return arguments.Arguments(query, arguments.read_form(body, request.headers.get("content-type", ""), pictures))
+    return arguments.Arguments(query, bodies.read_body(body, request.headers.get("content-type", ""), pictures))
 
 
 # Contract errors for requests that Chalice itself refuses, by HTTP status.
@@ -150,7 +150,7 @@ _REFUSALS = {
     403: errors.bad_argument("the request is not allowed", status=403),
     404: errors.bad_argument("there is no such address", status=404),
     405: errors.bad_argument("this address does not accept that method", status=405),
-    415: errors.upload_error("the body must be multipart/form-data"),
+    415: bodies.unknown_type(),
 }
 
 

@@ -13,10 +13,10 @@ from chalicelib.faces import Box, Image
 from chalicelib.images import jpeg, png
 from chalicelib.images.jpeg import JpegFile
 from chalicelib.images.png import PngFile
+from chalicelib.settings import current_settings
 
-MAX_IMAGE_BYTES = 2 * 1024 * 1024
-MIN_SIDE_PX, MAX_SIDE_PX = 48, 4096
-_MUST_BE = f"must be {MIN_SIDE_PX} to {MAX_SIDE_PX} px"
+# The settings have the largest sides and the most bytes.
+MIN_SIDE_PX = 48
 
 CROP_MARGIN = 0.3
 MAX_CROP_SIDE_PX = 320
@@ -34,21 +34,21 @@ def decode(data: bytes) -> Image:
     ServiceError
         1004, with 413 for too many bytes, 415 for another file type, 400 for a broken file or sides out of range.
     """
-    if len(data) > MAX_IMAGE_BYTES:
+    if len(data) > current_settings().max_image_bytes:
         raise too_many_bytes(data)
     file = _parse(data)
     if not _are_within_limits(file):
-        raise errors.file_error(f"the picture's sides {_MUST_BE}; it is {file.width} x {file.height}")
+        raise errors.file_error(f"the picture's sides {_must_be()}; it is {file.width} x {file.height}")
     return file.pixels()
 
 
 def too_many_bytes(data: bytes = b"") -> errors.ServiceError:
     """Return the error for a file that is too large; it also names the sides if these are known and out of range."""
-    detail = f"the picture may have at most {MAX_IMAGE_BYTES} bytes"
+    detail = f"the picture may have at most {current_settings().max_image_bytes} bytes"
     with suppress(ServiceError):
         file = _parse(data)
         if not _are_within_limits(file):
-            detail += f", and its sides {_MUST_BE}; it has {len(data)} bytes and is {file.width} x {file.height}"
+            detail += f", and its sides {_must_be()}; it has {len(data)} bytes and is {file.width} x {file.height}"
     return errors.file_error(detail, status=413)
 
 
@@ -61,7 +61,11 @@ def _parse(data: bytes) -> PngFile | JpegFile:
 
 
 def _are_within_limits(file: PngFile | JpegFile) -> bool:
-    return all(MIN_SIDE_PX <= side <= MAX_SIDE_PX for side in (file.width, file.height))
+    return all(MIN_SIDE_PX <= side <= current_settings().max_image_side_px for side in (file.width, file.height))
+
+
+def _must_be() -> str:
+    return f"must be {MIN_SIDE_PX} to {current_settings().max_image_side_px} px"
 
 
 def crop(image: Image, box: Box) -> tuple[bytes, Box, float]:

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from chalicelib.faces import Image
-from chalicelib.images.decoding import MAX_IMAGE_BYTES
+from chalicelib.settings import CONTRACT_IMAGE_BYTES
 from tests import pictures
 from tests.browser.console import Console
 from tests.browser.gateway import Gateway
@@ -192,7 +192,7 @@ class TestKinds:
 
         expect(deployed.faces).to_have_accessible_name(re.compile("^Face 1 of 1"))
         expect(deployed.page.locator("#find-note")).to_contain_text(note)
-        assert 10_000 < max(len(body) for body in front.bodies) < MAX_IMAGE_BYTES + 2000
+        assert 10_000 < max(len(body) for body in front.bodies) < CONTRACT_IMAGE_BYTES + 2000
 
     def test_accepted_pictures_are_sent_unchanged(self, deployed: Console, front: Gateway) -> None:
         deployed.open()

@@ -142,7 +142,7 @@ def test_a_picture_that_is_too_large_is_scaled_down(run: Run, folder: Path) -> N
     noise = np.random.default_rng(0).integers(0, 60, (5000, 4500, 3), np.uint8)
     noise[1000:3000, 1000:3000] = cv2.cvtColor(shown.scaled(shown.astronaut_pixels(), 2000 / 512), cv2.COLOR_RGB2BGR)
     cv2.imwrite("phone.jpg", noise, [cv2.IMWRITE_JPEG_QUALITY, 95])
-    assert (folder / "phone.jpg").stat().st_size > pictures.MAX_BYTES
+    assert (folder / "phone.jpg").stat().st_size > pictures.LEAST_LIMITS.image_bytes
 
     reply = json.loads(run("detect", "phone.jpg", "--json").stdout)
 
@@ -151,7 +151,23 @@ def test_a_picture_that_is_too_large_is_scaled_down(run: Run, folder: Path) -> N
 
 def test_files_within_the_limits_are_sent_unchanged() -> None:
     for file in (shown.astronaut(), shown.astronaut_png(), b"no picture", b""):
-        assert pictures.prepare(file) is file
+        assert pictures.prepare(file, pytest.fail) is file
+
+
+def test_the_service_tells_its_limits() -> None:
+    """Two pictures share one request, so each has the limits that every service has."""
+    large = shown.blank(5000, 48)
+    limits = {"image_bytes": 4_400_000, "image_side_px": [48, 5000]}
+    with scripted_server((200, {}, {"success": True, "limits": limits}), *[(200, {}, {"success": True})] * 2) as server:
+        service = api.Api(server.url)
+        assert service.prepared(large) is large
+        smaller = cv2.imdecode(np.frombuffer(service.prepared(large, pair=True), np.uint8), cv2.IMREAD_COLOR)
+        assert smaller is not None
+        assert max(smaller.shape) == 4096
+        service.call("POST", "/detect", pictures={"image_file": large})
+        service.call("POST", "/compare", pictures={"image_file1": large, "image_file2": large})
+
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,9 @@ class Api(ABC):
         content_type, body = form(*parts, *fields.items())
         return self.send("POST", path, query, content_type, body)
 
+    def post_json(self, path: str, members: Mapping[str, Any]) -> Reply:
+        return self.send("POST", path, content_type="application/json", body=json.dumps(members).encode())
+
     def put(self, path: str, **fields: str) -> Reply:
         content_type, body = form(*fields.items())
         return self.send("PUT", path, content_type=content_type, body=body)

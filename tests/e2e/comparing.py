@@ -113,9 +113,12 @@ class Comparing:
     @pytest.mark.parametrize(
         ("arguments", "body"),
         [
-            ({}, missing_argument("image_file1 or face_token1")),
-            ({"face_token1": TOKEN}, missing_argument("image_file2 or face_token2")),
-            ({"face_token2": TOKEN, "image_file1": b""}, missing_argument("image_file1 or face_token1")),
+            ({}, missing_argument("image_file1, image_base64_1 or face_token1")),
+            ({"face_token1": TOKEN}, missing_argument("image_file2, image_base64_2 or face_token2")),
+            (
+                {"face_token2": TOKEN, "image_file1": b""},
+                missing_argument("image_file1, image_base64_1 or face_token1"),
+            ),
             ({"face_token1": TOKEN, "face_token2": "no"}, bad_argument("face_token2 must be 24 letters and digits")),
             (
                 {"face_token1": TOKEN, "image_file1": b"file", "face_token2": TOKEN},

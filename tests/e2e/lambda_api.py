@@ -50,7 +50,7 @@ class LambdaApi(Api):
 
 
 def event(method: str, path: str, query: Query, headers: dict[str, str], body: bytes | None) -> dict[str, Any]:
-    """Return a request's event; the body is base64 for the only media type registered as binary.
+    """Return a request's event; the body is base64 for the only media type registered as binary, otherwise text.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
     """
@@ -59,7 +59,7 @@ def event(method: str, path: str, query: Query, headers: dict[str, str], body: b
     for name, value in query:
         values.setdefault(name, []).append(value)
     binary = headers.get("Content-Type", "").startswith("multipart/form-data")
-    encoded = None if body is None else base64.b64encode(body).decode() if binary else body.decode()
+    encoded = None if body is None else base64.b64encode(body).decode() if binary else body.decode(errors="replace")
     return {
         "resource": resource,
         "path": path,

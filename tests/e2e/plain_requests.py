@@ -10,7 +10,7 @@ import pytest
 from chalicelib.api.openapi.document import openapi
 from tests.e2e import pictures
 from tests.e2e.api import Api
-from tests.e2e.refusals import NOT_A_FORM, TOKEN, assert_refused, bad_argument, missing_argument
+from tests.e2e.refusals import TOKEN, UNKNOWN_TYPE, assert_refused, bad_argument, missing_argument
 
 CONTENT_TYPES = (
     None,
@@ -61,7 +61,7 @@ class PlainRequests:
         assert answer("POST", "/removeface", face_token=token) == 200
         for path in ("/detect", "/search"):
             reply = api.send("POST", path, [("threshold", "1")], content_type, body)
-            assert_refused(reply, 400, NOT_A_FORM)
+            assert_refused(reply, 400, UNKNOWN_TYPE)
         assert_refused(api.send("POST", "/addface", [], content_type, body), 400, missing_argument("face_token"))
 
     @pytest.mark.parametrize(

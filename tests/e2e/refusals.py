@@ -40,7 +40,10 @@ def upload_error(detail: str) -> dict[str, Any]:
 BAD_TOKEN = bad_argument("face_token must be 24 letters and digits")
 BAD_THRESHOLD = bad_argument("threshold must be a finite number of at least 0, such as 0.65")
 BAD_LIMIT = bad_argument("limit must be a whole number from 1 to 10000")
-NOT_A_FORM = upload_error("the body must be multipart/form-data")
+UNKNOWN_TYPE = upload_error(
+    "the body must be multipart/form-data, application/x-www-form-urlencoded or application/json"
+)
+NO_PICTURE = missing_argument("image_file or image_base64")
 NO_BOUNDARY = upload_error("the multipart boundary is missing or not valid")
 CUT_OFF_FORM = upload_error("the multipart body is malformed or cut off")
 BROKEN_PICTURE = file_error("the picture is broken or cut off")
@@ -96,7 +99,7 @@ class Refusals:
         }
 
     def test_1005(self, api: Api) -> None:
-        reply = api.send("POST", "/detect", content_type="application/json", body=b"{}")
+        reply = api.send("POST", "/detect", content_type="text/plain", body=b"{}")
 
         assert reply.status == 400
         assert reply.body == {
@@ -104,7 +107,7 @@ class Refusals:
             "success": False,
             "error_code": "1005",
             "error_msg": "UPLOAD_ERROR",
-            "detail": "the body must be multipart/form-data",
+            "detail": "the body must be multipart/form-data, application/x-www-form-urlencoded or application/json",
         }
 
     def test_1006(self, api: Api) -> None:
@@ -224,7 +227,7 @@ class Refusals:
     @pytest.mark.parametrize("path", ["/detect", "/search"])
     @pytest.mark.parametrize("fields", [{}, {"image_file": b""}, {"image": b"another name"}])
     def test_no_picture(self, api: Api, path: str, fields: dict[str, bytes]) -> None:
-        assert_refused(api.post(path, *fields.items(), threshold="0.65"), 400, missing_argument("image_file"))
+        assert_refused(api.post(path, *fields.items(), threshold="0.65"), 400, NO_PICTURE)
 
     def test_a_form_without_a_threshold(self, api: Api) -> None:
         assert_refused(api.post("/search", image_file=pictures.cat()), 400, missing_argument("threshold"))
@@ -281,13 +284,13 @@ class Refusals:
     @pytest.mark.parametrize(
         ("content_type", "body"),
         [
-            (None, NOT_A_FORM),
-            ("", NOT_A_FORM),
-            ("application/json", NOT_A_FORM),
-            ("application/x-www-form-urlencoded", NOT_A_FORM),
-            ("text/plain", NOT_A_FORM),
-            ("image/jpeg", NOT_A_FORM),
-            ("multipart/mixed; boundary=b", NOT_A_FORM),
+            (None, UNKNOWN_TYPE),
+            ("", UNKNOWN_TYPE),
+            ("application/json", upload_error("the JSON is malformed or cut off")),
+            ("application/x-www-form-urlencoded", NO_PICTURE),
+            ("text/plain", UNKNOWN_TYPE),
+            ("image/jpeg", UNKNOWN_TYPE),
+            ("multipart/mixed; boundary=b", UNKNOWN_TYPE),
             ("multipart/form-data", NO_BOUNDARY),
             ("multipart/form-data; boundary=", NO_BOUNDARY),
             ("multipart/form-data; boundary=" + "b" * 201, NO_BOUNDARY),

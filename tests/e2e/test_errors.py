@@ -17,9 +17,9 @@ from tests.e2e.local_stack import LocalStack
 from tests.e2e.plain_requests import PlainRequests
 from tests.e2e.raw_http import Connection, head
 from tests.e2e.refusals import (
-    NOT_A_FORM,
     TOKEN,
     TOO_MANY_BYTES,
+    UNKNOWN_TYPE,
     Refusals,
     assert_refused,
     bad_argument,
@@ -159,7 +159,7 @@ class TestBodies:
             connection.send(head("POST", "/detect", *length, *content_type))
 
             assert connection.status() == 400
-            assert connection.body() == NOT_A_FORM
+            assert connection.body() == UNKNOWN_TYPE
 
     def test_a_chunked_body(self, sqlite_api: HttpApi) -> None:
         content_type, body = form(("image_file", pictures.drawing()))
@@ -174,7 +174,7 @@ class TestBodies:
 
     def test_an_empty_body(self, sqlite_api: HttpApi) -> None:
         for content_type in ("multipart/form-data; boundary=b", None):
-            assert_refused(sqlite_api.send("POST", "/detect", content_type=content_type, body=b""), 400, NOT_A_FORM)
+            assert_refused(sqlite_api.send("POST", "/detect", content_type=content_type, body=b""), 400, UNKNOWN_TYPE)
 
     @pytest.mark.parametrize("sent", [0, 1, 1000])
     def test_a_body_that_is_cut_off(self, sqlite_stack: LocalStack, sent: int) -> None:

@@ -17,6 +17,7 @@ from infra.s3_vectors.emulation import emulation
 from models.build import CURRENT
 from tests.e2e import pictures
 from tests.e2e.api import Api, tokens
+from tests.e2e.carriers import Carriers
 from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace
 from tests.e2e.face_sets import FaceSets, Grouping
@@ -74,7 +75,7 @@ def vectors_handler(dynamodb: DynamoDBClient, s3: S3Client, mysql_server: int) -
         yield api
 
 
-class TestWalkOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing):
+class TestWalkOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing, Carriers):
     @pytest.fixture
     def api(self, sqlite_handler: LambdaApi) -> Iterator[LambdaApi]:
         with sqlite_handler.on_an_empty_face_set():
@@ -95,7 +96,7 @@ class TestPlainRequestsOnSqlite(PlainRequests):
             yield sqlite_handler
 
 
-class TestPlainRequestsOnMysql(PlainRequests):
+class TestPlainRequestsOnMysql(PlainRequests, Carriers):
     smoke_only = True
 
     @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ from chalicelib.vision.model_pack import ModelPack
 from infra.local.__main__ import stack
 from tests.e2e import pictures
 from tests.e2e.api import form, names, tokens
+from tests.e2e.carriers import FORM, JSON, as_base64, sent
 from tests.e2e.chalice_local import chalice_local
 from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import ROOT, LocalStack, environment, local_stack
@@ -276,6 +278,31 @@ class TestState:
         assert token not in sqlite_stack.log
 
 
+class TestLimits:
+    def test_a_setting_raises_the_limits_of_pictures(self, tmp_path: Path) -> None:
+        largest = pictures.padded(pictures.blank(5000, 60), 4_400_000)
+        with local_stack(tmp_path / "state", MAX_IMAGE_BYTES="4400000", MAX_IMAGE_SIDE_PX="5000") as running:
+            api = HttpApi(running.port)
+            told = api.get("/info").body["limits"]
+            assert (told["image_bytes"], told["image_side_px"]) == (4_400_000, [48, 5000])
+            assert "48 to 5000 px a side and at most 4400000 bytes" in api.get("/openapi.json").text
+
+            assert api.post("/detect", image_file=largest).status == 200
+            for carrier in (JSON, FORM):
+                text = base64.urlsafe_b64encode(largest).decode()
+                assert sent(api, carrier, "/detect", image_base64=text).status == 200
+            assert api.post("/detect", image_file=largest + b"\0").status == 413
+            both = api.post("/compare", image_file1=largest, image_file2=largest)
+            detail = "a multipart/form-data body may have at most 4669440 bytes, and each picture 4400000"
+            assert (both.status, both.body["detail"]) == (413, detail)
+            assert api.post("/detect", image_file=pictures.blank(5001, 60)).body["detail"].endswith("it is 5001 x 60")
+
+    def test_a_limit_out_of_range_is_refused(self, tmp_path: Path) -> None:
+        said = refused("run", "--port", str(free_port()), "--state", str(tmp_path), MAX_IMAGE_SIDE_PX="8193")
+
+        assert said == "MAX_IMAGE_SIDE_PX must be a whole number from 4096 to 8192.\n"
+
+
 class TestChaliceLocal:
     def test_chalice_local_serves_the_stacks_data(self, tmp_path: Path) -> None:
         moto_port = free_port()
@@ -289,5 +316,10 @@ class TestChaliceLocal:
                 token = api.added(pictures.drawing(), "AC/DC %41")
                 assert tokens(api.search_picture(pictures.drawing())) == [token]
                 assert api.get("/people/ac%2Fdc%20%2541/faces").body["faces"][0]["face_token"] == token
+                picture = as_base64(pictures.drawing())
+                for carrier in (JSON, FORM):
+                    found = sent(api, carrier, "/search", image_base64=picture, threshold=0.65)
+                    assert tokens(found.body) == [token]
+                assert api.send("POST", "/detect", content_type=JSON, body=b'{"a": ').status == 400
                 assert api.get("/search", face_token="no").status == 400
         assert len(list((tmp_path / "state" / "crops").glob("*.jpg"))) == 1

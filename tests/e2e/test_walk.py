@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.e2e.carriers import Carriers
 from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace
 from tests.e2e.face_sets import FaceSets, Grouping
@@ -12,7 +13,7 @@ from tests.e2e.person_management import People
 from tests.e2e.walk import Walk
 
 
-class TestOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing):
+class TestOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing, Carriers):
     smoke_only = True
 
     @pytest.fixture

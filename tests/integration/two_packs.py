@@ -10,7 +10,7 @@ from pathlib import Path
 from chalicelib.faces import KnownFace, SearchResult, Terms
 from chalicelib.maintenance import operations
 from chalicelib.maintenance.re_embedding import Report
-from chalicelib.settings import Settings
+from chalicelib.settings import CONTRACT_IMAGE_BYTES, CONTRACT_SIDE_PX, Settings
 from chalicelib.vision.model import Model
 from chalicelib.wiring import Wiring, model
 from tests.packs import OTHER_DETECTOR, UNIT_LENGTH, variant
@@ -40,6 +40,8 @@ class Place:
                     gallery="memory",
                     vector_bucket="",
                     token_ttl_seconds=3600,
+                    max_image_bytes=CONTRACT_IMAGE_BYTES,
+                    max_image_side_px=CONTRACT_SIDE_PX,
                     request_seconds=600,
                     smallest_face_px=None,
                     log_level="INFO",

@@ -9,6 +9,7 @@ import requests
 
 from chalicelib.api.console import page
 from tests.e2e import pictures
+from tests.e2e.carriers import Carriers
 from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace
 from tests.e2e.face_sets import FaceSets, Grouping
@@ -46,7 +47,7 @@ class WalkInAContainer(Walk):
             yield container_api
 
 
-class TestWalkWithLittleMemory(WalkInAContainer, Listing, OneFace, FaceSets, Grouping, People, Comparing):
+class TestWalkWithLittleMemory(WalkInAContainer, Listing, OneFace, FaceSets, Grouping, People, Comparing, Carriers):
     memory_mb = LEAST_MB
 
     def test_the_largest_picture_fits(self, api: ContainerApi) -> None:

@@ -6,6 +6,7 @@ test_client.py checks this file with mypy against the client, and runs it.
 from __future__ import annotations
 
 import sys
+from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
@@ -16,15 +17,17 @@ from face_search_client.api.faces import add_face_by_form, get_crop, get_face, l
 from face_search_client.api.search import compare, detect, search_by_picture, search_by_token
 from face_search_client.api.service import health, info
 from face_search_client.models import (
-    AddFaceByFormBody,
-    CompareBody,
-    CreateFaceSetBody,
-    DetectBody,
+    AddFaceByFormFilesBody,
+    CompareFilesBody,
+    CreateFaceSetDataBody,
+    DetectFilesBody,
+    DetectJsonBody,
     Error,
     ErrorErrorCode,
-    RenameFaceBody,
-    SearchByPictureBody,
-    SearchByPictureBodyGroup,
+    RenameFaceJsonBody,
+    SearchByPictureFilesBody,
+    SearchByPictureFilesBodyGroup,
+    SearchByPictureJsonBody,
 )
 from face_search_client.types import File
 
@@ -43,31 +46,38 @@ def walk(client: AuthenticatedClient, picture: bytes) -> None:
 
     assert given(health.sync(client=client)).status == "ok"
     assert given(info.sync(client=client)).faces == 0
-    assert given(create_face_set.sync(client=client, body=CreateFaceSetBody(face_set="staff"))).created
+    assert given(create_face_set.sync(client=client, body=CreateFaceSetDataBody(face_set="staff"))).created
 
-    [face] = given(detect.sync(client=client, body=DetectBody(image_file=file()))).faces
+    [face] = given(detect.sync(client=client, body=DetectFilesBody(image_file=file()))).faces
     assert face.quality.reasons == []
     token = face.face_token
-    added = AddFaceByFormBody(face_token=token, face_name="Ada Lovelace", face_set="staff")
+    added = AddFaceByFormFilesBody(face_token=token, face_name="Ada Lovelace", face_set="staff")
     assert given(add_face_by_form.sync(client=client, body=added)).face_name == "Ada Lovelace"
 
-    searched = SearchByPictureBody(
-        image_file=file(), threshold=0.65, face_set="staff", group=SearchByPictureBodyGroup.NAME
+    searched = SearchByPictureFilesBody(
+        image_file=file(), threshold=0.65, face_set="staff", group=SearchByPictureFilesBodyGroup.NAME
     )
     found = given(search_by_picture.sync(client=client, body=searched))
     [match] = found.cmp_result
     assert (match.face_token, match.distance, match.faces, found.truncated) == (token, 0, 1, False)
+    in_base64 = b64encode(picture).decode()
+    [again] = given(detect.sync(client=client, body=DetectJsonBody(image_base64=in_base64))).faces
+    assert (again.top_left, again.bottom_right) == (face.top_left, face.bottom_right)
+    as_json = SearchByPictureJsonBody(image_base64=in_base64, threshold=0.65, face_set="staff")
+    assert [match.face_token for match in given(search_by_picture.sync(client=client, body=as_json)).cmp_result] == [
+        token
+    ]
     other = found.face_token
     by_token = given(search_by_token.sync(client=client, face_token=other, threshold=0.65, face_set="staff"))
     assert [match.face_name for match in by_token.cmp_result] == ["Ada Lovelace"]
 
-    compared = given(compare.sync(client=client, body=CompareBody(image_file1=file(), face_token2=token)))
+    compared = given(compare.sync(client=client, body=CompareFilesBody(image_file1=file(), face_token2=token)))
     assert compared.distance == 0
     assert all(compared.same_person.additional_properties.values())
 
     page = given(list_faces.sync(client=client, face_set="staff", name="ada"))
     assert ([known.face_token for known in page.faces], page.next_cursor) == ([token], None)
-    renamed = given(rename_face.sync(client=client, face_token=token, body=RenameFaceBody(face_name="Ada King")))
+    renamed = given(rename_face.sync(client=client, face_token=token, body=RenameFaceJsonBody(face_name="Ada King")))
     assert renamed == given(get_face.sync(client=client, face_token=token))
     assert renamed.face_name == "Ada King"
     assert renamed.added_at.tzinfo is not None

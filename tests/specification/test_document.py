@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import app
-from chalicelib.api import arguments
+from chalicelib.api import arguments, bodies
 from chalicelib.api.openapi import parameters
 from chalicelib.api.openapi.document import VERSION, openapi
 from chalicelib.api.replies import TWINS
@@ -66,18 +66,31 @@ class Stop(Exception):  # noqa: N818  # no error
 
 def declared(operation: dict[str, Any]) -> set[str]:
     names = {parameter["name"] for parameter in operation.get("parameters", ())}
-    return names.union(*(schema["properties"] for schema in _form(operation)))
+    return names.union(*(schema["properties"] for schema in _bodies(operation)))
 
 
-def _form(operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if "requestBody" in operation:
-        yield operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+def _bodies(operation: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the schemas of a request's body; the first is a multipart form's, which has all arguments."""
+    content = operation.get("requestBody", {"content": {}})["content"]
+    assert list(content) in ([], [bodies.MULTIPART, bodies.URL_ENCODED, bodies.JSON])
+    return [media["schema"] for media in content.values()]
 
 
-def _example(form: dict[str, Any]) -> dict[str, bytes]:
-    if "examples" in form:
-        return {name: value.encode() for name, value in form["examples"][0].items()}
-    return {name: str(field.get("examples", ["a file"])[0]).encode() for name, field in form["properties"].items()}
+def _example(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a body with the example of each argument, and with the last of those that exclude each other."""
+    names = set(body["properties"])
+    for rule in body.get("allOf", ()):
+        names -= {name for one in rule["oneOf"][:-1] for name in one["required"]}
+    own = {"image_base64": "QUJD", "face_token1": "A" * 24, "face_token2": "B" * 24}
+    return {
+        name: field.get("examples", [own.get(name)])[0] for name, field in body["properties"].items() if name in names
+    }
+
+
+def _parts(operation: dict[str, Any]) -> dict[str, list[bytes]]:
+    return {
+        name: [str(value).encode()] for schema in _bodies(operation)[:1] for name, value in _example(schema).items()
+    }
 
 
 def test_the_document_is_openapi_3_1() -> None:
@@ -118,7 +131,7 @@ def test_a_route_reads_exactly_its_declared_arguments(route: tuple[str, str], mo
     """Each view receives the document's own examples and is stopped after reading them."""
     operation = operations()[route]
     query = Recorded({one["name"]: [str(one["example"])] for one in operation.get("parameters", ())})
-    form = Recorded({name: [value] for schema in _form(operation) for name, value in _example(schema).items()})
+    form = Recorded(_parts(operation))
     monkeypatch.setattr(app, "wiring", Stop)
 
     try:
@@ -136,7 +149,7 @@ def test_a_route_refuses_without_exactly_its_required_parameters(
     route: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declared_ones = operations()[route].get("parameters", ())
-    form = {name: [value] for schema in _form(operations()[route]) for name, value in _example(schema).items()}
+    form = _parts(operations()[route])
     monkeypatch.setattr(app, "wiring", Stop)
 
     for left_out in declared_ones:
@@ -186,6 +199,18 @@ def test_examples_of_errors_are_errors(route: tuple[str, str]) -> None:
         assert found
         for example in found:
             assert_valid(example["value"], f"{URI}#/components/schemas/Error")
+
+
+@pytest.mark.parametrize("route", operations(), ids=" ".join)
+def test_every_body_takes_the_same_arguments_but_files(route: tuple[str, str]) -> None:
+    for form, *others in filter(None, [_bodies(operations()[route])]):
+        texts = {name: field for name, field in form["properties"].items() if field.get("format") != "binary"}
+        for other in others:
+            assert other["properties"] == texts
+        for schema in (form, *others):
+            example = _example(schema)
+            assert bodies.read_body(json.dumps(example).encode(), bodies.JSON).keys() == example.keys()
+            OAS31Validator(schema).validate(example)
 
 
 def test_examples_of_arguments_are_valid() -> None:

@@ -12,7 +12,6 @@ import pytest
 from chalicelib import errors
 from chalicelib.api import replies, response_headers
 from chalicelib.errors import ServiceError
-from chalicelib.images.decoding import MAX_IMAGE_BYTES
 from chalicelib.settings import Settings, SettingsError
 from infra.deploy.package.gallery import references
 from tests.template.resolved import Resolved, Template
@@ -174,7 +173,7 @@ def test_the_accounts_log_role_is_set_before_the_stage(template: Template) -> No
         ("MISSING_AUTHENTICATION_TOKEN", errors.bad_argument("there is no such address", status=404)),
         (
             "REQUEST_TOO_LARGE",
-            errors.file_error(f"the request is too large; a picture may have {MAX_IMAGE_BYTES} bytes", status=413),
+            errors.file_error("the request is too large; GET /info gives the largest picture", status=413),
         ),
         ("THROTTLED", ServiceError("1003", 429, "there are too many requests at the moment; try again", retry_after=1)),
         ("QUOTA_EXCEEDED", ServiceError("1003", 429, "this API key has used up its requests of the day")),

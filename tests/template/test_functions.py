@@ -87,6 +87,7 @@ def test_the_service_accepts_its_settings(stack: Resolved, function: str) -> Non
     assert json.loads(settings.tokens_table) == {"Ref": "TokensTable"}
     assert json.loads(settings.crops_bucket) == {"Ref": "CropsBucket"}
     assert settings.gallery == "memory"
+    assert (settings.max_image_bytes, settings.max_image_side_px) == (2_097_152, 4096)
     assert "VECTOR_BUCKET" not in environment
 
 

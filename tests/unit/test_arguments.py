@@ -1,167 +1,15 @@
-"""Uploads from clients, well-formed and malformed."""
+"""The arguments of a request, from its address and its body."""
 
 from __future__ import annotations
 
-import io
-import secrets
+import base64
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from PIL import Image as Pillow
 
-from chalicelib.api.arguments import MAX_FORM_OVERHEAD_BYTES, MAX_FORM_PARTS, Arguments, read_form
+from chalicelib.api.arguments import Arguments
+from chalicelib.api.bodies import NOT_TEXT
 from chalicelib.errors import ServiceError
-from chalicelib.images.decoding import MAX_IMAGE_BYTES
-
-TYPE = "multipart/form-data; boundary=b"
-
-
-def _form(*parts: tuple[str, bytes], boundary: str = "b") -> bytes:
-    """Build a form from parts: (the rest of the part's header after `form-data; `, content)."""
-    lines = b"".join(
-        f"--{boundary}\r\nContent-Disposition: form-data; {header}\r\n\r\n".encode() + content + b"\r\n"
-        for header, content in parts
-    )
-    return lines + f"--{boundary}--\r\n".encode()
-
-
-def _part(headers: bytes) -> bytes:
-    return b"--b\r\n" + headers + b"\r\n\r\npicture\r\n--b--\r\n"
-
-
-def _refused(body: bytes, content_type: str = TYPE) -> ServiceError:
-    with pytest.raises(ServiceError) as caught:
-        read_form(body, content_type)
-    return caught.value
-
-
-class TestForms:
-    def test_parts_are_read_by_name(self) -> None:
-        body = _form(('name="image_file"; filename="a.jpg"', b"\xff\xd8\r\n\0--b"), ('name="threshold"', b"0.65"))
-
-        assert read_form(body, TYPE) == {"image_file": [b"\xff\xd8\r\n\0--b"], "threshold": [b"0.65"]}
-
-    def test_a_part_may_come_twice(self) -> None:
-        assert read_form(_form(('name="x"', b"1"), ('name="x"', b"2")), TYPE) == {"x": [b"1", b"2"]}
-
-    @given(content=st.binary(max_size=300))
-    def test_any_bytes_are_returned_unchanged(self, content: bytes) -> None:
-        boundary = secrets.token_hex(16)
-        body = _form(('name="image_file"; filename="x"', content), boundary=boundary)
-
-        assert read_form(body, f"multipart/form-data; boundary={boundary}") == {"image_file": [content]}
-
-    @pytest.mark.parametrize("name", ["größe.jpg", "照片.jpg", "a\\b.jpg", '\\"', "../../etc/passwd"])
-    def test_file_names_are_ignored(self, name: str) -> None:
-        assert read_form(_form((f'name="image_file"; filename="{name}"', b"x")), TYPE) == {"image_file": [b"x"]}
-
-    @pytest.mark.parametrize("charset", ["utf-8", "latin-1", "cp1251", "gbk", "shift-jis"])
-    def test_file_names_may_be_in_any_charset(self, charset: str) -> None:
-        names = {"latin-1": "größe\\.jpg", "cp1251": "лицо.jpg"}
-        # The second byte of the last character is a backslash in Shift-JIS.
-        name = names.get(charset, "顔の表").encode(charset)
-        disposition = b'Content-Disposition: form-data; name="image_file"; filename="%s"' % name
-
-        assert read_form(_part(disposition), TYPE) == {"image_file": [b"picture"]}
-
-    @pytest.mark.parametrize(
-        "header",
-        [
-            *(b"Content-Length: 3", b"Content-Length: none", b"Content-Length: 99999999999", b"Content-Length: -1"),
-            *(b"Content-Type: ", b"Content-Type: image/\xff", b"Content-Type: text/plain; charset=no-such"),
-            *(b"Content-Transfer-Encoding: 8bit", b"X.Y: dot", b"X-\xe9: Latin-1", b"X: \x00", b"no colon"),
-            *(b"X: " + b"a" * 10_000, b"X: first line\r\n second line", b"\r\n".join([b"X: many"] * 100)),
-        ],
-    )
-    def test_other_headers_of_a_part_are_ignored(self, header: bytes) -> None:
-        disposition = b'Content-Disposition: form-data; name="image_file"; filename="x"'
-
-        for headers in (disposition + b"\r\n" + header, header + b"\r\n" + disposition):
-            assert read_form(_part(headers), TYPE) == {"image_file": [b"picture"]}
-
-    def test_unused_fields_may_be_in_any_charset(self) -> None:
-        body = _part(b'Content-Disposition: form-data; name="\xe9"').replace(b"picture", b"\xff")
-
-        assert Arguments({}, {**read_form(body, TYPE), "threshold": [b"1"]}).terms().threshold == 1.0
-
-    @pytest.mark.parametrize(
-        "content_type",
-        [
-            "",
-            "application/json",
-            "text/plain; boundary=b",
-            "multipart/mixed; boundary=b",
-            "multipart/form-data",
-            "multipart/form-data; boundary=",
-            "multipart/form-data; boundary=" + "b" * 201,
-            "multipart/form-data; boundary=größe",
-        ],
-    )
-    def test_other_content_types_are_refused(self, content_type: str) -> None:
-        error = _refused(_form(('name="x"', b"1")), content_type)
-
-        assert (error.code, error.status) == ("1005", 400)
-
-    def test_a_form_truncated_anywhere_is_refused(self) -> None:
-        body = _form(('name="image_file"; filename="a.jpg"', b"0123456789"), ('name="threshold"', b"0.65"))
-
-        for length in range(len(body) - len("--\r\n")):
-            assert _refused(body[:length]).code == "1005"
-
-    @pytest.mark.parametrize(
-        "body",
-        [
-            b"",
-            b"hello",
-            b"--b",
-            b"--c\r\n\r\n--c--\r\n",
-            b"--b\r\n\r\nno header\r\n--b--\r\n",
-            b"--b\r\nContent-Disposition: attachment\r\n\r\nx\r\n--b--\r\n",
-            b"--b\r\nContent-Disposition: form-data\r\n\r\nno name\r\n--b--\r\n",
-            b"--b\r\nContent-Disposition form-data; name=x\r\n\r\nno colon\r\n--b--\r\n",
-        ],
-    )
-    def test_a_malformed_form_is_refused(self, body: bytes) -> None:
-        assert _refused(body).code == "1005"
-
-    def test_a_form_without_parts_has_none(self) -> None:
-        assert read_form(b"--b--", TYPE) == {}
-
-    def test_too_many_parts_are_refused(self) -> None:
-        assert _refused(_form(*[('name="x"', b"1")] * (MAX_FORM_PARTS + 1))).code == "1005"
-
-    def test_unterminated_headers_are_refused(self) -> None:
-        assert _refused(_form((f'name="{"x" * 10_000}"', b"1"))).code == "1005"
-
-    def test_a_body_larger_than_the_largest_picture_is_refused(self) -> None:
-        error = _refused(bytes(MAX_IMAGE_BYTES + MAX_FORM_OVERHEAD_BYTES + 1))
-
-        assert (error.code, error.status) == ("1004", 413)
-        assert error.detail == "the picture may have at most 2097152 bytes"
-
-    def test_the_error_for_a_large_form_names_the_sides_of_its_picture(self) -> None:
-        buffer = io.BytesIO()
-        Pillow.new("RGB", (8_000, 6_000)).save(buffer, "JPEG")
-        file = buffer.getvalue() + bytes(2 * MAX_IMAGE_BYTES)
-
-        error = _refused(_form(('name="threshold"', b"0.65"), ('name="image_file"; filename="a.jpg"', file)))
-
-        assert (error.code, error.status) == ("1004", 413)
-        assert error.detail == (
-            "the picture may have at most 2097152 bytes, and its sides must be 48 to 4096 px; "
-            f"it has {len(file)} bytes and is 8000 x 6000"
-        )
-
-    @given(body=st.binary(max_size=500), content_type=st.text(max_size=60))
-    def test_any_input_is_read_or_refused(self, body: bytes, content_type: str) -> None:
-        for kind in (content_type, TYPE):
-            try:
-                read_form(body, kind)
-            except ServiceError as error:
-                assert error.code == "1005"  # noqa: PT017  # both outcomes are right
-
 
 TOKEN = "aB3" * 8
 
@@ -174,9 +22,10 @@ class TestArguments:
         assert (arguments.threshold(), arguments.terms().threshold) == ("0.650", 0.65)
         assert arguments.image() == b"picture"
 
-    def test_a_picture_without_a_form_is_1005(self) -> None:
+    @pytest.mark.parametrize("name", ["image_file", "image_base64"])
+    def test_a_picture_in_the_query_is_1005(self, name: str) -> None:
         with pytest.raises(ServiceError) as caught:
-            Arguments({"image_file": ["picture"]}).image()
+            Arguments({name: ["picture"]}).image()
         assert (caught.value.code, caught.value.status) == ("1005", 400)
 
     @pytest.mark.parametrize("getter", [Arguments.token, Arguments.threshold, Arguments.image])
@@ -307,3 +156,84 @@ class TestArguments:
         with pytest.raises(ServiceError) as caught:
             Arguments({}, {"image_file": [b"1", b"2"]}).image()
         assert caught.value.code == "1001"
+
+
+PICTURE = b"\xff\xd8\xff\xe0 a picture \xfb\xff"
+BASE64 = base64.b64encode(PICTURE)
+
+
+class TestBase64:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            BASE64,
+            base64.urlsafe_b64encode(PICTURE),
+            BASE64.rstrip(b"="),
+            b"\r\n".join((b"", BASE64[:4], BASE64[4:], b"")),
+            base64.encodebytes(PICTURE),
+            b"data:image/jpeg;base64," + BASE64,
+            b"DATA:;charset=x;Base64," + base64.urlsafe_b64encode(PICTURE),
+        ],
+    )
+    def test_a_picture_is_read_from_base64(self, text: bytes) -> None:
+        assert Arguments({}, {"image_base64": [text]}).image() == PICTURE
+        assert Arguments({}, {"image_base64_2": [text]}).compared(2) == ("image_base64_2", PICTURE)
+
+    @pytest.mark.parametrize("length", range(1, 8))
+    def test_padding_may_be_missing(self, length: int) -> None:
+        text = base64.b64encode(PICTURE[:length])
+
+        for padding in range(3):
+            if not text[len(text) - padding :].strip(b"="):
+                assert Arguments({}, {"image_base64": [text[: len(text) - padding]]}).image() == PICTURE[:length]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *(b"A", b"AAAAA", b"=", b"====", b"QQ===", b"QQ==QQ==", b"Q=Q=", b"=QQ=", b"QQ.=", b"\xff\xd8\xff", b"\0"),
+            *(
+                BASE64.replace(b"+", b" "),
+                BASE64 + b" ",
+                BASE64 + b"\t",
+                BASE64 + "\N{FULLWIDTH DIGIT ONE}".encode(),
+            ),
+            *(b"data:image/png," + BASE64, b"data:" + b"x" * 101 + b";base64," + BASE64, b" data:;base64," + BASE64),
+            *(b"http://example.com/a.jpg", NOT_TEXT),
+        ],
+    )
+    def test_other_text_is_1001(self, text: bytes) -> None:
+        for name, getter in (("image_base64", Arguments.image), ("image_base64_1", lambda given: given.compared(1))):
+            with pytest.raises(ServiceError) as caught:
+                getter(Arguments({}, {name: [text]}))
+            assert (caught.value.code, caught.value.detail) == (
+                "1001",
+                f"{name} must be a file in base64, without spaces",
+            )
+
+    @pytest.mark.parametrize(
+        ("form", "detail"),
+        [
+            ({"image_file": [b"x"], "image_base64": [BASE64]}, "send either image_file or image_base64, not both"),
+            (
+                {"image_file": [b"x"], "image_base64": [b"no base64"]},
+                "send either image_file or image_base64, not both",
+            ),
+            ({"image_base64": [BASE64] * 2}, "image_base64 is given more than once; one picture is accepted"),
+            ({"image_base64": [BASE64, b""]}, "image_base64 is given more than once; one picture is accepted"),
+        ],
+    )
+    def test_a_picture_comes_once(self, form: dict[str, list[bytes]], detail: str) -> None:
+        with pytest.raises(ServiceError) as caught:
+            Arguments({}, form).image()
+        assert (caught.value.code, caught.value.detail) == ("1001", detail)
+
+    @pytest.mark.parametrize("form", [{}, {"image_base64": []}, {"image_base64": [b""], "image_file": [b""]}])
+    def test_the_error_for_no_picture_names_both_arguments(self, form: dict[str, list[bytes]]) -> None:
+        with pytest.raises(ServiceError) as caught:
+            Arguments({}, form).image()
+        assert (caught.value.code, caught.value.detail) == ("1002", "image_file or image_base64 is required")
+
+    def test_a_json_object_is_not_an_argument(self) -> None:
+        with pytest.raises(ServiceError) as caught:
+            Arguments({}, {"face_name": [NOT_TEXT]}).name()
+        assert (caught.value.code, caught.value.detail) == ("1001", "face_name must be text, a number or a boolean")

@@ -9,9 +9,11 @@ from contextlib import suppress
 import pytest
 
 from chalicelib.api import request_event
-from chalicelib.api.arguments import Arguments, read_form
+from chalicelib.api.arguments import Arguments
+from chalicelib.api.bodies import read_body
 from chalicelib.errors import ServiceError
 from chalicelib.images import decoding, exif
+from chalicelib.settings import CONTRACT_IMAGE_BYTES
 from tests.harness.hostile.cost import jpegs, pngs
 from tests.harness.hostile.cost.costly import Costly, filled
 from tests.harness.hostile.cost.exifs import exifs
@@ -46,7 +48,7 @@ def test_pictures(pictures: Callable[[], Iterable[Costly]]) -> None:
 
     def inputs() -> Iterator[Measured]:
         for one in pictures():
-            if len(one.data) > decoding.MAX_IMAGE_BYTES:
+            if len(one.data) > CONTRACT_IMAGE_BYTES:
                 too_large.append(one.name)
             yield one.name, lambda data=one.data: decoding.decode(data), len(one.data), one.pixels  # type: ignore[misc]
 
@@ -108,7 +110,7 @@ def test_what_takes_longer_is_found() -> None:
 
 
 def _read(body: bytes, content_type: str) -> None:
-    arguments = Arguments({}, read_form(body, content_type, pictures=2))
+    arguments = Arguments({}, read_body(body, content_type, pictures=2))
     for getter in (
         *(arguments.image, arguments.token, arguments.threshold, arguments.terms, arguments.name, arguments.new_name),
         *(arguments.part, arguments.face_set, arguments.page_limit, arguments.after, arguments.refuse_poor),

@@ -15,7 +15,7 @@ from tests.conftest import absent
 from tests.harness.hostile.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
-RUNS = {"picture": 400, "form": 2_000}
+RUNS = {"picture": 400, "body": 2_000}
 SEED = 20261126
 
 
@@ -43,11 +43,11 @@ def test_fuzzing_finds_nothing(target: str, tmp_path: Path) -> None:
 def test_what_the_contract_does_not_allow_is_found(tmp_path: Path) -> None:
     """The targets can fail: one is given a service that tells another code."""
     broken = "import chalicelib.errors as e; e.upload_error = lambda detail: e.ServiceError('1003', 500, detail)"
-    done = _fuzz("form", RUNS["form"], tmp_path, first=broken)
+    done = _fuzz("body", RUNS["body"], tmp_path, first=broken)
 
     assert done.returncode != 0
     assert "ServiceError: 1003" in done.stdout + done.stderr
-    assert list(tmp_path.glob("form-crash-*"))
+    assert list(tmp_path.glob("body-crash-*"))
 
 
 def _fuzz(target: str, runs: int, into: Path, first: str = "") -> subprocess.CompletedProcess[str]:

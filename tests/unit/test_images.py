@@ -6,6 +6,7 @@ import io
 import re
 import struct
 import zlib
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from chalicelib.errors import ServiceError
 from chalicelib.faces import Box, Image
 from chalicelib.images import decoding
 from chalicelib.images import png as png_file
+from chalicelib.settings import CONTRACT_IMAGE_BYTES, current_settings
 from tests.pictures import astronaut, jpeg, png, scaled
 
 # The end-of-image marker.
@@ -138,19 +140,39 @@ def test_a_small_file_cannot_make_the_decoder_allocate_gigabytes() -> None:
 def test_bytes_up_to_the_limit_are_accepted() -> None:
     file = jpeg(astronaut())
     # Bytes after the end-of-image marker are not part of the picture.
-    assert decoding.decode(file + bytes(decoding.MAX_IMAGE_BYTES - len(file))).shape == (512, 512, 3)
+    assert decoding.decode(file + bytes(CONTRACT_IMAGE_BYTES - len(file))).shape == (512, 512, 3)
 
 
 def test_more_bytes_than_the_limit_are_refused() -> None:
-    error = _rejected(jpeg(astronaut()) + bytes(decoding.MAX_IMAGE_BYTES))
+    error = _rejected(jpeg(astronaut()) + bytes(CONTRACT_IMAGE_BYTES))
 
     assert error.status == 413
+
+
+@pytest.fixture
+def larger_pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("MAX_IMAGE_BYTES", "4400000")
+    monkeypatch.setenv("MAX_IMAGE_SIDE_PX", "8192")
+    current_settings.cache_clear()
+    yield
+    current_settings.cache_clear()
+
+
+@pytest.mark.usefixtures("larger_pictures")
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_limits_can_be_raised(kind: str) -> None:
+    whole = _file(Pillow.new("RGB", (8192, 48)), kind).ljust(4_400_000, b"\0")
+
+    assert decoding.decode(whole).shape == (48, 8192, 3)
+    assert _rejected(whole + b"\0").detail == "the picture may have at most 4400000 bytes"
+    too_wide = _rejected(_file(Pillow.new("RGB", (8193, 48)), kind))
+    assert too_wide.detail == "the picture's sides must be 48 to 8192 px; it is 8193 x 48"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_the_error_names_each_limit_that_a_picture_breaks(kind: str) -> None:
     file = _file(Pillow.new("RGB", (8_000, 6_000)), kind)
-    many = file + bytes(decoding.MAX_IMAGE_BYTES)
+    many = file + bytes(CONTRACT_IMAGE_BYTES)
 
     assert _rejected(file).detail == "the picture's sides must be 48 to 4096 px; it is 8000 x 6000"
     assert _rejected(many).status == 413
@@ -163,7 +185,7 @@ def test_the_error_names_each_limit_that_a_picture_breaks(kind: str) -> None:
 @pytest.mark.parametrize("file", [jpeg(astronaut()), jpeg(astronaut())[:-9], png(astronaut())[:-9], b"GIF89a", b""])
 def test_the_error_omits_limits_that_are_unknown_or_kept(file: bytes) -> None:
     # The zeros are either padding after the end or damage.
-    assert _rejected(file + bytes(decoding.MAX_IMAGE_BYTES + 1)).detail == "the picture may have at most 2097152 bytes"
+    assert _rejected(file + bytes(CONTRACT_IMAGE_BYTES + 1)).detail == "the picture may have at most 2097152 bytes"
 
 
 @pytest.mark.parametrize("data", [b"GIF89a", b"BM", b"RIFF0000WEBP", b"%PDF-1.7", b"PK\x03\x04", b"\xff\xd8", b"x"])

@@ -19,6 +19,7 @@ def test_an_empty_environment_gives_the_local_defaults() -> None:
     assert settings.database_url == "sqlite:///.local/face_set.sqlite"
     assert settings.token_ttl_seconds == 24 * 3600
     assert settings.smallest_face_px is None
+    assert (settings.max_image_bytes, settings.max_image_side_px) == (2_097_152, 4096)
 
 
 def test_an_empty_variable_counts_as_absent() -> None:
@@ -39,6 +40,13 @@ def test_an_empty_variable_counts_as_absent() -> None:
         ("SMALLEST_FACE_PX", "19", "SMALLEST_FACE_PX must be a whole number from 20 to 400"),
         ("SMALLEST_FACE_PX", "401", "SMALLEST_FACE_PX must be"),
         ("SMALLEST_FACE_PX", "60.5", "SMALLEST_FACE_PX must be"),
+        ("MAX_IMAGE_BYTES", "2097151", "MAX_IMAGE_BYTES must be a whole number from 2097152 to 4400000"),
+        ("MAX_IMAGE_BYTES", "4400001", "MAX_IMAGE_BYTES must be"),
+        ("MAX_IMAGE_BYTES", "4 MB", "MAX_IMAGE_BYTES must be"),
+        ("MAX_IMAGE_SIDE_PX", "4095", "MAX_IMAGE_SIDE_PX must be a whole number from 4096 to 8192"),
+        ("MAX_IMAGE_SIDE_PX", "8193", "MAX_IMAGE_SIDE_PX must be"),
+        ("MAX_IMAGE_SIDE_PX", "5e3", "MAX_IMAGE_SIDE_PX must be"),
+        ("REQUEST_SECONDS", "9" * 5000, "REQUEST_SECONDS must be a whole number from 1 to 840"),
         ("CORS_ORIGIN", "https://a.example, https://b.example", "CORS_ORIGIN must be one origin"),
         ("CORS_ORIGIN", "https://a.example/page", "CORS_ORIGIN must be one origin"),
         ("CORS_ORIGIN", "a.example", "CORS_ORIGIN must be one origin"),

@@ -18,10 +18,11 @@ Finds faces in photographs and identifies known people.
 The contract is older than this service, and some of its fields are misspelt: `sucess`, `face_neme`, `distant`. These
 fields remain. Each has a correctly spelt twin with the same value.
 
-Text fields of a form may be sent in the query instead, each once. A POST or PUT without a form needs no body. All text
-is UTF-8; addresses may escape it or not. Empty arguments count as absent, and unknown arguments are ignored. Names are
-stored in Unicode's form NFC; a name of white space counts as empty. Fields and routes may be added. No field or route
-is removed or changes its meaning.
+A body is a form, multipart or URL-encoded, or a JSON object with the same names. Text fields may be sent in the query
+instead, each once. A POST or PUT without a picture needs no body. In JSON, a number may be text, and null counts as
+absent. All text is UTF-8; addresses may escape it or not. Empty arguments count as absent, and unknown arguments are
+ignored. Names are stored in Unicode's form NFC; a name of white space counts as empty. Fields and routes may be added.
+No field or route is removed or changes its meaning.
 
 An address that is not in this document is refused with error 1001 and status 404, an unknown method with 405, and
 malformed HTTP with 400, 414 or 431. All these replies have the form of `Error`.

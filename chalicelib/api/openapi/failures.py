@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from chalicelib import errors
-from chalicelib.api import arguments, replies
+from chalicelib.api import bodies, replies
 from chalicelib.api.openapi.parameters import Argument
 from chalicelib.errors import ServiceError
 from chalicelib.images import decoding
@@ -37,8 +37,8 @@ GATEWAY = (
     ServiceError("1003", HTTPStatus.BAD_GATEWAY, "the server failed or took too long", retry_after=2),
     ServiceError("1003", HTTPStatus.GATEWAY_TIMEOUT, "the server failed or took too long", retry_after=2),
 )
-FORM = (
-    arguments.not_a_form(),
+BODY = (
+    bodies.unknown_type(),
     errors.slow_upload(),
     ServiceError("1005", HTTPStatus.LENGTH_REQUIRED, "the body must come with its Content-Length"),
     decoding.too_many_bytes(),
@@ -61,6 +61,13 @@ def of_arguments(required: Sequence[Argument], optional: Sequence[Argument] = ()
     """Return example errors for a route's arguments, using its first argument."""
     missing = tuple(errors.missing_argument(argument.name) for argument in required[:1])
     return (errors.bad_argument(f"{(*required, *optional)[0].name} is given more than once"), *missing)
+
+
+def of_either(group: Sequence[Argument]) -> tuple[ServiceError, ...]:
+    """Return example errors for arguments of which a request has one."""
+    names = [argument.name for argument in group]
+    both = f"send either {names[0]} or {names[-1]}, not both"
+    return (errors.bad_argument(both), errors.missing_argument(*names))
 
 
 def responses(failures: Sequence[ServiceError]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Describes the arguments for OpenAPI, in the query, the path or a form."""
+"""Describes the arguments for OpenAPI, in the query, the path or a body."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.api import fields
+from chalicelib.api import bodies, fields
 from chalicelib.faces import DEFAULT_SET
-from chalicelib.images.decoding import MAX_IMAGE_BYTES, MAX_SIDE_PX, MIN_SIDE_PX
+from chalicelib.images.decoding import MIN_SIDE_PX
+from chalicelib.settings import current_settings
 
-EXAMPLE_TOKENS = ("c4yAQ8ZAaT3oRXVWk1FfNnSv", "hT2mZ0qLwXb7RkYd9VsEjC5a")
+EXAMPLE_FACE = "c4yAQ8ZAaT3oRXVWk1FfNnSv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +28,32 @@ def _argument(field: fields.Field[object], text: str, example: Any = None) -> Ar
     return Argument(field.name, text, field.schema, example)
 
 
-_PICTURE = {"type": "string", "format": "binary"}
-_PICTURE_TEXT = (
-    f"a JPEG or PNG, recognised by its content, of {MIN_SIDE_PX} to {MAX_SIDE_PX} px a side and at most "
-    f"{MAX_IMAGE_BYTES} bytes; the EXIF orientation is applied."
+_LIMITS = (
+    f"A JPEG or PNG, recognised by its content, of {MIN_SIDE_PX} to {current_settings().max_image_side_px} px a side "
+    f"and at most {current_settings().max_image_bytes} bytes; the EXIF orientation is applied."
 )
+_BASE64 = "In base64, with either alphabet; line ends, missing padding and the start of a data: URL are accepted."
 
-IMAGE_FILE = Argument("image_file", f"The picture: {_PICTURE_TEXT}", _PICTURE)
-IMAGE_FILE1 = Argument("image_file1", f"One picture, unless face_token1 is given: {_PICTURE_TEXT}", _PICTURE)
-IMAGE_FILE2 = Argument("image_file2", f"Another picture, unless face_token2 is given: {_PICTURE_TEXT}", _PICTURE)
-FACE_TOKEN = _argument(fields.FACE_TOKEN, "The token of a face.", EXAMPLE_TOKENS[0])
-FACE_TOKEN1 = _argument(fields.token_field("face_token1"), "The token of one face, unless image_file1 is given.")
-FACE_TOKEN2 = _argument(fields.token_field("face_token2"), "The token of another face, unless image_file2 is given.")
+
+def _picture(field: fields.PictureField, text: str, unless: str = "") -> tuple[Argument, Argument]:
+    """Return a picture's arguments, the file and its base64."""
+    file = f"{text}, unless {field.base64}{unless} is given. {_LIMITS}"
+    base64 = f"{text}, unless {field.file}{unless} is given. {_BASE64} {_LIMITS}"
+    return Argument(field.file, file, field.file_schema), Argument(field.base64, base64, field.base64_schema)
+
+
+IMAGE = _picture(fields.IMAGE, "The picture")
+FACE_TOKEN = _argument(fields.FACE_TOKEN, "The token of a face.", EXAMPLE_FACE)
+COMPARED = tuple(
+    (
+        *_picture(fields.compared_picture(number), f"Picture {number}", f" or face_token{number}"),
+        _argument(
+            fields.token_field(f"face_token{number}"),
+            f"The token of face {number}, unless picture {number} is given.",
+        ),
+    )
+    for number in (1, 2)
+)
 THRESHOLD = _argument(
     fields.THRESHOLD,
     "The largest distance that counts as a match; 0 is the same picture, 0.65 the reference value. The reply gives the "
@@ -69,7 +84,7 @@ PART = _argument(fields.PART, "List only names that contain this text; case and 
 MATCH = _argument(fields.MATCH, "With `start`, list only names that begin with `name`; accents matter then.", "start")
 PERSON_NAME = _argument(fields.PERSON_NAME, "The person's new name.", "Ada King")
 MERGE = _argument(fields.MERGE, "With `true`, the new name may be another person's: both become one person.", "true")
-COVER = _argument(fields.COVER, "The token of the person's face that shows them in lists.", EXAMPLE_TOKENS[0])
+COVER = _argument(fields.COVER, "The token of the person's face that shows them in lists.", EXAMPLE_FACE)
 CURSOR = _argument(fields.CURSOR, "The `next_cursor` of the previous page.", "AAAAAAAAAGQ")
 QUALITY_FILTER = _argument(
     fields.QUALITY_FILTER,
@@ -87,32 +102,42 @@ def path(argument: Argument) -> list[dict[str, Any]]:
     return [_parameter("path", argument, required=True)]
 
 
-def form(
+def body(
     required: Sequence[Argument],
     optional: Sequence[Argument] = (),
-    either: Sequence[tuple[Argument, Argument]] = (),
+    either: Sequence[Sequence[Argument]] = (),
     some: Sequence[Argument] = (),
 ) -> dict[str, Any]:
-    """Return the body of a multipart form; each pair in `either` is a picture and a token, and takes exactly one.
+    """Return a request's body, a form or a JSON object; of each group in `either`, it has exactly one argument.
 
     At least one of `some`, which are also in `optional`, is required.
     """
-    fields = (*required, *optional, *(one for pair in either for one in pair))
+    as_text = [[one for one in group if not _is_file(one)] for group in either]
+    content = {
+        bodies.MULTIPART: {**_object(required, optional, either, some), **_file_types(either)},
+        bodies.URL_ENCODED: _object(required, optional, as_text, some),
+        bodies.JSON: _object(required, optional, as_text, some),
+    }
+    return {"required": True, "content": content}
+
+
+def _object(
+    required: Sequence[Argument],
+    optional: Sequence[Argument],
+    either: Sequence[Sequence[Argument]],
+    some: Sequence[Argument],
+) -> dict[str, Any]:
+    required = [*required, *(group[0] for group in either if len(group) == 1)]
+    groups = [group for group in either if len(group) > 1]
+    properties = {
+        one.name: _described(one) for one in (*required, *optional, *(one for group in groups for one in group))
+    }
     rules: dict[str, Any] = {"required": [one.name for one in required]} if required else {}
     if some:
         rules["anyOf"] = [{"required": [one.name]} for one in some]
-    if either:
-        rules["allOf"] = [{"oneOf": [{"required": [one.name]} for one in pair]} for pair in either]
-        rules["examples"] = [{token.name: EXAMPLE_TOKENS[at] for at, (_, token) in enumerate(either)}]
-    return {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {"type": "object", "properties": {one.name: _described(one) for one in fields}, **rules},
-                **_picture_types(fields),
-            }
-        },
-    }
+    if groups:
+        rules["allOf"] = [{"oneOf": [{"required": [one.name]} for one in group]} for group in groups]
+    return {"schema": {"type": "object", "properties": properties, **rules}}
 
 
 def _parameter(place: str, argument: Argument, required: bool) -> dict[str, Any]:
@@ -131,6 +156,10 @@ def _described(argument: Argument) -> dict[str, Any]:
     return {**argument.schema, "description": argument.text, **shown}
 
 
-def _picture_types(fields: Sequence[Argument]) -> dict[str, Any]:
-    pictures = {one.name: {"contentType": "image/jpeg, image/png"} for one in fields if one.schema is _PICTURE}
-    return {"encoding": pictures} if pictures else {}
+def _is_file(argument: Argument) -> bool:
+    return argument.schema.get("format") == "binary"
+
+
+def _file_types(groups: Sequence[Sequence[Argument]]) -> dict[str, Any]:
+    files = {one.name: {"contentType": "image/jpeg, image/png"} for group in groups for one in group if _is_file(one)}
+    return {"encoding": files} if files else {}

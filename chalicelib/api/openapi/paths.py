@@ -60,15 +60,11 @@ _SEARCHED = (parameters.LIMIT, parameters.GROUP, parameters.FACE_SET)
 _ADDED = (parameters.FACE_NAME, parameters.FACE_SET, parameters.QUALITY_FILTER)
 _OF_PERSON = ("change_person", "delete_person", "list_faces_of_person")
 _CHANGED = (parameters.PERSON_NAME, parameters.MERGE, parameters.COVER, parameters.FACE_SET)
-_COMPARED = ((parameters.IMAGE_FILE1, parameters.FACE_TOKEN1), (parameters.IMAGE_FILE2, parameters.FACE_TOKEN2))
-
-_FORM, _STORES = failures.FORM, failures.STORES
+_BODY, _STORES = failures.BODY, failures.STORES
 _FACE_SET, _TOKEN = failures.UNKNOWN_FACE_SET, failures.UNKNOWN_TOKEN
 
 
-def _search(
-    name: str, of: str, target: parameters.Argument, refusals: Sequence[ServiceError], **takes: Any
-) -> Operation:
+def _search(name: str, of: str, refusals: Sequence[ServiceError], **takes: Any) -> Operation:
     return _operation(
         name,
         "search",
@@ -81,7 +77,7 @@ def _search(
             _links(parameters.FACE_TOKEN, "/face_token", *_OF_DETECTED),
         ),
         refusals=[
-            *failures.of_arguments((target, parameters.THRESHOLD), _SEARCHED),
+            *failures.of_arguments((parameters.THRESHOLD,), _SEARCHED),
             *refusals,
             *_FACE_SET,
             *_STORES,
@@ -149,29 +145,27 @@ PATHS: dict[str, dict[str, Operation]] = {
             "search",
             "Find every face of a picture",
             "Each face gets a token. By default, the token expires after a day unless the face is added to a face set.",
-            requestBody=parameters.form([parameters.IMAGE_FILE]),
+            requestBody=parameters.body([], either=[parameters.IMAGE]),
             replies=_json(
                 "Detection",
                 "The faces found; an empty list is not an error.",
                 _links(parameters.FACE_TOKEN, "/faces/0/face_token", *_OF_DETECTED),
             ),
-            refusals=[*failures.of_arguments([parameters.IMAGE_FILE]), *failures.PICTURE, *_FORM, *_STORES],
+            refusals=[*failures.of_either(parameters.IMAGE), *failures.PICTURE, *_BODY, *_STORES],
         )
     },
     "/search": {
         "get": _search(
             "search_by_token",
             "the face of a token",
-            parameters.FACE_TOKEN,
-            _TOKEN,
+            [*failures.of_arguments([parameters.FACE_TOKEN]), *_TOKEN],
             parameters=parameters.query([parameters.FACE_TOKEN, parameters.THRESHOLD], _SEARCHED),
         ),
         "post": _search(
             "search_by_picture",
             "the largest face of a picture",
-            parameters.IMAGE_FILE,
-            [*failures.PICTURE, *failures.NO_FACE, *_FORM],
-            requestBody=parameters.form([parameters.IMAGE_FILE, parameters.THRESHOLD], _SEARCHED),
+            [*failures.of_either(parameters.IMAGE), *failures.PICTURE, *failures.NO_FACE, *_BODY],
+            requestBody=parameters.body([parameters.THRESHOLD], _SEARCHED, [parameters.IMAGE]),
         ),
     },
     "/compare": {
@@ -180,26 +174,26 @@ PATHS: dict[str, dict[str, Operation]] = {
             "search",
             "Compare two faces",
             "Each face is a token or the largest face of a picture. Nothing is stored.",
-            requestBody=parameters.form([], either=_COMPARED),
+            requestBody=parameters.body([], either=parameters.COMPARED),
             replies=_json("Comparison", "The distance, and whether it is within each threshold."),
             refusals=[
-                *failures.of_arguments(_COMPARED[0]),
+                *failures.of_either(parameters.COMPARED[0]),
                 *failures.PICTURE,
                 *_TOKEN,
                 *failures.NO_FACE,
-                *_FORM,
+                *_BODY,
                 *_STORES,
             ],
         )
     },
     "/addface": {
         "get": _addition("add_face", parameters=parameters.query([parameters.FACE_TOKEN], _ADDED)),
-        "post": _addition("add_face_by_form", _FORM, requestBody=parameters.form([parameters.FACE_TOKEN], _ADDED)),
+        "post": _addition("add_face_by_form", _BODY, requestBody=parameters.body([parameters.FACE_TOKEN], _ADDED)),
     },
     "/removeface": {
         "get": _of_face("remove_face", _REMOVE, _REMOVED, parameters=parameters.query([parameters.FACE_TOKEN])),
         "post": _of_face(
-            "remove_face_by_form", _REMOVE, _REMOVED, _FORM, requestBody=parameters.form([parameters.FACE_TOKEN])
+            "remove_face_by_form", _REMOVE, _REMOVED, _BODY, requestBody=parameters.body([parameters.FACE_TOKEN])
         ),
     },
     "/faces": {
@@ -224,9 +218,9 @@ PATHS: dict[str, dict[str, Operation]] = {
             "rename_face",
             "Rename a known face",
             _json("OneFace", "The face, renamed."),
-            [errors.missing_argument("face_name"), *_FORM],
+            [errors.missing_argument("face_name"), *_BODY],
             parameters=parameters.path(parameters.FACE_TOKEN),
-            requestBody=parameters.form([parameters.NEW_NAME]),
+            requestBody=parameters.body([parameters.NEW_NAME]),
         ),
         "delete": _of_face("delete_face", _REMOVE, _REMOVED, parameters=parameters.path(parameters.FACE_TOKEN)),
     },
@@ -265,9 +259,9 @@ PATHS: dict[str, dict[str, Operation]] = {
             "Renames all faces of the person. A person with many faces takes several requests. At least one of `name` "
             "and `cover` is required.",
             _json("PersonChange", "The person is changed or, when `done` is false, partly renamed."),
-            [*failures.PERSON_CHANGE, *_TOKEN, *_FORM],
+            [*failures.PERSON_CHANGE, *_TOKEN, *_BODY],
             parameters=parameters.path(parameters.PERSON),
-            requestBody=parameters.form([], _CHANGED, some=(parameters.PERSON_NAME, parameters.COVER)),
+            requestBody=parameters.body([], _CHANGED, some=(parameters.PERSON_NAME, parameters.COVER)),
         ),
         "delete": _of_person(
             "delete_person",
@@ -297,13 +291,13 @@ PATHS: dict[str, dict[str, Operation]] = {
             "create_face_set",
             "face sets",
             "Create a face set",
-            requestBody=parameters.form([parameters.NEW_FACE_SET]),
+            requestBody=parameters.body([parameters.NEW_FACE_SET]),
             replies=_json(
                 "FaceSetCreation",
                 "The face set exists.",
                 _links(parameters.OTHER_FACE_SET, "/face_set", "delete_face_set"),
             ),
-            refusals=[*failures.of_arguments([parameters.NEW_FACE_SET]), *_FORM, *_STORES],
+            refusals=[*failures.of_arguments([parameters.NEW_FACE_SET]), *_BODY, *_STORES],
         ),
     },
     "/face_sets/{face_set}": {

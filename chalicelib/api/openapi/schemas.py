@@ -6,7 +6,7 @@ from typing import Any
 
 from chalicelib import names
 from chalicelib.api.openapi import failures
-from chalicelib.api.openapi.parameters import EXAMPLE_TOKENS, FACE_TOKEN
+from chalicelib.api.openapi.parameters import EXAMPLE_FACE, FACE_TOKEN
 from chalicelib.api.replies import TWINS
 from chalicelib.faces import DEFAULT_SET
 from chalicelib.vision.detector import MAX_FACES
@@ -64,7 +64,7 @@ def _point(text: str) -> Schema:
 _TOKEN = {
     **FACE_TOKEN.schema,
     "description": "The token of a face, 24 letters and digits.",
-    "examples": [EXAMPLE_TOKENS[0]],
+    "examples": [EXAMPLE_FACE],
 }
 _NAME = {**_text("The person's name.", "Ada Lovelace"), "maxLength": names.MAX_NAME_CHARACTERS}
 _ADDED_AT: Schema = {"type": "string", "format": "date-time"}

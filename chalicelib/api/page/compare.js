@@ -38,7 +38,7 @@ async function open(slot, file) {
   clear(slot);
   slot.file = file;
   await attempt(byId("compare-alert"), async () => {
-    const picture = await prepared(file);
+    const picture = await prepared(file, undefined, true);
     // Another picture was opened here meanwhile.
     if (slot.file !== file) return;
     slot.picture = picture;

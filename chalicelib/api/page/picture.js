@@ -1,10 +1,11 @@
 // Converts any picture that the browser can show to one that the service accepts.
 
 import { element } from "./dom.js";
+import { info } from "./model.js";
 import { Refusal } from "./words.js";
 
-const MAX_BYTES = 2 * 1024 * 1024;
-const MAX_SIDE_PX = 4096;
+// Every service accepts these, and two such pictures in one request.
+const LEAST_LIMITS = { bytes: 2 * 1024 * 1024, side: 4096 };
 const ACCEPTED = ["image/jpeg", "image/png"];
 const QUALITIES = [0.92, 0.85, 0.75];
 // The scale factor for a picture that has too many bytes at every quality.
@@ -12,18 +13,29 @@ const SHRINK = 0.75;
 
 /**
  * Return an upright picture as `{blob, width, height, bitmap, note}`. `note` describes a necessary change. Throws
- * `Refusal` "picture" if the file is not a picture.
+ * `Refusal` "picture" if the file is not a picture. `pair` means that another picture is sent with it.
  */
-export async function prepared(file, signal = undefined) {
+export async function prepared(file, signal = undefined, pair = false) {
   const bitmap = await decoded(file);
   signal?.throwIfAborted();
   const { width, height } = bitmap;
-  if (ACCEPTED.includes(file.type) && file.size <= MAX_BYTES && Math.max(width, height) <= MAX_SIDE_PX) {
+  const limits = pair || fits(file, bitmap, LEAST_LIMITS) ? LEAST_LIMITS : await ofService();
+  signal?.throwIfAborted();
+  if (ACCEPTED.includes(file.type) && fits(file, bitmap, limits)) {
     return { blob: file, width, height, bitmap, note: "" };
   }
-  const smaller = await reduced(bitmap, file);
+  const smaller = await reduced(bitmap, file, limits);
   signal?.throwIfAborted();
   return smaller;
+}
+
+function fits(file, { width, height }, limits) {
+  return file.size <= limits.bytes && Math.max(width, height) <= limits.side;
+}
+
+async function ofService() {
+  const { limits } = await info();
+  return { bytes: limits.image_bytes, side: limits.image_side_px[1] };
 }
 
 async function decoded(file) {
@@ -40,16 +52,16 @@ async function decoded(file) {
   }
 }
 
-async function reduced(original, file) {
-  let scale = Math.min(1, MAX_SIDE_PX / Math.max(original.width, original.height));
+async function reduced(original, file, limits) {
+  let scale = Math.min(1, limits.side / Math.max(original.width, original.height));
   for (;;) {
     const canvas = drawn(original, scale);
     for (const quality of QUALITIES) {
       const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", quality));
-      if (blob !== null && blob.size <= MAX_BYTES) {
+      if (blob !== null && blob.size <= limits.bytes) {
         const bitmap = await createImageBitmap(canvas);
         original.close();
-        return { blob, width: canvas.width, height: canvas.height, bitmap, note: note(file, scale, canvas) };
+        return { blob, width: canvas.width, height: canvas.height, bitmap, note: note(file, scale, canvas, limits) };
       }
     }
     scale *= SHRINK;
@@ -80,7 +92,8 @@ export function cutOut(bitmap, face, side = 128) {
   return canvas;
 }
 
-function note(file, scale, { width, height }) {
-  if (scale < 1) return `Scaled down to ${width} × ${height} pixels. The service accepts at most ${MAX_SIDE_PX} pixels a side and 2 MB.`;
-  return file.size > MAX_BYTES ? "Sent as a JPEG of under 2 MB, the service's limit." : "Sent as a JPEG, because the service accepts only JPEG and PNG.";
+function note(file, scale, { width, height }, limits) {
+  const megabytes = Math.floor(limits.bytes / 1e5) / 10;
+  if (scale < 1) return `Scaled down to ${width} × ${height} pixels. The service accepts at most ${limits.side} pixels a side and ${megabytes} MB.`;
+  return file.size > limits.bytes ? `Sent as a JPEG of under ${megabytes} MB, the service's limit.` : "Sent as a JPEG, because the service accepts only JPEG and PNG.";
 }

@@ -23,7 +23,7 @@ const WORDS = {
       : "Something went wrong in the service. Try again. If it happens again, contact the operator.",
   1004: ({ status, detail }) =>
     ({
-      413: "This picture is too large. The limit is 2 MB.",
+      413: "This picture has too many bytes for the service. Use a smaller one.",
       415: "The service does not accept this type of file. Use a JPEG or PNG.",
     })[status] ?? `This picture cannot be used: ${detail}.`,
   1005: () => "The upload was interrupted. Try again.",

@@ -12,6 +12,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from .pictures import LEAST_LIMITS, Limits, prepare
+
 CONNECT_TIMEOUT_SECONDS = 5
 # API Gateway times out after 29 s.
 READ_TIMEOUT_SECONDS = 60
@@ -83,6 +85,7 @@ class Api:
             backoff_factor=0.5,
             raise_on_status=False,
         )
+        self._told: Limits | None = None
         self._session = requests.Session()
         self._session.trust_env = not local  # a proxy cannot reach this machine's localhost
         adapter = HTTPAdapter(pool_maxsize=connections, max_retries=retry)
@@ -98,7 +101,7 @@ class Api:
         arguments: Mapping[str, str | int | None] | None = None,
         pictures: Mapping[str, bytes] | None = None,
     ) -> Reply:
-        """Send one request and return its successful reply. Arguments that are None are left out.
+        """Send one request and return its successful reply. Arguments that are None are left out, pictures scaled down.
 
         Raises
         ------
@@ -106,7 +109,11 @@ class Api:
         """
         given = {name: str(value) for name, value in (arguments or {}).items() if value is not None}
         form: dict[str, Any] = {name: (None, value) for name, value in given.items()}
-        form |= {name: ("picture", data, "image/jpeg") for name, data in (pictures or {}).items()}
+        given_pictures = pictures or {}
+        pair = len(given_pictures) > 1
+        form |= {
+            name: ("picture", self.prepared(data, pair=pair), "image/jpeg") for name, data in given_pictures.items()
+        }
         in_form = method in ("POST", "PUT")
         try:
             response = self._session.request(
@@ -123,6 +130,22 @@ class Api:
         except requests.RequestException as error:
             raise UnavailableError(f"{self.url} cannot be reached ({type(error).__name__})") from None
         return self._reply(response)
+
+    def prepared(self, file: bytes, *, pair: bool = False) -> bytes:
+        """Return a picture within the service's limits, those of each picture of a pair if it is one of two.
+
+        Raises
+        ------
+        RefusedError, UnavailableError
+            When the service does not tell its limits.
+        """
+        return prepare(file, lambda: LEAST_LIMITS if pair else self._limits())
+
+    def _limits(self) -> Limits:
+        if self._told is None:
+            limits = self.call("GET", "/info").body["limits"]
+            self._told = Limits(limits["image_bytes"], limits["image_side_px"][1])
+        return self._told
 
     def _reply(self, response: requests.Response) -> Reply:
         try:

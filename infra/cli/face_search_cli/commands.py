@@ -28,7 +28,9 @@ FAR_OFF = 10
 @as_json
 def detect(connect: Callable[..., Api], picture: bytes, annotate: Path | None, raw: bool) -> None:
     """Detect the faces in a PICTURE. Each face gets a token that is valid for a day."""
-    reply = connect().call("POST", "/detect", pictures={"image_file": picture})
+    api = connect()
+    picture = api.prepared(picture)
+    reply = api.call("POST", "/detect", pictures={"image_file": picture})
     faces = reply.body["faces"]
     if annotate is not None:
         pictures.annotate(picture, faces, annotate)

@@ -12,7 +12,6 @@ from threading import Lock
 from .api import Api, RefusedError
 from .folder import NamedPicture
 from .journal import ADDED, DETECTED, Entry, Journal
-from .pictures import prepare
 
 # The outcome of a picture.
 NEW, ALREADY, OTHER_NAME, REMOVED, NO_FACE, REFUSED, UNREADABLE = (
@@ -118,7 +117,7 @@ class FolderImport:
                 known = self._known(picture, before)
                 if known is not None:
                     return known
-            faces = self._api.call("POST", "/detect", pictures={"image_file": prepare(file)}).body["faces"]
+            faces = self._api.call("POST", "/detect", pictures={"image_file": file}).body["faces"]
             if not faces:
                 return Outcome(picture, NO_FACE, faces=0, detail="the picture shows no face")
             token = faces[0]["face_token"]

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
-from . import pictures, tables
+from . import tables
 from .api import Api, InsecureError, RefusedError, Reply, UnavailableError
 
 DEFAULT_URL = "http://localhost:8000"
@@ -78,7 +78,7 @@ def end(code: int, message: str) -> NoReturn:
 
 
 class Face(click.ParamType[bytes | str]):
-    """A picture file, converted to bytes within the service's limits, or a token."""
+    """The bytes of a picture file, or a token."""
 
     name = "face"
 
@@ -91,7 +91,7 @@ class Face(click.ParamType[bytes | str]):
         try:
             if not Path(value).is_file():
                 self.fail(otherwise, param, ctx)
-            return pictures.prepare(Path(value).read_bytes())
+            return Path(value).read_bytes()
         except OSError as error:  # also raised when the value is too long for a file name
             self.fail(_fault(error), param, ctx)
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# The service's limits.
-MAX_BYTES = 2 * 1024 * 1024
-MAX_SIDE_PX = 4096
 QUALITY = 92
 # Twice as many steps as from the largest photograph to the smallest that the service accepts.
 MAX_STEPS = 12
@@ -19,21 +17,44 @@ MAX_STEPS = 12
 _GREEN = (80, 220, 60)
 
 
-def prepare(file: bytes) -> bytes:
+class Limits(NamedTuple):
+    """The most bytes of a picture, and its longest side in pixels."""
+
+    image_bytes: int
+    side_px: int
+
+
+# Every service accepts these, and two such pictures in one request.
+LEAST_LIMITS = Limits(2 * 1024 * 1024, 4096)
+
+
+def prepare(file: bytes, limits: Callable[[], Limits]) -> bytes:
     """Return a file within the service's limits: the file itself, or the upright picture scaled down, as JPEG.
 
     A file that is not a picture is returned unchanged; the service then refuses it.
+
+    Parameters
+    ----------
+    limits
+        Asks the service, for a picture that not every service accepts.
     """
     picture = _decode(file)
-    if picture is None or (len(file) <= MAX_BYTES and max(picture.shape[:2]) <= MAX_SIDE_PX):
+    if picture is None or _fits(file, picture, LEAST_LIMITS):
         return file
-    scale = min(1.0, MAX_SIDE_PX / max(picture.shape[:2]))
+    limit = limits()
+    if _fits(file, picture, limit):
+        return file
+    scale = min(1.0, limit.side_px / max(picture.shape[:2]))
     for _ in range(MAX_STEPS):
         data = _encode(_scaled(picture, scale))
-        if len(data) <= MAX_BYTES:
+        if len(data) <= limit.image_bytes:
             return data
         scale *= 0.8
     return file
+
+
+def _fits(file: bytes, picture: NDArray[np.uint8], limit: Limits) -> bool:
+    return len(file) <= limit.image_bytes and max(picture.shape[:2]) <= limit.side_px
 
 
 def annotate(file: bytes, faces: list[dict[str, Any]], into: Path) -> None:

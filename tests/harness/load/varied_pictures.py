@@ -9,6 +9,7 @@ import numpy as np
 import skimage.data
 
 from chalicelib.images import decoding
+from chalicelib.settings import CONTRACT_IMAGE_BYTES
 from tests.e2e.pictures import Pixels, astronaut_pixels, brightened, jpeg, png
 
 # Pixels of the longer side, and their weights; detection time is proportional to the area.
@@ -24,7 +25,7 @@ def varied_picture(random: Random) -> tuple[bytes, bool]:
     )
     if random.random() < 0.05:
         return random.choice([file[: len(file) // 2], random.randbytes(5000), b""]), False
-    return file, min(pixels.shape[:2]) >= decoding.MIN_SIDE_PX and len(file) <= decoding.MAX_IMAGE_BYTES
+    return file, min(pixels.shape[:2]) >= decoding.MIN_SIDE_PX and len(file) <= CONTRACT_IMAGE_BYTES
 
 
 def largest_picture() -> bytes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from chalicelib.images.decoding import MAX_IMAGE_BYTES, MAX_SIDE_PX
+from chalicelib.settings import CONTRACT_IMAGE_BYTES, CONTRACT_SIDE_PX
 
-LARGEST_PIXELS = MAX_SIDE_PX * MAX_SIDE_PX
+LARGEST_PIXELS = CONTRACT_SIDE_PX * CONTRACT_SIDE_PX
 
 
 class Costly(NamedTuple):
@@ -17,6 +17,6 @@ class Costly(NamedTuple):
     pixels: int = 0
 
 
-def filled(head: bytes, repeated: bytes, tail: bytes, most: int = MAX_IMAGE_BYTES) -> bytes:
+def filled(head: bytes, repeated: bytes, tail: bytes, most: int = CONTRACT_IMAGE_BYTES) -> bytes:
     """Return head and tail with as many repetitions between them as fit."""
     return head + repeated * ((most - len(head) - len(tail)) // len(repeated)) + tail

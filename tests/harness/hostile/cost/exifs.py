@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from chalicelib.images.decoding import MAX_IMAGE_BYTES
+from chalicelib.settings import CONTRACT_IMAGE_BYTES
 from tests.harness.hostile.cost.costly import Costly, filled
 
 ENTRY = {"<": b"\x10\1\3\0\1\0\0\0\0\0\0\0", ">": b"\1\x10\0\3\0\0\0\1\0\0\0\0"}
@@ -13,7 +13,7 @@ ENTRY = {"<": b"\x10\1\3\0\1\0\0\0\0\0\0\0", ">": b"\1\x10\0\3\0\0\0\1\0\0\0\0"}
 
 def exifs() -> Iterator[Costly]:
     for order, mark in (("<", b"II*\0"), (">", b"MM\0*")):
-        for place in (0, 4, 8, MAX_IMAGE_BYTES - 1, 2**32 - 1):
+        for place in (0, 4, 8, CONTRACT_IMAGE_BYTES - 1, 2**32 - 1):
             head = mark + struct.pack(order + "IH", place, 65_535)
             yield Costly(f"directory at {place}, {order}", filled(head, ENTRY[order], b""))
             yield Costly(f"zeros, directory at {place}, {order}", filled(head, b"\0", b""))

@@ -1,15 +1,15 @@
-"""Bodies and content types of forms that repeat each kind of structure, and bodies of JSON instead of forms."""
+"""Bodies of each type, and content types, that repeat each kind of structure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from chalicelib.api.arguments import MAX_BOUNDARY_CHARACTERS
-from chalicelib.images.decoding import MAX_IMAGE_BYTES
+from chalicelib.api.bodies import MAX_BOUNDARY_CHARACTERS
+from chalicelib.settings import CONTRACT_IMAGE_BYTES
 
 # The size of two pictures. A request's headers may have 10,240 bytes at API Gateway, and 64 KiB a line locally.
-MAX_FORM_BYTES = 2 * MAX_IMAGE_BYTES
+MAX_FORM_BYTES = 2 * CONTRACT_IMAGE_BYTES
 MAX_HEADER_BYTES = 64 * 1024
 PART = b'--b\r\nContent-Disposition: form-data; name="face_token"'
 LAST = b"\r\n--b--\r\n"
@@ -26,6 +26,7 @@ def forms() -> Iterator[Form]:
     yield from headers()
     yield from content_types()
     yield from texts()
+    yield from url_encoded()
     yield from documents()
 
 
@@ -110,15 +111,24 @@ def content_types() -> Iterator[Form]:
 
 def texts() -> Iterator[Form]:
     """Arguments of megabytes, with every character in the arguments' patterns."""
-    for name in (b"threshold", b"limit", b"face_token", b"face_name", b"face_set", b"cursor", b"name", b"group"):
-        for repeated in (b"1", b"a", b".", b"-", b"e", b"A", b" ", "é".encode(), b"\xff"):
-            head = b'--b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n' % name
-            yield Form(f"{name!r} of {repeated!r}", "multipart/form-data; boundary=b", _filled(head, repeated, LAST))
+    patterns = (b"1", b"a", b".", b"-", b"e", b"A", b" ", "é".encode(), b"\xff")
+    names = (b"threshold", b"limit", b"face_token", b"face_name", b"face_set", b"cursor", b"name", b"group")
+    repetitions = dict.fromkeys(names, patterns) | {b"image_base64": (b"A", b"-", b"=", b"\r\n", b"data:")}
+    for name, repeated in ((name, repeated) for name, every in repetitions.items() for repeated in every):
+        head = b'--b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n' % name
+        yield Form(f"{name!r} of {repeated!r}", "multipart/form-data; boundary=b", _filled(head, repeated, LAST))
+
+
+def url_encoded() -> Iterator[Form]:
+    for repeated in (b"&", b"=", b"a=&", b"%", b"%41", b"%%", b"+"):
+        yield Form(f"{repeated!r}", "application/x-www-form-urlencoded", _filled(b"image_base64=", repeated, b""))
 
 
 def documents() -> Iterator[Form]:
     """JSON, nested and flat, as the body and as a part."""
     for repeated in (b"[", b'{"a":', b'["a",', b"1,", b'"\\u0041', b"9"):
+        for start, end in ((b'{"image_base64": ', b"}"), (b'{"face_name": "', b'"}')):
+            yield Form(f"{start!r} and {repeated!r}", "application/json", _filled(start, repeated, end))
         yield Form(f"JSON of {repeated!r}", "application/json", _filled(b"", repeated, b""))
         yield Form(
             f"JSON of {repeated!r}, said to be a form", "multipart/form-data; boundary=b", _filled(b"", repeated, b"")

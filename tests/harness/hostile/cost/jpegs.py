@@ -10,11 +10,11 @@ from functools import lru_cache
 
 from PIL import Image as Pillow
 
-from chalicelib.images.decoding import MAX_IMAGE_BYTES, MAX_SIDE_PX
 from chalicelib.images.jpeg import MAX_SCANS, MAX_SEGMENTS
+from chalicelib.settings import CONTRACT_IMAGE_BYTES, CONTRACT_SIDE_PX
 from tests.harness.hostile.cost.costly import LARGEST_PIXELS, Costly, filled
 
-SIDE = MAX_SIDE_PX
+SIDE = CONTRACT_SIDE_PX
 START, END = b"\xff\xd8", b"\xff\xd9"
 SCAN = b"\xff\xda"
 # Below this marker, ITU T.81 reserves all markers except TEM.
@@ -47,7 +47,7 @@ def segments() -> Iterator[Costly]:
         yield Costly(f"marker {kind:02x}, most", filled(START, _segment(kind, content), file[2:]))
         yield Costly(f"marker {kind:02x}, alone", filled(START, bytes((0xFF, kind)), file[2:]))
         if kind >= FIRST_KNOWN:
-            long = content.ljust(MAX_IMAGE_BYTES // MAX_SEGMENTS - 50, b"\0")
+            long = content.ljust(CONTRACT_IMAGE_BYTES // MAX_SEGMENTS - 50, b"\0")
             for name, each in {"most accepted": content, "largest accepted": long}.items():
                 yield Costly(f"marker {kind:02x}, {name}", START + _segment(kind, each) * few + file[2:], 64 * 64)
     tables = b"".join(bytes((place,)) + CONTENTS[0xC4][1:] for place in (0, 1, 16, 17)) * 900
@@ -110,7 +110,7 @@ def restarts() -> Iterator[Costly]:
         for padding in (b"\x12", b"\x12" * 8):
             padded = re.sub(b"(?=\xff[\xd0-\xd7])", padding, file[first:])
             name = f"restarts, {mode} {sampling} {blocks} {progressive} {padding.hex()}"
-            yield Costly(name, (file[:first] + padded)[: MAX_IMAGE_BYTES - 2] + END, LARGEST_PIXELS)
+            yield Costly(name, (file[:first] + padded)[: CONTRACT_IMAGE_BYTES - 2] + END, LARGEST_PIXELS)
 
 
 def _segment(kind: int, content: bytes) -> bytes:

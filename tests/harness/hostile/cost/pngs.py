@@ -6,12 +6,12 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from chalicelib.images.decoding import MAX_SIDE_PX
+from chalicelib.settings import CONTRACT_SIDE_PX
 from tests.harness.hostile.cost.costly import LARGEST_PIXELS, Costly, filled
 from tests.harness.hostile.pictures import png_writer
 from tests.harness.hostile.pictures.png_writer import SIGNATURE, chunk, header
 
-SIDE = MAX_SIDE_PX
+SIDE = CONTRACT_SIDE_PX
 CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"ABCD")
 ANCILLARY = (b"acTL", b"eXIf", b"fdAT", b"iCCP", b"iTXt", b"sPLT", b"tRNS", b"zTXt", b"abCd")
 END = chunk(b"IEND", b"")

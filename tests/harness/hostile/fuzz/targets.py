@@ -8,9 +8,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from chalicelib.api import arguments
+from chalicelib.api import arguments, bodies
 from chalicelib.errors import ServiceError
 from chalicelib.images import decoding, png
+from chalicelib.settings import CONTRACT_SIDE_PX
 from tests.harness.hostile.pictures.judge import case
 
 Result = TypeVar("Result")
@@ -31,17 +32,19 @@ def picture(data: bytes) -> None:
             assert image.dtype == np.uint8
             assert image.ndim == 3
             assert image.shape[2] == 3
-            assert all(decoding.MIN_SIDE_PX <= side <= decoding.MAX_SIDE_PX for side in image.shape[:2])
+            assert all(decoding.MIN_SIDE_PX <= side <= CONTRACT_SIDE_PX for side in image.shape[:2])
 
 
-def form(data: bytes) -> None:
-    """Check `arguments.read_form`, then every kind of argument; the first line is the content type."""
-    content_type, _, body = data.partition(b"\n")
-    parts = _unless_refused({"1004", "1005"}, arguments.read_form, body, content_type.decode("latin-1"), 2)
+def body(data: bytes) -> None:
+    """Check `bodies.read_body`, then every kind of argument; the first line is the content type."""
+    content_type, _, content = data.partition(b"\n")
+    parts = _unless_refused({"1004", "1005"}, bodies.read_body, content, content_type.decode("latin-1"), 2)
     if parts is None:
         return
-    assert sum(len(values) for values in parts.values()) <= arguments.MAX_FORM_PARTS
-    assert sum(len(value) for values in parts.values() for value in values) <= len(body)
+    most = bodies.MAX_JSON_COMMAS + 1 if b"json" in content_type.lower() else bodies.MAX_FORM_PARTS
+    assert sum(len(values) for values in parts.values()) <= most
+    texts = [value for values in parts.values() for value in values if value != bodies.NOT_TEXT]
+    assert sum(map(len, texts)) <= len(content)
     given = arguments.Arguments({}, parts)
     for getter in (given.image, given.token, given.threshold, given.terms, given.name, given.after, given.face_set):
         _unless_refused({"1001", "1002"}, getter)
@@ -54,8 +57,13 @@ def pictures() -> list[bytes]:
     return [case(SEED, number).file for number in range(SEEDS)]
 
 
-def forms() -> list[bytes]:
+def bodies_of_requests() -> list[bytes]:
     """Return initial content types and bodies."""
+    text = b"application/x-www-form-urlencoded\nimage_base64=/9j%2F%2b&threshold=.5&face_name=Zo%C3%AB+A"
+    json = (
+        b'application/json; charset=utf-8\n{"image_base64_1": "data:;base64,/9j_-w==", "threshold": 6.5e-1, '
+        b'"limit": 5, "face_name": "Zo\\u00eb", "face_token": ["a"], "x": {"a": [null, true]}}'
+    )
     first = b"multipart/form-data; boundary=" + BOUNDARY + b"\n"
     fields = [
         (b'name="image_file"; filename="a.jpg"', b"\xff\xd8\xff" + bytes(20)),
@@ -68,7 +76,8 @@ def forms() -> list[bytes]:
     parts = [b"--%b\r\nContent-Disposition: form-data; %b\r\n\r\n%b\r\n" % (BOUNDARY, *field) for field in fields]
     end = b"--" + BOUNDARY + b"--\r\n"
     whole = first + b"".join(parts) + end
-    return [whole, first + parts[0] + parts[0] + end, first + end, whole[:-20], whole.replace(b"\r\n", b"\n")]
+    twice, newlines = first + parts[0] + parts[0] + end, whole.replace(b"\r\n", b"\n")
+    return [whole, twice, first + end, whole[:-20], newlines, text, json, json[:-20]]
 
 
 def _unless_refused(codes: Set[str], function: Callable[..., Result], *arguments: object) -> Result | None:
@@ -93,4 +102,4 @@ def _with_right_checksums(data: bytes) -> bytes:
     return bytes(file)
 
 
-TARGETS = {"picture": (picture, pictures), "form": (form, forms)}
+TARGETS = {"picture": (picture, pictures), "body": (body, bodies_of_requests)}

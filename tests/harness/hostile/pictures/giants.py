@@ -13,12 +13,12 @@ import numpy as np
 from PIL import Image as Pillow
 
 from chalicelib.faces import Image
-from chalicelib.images.decoding import MAX_SIDE_PX
 from chalicelib.images.jpeg import MAX_SCANS
+from chalicelib.settings import CONTRACT_SIDE_PX
 from tests.harness.hostile.pictures import png_writer
 from tests.harness.hostile.pictures.case import Case, refused, whole
 
-SIDE = MAX_SIDE_PX
+SIDE = CONTRACT_SIDE_PX
 
 
 def four_progressive_components() -> Case:

@@ -1,15 +1,19 @@
-"""Malformed multipart forms."""
+"""Malformed multipart forms, URL-encoded forms and JSON, and well-formed ones with hostile values."""
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 from random import Random
+from urllib.parse import quote_from_bytes
 
 Part = tuple[str, bytes]
 """A part's headers without the empty line after them, and its content."""
 
 BOUNDARY = b"hostile"
 PREFIX = "multipart/form-data; boundary="
+URL_ENCODED, JSON = "application/x-www-form-urlencoded", "application/json"
 
 
 def field(name: str, content: bytes, more: str = "") -> Part:
@@ -22,6 +26,18 @@ def body(parts: list[Part], boundary: bytes = BOUNDARY, end: bytes = b"--\r\n", 
         for headers, content in parts
     )
     return joined + b"--" + boundary + end
+
+
+def carried(random: Random, fields: list[tuple[str, bytes]]) -> tuple[str, bytes]:
+    """Return the content type and the bytes of a well-formed body of any type; the text may be no UTF-8."""
+    kind = random.choice((PREFIX + BOUNDARY.decode(), URL_ENCODED, JSON))
+    if kind == JSON:
+        texts = [(name, value.decode("utf-8", "surrogatepass")) for name, value in fields]
+        return kind, ("{" + ", ".join(f"{json.dumps(name)}: {json.dumps(text)}" for name, text in texts) + "}").encode()
+    escaped = [(quote_from_bytes(name.encode()), value) for name, value in fields]
+    if kind == URL_ENCODED:
+        return kind, "&".join(f"{name}={quote_from_bytes(value)}" for name, value in escaped).encode()
+    return kind, body([field(name, value) for name, value in escaped])
 
 
 def form(random: Random, picture: bytes) -> tuple[str, str, bytes]:
@@ -161,6 +177,46 @@ def no_form(random: Random, parts: list[Part]) -> tuple[str, bytes]:
     return content_type, random.choice((b"", b"{}", b'{"face_name": "\\ud800"}', parts[0][1], random.randbytes(1000)))
 
 
+def malformed_json(random: Random, parts: list[Part]) -> tuple[str, bytes]:
+    picture = base64.b64encode(parts[0][1]).decode()
+    whole = json.dumps({"image_base64": picture, "threshold": 0.65, "unknown": [{"a": None}]}).encode()
+    flaws = (
+        whole[: random.randrange(len(whole))],
+        whole.replace(b"0.65", random.choice((b"NaN", b"-Infinity", b"1e999", b"9" * 100_000, b"{}", b"[[]]", b"tru"))),
+        whole.replace(b"}", random.choice((b",}", b"", b"}}", b"\0}", b', "threshold": 1}'))),
+        random.choice((b"\xef\xbb\xbf", b"\0", b"[", b"\xff")) + whole,
+        random.choice((b"[", b'{"a":', b'["', b'{"a": [1,')) * random.choice((1, 99, 101, 100_000)),
+        whole.decode().encode(random.choice(("utf-16", "utf-32", "utf-7"))),
+        random.choice((b"null", b"[]", b'"text"', b"5", b'{"image_base64": "\\ud800"}', b'{"\\ud800": 1}')),
+    )
+    charset = random.choice(("", "; charset=utf-8", "; charset=utf-16", "; charset=\xff", ";" * 500))
+    return JSON + charset, random.choice(flaws)
+
+
+def malformed_url_encoding(random: Random, parts: list[Part]) -> tuple[str, bytes]:
+    picture = base64.b64encode(parts[0][1])
+    flaws = (
+        b"image_base64=" + picture,  # with unescaped plus signs
+        b"image_base64=" + picture.replace(b"+", b"%2B")[: random.randrange(len(picture))] + b"&threshold=0.65",
+        b"image_base64=%" + random.choice((b"", b"4", b"zz", b"%" * 100_000, b"00", b"ff" * 10)) + b"&threshold=%ff",
+        b"&" * random.choice((15, 17, 1_000_000)) + b"threshold=0.65",
+        random.choice((b"=", b"==", b"threshold", b"threshold=1&threshold=1", b"\xff=\xff", b"%00=%00")),
+    )
+    return URL_ENCODED, random.choice(flaws)
+
+
+def large_base64(random: Random, parts: list[Part]) -> tuple[str, bytes]:
+    text = random.choice((b"A", b"\r\n", b"=", b"-", b"data:")) * random.choice((100_000, 1_500_000, 2_000_000))
+    kind, start, end = random.choice(
+        (
+            (JSON, b'{"image_base64": "', b'"}'),
+            (JSON, b'{"face_name": "', b'"}'),
+            (URL_ENCODED, b"image_base64=", b""),
+        )
+    )
+    return kind, start + text + end
+
+
 def large(random: Random, parts: list[Part]) -> tuple[str, bytes]:
     name = random.choice(("image_file", "threshold", "face_name", "face_token", "other"))
     return PREFIX + "hostile", body([field(name, bytes(random.choice((60_000, 2_200_000, 10_000_000))))])
@@ -169,4 +225,5 @@ def large(random: Random, parts: list[Part]) -> tuple[str, bytes]:
 MUTATIONS: tuple[Callable[[Random, list[Part]], tuple[str, bytes]], ...] = (
     *(no_boundary, another_boundary, long_boundary, strange_content_type, cut_off, no_end, bare_newlines, nested),
     *(thousands_of_parts, one_name_many_times, giant_headers, strange_headers, padded, flipped_bytes, no_form, large),
+    *(malformed_json, malformed_json, malformed_url_encoding, large_base64),
 )

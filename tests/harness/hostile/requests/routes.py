@@ -19,6 +19,7 @@ ARGUMENTS = (
     *("face_token", "face_name", "face_set", "threshold", "limit", "group", "quality_filter", "cursor", "name"),
     *("match", "merge", "cover"),
     *("face_token1", "face_token2", "image_file", "image_file1", "\0", "", "__class__", "face_token[]", "FACE_TOKEN"),
+    *("image_base64", "image_base64_1"),
 )
 Values = list[tuple[str, str]]
 

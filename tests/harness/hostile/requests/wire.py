@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from random import Random
@@ -47,15 +48,14 @@ def head(method: str, target: str, headers: Iterable[str] = (), version: str = "
 
 
 def arguments(random: Random, known: str, picture: bytes) -> Attack:
-    """Hostile values in the query, in the path, and in a well-formed form."""
+    """Hostile values in the query, in the path, and in a well-formed body."""
     method, path, parameters, given = routes.request(random, known)
     target = routes.filled(path, parameters)
     if method in ("POST", "PUT") and random.random() < 0.7:
-        files = [forms.field("image_file", picture)] if random.random() < 0.3 else []
-        body = forms.body([*files, *(forms.field(quote(name), text.encode()) for name, text in given)])
-        return Attack(
-            f"form of {method}", head(method, target, (FORM, f"Content-Length: {len(body)}")) + body, BY_ROUTES
-        )
+        fields = [("image_base64", base64.b64encode(picture))] if random.random() < 0.3 else []
+        kind, body = forms.carried(random, [*fields, *((name, text.encode()) for name, text in given)])
+        headers = (f"Content-Type: {kind}", f"Content-Length: {len(body)}")
+        return Attack(f"form of {method}", head(method, target, headers) + body, BY_ROUTES)
     query = "&".join(f"{quote(name)}={quote(text)}" for name, text in given)
     return Attack(f"query of {method}", head(method, f"{target}?{query}"), BY_ROUTES)
 
