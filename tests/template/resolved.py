@@ -26,7 +26,7 @@ class Resolved:
         self.parameters: dict[str, Any] = {
             name: described["Default"] for name, described in template["Parameters"].items() if "Default" in described
         }
-        self.parameters |= {**chosen, "AWS::Region": region, "AWS::StackName": "face-search-dev"}
+        self.parameters |= {"AWS::Region": region, "AWS::StackName": "face-search-dev", **chosen}
         self.resources: dict[str, dict[str, Any]] = {
             name: self._value(resource)
             for name, resource in template["Resources"].items()
