@@ -85,7 +85,7 @@ def test_the_real_stage_can_be_deployed_and_changed(stage: Operator) -> None:
         "RebuildIndex",
         "Reconcile",
     }
-    assert stage.stack.parameters["DatabaseClass"] == "db.t4g.micro"
+    assert stage.stack.parameters["DatabaseClass"] == "db.t4g.small"
     assert [next(iter(event)) for event in stage.events] == ["administrator"]
     assert "aws apigateway get-api-key --api-key abcdefghij" in printed
     assert f"execute-api.{REGION}.amazonaws.com/api/detect" in printed
