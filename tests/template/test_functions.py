@@ -97,7 +97,7 @@ def test_the_database_is_reached_over_verified_tls_without_a_password(
     for resolved in (stack, with_proxy):
         for function in FUNCTIONS:
             url = _environment(resolved, function)["DATABASE_URL"]
-            form = r"mysql://(\w+)@(\$\{[A-Za-z.]+\}):3306/face_search\?ca=/var/task/(.+\.pem)&auth=iam"
+            form = r"mysql://(\w+)@(\$\{[A-Za-z.]+\}):3306/facesearch\?ca=/var/task/(.+\.pem)&auth=iam"
             match = re.fullmatch(form, url)
             assert match, url
             user, host, roots = match.groups()
