@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from chalicelib.vision.native_errors import native_errors_logged
 
-# Lambda does not have this folder. On arm64 ONNX Runtime then writes warnings that are not JSON, at each start:
+# Lambda does not have this file. On arm64 ONNX Runtime then writes warnings that are not JSON, at each start:
 # https://github.com/microsoft/onnxruntime/issues/10038
-PROCESSORS = Path("/sys/devices/system/cpu")
+PROCESSORS = Path("/sys/devices/system/cpu/possible")
 
 Network = Callable[[NDArray[Any]], NDArray[np.float32]]
 """Runs one network on its only input and returns its only output. Safe to call from several threads at once."""
