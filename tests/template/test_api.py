@@ -173,7 +173,7 @@ class TestANewSnapshotIsServed:
         resources = api_snapshot.redeployed(changed, chosen)["Resources"]
         [name] = [name for name, each in resources.items() if each["Type"] == "AWS::ApiGateway::Deployment"]
         assert resources["RestAPIapiStage"]["Properties"]["DeploymentId"] == {"Ref": name}
-        return name
+        return str(name)
 
     def test_the_template_has_the_deployment_of_its_stage(self, template: Template) -> None:
         for name in STAGES:
@@ -210,7 +210,7 @@ def test_the_accounts_log_role_is_set_before_the_stage(template: Template) -> No
     assert created.properties("ApiLogsAccount") == {"CloudWatchRoleArn": {"Fn::GetAtt": ["ApiLogsRole", "Arn"]}}
     # Other APIs of the account use this role too.
     for name in ("ApiLogsAccount", "ApiLogsRole"):
-        assert created.resources[name]["DeletionPolicy"] == "Retain"
+        assert created.resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
 
     exists = Resolved(template, {"ApiLogsAccountRole": "exists"})
     assert {"ApiLogsAccount", "ApiLogsRole"} & exists.resources.keys() == set()

@@ -12,7 +12,7 @@ from typing import Any
 import botocore.session
 import pytest
 import regex
-from botocore.model import ListShape, MapShape, Shape, StructureShape
+from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
 from tests.template.resolved import Resolved, Template
 
@@ -38,6 +38,7 @@ CREATED_BY = {
     "AWS::EC2::VPCEndpoint": "ec2.CreateVpcEndpoint",
     "AWS::Events::Rule": "events.PutRule",
     "AWS::IAM::ManagedPolicy": "iam.CreatePolicy",
+    "AWS::IAM::Policy": "iam.PutRolePolicy",
     "AWS::IAM::Role": "iam.CreateRole",
     "AWS::Lambda::EventInvokeConfig": "lambda.PutFunctionEventInvokeConfig",
     "AWS::Lambda::Function": "lambda.CreateFunction",
@@ -57,7 +58,7 @@ CREATED_BY = {
     "AWS::SNS::Subscription": "sns.Subscribe",
     "AWS::SNS::Topic": "sns.CreateTopic",
 }
-# In policies of IAM, inside these resources.
+# A policy in a role's own properties.
 POLICY_NAME = "iam.PutRolePolicy"
 RULE_DESCRIPTION = r"[a-zA-Z0-9. _:/()#,@\[\]+=&;{}!$*-]{0,255}"
 RDS_NAME = r"[a-zA-Z](-?[a-zA-Z0-9])*"
@@ -76,7 +77,7 @@ DOCUMENTED = {
 # The strictest of the services' patterns: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 TAG_KEY, TAG_VALUE = r"(?!aws:)[\p{L}\p{Z}\p{N}_.:/=+\-@]{1,128}", r"[\p{L}\p{Z}\p{N}_.:/=+\-@]{0,256}"
 
-CHOICES = (
+CHOICES: tuple[dict[str, str], ...] = (
     {},
     {"ApiLogsAccountRole": "exists"},
     {"Gallery": "s3vectors", "UseProxy": "true", "AlarmEmail": "operator@example.com", "RequestsPerDay": "9"},
@@ -85,9 +86,14 @@ CHOICES = (
 
 
 @cache
+def _model(service: str) -> ServiceModel:
+    return botocore.session.get_session().get_service_model(service)
+
+
+@cache
 def _input(operation: str) -> Shape:
     service, name = operation.split(".")
-    shape = botocore.session.get_session().get_service_model(service).operation_model(name).input_shape
+    shape = _model(service).operation_model(name).input_shape
     assert shape is not None
     return shape
 
