@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 from infra.deploy.costs import table
@@ -49,13 +50,16 @@ OWN = (
     "s3:DeleteObject",
     "s3:GetObject",
     "s3:PutObject",
+    "lambda:GetAccountSettings",
     "lambda:GetFunctionConfiguration",
     "lambda:InvokeFunction",
+    "rds:DescribeAccountAttributes",
     "rds:DescribeDBInstances",
     "s3vectors:DeleteIndex",
     "s3vectors:DeleteVectorBucket",
     "s3vectors:ListIndexes",
     "secretsmanager:GetSecretValue",
+    "servicequotas:GetServiceQuota",
 )
 
 # Actions in the schemas that no property of the template needs, and that give access to data or other people's rights.
@@ -105,6 +109,7 @@ SERVICES = {
     "s3": ("S3", "`face-search-*`, the buckets of artifacts and crops"),
     "s3vectors": ('S3 Vectors, for `Gallery = "s3vectors"`', "`bucket/*`"),
     "secretsmanager": ("Secrets Manager", "`secret:rds!db-*`"),
+    "servicequotas": ("Service Quotas", "all"),
     "sns": ("SNS", "`face-search-*`"),
     "sts": ("STS", "all"),
 }
@@ -117,16 +122,9 @@ def types() -> set[str]:
 
 def handlers_actions(of_types: Iterable[str]) -> set[str]:
     """Return the actions that CloudFormation uses for resources of the types, as its schemas list them."""
-    import cfnlint  # type: ignore[import-untyped]
-
-    wanted, actions = set(of_types), set[str]()
-    for file in (Path(cfnlint.__file__).parent / "data" / "schemas" / "resources").glob("*.json"):
-        schema = json.loads(file.read_text("utf-8"))
-        if schema["typeName"] in wanted:
-            handlers = schema.get("handlers", {})
-            for name in HANDLERS:
-                actions |= {_lowered(action) for action in handlers.get(name, {}).get("permissions", [])}
-    return actions
+    schemas = _handlers()
+    handlers = [schemas[each].get(name, {}) for each in of_types for name in HANDLERS]
+    return {_lowered(action) for handler in handlers for action in handler.get("permissions", [])}
 
 
 def required() -> dict[str, list[str]]:
@@ -146,6 +144,16 @@ def permissions_table() -> str:
         for service, actions in required().items()
     ]
     return table(["service", "on", "actions"], rows)
+
+
+@cache
+def _handlers() -> dict[str, dict[str, dict[str, list[str]]]]:
+    """Return the handlers of all types by type. Each handler has a list of `permissions`."""
+    import cfnlint  # type: ignore[import-untyped]
+
+    folder = Path(cfnlint.__file__).parent / "data" / "schemas" / "resources"
+    schemas = (json.loads(file.read_bytes()) for file in folder.glob("*.json"))
+    return {schema["typeName"]: schema.get("handlers", {}) for schema in schemas}
 
 
 def _lowered(action: str) -> str:

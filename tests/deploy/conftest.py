@@ -21,7 +21,8 @@ from moto.cloudformation.models import ChangeSet, Stack, cloudformation_backends
 from moto.s3.models import s3_backends
 from moto.s3.responses import S3Response
 
-import tests.deploy.vector_buckets  # noqa: F401  # moto finds it once it is there
+import tests.deploy.account_limits
+import tests.deploy.vector_buckets  # noqa: F401  # moto finds both once they are there
 from infra.deploy.packaged_stage import ROOT
 
 REGION = "eu-central-1"

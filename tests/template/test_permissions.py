@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "deploying.md"
 # Methods of clients whose actions have other names, or that need an action of another service.
 ACTIONS = {
-    "get_account_settings": "lambda:GetAccountSettings",
+    "get_api_keys": "apigateway:GET",
+    "get_rest_apis": "apigateway:GET",
     "function_active_v2": "lambda:GetFunction",
     "invoke": "lambda:InvokeFunction",
     "bucket_exists": "s3:ListBucket",
