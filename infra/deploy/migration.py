@@ -21,8 +21,8 @@ TIMEOUT_SECONDS = 910
 INVOKE_CONFIG = Config(
     read_timeout=TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 1}, tcp_keepalive=True
 )
-# The invocation is silent until the function answers. Firewalls end a silent connection after some minutes, NAT gateways
-# after 350 s. Linux would send the first packet after two hours; the SDK has no setting for that.
+# The invocation is silent until the function answers. Firewalls end a silent connection after minutes, NAT gateways
+# after 350 s. Linux would send the first packet after two hours, and the SDK has no setting for that.
 IDLE_SECONDS = 60
 IDLE = socket.TCP_KEEPALIVE if sys.platform == "darwin" else socket.TCP_KEEPIDLE
 

@@ -113,8 +113,8 @@ def test_the_real_stage_can_be_deployed_and_changed(stage: Operator) -> None:
         variables = function["Environment"]["Variables"]
         assert (variables["GALLERY"], variables["VECTOR_BUCKET"]) == ("s3vectors", bucket["vectorBucketName"])
 
-    stage.client("rds").modify_db_instance(DBInstanceIdentifier=STACK, DeletionProtection=True)
-    assert f"the database {STACK} is protected" in stage.destroy("--confirm", "dev").stderr
+    stage.client("rds").modify_db_instance(DBInstanceIdentifier=f"{STACK}-1", DeletionProtection=True)
+    assert f"the database {STACK}-1 is protected" in stage.destroy("--confirm", "dev").stderr
     # moto deletes a network before its contents, so the tests of the smaller template cover the deletion itself.
 
 

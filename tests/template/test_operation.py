@@ -29,8 +29,8 @@ def test_every_function_and_the_api_have_a_log_with_limited_retention(dev: Resol
 
 
 def test_the_databases_log_group_is_created_before_the_database(stack: Resolved) -> None:
-    assert stack.properties("DatabaseLog")["LogGroupName"] == "/aws/rds/instance/face-search-dev/error"
-    assert stack.properties("Database")["DBInstanceIdentifier"] == "face-search-dev"
+    assert stack.properties("DatabaseLog")["LogGroupName"] == "/aws/rds/instance/face-search-dev-1/error"
+    assert stack.properties("Database")["DBInstanceIdentifier"] == "face-search-dev-1"
     assert stack.resources["Database"]["DependsOn"] == "DatabaseLog"
 
 

@@ -19,6 +19,24 @@ def test_the_database_is_encrypted_and_private(stack: Resolved) -> None:
     assert stack.properties("DatabaseSubnets")["SubnetIds"] == [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
 
 
+def test_a_replacement_of_the_database_has_other_names(whole: Template) -> None:
+    """CloudFormation creates the new resource before it deletes the old one, so a fixed name stands in its way."""
+
+    def names(generation: str) -> dict[tuple[str, str], str]:
+        stack = Resolved(whole, {"UseProxy": "true", "DatabaseGeneration": generation})
+        named = (("Database", "DBInstanceIdentifier"), ("DatabaseLog", "LogGroupName"), ("Proxy", "DBProxyName"))
+        return {(name, key): str(stack.properties(name)[key]) for name, key in named}
+
+    assert names("1").keys() == {
+        (name, key)
+        for name, resource in Resolved(whole, {"UseProxy": "true"}).resources.items()
+        for key, value in resource.get("Properties", {}).items()
+        if key.endswith(("Name", "Identifier"))
+        and str(value).endswith(("face-search-dev-1", "face-search-dev-1/error"))
+    }
+    assert set(names("1").values()) & set(names("2").values()) == set()
+
+
 def test_the_database_requires_tls(stack: Resolved) -> None:
     database = stack.properties("Database")
 
