@@ -24,7 +24,7 @@ INVOKE_CONFIG = Config(
 # The invocation is silent until the function answers. Firewalls end a silent connection after minutes, NAT gateways
 # after 350 s. Linux would send the first packet after two hours, and the SDK has no setting for that.
 IDLE_SECONDS = 60
-IDLE = socket.TCP_KEEPALIVE if sys.platform == "darwin" else socket.TCP_KEEPIDLE
+IDLE: int = getattr(socket, "TCP_KEEPALIVE" if sys.platform == "darwin" else "TCP_KEEPIDLE")
 
 
 def migrate(account: Account, *, function: str, secret: str | None, stage: str) -> str:
