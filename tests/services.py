@@ -49,7 +49,8 @@ def mysql_port() -> Iterator[int | None]:
 
 
 def mysql_program() -> str | None:
-    return shutil.which("mariadbd") or shutil.which("mysqld")
+    """Return the server to start: MYSQLD of the environment, or the installed one."""
+    return os.environ.get("MYSQLD") or shutil.which("mariadbd") or shutil.which("mysqld")
 
 
 @contextmanager
@@ -68,14 +69,17 @@ def own_mysql(*options: str) -> Iterator[int]:
 
 def install_mysql(folder: Path) -> None:
     """Create a server's empty data in a folder."""
-    program, installer = mysql_program(), shutil.which("mariadb-install-db")
+    program = mysql_program()
+    installer = None if "MYSQLD" in os.environ else shutil.which("mariadb-install-db")
     assert program is not None
     (folder / "data").mkdir()
-    install = (
-        [installer, *_own(folder), "--auth-root-authentication-method=normal"]
-        if installer
-        else [program, *_own(folder), "--initialize-insecure"]
-    )
+    if installer:
+        install = [installer, *_own(folder), "--auth-root-authentication-method=normal"]
+    else:
+        # For servers that do not resolve the address to localhost.
+        root = "'root'@'127.0.0.1'"
+        (folder / "root.sql").write_text(f"CREATE USER {root};\nGRANT ALL ON *.* TO {root} WITH GRANT OPTION;\n")
+        install = [program, *_own(folder), "--initialize-insecure", f"--init-file={folder / 'root.sql'}"]
     with (folder / "log").open("ab") as log:
         subprocess.run(install, check=True, stdout=log, stderr=log)
 

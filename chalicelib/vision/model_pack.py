@@ -9,11 +9,18 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from chalicelib.vision.native_errors import native_errors_logged
+
+# Lambda does not have this file. On arm64 ONNX Runtime then writes warnings that are not JSON, at each start:
+# https://github.com/microsoft/onnxruntime/issues/10038
+PROCESSORS = Path("/sys/devices/system/cpu/possible")
 
 Network = Callable[[NDArray[Any]], NDArray[np.float32]]
 """Runs one network on its only input and returns its only output. Safe to call from several threads at once."""
@@ -141,7 +148,8 @@ class ModelPack:
 
 
 def _on_onnxruntime(model: Path) -> Network:
-    import onnxruntime  # takes 0.1 s, so it is imported only when a model is loaded
+    with nullcontext() if PROCESSORS.exists() else native_errors_logged():
+        import onnxruntime  # takes 0.1 s, so it is imported only when a model is loaded
 
     options = onnxruntime.SessionOptions()
     # One thread per run: concurrent pictures use the cores better, and results cannot depend on timing.

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from infra.deploy import change_set, migration, next_steps, vector_bucket
+from infra.deploy import change_set, migration, next_steps, quotas, vector_bucket
 from infra.deploy.account import CONFIG, Account, explained, sign_in
 from infra.deploy.artifacts import ArtifactBucket
 from infra.deploy.errors import DeployError
 from infra.deploy.package.errors import PackageError
 from infra.deploy.package.stage import parameters
 from infra.deploy.packaged_stage import Package, load
-from infra.deploy.stack import REACHED, Stack
+from infra.deploy.stack import EMPTY, GONE, REACHED, Stack
 
 if TYPE_CHECKING:
     from infra.deploy.change_set import ChangeSet
@@ -33,18 +33,21 @@ DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", REACHED)
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=__doc__)
     parser.add_argument("stage", help="name of a file in infra/deploy/stages/")
-    parser.add_argument("--check", action="store_true", help="only check the stage, credentials and region")
+    parser.add_argument(
+        "--check", action="store_true", help="only check the stage, credentials, region and the account's quotas"
+    )
     parser.add_argument("--confirm", default="", help="`replace`: deploy even if the database, table or bucket is lost")
     options = parser.parse_args(arguments)
     # Print each line at once, even into a log file.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
-        parameters(options.stage)
+        chosen = parameters(options.stage)
         account = sign_in()
-        if options.check:
-            return
         with explained():
-            deploy(options.stage, account, replace=options.confirm == "replace")
+            if _stack(account, options.stage).status() in (GONE, EMPTY):
+                quotas.check(account, chosen)
+            if not options.check:
+                deploy(options.stage, account, replace=options.confirm == "replace")
     except (DeployError, PackageError) as error:
         sys.exit(f"Not deployed: {error}.")
     except KeyboardInterrupt:
@@ -68,7 +71,7 @@ def deploy(stage: str, account: Account, *, replace: bool) -> None:
     bucket.ensure()
     given = {"ArtifactBucket": bucket.name, **_upload(package, bucket)}
     template, _ = bucket.upload(package.template)
-    stack = Stack(account.session.client("cloudformation", config=CONFIG), stack_name(stage))
+    stack = _stack(account, stage)
     if obstacle := next_steps.obstacle(stack.idle(), stack, stage):
         _print_failures(stack)
         raise DeployError(obstacle)
@@ -97,6 +100,10 @@ def deploy(stage: str, account: Account, *, replace: bool) -> None:
     )
     print(f"Database: {answer}.")
     _print_how_to_call(outputs, account.region)
+
+
+def _stack(account: Account, stage: str) -> Stack:
+    return Stack(account.session.client("cloudformation", config=CONFIG), stack_name(stage))
 
 
 def stack_name(stage: str) -> str:

@@ -16,6 +16,7 @@ FACES = 10_000  # in the face set
 CROP_GB = 20e-6
 TOKEN_WRITE_UNITS = 1  # an item below 1 KB: 128 numbers; an embedding of 512 takes 3
 REPLY_GB = 1.5e-6
+ROWS_GB = 10e-6  # read from the database: the log's tail and the rows of the candidates
 LOG_GB = 2e-6  # the access log, the line `answered`, and the metrics
 TEMPORARY_DAYS = 2
 
@@ -23,6 +24,9 @@ TEMPORARY_DAYS = 2
 MEMORY_GB = 1769 / 1024
 REQUEST_SECONDS = 0.15
 COLD_START_SECONDS = 2.0
+# A starting container reads the gallery from the database. Half of the containers run in the other data centre.
+GALLERY_GB = FACES * 136e-9
+OTHER_DATA_CENTRE_SHARE = 1 / 2
 COMPACTIONS = HOURS * 12
 COMPACTION_GB_SECONDS = 0.3
 RECONCILIATION_GB_SECONDS = 30 * 10 * MEMORY_GB
@@ -43,7 +47,7 @@ INDEXED_FACES = (10_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 
 STORAGE_GB = 20
 METRICS = 5
-ALARMS = 7
+ALARMS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,6 @@ PRICES = {
     "Lambda, arm64": Price(0.0000133334, "GB-second", "cloudchipr.com/blog/aws-lambda-pricing, 2024"),
     "Lambda, request": Price(0.20, "million", "cloudchipr.com/blog/aws-lambda-pricing, 2024"),
     "API Gateway, REST": Price(3.50, "million", "awsforengineers.com/blog/aws-api-gateway-pricing-explained, May 2025"),
-    "db.t4g.micro": Price(0.016, "hour", "infratally.com/articles/aws-rds-pricing-explained-2026.html, 2026"),
     "db.t4g.small": Price(0.032, "hour", "infratally.com/articles/aws-rds-pricing-explained-2026.html, 2026"),
     "db.t4g.medium": Price(0.065, "hour", "infratally.com/articles/aws-rds-pricing-explained-2026.html, 2026"),
     "RDS, gp3": Price(0.115, "GB-month", "usage.ai/blogs/aws/reserved-instances/rds/pricing-calculator, June 2026"),
@@ -92,6 +95,11 @@ PRICES = {
     "Traffic to the internet": Price(
         0.09, "GB", "awsforengineers.com/blog/aws-api-gateway-pricing-explained, May 2025"
     ),
+    "Traffic between data centres": Price(
+        0.02,
+        "GB, 0.01 for each end",
+        "lastweekinaws.com/blog/aws-cross-az-data-transfer-costs-more-than-aws-says, undated",
+    ),
     "Rekognition, image": Price(
         0.001, "image", "aws.amazon.com/rekognition/pricing, October 2026, its worked examples"
     ),
@@ -117,10 +125,9 @@ class Database:
 
 
 LOADS = (Load("idle", 0, 0), Load("10,000 requests", 10_000, 0.25), Load("1 million requests", 1_000_000, 0.01))
-SMALLEST = Database("`dev`: db.t4g.micro", "db.t4g.micro")
+SMALLEST = Database("`dev`: db.t4g.small", "db.t4g.small")
 DATABASES = (
     SMALLEST,
-    Database("db.t4g.small", "db.t4g.small"),
     Database("the defaults: db.t4g.small, Multi-AZ", "db.t4g.small", 2),
     Database("`prod`: db.t4g.medium, Multi-AZ", "db.t4g.medium", 2),
     Database("the same with RDS Proxy", "db.t4g.medium", 2, proxy=True),
@@ -132,6 +139,7 @@ def parts(load: Load, database: Database = SMALLEST) -> dict[str, float]:
     millions = load.requests / 1e6
     gb_seconds = load.requests * (REQUEST_SECONDS + load.cold_share * COLD_START_SECONDS) * MEMORY_GB
     scheduled = COMPACTIONS * COMPACTION_GB_SECONDS + RECONCILIATION_GB_SECONDS
+    between_gb = load.requests * (ROWS_GB + load.cold_share * GALLERY_GB) * OTHER_DATA_CENTRE_SHARE
     kept_gb = CROP_GB * (FACES + load.requests * TEMPORARY_DAYS / 30)
     return {
         "Database: server, storage, secret": database_costs(database),
@@ -141,6 +149,7 @@ def parts(load: Load, database: Database = SMALLEST) -> dict[str, float]:
         "Lambda: scheduled": usd("Lambda, arm64", scheduled) + usd("Lambda, request", COMPACTIONS / 1e6),
         "Lambda: requests": usd("Lambda, arm64", gb_seconds) + usd("Lambda, request", millions),
         "API Gateway": usd("API Gateway, REST", millions) + usd("Traffic to the internet", load.requests * REPLY_GB),
+        "Traffic between data centres": usd("Traffic between data centres", between_gb),
         "S3: crops": usd("S3, PUT", millions) + usd("S3, storage", kept_gb),
         "DynamoDB: tokens": usd("DynamoDB, write", millions * TOKEN_WRITE_UNITS),
     }

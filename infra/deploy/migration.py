@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import sys
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
@@ -16,7 +18,13 @@ if TYPE_CHECKING:
 
 # A function runs at most 900 s. A retry could start a second migration while the first is running.
 TIMEOUT_SECONDS = 910
-INVOKE_CONFIG = Config(read_timeout=TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 1})
+INVOKE_CONFIG = Config(
+    read_timeout=TIMEOUT_SECONDS, retries={"mode": "standard", "total_max_attempts": 1}, tcp_keepalive=True
+)
+# The invocation is silent until the function answers. Firewalls end a silent connection after minutes, NAT gateways
+# after 350 s. Linux would send the first packet after two hours, and the SDK has no setting for that.
+IDLE_SECONDS = 60
+IDLE: int = getattr(socket, "TCP_KEEPALIVE" if sys.platform == "darwin" else "TCP_KEEPIDLE")
 
 
 def migrate(account: Account, *, function: str, secret: str | None, stage: str) -> str:
@@ -35,6 +43,7 @@ def migrate(account: Account, *, function: str, secret: str | None, stage: str) 
     """
     event = {"administrator": _administrator(account, secret)} if secret else {}
     client = account.session.client("lambda", config=INVOKE_CONFIG)
+    _keep_alive(client)
     payload = json.dumps(event)
     try:
         answer = client.invoke(FunctionName=function, Payload=payload)
@@ -54,6 +63,11 @@ def migrate(account: Account, *, function: str, secret: str | None, stage: str) 
         )
     text: Any = json.loads(body)
     return text if isinstance(text, str) else "migrated"
+
+
+def _keep_alive(client: Any) -> None:
+    """Make a client's new connections send a packet whenever they have been silent for IDLE_SECONDS."""
+    client._endpoint.http_session._socket_options.append((socket.IPPROTO_TCP, IDLE, IDLE_SECONDS))
 
 
 def _administrator(account: Account, secret: str) -> dict[str, str]:

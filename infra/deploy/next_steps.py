@@ -27,6 +27,10 @@ _ADVICE = (
         'API Gateway has no role to write logs in this region: set ApiLogsAccountRole = "create" in the stage\'s file',
     ),
     ("deletion protection", 'set DatabaseDeletionProtection = "false" in the stage\'s file, and deploy that first'),
+    (
+        "custom-named resource requires replacing",
+        "raise DatabaseGeneration in the stage's file: the database and the proxy then get new names",
+    ),
     ("already exists", "a resource of that name remains or was made by hand: delete it, or deploy another stage"),
     ("limit", "the account has reached a limit: see Service Quotas, and request a higher limit there"),
 )

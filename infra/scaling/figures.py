@@ -71,7 +71,6 @@ LIMITS = {
 # there; otherwise they are RDS's default, the memory in bytes / 12,582,880. Prices of t4g are in docs/costs.md; the
 # others are from memory.
 CLASSES = {
-    "db.t4g.micro": (60, 0.016),
     "db.t4g.small": (150, 0.032),
     "db.t4g.medium": (300, 0.065),
     "db.m7g.large": (600, 0.168),

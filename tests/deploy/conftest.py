@@ -18,6 +18,7 @@ import pytest
 import requests
 
 from infra.deploy.packaged_stage import ROOT
+from tests.deploy import account_limits
 
 if TYPE_CHECKING:  # moto takes seconds to import, so only functions import it
     from moto.cloudformation.models import ChangeSet, Stack
@@ -125,6 +126,7 @@ def moto_url(aws_endpoint: str) -> Iterator[str]:
 
     import tests.deploy.vector_buckets  # noqa: F401  # moto finds it once it is there
 
+    account_limits.add_to_moto()
     url = aws_endpoint.replace("127.0.0.1", "localhost")
     requests.post(f"{url}/moto-api/config", json={"lambda": {"use_docker": False}}, timeout=60)
     with pytest.MonkeyPatch.context() as patch:

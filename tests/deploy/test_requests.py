@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from io import BytesIO
 from typing import Any, cast
 
@@ -14,7 +16,7 @@ from botocore.stub import ANY, Stubber
 from infra.deploy.account import Account
 from infra.deploy.artifacts import ArtifactBucket
 from infra.deploy.errors import DeployError
-from infra.deploy.migration import migrate
+from infra.deploy.migration import IDLE, IDLE_SECONDS, migrate
 
 OWNER = "123456789012"
 
@@ -113,3 +115,34 @@ def test_a_failed_migration_names_the_functions_log() -> None:
 
 def body(text: str) -> StreamingBody:
     return StreamingBody(BytesIO(text.encode()), len(text))
+
+
+def test_a_waiting_invocation_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without packets, a NAT gateway ends the connection after 350 s, before a long migration answers."""
+    seen: list[tuple[int, ...]] = []
+
+    class Watched(socket.socket):
+        def connect(self, address: Any) -> None:
+            options = ((socket.SOL_SOCKET, socket.SO_KEEPALIVE), (socket.IPPROTO_TCP, IDLE))
+            seen.append(tuple(self.getsockopt(*option) for option in options))
+            super().connect(address)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        answering = threading.Thread(target=_answer, args=(server,))
+        answering.start()
+        monkeypatch.setattr(socket, "socket", Watched)
+        session = boto3.Session("a", "b", region_name="eu-central-1")
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        answer = migrate(Account(session, OWNER, "aws", "eu-central-1"), function="f", secret=None, stage="dev")
+        answering.join()
+
+    assert answer == "migrated now"
+    assert seen == [(1, IDLE_SECONDS)]
+
+
+def _answer(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65_536)
+        body = b'"migrated now"'
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body))

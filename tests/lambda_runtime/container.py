@@ -24,8 +24,9 @@ T = TypeVar("T")
 # More than a busy machine needs.
 PATIENCE_SECONDS = 120
 
-# Mount the folders where Lambda has them, all read-only except /tmp. The shell runs under `unshare` as root in its own
-# namespaces, so nothing changes for other processes.
+# Mount the folders where Lambda has them, all read-only except /tmp. Hide the folder of processors, which Lambda lacks:
+# https://github.com/microsoft/onnxruntime/issues/10038. The shell runs under `unshare` as root in its own namespaces.
+# Nothing changes for other processes.
 MOUNTS = """
 set -e
 opt=$1 task=$2 runtime=$3
@@ -40,6 +41,7 @@ mount -o remount,bind,ro /var/task
 mount --bind /proc/self/fd/4 /var/runtime
 mount -o remount,bind,ro /var/runtime
 mount -t tmpfs tmpfs /tmp
+mount -t tmpfs tmpfs /sys/devices/system/cpu
 mount -o remount,ro /var
 mount -o remount,bind,ro /
 exec 3<&- 4<&-

@@ -26,19 +26,10 @@ BUILD = ROOT / "build" / "lambda"
 PINNED = ROOT / "tests" / "requirements.txt"
 # The deployed Python version.
 PREFERRED = "3.13"
-# Packages that AWS provides beside Python, with their dependencies.
-RUNTIME_PACKAGES = (
-    "awslambdaric",
-    "boto3",
-    "botocore",
-    "jmespath",
-    "python-dateutil",
-    "s3transfer",
-    "simplejson",
-    "six",
-    "snapshot-restore-py",
-    "urllib3",
-)
+# The runtime client and its dependencies.
+RUNTIME_PACKAGES = ("awslambdaric", "simplejson", "snapshot-restore-py")
+# Packages that AWS provides too, in releases of its own choice. The function must not import them.
+RUNTIME_SDK = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +104,13 @@ def _digest(goal: Target) -> str:
 
 
 def _install_runtime(goal: Target, tree: Path, requirements: Path) -> None:
-    """Install the pinned releases of the packages that AWS provides, compiled as in AWS's images."""
+    """Install the pinned release of the runtime client, compiled as in AWS's images, beside an SDK that fails."""
     pins = re.findall(r"^[a-z0-9-]+==.*(?:\n +--hash.*)+\n", PINNED.read_text(), re.MULTILINE)
     requirements.write_text("".join(pin for pin in pins if pin.partition("==")[0] in RUNTIME_PACKAGES))
     installation.install(requirements, goal, tree)
+    for name in RUNTIME_SDK:
+        (tree / name).mkdir()
+        (tree / name / "__init__.py").write_text('raise ImportError("this is the SDK of the runtime")\n')
     if command := byte_code.interpreter(goal.python):
         byte_code.compile_modules(tree, command)
 

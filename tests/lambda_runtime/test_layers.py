@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
+from tests.lambda_runtime.container import Container, namespaces_work
 from tests.lambda_runtime.deployment import ROOT, Deployment
 from tests.packs import deployed_pack
 from tests.pictures import astronaut, png
@@ -29,6 +31,16 @@ places = [module.__file__ for module in (cv2, multipart, numpy, onnxruntime, pym
 print(json.dumps([embeddings.tolist(), places, cached]))
 """
 
+# Import the SDK as a function does, and print its folder and the members of S3 Vectors' reply to a query.
+SDK = """
+import json
+from pathlib import Path
+import botocore
+from chalicelib.stores.aws import sdk
+members = sdk.client("s3vectors").meta.service_model.operation_model("QueryVectors").output_shape.members
+print(json.dumps([str(Path(botocore.__file__).parents[1]), sorted(members)]))
+"""
+
 
 def test_the_layers_recognise_a_face_in_a_bare_python(deployment: Deployment, tmp_path: Path) -> None:
     (tmp_path / "face.png").write_bytes(png(astronaut()))
@@ -44,3 +56,23 @@ def test_the_layers_recognise_a_face_in_a_bare_python(deployment: Deployment, tm
     assert [len(embedding) for embedding in embeddings] == [deployed_pack().embedder.dimension]
     assert all(Path(place).is_relative_to(deps) for place in places)
     assert all(Path(path).is_file() for path in cached)
+
+
+def test_the_sdk_is_the_layers_and_knows_the_pages_of_a_query(deployment: Deployment) -> None:
+    """An older SDK drops `nextToken`: a query's first page would pass for its whole result."""
+    with Container(deployment, command=["-c", SDK]) as container:
+        assert container.exit_code() == 0, container.log()
+        folder, members = json.loads(container.log())
+
+    assert Path(folder).is_relative_to("/opt/python" if namespaces_work() else deployment.opt)
+    assert "nextToken" in members
+
+
+def test_the_tests_use_the_layers_packages() -> None:
+    shipped, tested = (
+        dict(re.findall(r"^([A-Za-z0-9-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))
+        for name in ("requirements.txt", "tests/requirements.txt")
+    )
+
+    assert "botocore" in shipped
+    assert shipped.items() <= tested.items()

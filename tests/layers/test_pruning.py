@@ -7,6 +7,10 @@ from pathlib import Path
 from infra.deploy.layers.pruning import prune
 
 STAYS = {
+    "botocore/data/_retry.json",
+    "botocore/data/endpoints.json",
+    "botocore/data/s3vectors/2025-07-15/service-2.json.gz",
+    "botocore/docs/docstring.py",
     "cv2/cv2.abi3.so",
     "cv2/LICENSE-3RD-PARTY.txt",
     "numpy/testing/__init__.py",
@@ -19,6 +23,8 @@ STAYS = {
 }
 GOES = {
     "bin/f2py",
+    "botocore/data/ec2/2016-11-15/service-2.json.gz",
+    "botocore/data/s3control/2018-08-20/service-2.json.gz",
     "cv2/data/haarcascade_frontalface_default.xml",
     "flatbuffers/builder.py",
     "google/protobuf/message.py",

@@ -26,7 +26,7 @@ class Resolved:
         self.parameters: dict[str, Any] = {
             name: described["Default"] for name, described in template["Parameters"].items() if "Default" in described
         }
-        self.parameters |= {**chosen, "AWS::Region": region, "AWS::StackName": "face-search-dev"}
+        self.parameters |= {"AWS::Region": region, "AWS::StackName": "face-search-dev", **chosen}
         self.resources: dict[str, dict[str, Any]] = {
             name: self._value(resource)
             for name, resource in template["Resources"].items()
@@ -51,7 +51,10 @@ class Resolved:
         }
 
     def statements(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield every policy statement of every role, with the name of the resource that contains it."""
+        """Yield every policy statement with the role that has it, or with the managed policy that contains it."""
+        for properties in self.of_type("AWS::IAM::Policy").values():
+            for role in properties["Roles"]:
+                yield from ((role["Ref"], statement) for statement in properties["PolicyDocument"]["Statement"])
         for name, properties in (self.of_type("AWS::IAM::Role") | self.of_type("AWS::IAM::ManagedPolicy")).items():
             documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
             documents += [properties["PolicyDocument"]] if "PolicyDocument" in properties else []

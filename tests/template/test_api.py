@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from contextlib import nullcontext
@@ -13,7 +14,9 @@ from chalicelib import errors
 from chalicelib.api import replies, response_headers
 from chalicelib.errors import ServiceError
 from chalicelib.settings import Settings, SettingsError
+from infra.deploy.package import api_snapshot, stage
 from infra.deploy.package.gallery import references
+from tests.template.conftest import STAGES
 from tests.template.resolved import Resolved, Template
 
 # Routes without a key: whether the API is up, and how to use it.
@@ -146,6 +149,52 @@ def test_access_logs_contain_no_private_data(stack: Resolved) -> None:
     assert set(logged.values()) <= allowed
 
 
+def test_the_api_has_one_stage(whole: Template) -> None:
+    """A stage that a deployment creates would have no throttling and no access log."""
+    resources = whole["Resources"].values()
+
+    assert [each["Properties"]["StageName"] for each in resources if each["Type"] == "AWS::ApiGateway::Stage"] == [
+        "api"
+    ]
+    [deployment] = [each["Properties"] for each in resources if each["Type"] == "AWS::ApiGateway::Deployment"]
+    assert deployment.keys() == {"Description", "RestApiId"}
+    assert [each["Stage"] for each in Resolved(whole, {}).properties("UsagePlan")["ApiStages"]] == [
+        {"Ref": "RestAPIapiStage"}
+    ]
+
+
+class TestANewSnapshotIsServed:
+    """A deployment is a new resource whenever the snapshot of the API that it takes has changed."""
+
+    def deployment(self, template: Template, chosen: dict[str, str], **changes: Any) -> str:
+        changed = copy.deepcopy(template)
+        changed["Resources"]["RestAPI"]["Properties"] |= changes
+        resources = api_snapshot.redeployed(changed, chosen)["Resources"]
+        [name] = [name for name, each in resources.items() if each["Type"] == "AWS::ApiGateway::Deployment"]
+        assert resources["RestAPIapiStage"]["Properties"]["DeploymentId"] == {"Ref": name}
+        return str(name)
+
+    def test_the_template_has_the_deployment_of_its_stage(self, template: Template) -> None:
+        for name in STAGES:
+            assert self.deployment(template, stage.parameters(name)) in template["Resources"]
+
+    def test_a_parameter_of_the_api_changes_the_deployment(self, template: Template) -> None:
+        before = self.deployment(template, {})
+
+        assert self.deployment(template, {"CorsOrigin": ""}) == before
+        others = {self.deployment(template, {"CorsOrigin": origin}) for origin in ("*", "https://example.com")}
+        assert len(others | {before}) == 3
+
+    def test_other_parameters_do_not(self, template: Template) -> None:
+        assert self.deployment(template, {"RequestBurst": "7", "DatabaseBackupDays": "2"}) == self.deployment(
+            template, {}
+        )
+
+    @pytest.mark.parametrize("name", ["Body", "MinimumCompressionSize", "Policy"])
+    def test_a_property_of_the_api_changes_the_deployment(self, template: Template, name: str) -> None:
+        assert self.deployment(template, {}, **{name: {"changed": True}}) != self.deployment(template, {})
+
+
 def test_requests_are_not_logged(stack: Resolved) -> None:
     [settings] = stack.properties("RestAPIapiStage")["MethodSettings"]
 
@@ -160,7 +209,7 @@ def test_the_accounts_log_role_is_set_before_the_stage(template: Template) -> No
     assert created.properties("ApiLogsAccount") == {"CloudWatchRoleArn": {"Fn::GetAtt": ["ApiLogsRole", "Arn"]}}
     # Other APIs of the account use this role too.
     for name in ("ApiLogsAccount", "ApiLogsRole"):
-        assert created.resources[name]["DeletionPolicy"] == "Retain"
+        assert created.resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
 
     exists = Resolved(template, {"ApiLogsAccountRole": "exists"})
     assert {"ApiLogsAccount", "ApiLogsRole"} & exists.resources.keys() == set()

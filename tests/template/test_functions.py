@@ -98,7 +98,7 @@ def test_the_database_is_reached_over_verified_tls_without_a_password(
     for resolved in (stack, with_proxy):
         for function in FUNCTIONS:
             url = _environment(resolved, function)["DATABASE_URL"]
-            form = r"mysql://(\w+)@(\$\{[A-Za-z.]+\}):3306/face_search\?ca=/var/task/(.+\.pem)&auth=iam"
+            form = r"mysql://(\w+)@(\$\{[A-Za-z.]+\}):3306/facesearch\?ca=/var/task/(.+\.pem)&auth=iam"
             match = re.fullmatch(form, url)
             assert match, url
             user, host, roots = match.groups()
@@ -120,6 +120,22 @@ def test_connections_never_run_out(template: Template) -> None:
         assert 2 * reserved + 10 <= connections == int(capacity["Connections"])
         assert reserved == int(capacity["ApiConcurrency"]) + arithmetic.OTHER_FUNCTIONS
         assert int(stack.properties("ConnectionsAlarmed")["Threshold"]) == 0.8 * connections
+
+
+def test_the_database_has_memory_for_its_buffers_its_connections_and_iam(template: Template) -> None:
+    """Logins by IAM need 300 to 1,000 MiB, a connection up to 2, and MySQL and the system some 300."""
+    memory_mib = {"db.t4g.small": 2048, "db.t4g.medium": 4096, "db.m7g.large": 8192, "db.r7g.large": 16384}
+
+    assert memory_mib.keys() == template["Mappings"]["Capacity"].keys()
+    for database_class, mib in memory_mib.items():
+        parameters = Resolved(template, {"DatabaseClass": database_class}).properties("DatabaseParameters")[
+            "Parameters"
+        ]
+        pool_mib, rest = divmod(int(parameters["innodb_buffer_pool_size"]), 2**20)
+
+        # MySQL rounds the pool up to whole chunks of 128 MiB.
+        assert (rest, pool_mib % 128) == (0, 0)
+        assert mib / 8 < pool_mib <= mib - 1000 - 2 * int(parameters["max_connections"]) - 300
 
 
 def test_every_function_reserves_concurrency_unless_that_is_turned_off(template: Template) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.template.resolved import Resolved
+from infra.deploy.package.gallery import references
+from tests.template.resolved import Resolved, Template
 
 # Each of these would be a way to the internet.
 WAYS_OUT = {
@@ -57,6 +58,31 @@ def test_the_endpoints_allow_only_the_stacks_own_bucket_and_table(stack: Resolve
     ]
     own = {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}}
     assert all(statement["Condition"] == own for statement in statements)
+
+
+def _waits_for(template: Template, name: str) -> set[str]:
+    """Return the resources that CloudFormation creates before a resource, and deletes after it."""
+    resources, found, left = template["Resources"], set[str](), {name}
+    while left:
+        left = {each for one in left for each in references(resources[one]) & resources.keys()} - found
+        found |= left
+    return found
+
+
+def test_a_functions_role_outlives_its_network(whole: Template) -> None:
+    """Lambda deletes the network interfaces with the role's permissions after the function is gone.
+
+    A subnet or group with an interface cannot be deleted.
+    """
+    functions = {name: r for name, r in whole["Resources"].items() if r["Type"] == "AWS::Lambda::Function"}
+
+    for name, function in functions.items():
+        role = function["Properties"]["Role"]["Fn::GetAtt"][0]
+        network = references(function["Properties"]["VpcConfig"])
+        assert network == {"FunctionsGroup", "SubnetA", "SubnetB"}
+        assert {role, role.replace("Role", "Policy"), "NetworkPolicy"} | network <= _waits_for(whole, name)
+        for each in network:
+            assert {role, "NetworkPolicy"} <= _waits_for(whole, each)
 
 
 def _rules(stack: Resolved, group: str, direction: str) -> list[tuple[int, int, Any]]:

@@ -29,8 +29,8 @@ def test_every_function_and_the_api_have_a_log_with_limited_retention(dev: Resol
 
 
 def test_the_databases_log_group_is_created_before_the_database(stack: Resolved) -> None:
-    assert stack.properties("DatabaseLog")["LogGroupName"] == "/aws/rds/instance/face-search-dev/error"
-    assert stack.properties("Database")["DBInstanceIdentifier"] == "face-search-dev"
+    assert stack.properties("DatabaseLog")["LogGroupName"] == "/aws/rds/instance/face-search-dev-1/error"
+    assert stack.properties("Database")["DBInstanceIdentifier"] == "face-search-dev-1"
     assert stack.resources["Database"]["DependsOn"] == "DatabaseLog"
 
 
@@ -54,6 +54,25 @@ def test_there_are_alarms_for_5xx_latency_throttles_and_connections(stack: Resol
     assert (throttles["Namespace"], throttles["Threshold"]) == ("AWS/Lambda", 1)
     assert connections["Dimensions"] == [{"Name": "DBInstanceIdentifier", "Value": {"Ref": "Database"}}]
     assert (connections["Namespace"], connections["Statistic"]) == ("AWS/RDS", "Maximum")
+
+
+@pytest.mark.parametrize(
+    ("metric", "comparison", "threshold"),
+    [
+        ("FreeableMemory", "LessThanThreshold", 128 * 2**20),
+        ("SwapUsage", "GreaterThanOrEqualToThreshold", 256 * 2**20),
+        ("CPUCreditBalance", "LessThanThreshold", 10),
+    ],
+)
+def test_there_are_alarms_for_the_databases_memory_and_credits(
+    stack: Resolved, metric: str, comparison: str, threshold: int
+) -> None:
+    alarm = _alarm(stack, metric)
+
+    assert (alarm["Namespace"], alarm["ComparisonOperator"], alarm["Threshold"]) == ("AWS/RDS", comparison, threshold)
+    assert alarm["Dimensions"] == [{"Name": "DBInstanceIdentifier", "Value": {"Ref": "Database"}}]
+    # Classes without credits do not have the metric.
+    assert alarm["TreatMissingData"] == "notBreaching"
 
 
 def _metrics(alarm: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -95,7 +114,7 @@ def test_there_is_an_alarm_for_compactions_that_do_not_run(stack: Resolved) -> N
 def test_every_alarm_notifies_the_topic_when_it_starts_and_ends(stack: Resolved) -> None:
     alarms = stack.of_type("AWS::CloudWatch::Alarm").values()
 
-    assert len(alarms) >= 7
+    assert len(alarms) >= 10
     for alarm in alarms:
         assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
         assert alarm["AlarmDescription"]

@@ -76,7 +76,7 @@ def test_an_invalid_stage_name_is_refused(name: str) -> None:
     [
         ("[parameters", "is not TOML"),
         ("[parameters]\nDatabaseBackupDays = 7", "with quoted strings"),
-        ("DatabaseClass = 'db.t4g.micro'", "with quoted strings"),
+        ("DatabaseClass = 'db.t4g.small'", "with quoted strings"),
         ("parameters = 1", "with quoted strings"),
     ],
 )
@@ -96,9 +96,9 @@ def test_a_stage_without_parameters_has_the_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("chosen", "message"),
     [
-        ({"DatabaseClas": "db.t4g.micro"}, "sets DatabaseClas, which is not a parameter"),
+        ({"DatabaseClas": "db.t4g.small"}, "sets DatabaseClas, which is not a parameter"),
         ({"FunctionKey": "mine.zip"}, "sets FunctionKey, which is not a parameter that a stage can set"),
-        ({"DatabaseClass": "db.t3.nano"}, "sets DatabaseClass to db.t3.nano: it must be one of db.t4g.micro, "),
+        ({"DatabaseClass": "db.t3.nano"}, "sets DatabaseClass to db.t3.nano: it must be one of db.t4g.small, "),
         ({"LogRetentionDays": "8"}, "sets LogRetentionDays to 8: it must be one of 1, 3, 5, 7, "),
         ({"ModelPack": "facenet"}, "sets ModelPack to facenet: it must be one of sface, dlib"),
     ],

@@ -154,16 +154,8 @@ def test_function_code_may_not_change_the_network_that_lambda_creates(stack: Res
 def test_with_a_proxy_functions_connect_as_a_user_of_the_proxy(template: dict[str, Any], with_proxy: Resolved) -> None:
     proxy = {"Fn::Select": [6, {"Fn::Split": [":", {"Fn::GetAtt": ["Proxy", "DBProxyArn"]}]}]}
     direct = {"Fn::GetAtt": ["Database", "DbiResourceId"]}
-    for role in (
-        "ApiRole",
-        "CompactRole",
-        "ReconcileRole",
-        "ReEmbedRole",
-        "ExportRole",
-        "ImportRole",
-        "RebuildIndexRole",
-    ):
-        [policy] = template["Resources"][role]["Properties"]["Policies"]
+    for name in GRANTED.keys() - {"MigrateRole"}:
+        policy = template["Resources"][name.replace("Role", "Policy")]["Properties"]
         [connect] = [s for s in policy["PolicyDocument"]["Statement"] if s.get("Action") == "rds-db:connect"]
         assert connect["Resource"]["Fn::Sub"][1] == {"Server": {"Fn::If": ["ProxyIsUsed", proxy, direct]}}
     proxied = [statement for name, statement in with_proxy.statements() if name == "ProxyRole"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from tests.template.resolved import Resolved, Template
 
+# Kept when the stack is deleted, but not when the operation that creates it is undone.
+RETAINED = "RetainExceptOnCreate"
+
 
 def test_the_database_is_encrypted_and_private(stack: Resolved) -> None:
     database = stack.properties("Database")
@@ -14,6 +17,24 @@ def test_the_database_is_encrypted_and_private(stack: Resolved) -> None:
     assert database["PubliclyAccessible"] is False
     assert database["VPCSecurityGroups"] == [{"Ref": "DatabaseGroup"}]
     assert stack.properties("DatabaseSubnets")["SubnetIds"] == [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]
+
+
+def test_a_replacement_of_the_database_has_other_names(whole: Template) -> None:
+    """CloudFormation creates the new resource before it deletes the old one, so a fixed name stands in its way."""
+
+    def names(generation: str) -> dict[tuple[str, str], str]:
+        stack = Resolved(whole, {"UseProxy": "true", "DatabaseGeneration": generation})
+        named = (("Database", "DBInstanceIdentifier"), ("DatabaseLog", "LogGroupName"), ("Proxy", "DBProxyName"))
+        return {(name, key): str(stack.properties(name)[key]) for name, key in named}
+
+    assert names("1").keys() == {
+        (name, key)
+        for name, resource in Resolved(whole, {"UseProxy": "true"}).resources.items()
+        for key, value in resource.get("Properties", {}).items()
+        if key.endswith(("Name", "Identifier"))
+        and str(value).endswith(("face-search-dev-1", "face-search-dev-1/error"))
+    }
+    assert set(names("1").values()) & set(names("2").values()) == set()
 
 
 def test_the_database_requires_tls(stack: Resolved) -> None:
@@ -63,9 +84,21 @@ def test_the_database_is_backed_up_and_protected_outside_dev(dev: Resolved, prod
 
 
 def test_deleting_the_stack_keeps_all_faces(stack: Resolved) -> None:
-    for name, policy in {"Database": "Snapshot", "CropsBucket": "Retain", "CropsBucketPolicy": "Retain"}.items():
-        resource = stack.resources[name]
-        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (policy, policy)
+    kept = {
+        name: resource["DeletionPolicy"] for name, resource in stack.resources.items() if "DeletionPolicy" in resource
+    }
+
+    assert {"Database": "Snapshot", "CropsBucket": RETAINED, "CropsBucketPolicy": RETAINED}.items() <= kept.items()
+    for name, policy in kept.items():
+        replaced = "Retain" if policy == RETAINED else policy
+        assert stack.resources[name]["UpdateReplacePolicy"] == replaced
+
+
+def test_a_failed_first_creation_leaves_nothing(with_vectors: Resolved) -> None:
+    """The next attempt would not find the retained bucket, and would pay for both."""
+    policies = {resource.get("DeletionPolicy", "Delete") for resource in with_vectors.resources.values()}
+
+    assert policies == {"Delete", "Snapshot", RETAINED}
 
 
 def test_there_is_a_proxy_only_if_a_stage_asks_for_one(stack: Resolved) -> None:

@@ -71,7 +71,7 @@ def test_the_bucket_is_encrypted_and_retained(with_vectors: Resolved) -> None:
     assert with_vectors.properties("VectorBucket") == {"EncryptionConfiguration": {"SseType": "AES256"}}
     for name in ("VectorBucket", "VectorBucketPolicy"):
         resource = with_vectors.resources[name]
-        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
 
 
 def test_cloudformation_manages_no_index(with_vectors: Resolved) -> None:

@@ -19,7 +19,7 @@ def test_the_page_contains_the_scripts_tables() -> None:
 
 def test_one_month_calculated_by_hand() -> None:
     """The sums that a reader would add up with a pocket calculator."""
-    assert costs.database_costs(costs.SMALLEST) == pytest.approx(730 * 0.016 + 20 * 0.115 + 0.40)
+    assert costs.database_costs(costs.SMALLEST) == pytest.approx(730 * 0.032 + 20 * 0.115 + 0.40)
     month = costs.parts(MILLION)
     assert month["DynamoDB: tokens"] == pytest.approx(0.625)
     assert month["API Gateway"] == pytest.approx(3.50 + 1.5 * 0.09)
@@ -30,7 +30,7 @@ def test_one_month_calculated_by_hand() -> None:
 def test_the_page_names_the_dominant_costs() -> None:
     """Figures in the page's sentences that no table contains."""
     idle = costs.total(IDLE)
-    assert costs.database_costs(costs.SMALLEST) / idle == pytest.approx(4 / 5, abs=0.03)
+    assert costs.database_costs(costs.SMALLEST) / idle == pytest.approx(7 / 8, abs=0.02)
     assert costs.total(MILLION) - idle == pytest.approx(16, abs=0.5)
     slower = 1e6 * 0.30 * costs.MEMORY_GB * costs.PRICES["Lambda, arm64"].usd
     assert slower == pytest.approx(7, abs=0.5)

@@ -25,7 +25,9 @@ PRIVILEGES = {
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.DBAccounts.html
 RDS_AUTHENTICATION = "IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'"
 
-_DATABASE_NAME = re.compile(r"[A-Za-z0-9_$-]{1,64}", re.ASCII)
+# Without `_`, which is a wildcard in GRANT. With partial_revokes on, as an account's administrator may set it, it is no
+# wildcard there and cannot be escaped: https://dev.mysql.com/doc/refman/8.4/en/partial-revokes.html
+_DATABASE_NAME = re.compile(r"[A-Za-z0-9$-]{1,64}", re.ASCII)
 
 
 def create(
@@ -52,7 +54,7 @@ def create(
     ------
     SettingsError
         When the database is not on a MySQL server, or the login has no `ca`. Also when the database's name is not 1 to
-        64 letters, digits, _, $ and -.
+        64 letters, digits, $ and -.
     ServiceError
         As `Database.write` does.
     """
@@ -63,15 +65,13 @@ def create(
         raise SettingsError("DATABASE_URL must have ca=: the administrator's password may only go to a verified server")
     name = login.database or ""
     if not _DATABASE_NAME.fullmatch(name):
-        raise SettingsError("DATABASE_URL must name a database of 1 to 64 letters, digits, _, $ and -")
-    # In GRANT, an unescaped _ matches any character.
-    pattern = name.replace("_", r"\_")
+        raise SettingsError("DATABASE_URL must name a database of 1 to 64 letters, digits, $ and -")
 
     def work(transaction: Transaction) -> None:
         transaction.execute(f"CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
         for user, privileges in PRIVILEGES.items():
             transaction.execute(f"CREATE USER IF NOT EXISTS '{user}'@'%' {authentication} REQUIRE SSL")
-            transaction.execute(f"GRANT {privileges} ON `{pattern}`.* TO '{user}'@'%'")
+            transaction.execute(f"GRANT {privileges} ON `{name}`.* TO '{user}'@'%'")
 
     server = MySQLDatabase(replace(login, user=administrator, password=password, database=None, iam=False), sleep)
     try:

@@ -25,8 +25,8 @@ LOCK_TIMEOUT_SECONDS = 2
 MIGRATION_LOCK_TIMEOUT_SECONDS = 8
 
 _SQL_MODE = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
-# GET_LOCK's names are shared by the whole server and limited to 64 characters, hence the MD5 of the database's name.
-_MIGRATION_LOCK = "CONCAT('face_search.migrate.', MD5(DATABASE()))"
+# GET_LOCK's names are shared by the whole server and limited to 64 characters, hence the hash of the database's name.
+_MIGRATION_LOCK = "CONCAT('face_search.migrate.', LEFT(SHA2(DATABASE(), 256), 40))"
 _ACCESS_DENIED = 1045
 _IAM_HINT = "check that the role has rds-db:connect for this user and that the migrate function has created the user"
 

@@ -37,6 +37,20 @@ UNUSED = (
 )
 
 
+# botocore describes some 400 services. These are the ones that the service calls, and what all of them need.
+BOTOCORE_DATA = frozenset(
+    {
+        "_retry.json",
+        "dynamodb",
+        "endpoints.json",
+        "partitions.json",
+        "s3",
+        "s3vectors",
+        "sdk-default-configuration.json",
+    }
+)
+
+
 def prune(tree: Path) -> None:
     """Remove the unused files and folders, and the folders left empty."""
     for path in sorted(tree.rglob("*")):
@@ -52,4 +66,7 @@ def prune(tree: Path) -> None:
 
 
 def _is_unused(path: str) -> bool:
+    match path.split("/"):
+        case ["botocore", "data", name, *_]:
+            return name.removesuffix(".gz") not in BOTOCORE_DATA
     return any(fnmatch(path, pattern) for pattern in UNUSED)

@@ -13,7 +13,7 @@ from chalicelib.vision.model_pack import ModelPackError, read_card
 from infra.deploy.layers import __main__ as layers
 from infra.deploy.layers.errors import LayerError
 from infra.deploy.layers.target import ARCHITECTURES, RUNTIMES, Target, target
-from infra.deploy.package import chalice_project, function, gallery, stage, template
+from infra.deploy.package import api_snapshot, chalice_project, function, gallery, stage, template
 from infra.deploy.package.errors import PackageError
 from models import build, sources
 
@@ -67,6 +67,7 @@ def write(stage_name: str, goal: Target, packs: Sequence[str], into: Path) -> Pa
         merged = json.loads((work / "packaged" / "sam.json").read_text(encoding="utf-8"))
         finished = template.finish(merged, goal, packs)
         template.check_parameters(chosen, finished, stage_name)
+        finished = api_snapshot.redeployed(finished, chosen)
         finished = gallery.for_gallery(finished, chosen.get("Gallery", "memory"))
         zipped = function.repack(work / "packaged" / "deployment.zip", into, goal.python)
     files = {"FunctionKey": zipped, "DepsLayerKey": LAYERS / "deps.zip", "ModelsLayerKey": LAYERS / "models.zip"}

@@ -52,8 +52,8 @@ def references(value: Any) -> set[str]:
     found: set[str] = set()
     if isinstance(value, dict):
         for key, item in value.items():
-            if key in ("Ref", "DependsOn") and isinstance(item, str):
-                found.add(item)
+            if key in ("Ref", "DependsOn"):
+                found |= {item} if isinstance(item, str) else set(item)
             elif key == "Fn::GetAtt":
                 found.add(item[0])
             elif key == "Fn::Sub":

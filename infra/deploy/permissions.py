@@ -1,0 +1,166 @@
+"""Prints docs/deploying.md's table of the permissions that a deployment needs: `python -m infra.deploy.permissions`.
+
+CloudFormation acts with the permissions of the person who deploys. Its schemas list the actions that it uses to create,
+read, update and delete resources of each type. cfn-lint, one of the packages for `make test`, contains the schemas.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+
+from infra.deploy.costs import table
+from infra.deploy.package import template
+
+# The types that Chalice and SAM add to the ones in infra/deploy/template.
+GENERATED = frozenset(
+    {
+        "AWS::ApiGateway::Deployment",
+        "AWS::ApiGateway::RestApi",
+        "AWS::ApiGateway::Stage",
+        "AWS::Events::Rule",
+        "AWS::Lambda::EventInvokeConfig",
+        "AWS::Lambda::Function",
+        "AWS::Lambda::Permission",
+    }
+)
+HANDLERS = ("create", "read", "update", "delete")
+
+# The actions of `make deploy` and `make destroy` themselves.
+OWN = (
+    "sts:GetCallerIdentity",
+    *(
+        f"cloudformation:{action}"
+        for action in (
+            "CreateChangeSet",
+            "DeleteChangeSet",
+            "DeleteStack",
+            "DescribeChangeSet",
+            "DescribeStackEvents",
+            "DescribeStacks",
+            "ExecuteChangeSet",
+            "ListStackResources",
+        )
+    ),
+    "s3:AbortMultipartUpload",
+    "s3:DeleteObject",
+    "s3:GetObject",
+    "s3:PutObject",
+    "lambda:GetAccountSettings",
+    "lambda:GetFunctionConfiguration",
+    "lambda:InvokeFunction",
+    "rds:DescribeAccountAttributes",
+    "rds:DescribeDBInstances",
+    "s3vectors:DeleteIndex",
+    "s3vectors:DeleteVectorBucket",
+    "s3vectors:ListIndexes",
+    "secretsmanager:GetSecretValue",
+    "servicequotas:GetServiceQuota",
+)
+
+# Actions in the schemas that no property of the template needs, and that give access to data or other people's rights.
+UNUSED = (
+    "dynamodb:*Item",
+    "dynamodb:*Import*",
+    "dynamodb:*Kinesis*",
+    "dynamodb:*Replica",
+    "dynamodb:Query",
+    "dynamodb:Scan",
+    "elasticfilesystem:*",  # file systems of functions
+    "firehose:*",  # log groups with a delivery stream
+    "iam:*GroupPolicy",
+    "iam:*UserPolicy",
+    "kinesis:*",
+    "kms:Decrypt",  # customer-managed keys
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "lambda:PassCapacityProvider",
+    "logs:PutLogEvents",
+    "s3:*MetadataTable*",
+    "s3:*Metadata*TableConfiguration",
+    "s3:GetObject?*",
+    "s3:PutObjectAcl",
+    "s3:REST.*",  # not an action of IAM
+    "s3files:*",
+    "s3tables:*",
+    "vpc-lattice:*",
+    "vpce:*",  # endpoints to other regions
+)
+
+# Services whose actions have another prefix than the SDK's name.
+PREFIXES = {"service-quotas": "servicequotas"}
+# By prefix: the service's name, and the resources that a role may be limited to.
+SERVICES = {
+    "apigateway": ("API Gateway", "`/restapis*`, `/apikeys*`, `/usageplans*`, `/account`, `/tags*`"),
+    "cloudformation": ("CloudFormation", "`stack/face-search-*`"),
+    "cloudwatch": ("CloudWatch", "`alarm:face-search-*`, `dashboard/*`"),
+    "dynamodb": ("DynamoDB", "`table/face-search-*`"),
+    "ec2": ("EC2", "all; `Describe…` accepts no resource"),
+    "events": ("EventBridge", "`rule/face-search-*`"),
+    "iam": ("IAM", "`role/face-search-*`, `policy/face-search-*`; `role/aws-service-role/*` once in an account"),
+    "kms": ("KMS", "AWS's own keys of RDS and Secrets Manager"),
+    "lambda": ("Lambda", "`function:face-search-*`, `layer:*Layer*`"),
+    "logs": ("CloudWatch Logs", "`log-group:face-search-*`, `log-group:/aws/rds/instance/face-search-*`"),
+    "rds": ("RDS", "`…:face-search-*`; `Describe…` all"),
+    "s3": ("S3", "`face-search-*`, the buckets of artifacts and crops"),
+    "s3vectors": ('S3 Vectors, for `Gallery = "s3vectors"`', "`bucket/*`"),
+    "secretsmanager": ("Secrets Manager", "`secret:rds!db-*`"),
+    "servicequotas": ("Service Quotas", "all"),
+    "sns": ("SNS", "`face-search-*`"),
+    "sts": ("STS", "all"),
+}
+
+
+def types() -> set[str]:
+    """Return the types of all resources that a stage may have."""
+    return {each["Type"] for each in template.parts()["Resources"].values() if "Type" in each} | GENERATED
+
+
+def handlers_actions(of_types: Iterable[str]) -> set[str]:
+    """Return the actions that CloudFormation uses for resources of the types, as its schemas list them."""
+    schemas = _handlers()
+    handlers = [schemas[each].get(name, {}) for each in of_types for name in HANDLERS]
+    return {_lowered(action) for handler in handlers for action in handler.get("permissions", [])}
+
+
+def required() -> dict[str, list[str]]:
+    """Return the required actions by service, both in order."""
+    actions = {action for action in handlers_actions(types()) if not any(fnmatch(action, unused) for unused in UNUSED)}
+    services = defaultdict(list)
+    for action in sorted(actions | set(OWN)):
+        service, name = action.split(":")
+        services[service].append(name)
+    return dict(services)
+
+
+def permissions_table() -> str:
+    """Return the table of docs/deploying.md."""
+    rows = [
+        [SERVICES[service][0], SERVICES[service][1], ", ".join(f"`{action}`" for action in actions)]
+        for service, actions in required().items()
+    ]
+    return table(["service", "on", "actions"], rows)
+
+
+@cache
+def _handlers() -> dict[str, dict[str, dict[str, list[str]]]]:
+    """Return the handlers of all types by type. Each handler has a list of `permissions`."""
+    import cfnlint  # type: ignore[import-untyped]
+
+    folder = Path(cfnlint.__file__).parent / "data" / "schemas" / "resources"
+    schemas = (json.loads(file.read_bytes()) for file in folder.glob("*.json"))
+    return {schema["typeName"]: schema.get("handlers", {}) for schema in schemas}
+
+
+def _lowered(action: str) -> str:
+    """Return an action with its service in lower case: one schema writes `S3:`."""
+    service, name = action.split(":")
+    return f"{service.lower()}:{name}"
+
+
+if __name__ == "__main__":
+    print(permissions_table())
