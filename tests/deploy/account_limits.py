@@ -28,5 +28,6 @@ def add_to_moto() -> None:
 
     paths: dict[str, Any] = urls.url_paths
     paths[r"{0}/(?P<api_version>[^/]+)/account-settings/?$"] = LambdaResponse.dispatch
-    LambdaResponse.get_account_settings = account_settings
-    RDSResponse.describe_account_attributes = account_attributes
+    methods = {LambdaResponse: account_settings, RDSResponse: account_attributes}
+    for responses, name in ((LambdaResponse, "get_account_settings"), (RDSResponse, "describe_account_attributes")):
+        setattr(responses, name, methods[responses])
