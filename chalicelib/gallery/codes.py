@@ -4,36 +4,47 @@ An embedding x is stored as integers c from -127 to 127 and a scale s, x ~ s c. 
 share a scale, and so a block: s is the smallest power of the square root of 2 with 127 s >= max |x|. No value is
 clipped, an unusual face does not coarsen the others, and a new face fits the open block of its scale unchanged.
 
-The bounds follow from the triangle inequality. A block stores r, the largest |x - s c| of its faces. The probe q is
-coded with the block's scale too, after its components are clipped to [-127 s, 127 s]: p is the clipped probe, and
-k = |q - p|. With e the length of p's rounding error and D the exact distance of the two integer codes,
+The bounds follow from the triangle inequality. r is the largest |x - s c| of a scale's faces. The probe q is coded with
+each scale too, as even integers from -128 to 126, after its components are clipped to [-127 s, 127 s]: p is the clipped
+probe, and k = |q - p|. With e the length of p's rounding error and D the exact distance of the two integer codes,
 
     |p - x|  >=  s D - r - e,        and        |q - x|^2  >=  |p - x|^2 + k^2,
 
 as in every clipped component p lies between x and q. The upper bound is |q - x| <= s D + r + e + k.
+
+D's part in the first dimensions alone is a lower bound of D (partial distance search; Bei and Gray, 1985). Where
+embeddings have their dimensions in the order of their variance, it excludes nearly all faces, and the other dimensions
+are read for the rest only.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chalicelib.faces import DEFAULT_SET_ID
-from chalicelib.gallery.integer_distances import squared_distances
-
-T = TypeVar("T", np.int8, np.int32, np.int64)
+from chalicelib.gallery.products import MAX_PROBE, products
 
 Codes = NDArray[np.int8]
 Ids = NDArray[np.int64]
 SetIds = NDArray[np.int32]
 
 LARGEST_CODE = 127
-BLOCK_FACES = 65_536
+# Enough for the fixed costs of a block, few enough that its products stay in the processor's cache.
+BLOCK_FACES = 32_768
 FIRST_CAPACITY = 256
+GROWTH = 2
+# Makes the probe's codes p, from -64 to 63, unsigned.
+SHIFT = 64
+# The first slice has this share of the dimensions, in multiples of SLICE.
+FIRST_SHARE, SLICE = 0.6, 32
+# If the first slice leaves more than one face in FEW, looking at the others one by one costs more than it saves.
+FEW = 64
+LEAST_INT32 = -(2**31)
 # Relative to the size of the vectors: far above the error of float64 arithmetic, far below any residual.
 RELATIVE_SLACK = 1e-12
 # Covers zero and all float32 values.
@@ -84,6 +95,8 @@ class CodeBook:
     def __init__(self, dimension: int) -> None:
         self._dimension = dimension
         self._blocks: list[_Block] = []
+        # By a scale's exponent: the largest residual of its faces.
+        self._residuals: dict[int, float] = {}
         self._highest_id = -1
 
     def __len__(self) -> int:
@@ -94,10 +107,10 @@ class CodeBook:
         for coded in faces:
             start = 0
             while start < len(coded.ids):
-                block = self._open_block(coded.exponent)
-                start += block.append(coded, start)
+                start += self._open_block(coded.exponent).append(coded, start)
             if len(coded.ids):
                 self._highest_id = max(self._highest_id, int(coded.ids.max()))
+                self._residuals[coded.exponent] = max(self._residuals.get(coded.exponent, 0.0), coded.residual)
 
     def unknown(self, ids: Ids) -> NDArray[np.bool_]:
         """Return a mask of the ids that are not in the book. Cheap for new faces: their ids nearly always exceed all
@@ -125,25 +138,18 @@ class CodeBook:
         threshold : the largest distance.
         most : the number of nearest faces wanted, at least 1.
         """
-        found_ids: list[Ids] = []
-        at_least: list[NDArray[np.float64]] = []
-        at_most = np.zeros(0)
-        reach = threshold
-        for block in self._blocks:
-            ids, lower, upper = block.near(probe, reach, set_id)
-            found_ids.append(ids)
-            at_least.append(lower)
-            at_most = np.concatenate([at_most, upper])
-            if len(at_most) >= most:
-                # `most` faces are at most this far away, so farther faces are not among the nearest.
-                at_most = np.partition(at_most, most - 1)[:most]
-                reach = min(reach, float(at_most[-1]))
-        if not found_ids:
-            return Candidates(np.zeros(0, np.int64), np.zeros(0), reach)
-        ids, lower = np.concatenate(found_ids), np.concatenate(at_least)
-        within = np.flatnonzero(lower <= reach)
-        order = within[np.argsort(lower[within], kind="stable")]
-        return Candidates(ids[order], lower[order], reach)
+        return self.near_each(probe[None], threshold, most, set_id)[0]
+
+    def near_each(
+        self, probes: NDArray[np.float64], threshold: float, most: int, set_id: int = DEFAULT_SET_ID
+    ) -> list[Candidates]:
+        """Return the same for each of several probes (m x d), in one pass over the codes."""
+        found = [_Found(threshold, most) for _ in probes]
+        for exponent in sorted({block.exponent for block in self._blocks}):
+            coded = [_Probe(probe, exponent, self._residuals[exponent]) for probe in probes]
+            for block in (block for block in self._blocks if block.exponent == exponent):
+                block.near(coded, found, set_id)
+        return [one.candidates() for one in found]
 
     def _open_block(self, exponent: int) -> _Block:
         """Return a block of this scale with room, as removals leave room in full blocks; or a new block."""
@@ -154,63 +160,177 @@ class CodeBook:
         return self._blocks[-1]
 
 
+class _Probe:
+    """A probe in the units of a scale: as 2 p with integers p, and the terms of the bounds."""
+
+    def __init__(self, probe: NDArray[np.float64], exponent: int, residual: float) -> None:
+        self.scale = _scale(exponent)
+        bound = LARGEST_CODE * self.scale
+        cut = np.clip(probe, -bound, bound)
+        self.cut_off = float(np.linalg.norm(probe - cut))
+        self.slack = RELATIVE_SLACK * (float(np.linalg.norm(probe)) + bound * math.sqrt(len(probe)))
+        half = np.clip(np.rint(cut / (2 * self.scale)), -SHIFT, MAX_PROBE - SHIFT)
+        self.error = residual + float(np.linalg.norm(cut - 2 * self.scale * half)) + self.slack
+        self.doubled = 2 * half.astype(np.int32)
+        self.shifted = (half + SHIFT).astype(np.uint8)
+        first = self.doubled[: first_slice(len(probe))]
+        self.first_square, self.square = int(first @ first), int(self.doubled @ self.doubled)
+
+    def farthest(self, reach: float) -> float:
+        """Return the largest |2 p - c|^2 of a face that can be within `reach`; -1 if there is none."""
+        if reach < self.cut_off - self.slack:
+            return -1.0
+        inner = math.sqrt(max(reach * reach - self.cut_off * self.cut_off, 0.0)) + self.slack
+        farthest = (inner + self.error) / self.scale
+        # A product that overflows is infinite; `**` on floats would raise an error.
+        return farthest * farthest * (1 + RELATIVE_SLACK)
+
+    def bounds(self, squares: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the lower and upper bounds of the distances whose |2 p - c|^2 are `squares`."""
+        distances = self.scale * np.sqrt(squares)
+        lower = np.sqrt(np.maximum(distances - self.error, 0.0) ** 2 + self.cut_off**2) - self.slack
+        return lower, distances + self.error + self.cut_off + self.slack
+
+
+class _Found:
+    """The candidates of one probe so far, and the reach beyond which no other face is among its `most` nearest.
+
+    `sliced` is whether blocks are looked at by their first slice. It becomes False at a block where this excludes too
+    few faces, so the search then costs no more than one without slices.
+    """
+
+    def __init__(self, threshold: float, most: int) -> None:
+        self.reach = threshold
+        self.sliced = True
+        self._most = most
+        self._ids: list[Ids] = []
+        self._at_least: list[NDArray[np.float64]] = []
+        self._at_most = np.zeros(0)
+
+    def add(self, ids: Ids, lower: NDArray[np.float64], upper: NDArray[np.float64]) -> None:
+        """Add faces with the bounds of their distances."""
+        self._ids.append(ids)
+        self._at_least.append(lower)
+        self._at_most = np.concatenate([self._at_most, upper])
+        if len(self._at_most) >= self._most:
+            # `most` faces are at most this far away, so farther faces are not among the nearest.
+            self._at_most = np.partition(self._at_most, self._most - 1)[: self._most]
+            self.reach = min(self.reach, float(self._at_most[-1]))
+
+    def candidates(self) -> Candidates:
+        if not self._ids:
+            return Candidates(np.zeros(0, np.int64), np.zeros(0), self.reach)
+        ids, lower = np.concatenate(self._ids), np.concatenate(self._at_least)
+        within = np.flatnonzero(lower <= self.reach)
+        order = within[np.argsort(lower[within], kind="stable")]
+        return Candidates(ids[order], lower[order], self.reach)
+
+
 class _Block:
+    """Faces of one scale. Codes are d x capacity, a face in each column, so that a product with a probe reads them in
+    order, and the first dimensions alone are one contiguous block.
+
+    With p = u - SHIFT, |2 p - c|^2 = (|c|^2 + 4 SHIFT sum(c)) - 4 u c + |2 p|^2. The term in brackets does not depend
+    on the probe, and is stored for the first slice of the dimensions and for all.
+    """
+
     def __init__(self, exponent: int, dimension: int) -> None:
         self.exponent = exponent
-        self._scale = _scale(exponent)
-        self._residual = 0.0
         self.count = 0
-        self.ids: Ids = np.empty(FIRST_CAPACITY, np.int64)
-        self._codes: Codes = np.empty((FIRST_CAPACITY, dimension), np.int8)
-        self._sets: SetIds = np.empty(FIRST_CAPACITY, np.int32)
+        self._first = first_slice(dimension)
+        self._codes: Codes = np.zeros((dimension, FIRST_CAPACITY), np.int8)
+        self.ids: Ids = np.zeros(FIRST_CAPACITY, np.int64)
+        self._sets: SetIds = np.zeros(FIRST_CAPACITY, np.int32)
+        self._terms: NDArray[np.int32] = np.zeros((2, FIRST_CAPACITY), np.int32)
 
     def append(self, coded: Coded, start: int) -> int:
         """Add faces from `start` on while there is room; return how many were added."""
         taken = min(len(coded.ids) - start, BLOCK_FACES - self.count)
         end = self.count + taken
         if end > len(self.ids):
-            capacity = min(BLOCK_FACES, max(end, 2 * len(self.ids)))
-            self.ids = _grown(self.ids, self.count, capacity)
-            self._codes = _grown(self._codes, self.count, capacity)
-            self._sets = _grown(self._sets, self.count, capacity)
+            self._grow(min(BLOCK_FACES, max(end, GROWTH * len(self.ids))))
+        codes = coded.codes[start : start + taken]
+        self._codes[:, self.count : end] = codes.T
         self.ids[self.count : end] = coded.ids[start : start + taken]
-        self._codes[self.count : end] = coded.codes[start : start + taken]
         self._sets[self.count : end] = coded.sets[start : start + taken]
+        for term, part in zip(self._terms, (codes[:, : self._first], codes), strict=True):
+            term[self.count : end] = _terms(part)
         self.count = end
-        self._residual = max(self._residual, coded.residual)
         return taken
 
     def remove(self, ids: Ids) -> None:
         """Move the last faces into the gaps and zero the places that they leave."""
         for position in np.flatnonzero(np.isin(self.ids[: self.count], ids))[::-1].tolist():
             last = self.count - 1
-            for values in (self.ids, self._codes, self._sets):
-                values[position] = values[last]
-                values[last] = 0
+            for values in (self.ids, self._codes, self._sets, self._terms):
+                values[..., position] = values[..., last]
+                values[..., last] = 0
             self.count = last
 
-    def near(
-        self, probe: NDArray[np.float64], reach: float, set_id: int
-    ) -> tuple[Ids, NDArray[np.float64], NDArray[np.float64]]:
-        """Return a set's faces that can be within `reach`, with the lower and upper bounds of their distances."""
-        bound = LARGEST_CODE * self._scale
-        cut = np.clip(probe, -bound, bound)
-        cut_off = float(np.linalg.norm(probe - cut))
-        code = np.rint(cut / self._scale)
-        slack = RELATIVE_SLACK * (float(np.linalg.norm(probe)) + bound * math.sqrt(len(probe)))
-        error = self._residual + float(np.linalg.norm(cut - self._scale * code)) + slack
-        if reach < cut_off - slack:
-            none = np.zeros(0)
-            return np.zeros(0, np.int64), none, none
-        inner = math.sqrt(max(reach * reach - cut_off * cut_off, 0.0)) + slack
-        squares = squared_distances(code.astype(np.int8), self._codes[: self.count])
-        farthest = (inner + error) / self._scale
-        # A product that overflows is infinite; `**` on floats would raise an error.
-        chosen = np.flatnonzero(squares <= farthest * farthest * (1 + RELATIVE_SLACK))
-        chosen = chosen[self._sets[chosen] == set_id]
-        distances = self._scale * np.sqrt(squares[chosen])
-        lower = np.sqrt(np.maximum(distances - error, 0.0) ** 2 + cut_off**2) - slack
-        return self.ids[chosen], lower, distances + error + cut_off + slack
+    def near(self, probes: Sequence[_Probe], found: Sequence[_Found], set_id: int) -> None:
+        """Add to `found` a set's faces that can be within reach of each probe."""
+        pairs = list(zip(probes, found, strict=True))
+        if sliced := [pair for pair in pairs if pair[1].sliced]:
+            for (probe, one), product in zip(sliced, self._products(sliced, self._first), strict=True):
+                self._by_first_slice(probe, one, product, set_id)
+        if whole := [pair for pair in pairs if not pair[1].sliced]:
+            for (probe, one), product in zip(whole, self._products(whole, len(self._codes)), strict=True):
+                chosen, squares = self._within(product, self._terms[1], probe.square, probe.farthest(one.reach))
+                of_set = self._sets[chosen] == set_id
+                one.add(self.ids[chosen[of_set]], *probe.bounds(squares[of_set]))
+
+    def _products(self, pairs: Sequence[tuple[_Probe, _Found]], dimensions: int) -> NDArray[np.int32]:
+        return products(np.stack([probe.shifted[:dimensions] for probe, _ in pairs]), self._codes[:dimensions])
+
+    def _by_first_slice(self, probe: _Probe, one: _Found, product: NDArray[np.int32], set_id: int) -> None:
+        """Add the faces within reach, or stop slicing for this probe, if the first slice leaves too many."""
+        farthest = probe.farthest(one.reach)
+        chosen, squares = self._within(product, self._terms[0], probe.first_square, farthest)
+        if len(chosen) * FEW > self.count:
+            one.sliced = False
+            return
+        of_set = self._sets[chosen] == set_id
+        chosen = chosen[of_set]
+        if not len(chosen):
+            return
+        differences = self._codes[self._first :, chosen].astype(np.int32) - probe.doubled[self._first :, None]
+        squares = squares[of_set] + np.einsum("ij,ij->j", differences, differences)
+        within = squares <= farthest
+        one.add(self.ids[chosen[within]], *probe.bounds(squares[within]))
+
+    def _within(
+        self, product: NDArray[np.int32], terms: NDArray[np.int32], square: int, farthest: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the positions of the faces whose |2 p - c|^2 is at most `farthest`, and these squares."""
+        # The squares, subtracted from the probe's own: saves a pass over the faces. `product` is changed in place.
+        near = product[: self.count]
+        near *= 4
+        near -= terms[: self.count]
+        chosen = np.flatnonzero(near >= math.ceil(max(square - farthest, LEAST_INT32)))
+        return chosen, square - near[chosen].astype(np.int64)
+
+    def _grow(self, capacity: int) -> None:
+        for name in ("ids", "_codes", "_sets", "_terms"):
+            old = getattr(self, name)
+            grown = np.zeros((*old.shape[:-1], capacity), old.dtype)
+            grown[..., : self.count] = old[..., : self.count]
+            # Erases the old memory before the system gets it back.
+            old[:] = 0
+            setattr(self, name, grown)
+
+
+def first_slice(dimension: int) -> int:
+    """Return how many dimensions a face is judged by first.
+
+    In embeddings whose dimensions are ordered by their variance, these exclude most faces that are too far away.
+    """
+    return dimension if dimension < 2 * SLICE else round(dimension * FIRST_SHARE / SLICE) * SLICE
+
+
+def _terms(codes: Codes) -> NDArray[np.int32]:
+    """Return |c|^2 + 4 SHIFT sum(c) of each face; `codes` is n x d."""
+    wide = codes.astype(np.int32)
+    return np.asarray(np.einsum("ij,ij->i", wide, wide) + 4 * SHIFT * wide.sum(axis=1), np.int32)
 
 
 def _exponents(largest: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -225,11 +345,3 @@ def _exponents(largest: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def _scale(exponent: int) -> float:
     return float(np.exp2(exponent / 2))
-
-
-def _grown(values: NDArray[T], count: int, capacity: int) -> NDArray[T]:
-    grown = np.empty((capacity, *values.shape[1:]), values.dtype)
-    grown[:count] = values[:count]
-    # Erases the old memory before the system gets it back.
-    values[:count] = 0
-    return grown

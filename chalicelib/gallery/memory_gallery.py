@@ -17,7 +17,7 @@ from chalicelib.stores.face_set.segments import SegmentStore
 
 
 class MemoryGallery(ExactSearch):
-    """Holds codes, ids and sets in memory: 140 bytes per face of 128 dimensions. The codes choose candidates.
+    """Holds codes, ids and sets in memory: 180 bytes per face of 160 dimensions. The codes choose candidates.
 
     The first search loads the segments; every search then polls for changes. Thread-safe. Proposes every face that can
     match, so searches are exact.

@@ -17,7 +17,7 @@ RECOGNISE = """
 import json, sys
 deps, project, pack, picture = sys.argv[1:]
 sys.path[:0] = [deps, project]
-import cv2, multipart, numpy, onnxruntime, pymysql, simplejpeg, simsimd
+import cv2, multipart, numpy, onnxruntime, pymysql, simplejpeg
 from pathlib import Path
 from chalicelib import wiring
 from chalicelib.images import decoding
@@ -27,7 +27,7 @@ image = decoding.decode(Path(picture).read_bytes())
 faces = model.detector.detect(image)
 embeddings = model.embedder.embed(image, [face.landmarks for face in faces])
 cached = [module.__cached__ for module in (numpy, pymysql, onnxruntime)]
-places = [module.__file__ for module in (cv2, multipart, numpy, onnxruntime, pymysql, simplejpeg, simsimd)]
+places = [module.__file__ for module in (cv2, multipart, numpy, onnxruntime, pymysql, simplejpeg)]
 print(json.dumps([embeddings.tolist(), places, cached]))
 """
 

@@ -35,7 +35,7 @@ def test_a_library_may_need_nothing() -> None:
 
 @pytest.mark.skipif(platform.system() != "Linux", reason="the libraries of this machine are not ELF files")
 @pytest.mark.parametrize(
-    "module", ["numpy._core._multiarray_umath", "onnxruntime.capi.onnxruntime_pybind11_state", "simsimd"]
+    "module", ["numpy._core._multiarray_umath", "onnxruntime.capi.onnxruntime_pybind11_state", "simplejpeg._jpeg"]
 )
 def test_real_libraries_are_read(module: str) -> None:
     found = importlib.util.find_spec(module)

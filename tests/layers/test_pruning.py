@@ -19,7 +19,7 @@ STAYS = {
     "onnxruntime/ThirdPartyNotices.txt",
     "opencv_python_headless.libs/libaom-55.so.3",
     "pymysql/protocol.py",
-    "simsimd.libs/libgomp-a4.so.1",
+    "simplejpeg/_jpeg.cpython-313-aarch64-linux-gnu.so",
 }
 GOES = {
     "bin/f2py",

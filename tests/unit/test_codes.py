@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from onnx import TensorProto, helper
 
-from chalicelib.gallery import integer_distances
-from chalicelib.gallery.codes import BLOCK_FACES, CodeBook, Coded, encode
+from chalicelib.gallery import codes, products
+from chalicelib.gallery.codes import BLOCK_FACES, CodeBook, encode, first_slice
 
 Vectors = NDArray[np.float32]
 
@@ -43,6 +44,8 @@ def _faces(kind: str, count: int, dimension: int, seed: int) -> Vectors:
             vectors[random.random((count, dimension)) < 0.97] = 0
         case "one large component":
             vectors[:, 3] += np.float32(1000)
+        case "ordered by variance":
+            vectors *= np.exp(np.linspace(0, -4, dimension)).astype(np.float32)
     return vectors
 
 
@@ -55,6 +58,7 @@ KINDS = [
     "extreme",
     "sparse",
     "one large component",
+    "ordered by variance",
 ]
 
 
@@ -62,7 +66,7 @@ KINDS = [
 @given(
     kind=st.sampled_from(KINDS),
     count=st.integers(1, 400),
-    dimension=st.sampled_from([4, 64, 128, 512]),
+    dimension=st.sampled_from([4, 64, 128, 160, 512]),
     seed=st.integers(0, 2**32),
     nearest=st.floats(0, 1),
     most=st.integers(1, 500),
@@ -179,7 +183,7 @@ def test_a_removed_faces_code_is_erased_from_memory() -> None:
 
 
 def _memory(book: CodeBook) -> bytes:
-    return b"".join(block._codes.tobytes() for block in book._blocks)
+    return b"".join(block._codes.T.tobytes() for block in book._blocks)
 
 
 def test_it_returns_the_faces_it_does_not_know() -> None:
@@ -189,36 +193,70 @@ def test_it_returns_the_faces_it_does_not_know() -> None:
     assert book.unknown(np.array([4, 5, 299, 300, -1])).tolist() == [False, True, False, True, True]
 
 
-@pytest.mark.parametrize("dimension", [1, 3, 64, 127, 128, 512])
-def test_integer_distances_are_exact_with_simsimd_and_with_numpy(dimension: int) -> None:
-    random = np.random.default_rng(8)
-    codes = random.integers(-127, 128, (10_000, dimension), np.int8)
-    codes[0], codes[1] = 127, -127
-    probe = np.full(dimension, 127, np.int8)
-    exact = np.sum((codes.astype(np.int64) - probe.astype(np.int64)) ** 2, axis=1)
+class TestSlices:
+    def test_the_first_slice_alone_is_read_where_it_excludes_most_faces(self, read: list[tuple[int, ...]]) -> None:
+        vectors = _faces("ordered by variance", 5_000, 160, 13)
 
-    assert np.array_equal(integer_distances.squared_distances(probe, codes), exact)
-    assert np.array_equal(integer_distances.with_numpy(probe, codes), exact)
+        candidates = _book(vectors).near(vectors[3].astype(np.float64), 0.5, 1_000)
+
+        assert candidates.ids[0] == 3
+        assert {shape[0] for shape in read} == {first_slice(160)} == {96}
+
+    def test_a_search_stops_slicing_where_that_excludes_few(self, read: list[tuple[int, ...]]) -> None:
+        vectors = _faces("unit length", 40_000, 160, 14)
+
+        _book(vectors).near(vectors[3].astype(np.float64), 1.3, 1_000)
+
+        assert [shape[0] for shape in read].count(96) == 1
+        assert {shape[0] for shape in read} == {96, 160}
+
+    def test_several_probes_find_what_each_alone_finds(self) -> None:
+        vectors = np.concatenate([_faces(kind, 3_000, 160, 15) for kind in ("ordered by variance", "unit length")])
+        book, probes = _book(vectors), vectors[::600].astype(np.float64)
+
+        for threshold, most in ((0.5, 100), (1.3, 20), (100.0, 5)):
+            together = book.near_each(probes, threshold, most)
+
+            for probe, found in zip(probes, together, strict=True):
+                alone = book.near(probe, threshold, most)
+                assert np.array_equal(found.ids, alone.ids)
+                assert np.array_equal(found.at_least, alone.at_least)
+                assert found.reach == alone.reach
+
+    @pytest.fixture
+    def read(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+        """The shapes of the codes that are multiplied with probes."""
+        shapes: list[tuple[int, ...]] = []
+
+        def recorded(probes: NDArray[np.uint8], read: NDArray[np.int8]) -> NDArray[np.int32]:
+            shapes.append(read.shape)
+            return products.products(probes, read)
+
+        monkeypatch.setattr(codes, "products", recorded)
+        return shapes
 
 
-def test_without_simsimd_the_results_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    vectors = _faces("clustered", 5_000, 128, 9)
-    probe = vectors[1].astype(np.float64)
-    fast = _book(vectors).near(probe, 0.5, 1_000)
+class TestProducts:
+    @pytest.mark.parametrize("probes", [1, 2, 20])
+    @pytest.mark.parametrize("dimension", [1, 3, 64, 96, 127, 160, 512])
+    def test_they_are_exact(self, dimension: int, probes: int) -> None:
+        """The largest values would overflow 16 bits in some kernels, if probes could be larger."""
+        random = np.random.default_rng(8)
+        held = random.integers(-127, 128, (dimension, 3_001), np.int8)
+        held[:, 0], held[:, 1] = 127, -127
+        asked = random.integers(0, products.MAX_PROBE + 1, (probes, dimension), np.uint8)
+        asked[0] = products.MAX_PROBE
 
-    monkeypatch.setattr(integer_distances, "simsimd", None)
-    slow = _book(vectors).near(probe, 0.5, 1_000)
+        exact = asked.astype(np.int64) @ held.astype(np.int64)
 
-    assert np.array_equal(fast.ids, slow.ids)
-    assert np.array_equal(fast.at_least, slow.at_least)
+        assert np.array_equal(products.products(asked, held), exact)
 
+    def test_the_model_is_one_operator(self) -> None:
+        shapes = {"probes": (TensorProto.UINT8, "md"), "codes": (TensorProto.INT8, "dn")}
+        taken = [helper.make_tensor_value_info(name, kind, list(shape)) for name, (kind, shape) in shapes.items()]
+        made = helper.make_tensor_value_info("products", TensorProto.INT32, ["m", "n"])
+        node = helper.make_node("MatMulInteger", ["probes", "codes"], ["products"])
+        graph = helper.make_graph([node], "products", taken, [made])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 10)], ir_version=8, producer_name="")
 
-def test_codes_from_a_segment_join_added_codes() -> None:
-    vectors = _faces("unit length", 100, 16, 10)
-    coded = encode(np.arange(100), vectors)
-    book = CodeBook(16)
-
-    book.add([Coded(c.exponent, c.residual, c.ids, c.codes, c.sets) for c in coded])
-    book.add(encode(np.array([100]), vectors[:1]))
-
-    assert sorted(book.near(vectors[0].astype(np.float64), 0.0, 10).ids) == [0, 100]
+        assert model.SerializeToString() == products._MODEL

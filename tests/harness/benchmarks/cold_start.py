@@ -37,7 +37,7 @@ MAX_RATIO, MAX_FIRST, MAX_PEAK_MB = 1.25, 3, 400
 # files, and creates no AWS client. Then it asks for an invocation, which ends the measurement.
 BARE = """
 import awslambdaric.bootstrap, aws_lambda_powertools, botocore.session, chalice.app, cv2, multipart, numpy
-import onnxruntime, pymysql, simplejpeg, simsimd
+import onnxruntime, pymysql, simplejpeg
 import glob, http.client, os
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -165,7 +165,7 @@ def _a_million_and_more(figures: Figures, database: Database, url: str) -> list[
 
     def read() -> int:
         """Read the same bytes with NumPy, block by block, eight at a time."""
-        return sum(int(block._codes[: block.count].view(np.int64).sum()) for block in codes._blocks)
+        return sum(int(block._codes.view(np.int64).sum()) for block in codes._blocks)
 
     def scan() -> object:
         return codes.near(wide, THRESHOLD, LIMIT + 1)

@@ -37,17 +37,26 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def machine() -> str:
+def processor() -> str:
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    processor = model.group(1) if model else platform.processor()
-    return f"{processor} ({platform.machine()}), Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
+    return model.group(1) if model else platform.processor()
+
+
+def machine() -> str:
+    return f"{processor()} ({platform.machine()}), Python {platform.python_version()}, {time.strftime('%Y-%m-%d')}"
 
 
 def write_section(name: str, text: str, into: Path = DOCUMENT) -> None:
-    """Print a section, and replace the section of the same name in a document."""
+    """Print a section, and replace the section of the same name in a document.
+
+    A section that is not there yet follows the last one whose name has the same beginning, up to a comma.
+    """
     print(text)
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
     document = into.read_text()
-    before, _, rest = document.partition(begin)
+    before, found, rest = document.partition(begin)
     after = rest.partition(end)[2]
+    if not found:
+        *_, last = re.finditer(f"<!-- end {name.partition(',')[0]}.* -->", document)
+        before, after = f"{document[: last.end()]}\n\n", document[last.end() :]
     into.write_text(f"{before}{begin}\n{text}\n{end}{after}")
