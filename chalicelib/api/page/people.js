@@ -75,8 +75,8 @@ async function summarise(name) {
   byId("people-empty").hidden = shown > 0 || name !== "";
   const total = name || cursor === null ? null : await facesIn(faceSet());
   const of = total ? ` of ${total.toLocaleString("en")}` : cursor === null ? "" : "+";
-  const begins = name ? ` named “${name}…”` : "";
-  byId("people-state").textContent = shown || name ? `${shown || "No"}${of} face${shown === 1 ? "" : "s"}${begins}` : "";
+  const having = name ? ` with “${name}” in the name` : "";
+  byId("people-state").textContent = shown || name ? `${shown || "No"}${of} face${shown === 1 ? "" : "s"}${having}` : "";
   say(byId("people-state").textContent);
 }
 
