@@ -61,7 +61,7 @@ def test_the_function(observed_api: LambdaApi) -> None:
     )
 
     assert (outcome.requests, outcome.failures) == (EVENTS, [])
-    assert {200, 400, 404, 405, 413} <= outcome.statuses.keys()
+    assert {200, 400, 404, 405, 415} <= outcome.statuses.keys()
 
 
 class TestFraming:
