@@ -42,6 +42,8 @@ GROWTH = 2
 SHIFT = 64
 # The first slice has this share of the dimensions, in multiples of SLICE.
 FIRST_SHARE, SLICE = 0.6, 32
+# In a smaller block, slicing costs more than it saves.
+LEAST_SLICED = 8_192
 # If the first slice leaves more than one face in FEW, looking at the others one by one costs more than it saves.
 FEW = 64
 LEAST_INT32 = -(2**31)
@@ -269,11 +271,12 @@ class _Block:
 
     def near(self, probes: Sequence[_Probe], found: Sequence[_Found], set_id: int) -> None:
         """Add to `found` a set's faces that can be within reach of each probe."""
-        pairs = list(zip(probes, found, strict=True))
-        if sliced := [pair for pair in pairs if pair[1].sliced]:
+        whole = list(zip(probes, found, strict=True))
+        if self.count >= LEAST_SLICED and (sliced := [pair for pair in whole if pair[1].sliced]):
             for (probe, one), product in zip(sliced, self._products(sliced, self._first), strict=True):
                 self._by_first_slice(probe, one, product, set_id)
-        if whole := [pair for pair in pairs if not pair[1].sliced]:
+            whole = [pair for pair in whole if not pair[1].sliced]
+        if whole:
             for (probe, one), product in zip(whole, self._products(whole, len(self._codes)), strict=True):
                 chosen, squares = self._within(product, self._terms[1], probe.square, probe.farthest(one.reach))
                 of_set = self._sets[chosen] == set_id
