@@ -272,8 +272,9 @@ class _Block:
     def near(self, probes: Sequence[_Probe], found: Sequence[_Found], set_id: int) -> None:
         """Add to `found` a set's faces that can be within reach of each probe."""
         whole = list(zip(probes, found, strict=True))
-        if self.count >= LEAST_SLICED and (sliced := [pair for pair in whole if pair[1].sliced]):
-            for (probe, one), product in zip(sliced, self._products(sliced, self._first), strict=True):
+        # Several probes are multiplied together, so one that needs all dimensions makes slices useless for the others.
+        if self.count >= LEAST_SLICED and all(one.sliced for one in found):
+            for (probe, one), product in zip(whole, self._products(whole, self._first), strict=True):
                 self._by_first_slice(probe, one, product, set_id)
             whole = [pair for pair in whole if not pair[1].sliced]
         if whole:
