@@ -55,7 +55,7 @@ def bad_argument(detail: str, *, status: int = 400) -> ServiceError:
 
 
 def missing_argument(*names: str) -> ServiceError:
-    """Return the error for an argument that is absent, or for several of which one is needed."""
+    """Return the error for an absent argument, or for several when one of them is needed."""
     *others, last = names
     return ServiceError("1002", 400, f"{', '.join(others)}{' or ' if others else ''}{last} is required")
 

@@ -117,6 +117,7 @@ def _source(part: str) -> sources.PublishedFile:
 
 SHARED_FACES = Path(__file__).parents[2] / "shared" / "faces"
 SHARED_CASES = SHARED_FACES.with_name("cases")
+needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
 YUNET = Path(__file__).parents[2] / "shared" / "models" / "face_detection_yunet_2023mar.onnx"
 needs_yunet = pytest.mark.skipif(not YUNET.exists(), reason="YuNet's published file is not in ../shared")
 

@@ -80,7 +80,7 @@ class Arguments:
         return self._optional(fields.MATCH) == "start"
 
     def change(self) -> tuple[str | None, str | None]:
-        """Return a person's new name and new cover, of which one may be None."""
+        """Return a person's new name and new cover; one of them may be None."""
         name, cover = self._optional(fields.PERSON_NAME) or None, self._optional(fields.COVER)
         if name is None and cover is None:
             raise errors.missing_argument("name or cover")

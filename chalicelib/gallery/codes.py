@@ -188,7 +188,7 @@ class _Probe:
         return farthest * farthest * (1 + RELATIVE_SLACK)
 
     def bounds(self, squares: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the lower and upper bounds of the distances whose |2 p - c|^2 are `squares`."""
+        """Return the lower and upper bounds of distances, given their |2 p - c|^2 as `squares`."""
         distances = self.scale * np.sqrt(squares)
         lower = np.sqrt(np.maximum(distances - self.error, 0.0) ** 2 + self.cut_off**2) - self.slack
         return lower, distances + self.error + self.cut_off + self.slack
@@ -305,7 +305,7 @@ class _Block:
     def _within(
         self, product: NDArray[np.int32], terms: NDArray[np.int32], square: int, farthest: float
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the positions of the faces whose |2 p - c|^2 is at most `farthest`, and these squares."""
+        """Return the positions of the faces with |2 p - c|^2 of at most `farthest`, and these squares."""
         # The squares, subtracted from the probe's own: saves a pass over the faces. `product` is changed in place.
         near = product[: self.count]
         near *= 4
@@ -326,7 +326,7 @@ class _Block:
 def first_slice(dimension: int) -> int:
     """Return how many dimensions a face is judged by first.
 
-    In embeddings whose dimensions are ordered by their variance, these exclude most faces that are too far away.
+    If an embedding's dimensions are ordered by variance, the first ones exclude most faces that are too far away.
     """
     return dimension if dimension < 2 * SLICE else round(dimension * FIRST_SHARE / SLICE) * SLICE
 

@@ -39,7 +39,7 @@ class Changed(NamedTuple):
 class KnownPeople:
     """Use cases that load no model.
 
-    A person is all faces of a face set whose names differ at most in case and outer white space. Every method raises
+    All faces with the same name in a face set are one person; case and outer white space do not count. Methods raise
     `ServiceError`: 1006 for a name that no face of the face set has, 1001 (404) for a face set that does not exist,
     1003 when a store fails.
 

@@ -149,7 +149,7 @@ def permissions_table() -> str:
 @cache
 def _handlers() -> dict[str, dict[str, dict[str, list[str]]]]:
     """Return the handlers of all types by type. Each handler has a list of `permissions`."""
-    import cfnlint  # type: ignore[import-untyped]
+    import cfnlint
 
     folder = Path(cfnlint.__file__).parent / "data" / "schemas" / "resources"
     schemas = (json.loads(file.read_bytes()) for file in folder.glob("*.json"))

@@ -24,7 +24,7 @@ KNOWN_TOKEN = "KNOWN_TOKEN"
 FACES = [pictures.scaled(pictures.astronaut_pixels(), factor) for factor in (0.5, 0.6)]
 PICTURES = [pictures.jpeg(FACES[0]), pictures.png(FACES[1])]
 IN_BASE64 = [base64.b64encode(picture).decode() for picture in PICTURES]
-# Arguments of which a request has one.
+# Groups of arguments. A request needs exactly one of each group.
 EITHER = [{one.name for one in group} for group in (IMAGE, *COMPARED)]
 EMPTY: tuple[object, ...] = ("", b"", None, {}, [])
 UNKNOWN_TOKEN = "0" * 24

@@ -20,7 +20,7 @@ REGIONS = ["eu-central-1", "us-east-1", "ap-southeast-4"]
 
 @pytest.mark.parametrize(("name", "gallery"), [("dev", "memory"), ("prod", "s3vectors")])
 def test_cfn_lint_finds_no_problem(template: Template, whole: Template, name: str, gallery: str) -> None:
-    from cfnlint.api import lint  # type: ignore[import-untyped]  # takes seconds
+    from cfnlint.api import lint  # takes seconds
 
     chosen = copy.deepcopy(template if gallery == "memory" else whole)
     for parameter, value in (stage.parameters(name) | {"Gallery": gallery}).items():

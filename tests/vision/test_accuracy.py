@@ -5,15 +5,14 @@ from __future__ import annotations
 import csv
 
 import numpy as np
-import pytest
 
-from tests.packs import SHARED_FACES, detector, embedder
+from tests.packs import SHARED_FACES, detector, embedder, needs_shared
 from tests.pictures import read
 
 THRESHOLD = 0.65
 
 
-@pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
+@needs_shared
 def test_people_are_distinguished() -> None:
     with (SHARED_FACES / "people.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -19,10 +19,8 @@ from chalicelib.vision.model_pack import ModelPack
 from chalicelib.vision.pyramid import Pyramid
 from chalicelib.wiring import detector as build_detector
 from infra.local import sample_face
-from tests.packs import SHARED_FACES, detector, dlib_pack
+from tests.packs import SHARED_FACES, detector, dlib_pack, needs_shared
 from tests.pictures import astronaut, cat, jpeg, read, scaled
-
-needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
 
 
 def _same(a: list[DetectedFace], b: list[DetectedFace]) -> bool:

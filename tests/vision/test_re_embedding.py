@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.faces import DetectedFace, Image
 from chalicelib.service.face_service import as_crop
-from tests.packs import SHARED_FACES, detector, embedder
+from tests.packs import SHARED_FACES, detector, embedder, needs_shared
 from tests.pictures import astronaut, read, scaled
 
 
@@ -35,7 +35,7 @@ def test_one_faces_crops_give_nearly_the_same_embedding_at_any_size(side: int) -
     assert _moved(picture, face) < 0.1
 
 
-@pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
+@needs_shared
 def test_many_peoples_crops_give_nearly_the_same_embeddings() -> None:
     with (SHARED_FACES / "people.csv").open() as file:
         pictures = [read(SHARED_FACES / row["file"]) for row in csv.DictReader(file)]

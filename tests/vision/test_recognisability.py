@@ -17,7 +17,7 @@ from chalicelib.vision.embedder import Embedder
 from chalicelib.vision.model import Model
 from chalicelib.vision.model_pack import ModelPack
 from chalicelib.wiring import model
-from tests.packs import SHARED_CASES, SHARED_FACES, dlib_pack, needs_retail, retail_pack
+from tests.packs import SHARED_CASES, SHARED_FACES, dlib_pack, needs_retail, needs_shared, retail_pack
 from tests.pictures import astronaut, png
 
 needs_cases = pytest.mark.skipif(not SHARED_CASES.exists(), reason="the pictures are not in ../shared")
@@ -66,7 +66,7 @@ def test_a_plain_portrait_is_recognisable(retail: Model) -> None:
 
 
 @needs_retail
-@pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
+@needs_shared
 def test_the_first_dimensions_hold_most_of_the_variance(retail: Model) -> None:
     with (SHARED_FACES / "people.csv").open(newline="") as file:
         faces = np.stack([_look(retail, (SHARED_FACES / row["file"]).read_bytes())[0] for row in csv.DictReader(file)])

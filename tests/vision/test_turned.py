@@ -17,10 +17,9 @@ from chalicelib.vision import quality
 from chalicelib.vision.detector import Detector
 from chalicelib.vision.turned import CONFIDENCES, TurnedDetector
 from chalicelib.wiring import upright_detector
-from tests.packs import SHARED_CASES, SHARED_FACES, detector, dlib_pack, needs_yunet, yunet
+from tests.packs import SHARED_CASES, SHARED_FACES, detector, dlib_pack, needs_shared, needs_yunet, yunet
 from tests.pictures import astronaut, cat, read
 
-needs_faces = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
 needs_cases = pytest.mark.skipif(not SHARED_CASES.exists(), reason="the pictures are not in ../shared")
 
 
@@ -79,7 +78,7 @@ def test_a_picture_with_a_face_is_searched_once() -> None:
 
 
 @needs_yunet
-@needs_faces
+@needs_shared
 def test_yunet_searches_pictures_with_a_face_once_and_finds_lying_faces(monkeypatch: pytest.MonkeyPatch) -> None:
     """YuNet is never as confident as MTCNN, so the limits are its own."""
     turned = yunet()
@@ -199,7 +198,7 @@ def test_real_pictures_of_lying_faces_are_read_correctly(name: str) -> None:
     assert abs(quality.pose(face.landmarks)[2]) > 60
 
 
-@needs_faces
+@needs_shared
 def test_faces_are_found_at_any_angle() -> None:
     """`python -m tests.harness.benchmarks.leaning` looks at all people and all angles."""
     with (SHARED_FACES / "people.csv").open(newline="") as file:
@@ -209,6 +208,6 @@ def test_faces_are_found_at_any_angle() -> None:
         assert all(detector().detect(leaning(person, degrees)[0]) for person in people), degrees
 
 
-@needs_faces
+@needs_shared
 def test_turning_finds_no_false_faces() -> None:
     assert detector().detect(read(SHARED_FACES / "no-faces.jpg")) == []

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 from chalicelib.faces import Box
 from chalicelib.vision.model_pack import DetectorCard
 from chalicelib.vision.yunet import SHARED, TILE, Yunet, decode
-from tests.packs import SHARED_FACES, YUNET, needs_yunet, yunet
+from tests.packs import YUNET, needs_yunet, yunet
 from tests.pictures import astronaut, scaled
 
 CARD = DetectorCard("yunet", {"yunet": "yunet.onnx"}, smallest_face=30, pyramid_factor=0.25, thresholds=(0.8,))
-needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
 
 
 def _cells(height: int, width: int) -> NDArray[np.float32]:

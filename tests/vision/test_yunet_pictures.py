@@ -21,13 +21,12 @@ from chalicelib.vision.model_pack import Network
 from chalicelib.vision.onet import MAX_CANDIDATES
 from chalicelib.vision.yunet_onet import YunetOnet
 from infra.local import sample_face
-from tests.packs import SHARED_FACES, needs_retail, needs_yunet, retail_pack, yunet, yunet_onet
+from tests.packs import SHARED_FACES, needs_retail, needs_shared, needs_yunet, retail_pack, yunet, yunet_onet
 from tests.packs import detector as mtcnn
 from tests.pictures import astronaut, cat, read, scaled
 from tests.vision.crowds import crowd, glyphs
 
 DETECTORS = {"yunet": yunet, "yunet-onet": yunet_onet}
-needs_shared = pytest.mark.skipif(not SHARED_FACES.exists(), reason="the labelled faces are not in ../shared")
 
 
 @pytest.fixture(params=[pytest.param("yunet", marks=needs_yunet), pytest.param("yunet-onet", marks=needs_retail)])

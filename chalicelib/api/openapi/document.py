@@ -44,7 +44,7 @@ def openapi() -> dict[str, Any]:
         "tags": [
             {"name": "search", "description": "Detect faces, search for similar known faces, and compare faces."},
             {"name": "faces", "description": "Manage known faces."},
-            {"name": "people", "description": "Manage the people whose faces are known, by name."},
+            {"name": "people", "description": "List, rename, merge and remove people by name."},
             {
                 "name": "face sets",
                 "description": "Manage face sets. Each known face is in one set, and each search covers one set.",

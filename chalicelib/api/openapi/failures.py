@@ -64,7 +64,7 @@ def of_arguments(required: Sequence[Argument], optional: Sequence[Argument] = ()
 
 
 def of_either(group: Sequence[Argument]) -> tuple[ServiceError, ...]:
-    """Return example errors for arguments of which a request has one."""
+    """Return example errors for a group of arguments. A request needs exactly one of them."""
     names = [argument.name for argument in group]
     both = f"send either {names[0]} or {names[-1]}, not both"
     return (errors.bad_argument(both), errors.missing_argument(*names))

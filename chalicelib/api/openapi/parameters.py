@@ -64,8 +64,8 @@ LIMIT = _argument(fields.LIMIT, "The maximum number of results, nearest first.",
 PAGE_LIMIT = _argument(fields.PAGE_LIMIT, "The maximum number of faces on a page.", 100)
 GROUP = _argument(
     fields.GROUP,
-    "With `name`, each person appears once, with their nearest face. A person is all faces whose names differ at most "
-    "in case and outer white space.",
+    "With `name`, each person appears once, with their nearest face. All faces with the same name are one person; case "
+    "and outer white space do not count.",
     "name",
 )
 FACE_SET = _argument(fields.FACE_SET, "The face set to use.", DEFAULT_SET)
@@ -77,7 +77,7 @@ FACE_NAME = _argument(fields.FACE_NAME, "The person's name.", "Ada Lovelace")
 NEW_NAME = _argument(fields.NEW_NAME, "The person's new name.", "Ada King")
 PERSON = _argument(
     fields.PERSON,
-    "The name of a person: all faces of the face set whose names differ at most in case and outer white space.",
+    "The name of a person, who has all faces of this name in the face set; case and outer white space do not count.",
     "Ada Lovelace",
 )
 PART = _argument(fields.PART, "List only names that contain this text; case and accents are ignored.", "Ada")

@@ -238,8 +238,9 @@ PATHS: dict[str, dict[str, Operation]] = {
             "list_people",
             "people",
             "List the people of a face set",
-            "A person is all faces of the face set whose names differ at most in case and outer white space. Faces "
-            "with the default name have no person. With `name`, a page may be short and still have a `next_cursor`.",
+            "All faces with the same name in the face set are one person; case and outer white space do not count. "
+            "Faces with the default name have no person. With `name`, a page may be short and still have a "
+            "`next_cursor`.",
             parameters=parameters.query([], [parameters.FACE_SET, parameters.PART, *_PAGED]),
             replies=_json(
                 "PeoplePage",
