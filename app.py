@@ -19,6 +19,8 @@ from chalicelib.api.routing import (
     preflights,
     write_json,
 )
+from chalicelib.faces import Match
+from chalicelib.service.face_service import FaceService
 from chalicelib.telemetry.middleware import observe
 from chalicelib.wiring import wiring
 
@@ -56,6 +58,15 @@ def search_by_picture(arguments: Arguments) -> dict[str, Any]:
     return replies.found(found, arguments.threshold())
 
 
+@endpoint(app, "/identify", "POST")
+def identify(arguments: Arguments) -> dict[str, Any]:
+    image, threshold, limit = arguments.image(), arguments.identify_threshold(), arguments.limit()
+    face_set = arguments.face_set()
+    return replies.identified(
+        wiring().active_pack.answer(lambda service: service.identify(image, threshold, limit, face_set))
+    )
+
+
 @endpoint(app, "/compare", "POST", pictures=2)
 def compare(arguments: Arguments) -> dict[str, Any]:
     one, other = arguments.compared(1), arguments.compared(2)
@@ -65,10 +76,15 @@ def compare(arguments: Arguments) -> dict[str, Any]:
 @endpoint(app, "/addface", "POST")
 @endpoint(app, "/addface", "GET", changes=True)
 def add_face(arguments: Arguments) -> dict[str, Any]:
-    token, name, refuse_poor = arguments.token(), arguments.name(), arguments.refuse_poor()
-    face_set = arguments.face_set()
-    wiring().active_pack.answer(lambda service: service.add(token, name, face_set=face_set, refuse_poor=refuse_poor))
-    return replies.success(face_token=token, face_neme=name)
+    token, name, face_set = arguments.token(), arguments.name(), arguments.face_set()
+    refuse_poor, check = arguments.refuse_poor(), arguments.check()
+
+    def add(service: FaceService) -> list[Match] | None:
+        similar = service.similar(token, name, face_set) if check else None
+        service.add(token, name, face_set=face_set, refuse_poor=refuse_poor)
+        return similar
+
+    return replies.added(token, name, wiring().active_pack.answer(add))
 
 
 @endpoint(app, "/faces/{face_token}", "DELETE")

@@ -28,6 +28,8 @@ SMOKE = frozenset(
         "test_a_persons_name_may_have_any_characters",
         "test_renaming_and_merging_by_query_or_form",
         "test_each_person_comes_once_with_the_nearest_face",
+        "test_everyone_in_a_picture_is_named",
+        "test_an_addition_lists_people_who_look_alike",
         "test_two_pictures_of_the_most_bytes",
         "test_a_face_by_base64_from_its_detection_to_its_removal",
         "test_two_pictures_of_the_most_bytes_in_base64",

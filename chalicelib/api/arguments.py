@@ -57,8 +57,14 @@ class Arguments:
     def terms(self) -> Terms:
         """Return the options of a search, with the default face set."""
         threshold = self._required(fields.THRESHOLD)
-        limit = self._optional(fields.LIMIT) or fields.LIMIT.default
-        return Terms(threshold, limit, by_person=self._optional(fields.GROUP) == "name")
+        return Terms(threshold, self.limit(), by_person=self._optional(fields.GROUP) == "name")
+
+    def identify_threshold(self) -> float | None:
+        """Return the threshold of /identify; None means the model's."""
+        return self._optional(fields.THRESHOLD)
+
+    def limit(self) -> int:
+        return self._optional(fields.LIMIT) or fields.LIMIT.default
 
     def name(self) -> str:
         return self._optional(fields.FACE_NAME) or DEFAULT_NAME
@@ -106,6 +112,10 @@ class Arguments:
     def place(self) -> tuple[int, int]:
         """Return the row ids of a person and a face that `cursor` encodes, in lists by person; 0 without a cursor."""
         return self._optional(fields.CURSOR) or (0, 0)
+
+    def check(self) -> bool:
+        """Return whether the reply to an addition lists similar people."""
+        return self._optional(fields.CHECK) == "true"
 
     def refuse_poor(self) -> bool:
         """Return whether `quality_filter` is `auto`, which refuses poor faces."""

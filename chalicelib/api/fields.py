@@ -228,6 +228,7 @@ PART = PersonName("name")
 MATCH = Choice("match", ("any", "start"))
 PERSON_NAME = PersonName("name", required=True)
 MERGE = Choice("merge", ("false", "true"))
+CHECK = Choice("check", ("false", "true"))
 COVER = replace(FACE_TOKEN, name="cover")
 CURSOR = Cursor("cursor")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalice.app import Response
@@ -11,12 +11,12 @@ from chalicelib import errors, names, times
 from chalicelib.api import fields, response_headers
 from chalicelib.api.reply_bytes import fitting
 from chalicelib.errors import ServiceError
-from chalicelib.faces import DetectedFace, Found, Match, Quality
+from chalicelib.faces import DetectedFace, Found, Match, Quality, SearchResult
 from chalicelib.gallery.gallery import Contents
 from chalicelib.images import decoding
 from chalicelib.service import cursors
 from chalicelib.service.comparison import Comparison
-from chalicelib.service.face_service import SavedFace, Searched
+from chalicelib.service.face_service import Identified, SavedFace, Searched
 from chalicelib.service.known_faces import Page, cursor_after
 from chalicelib.service.known_people import Changed, PeoplePage
 from chalicelib.settings import current_settings
@@ -69,6 +69,36 @@ def found(found: Searched, threshold: str) -> dict[str, Any]:
     )
 
 
+def identified(found: Identified) -> dict[str, Any]:
+    """Return the faces of a picture with their matches. A reply that would be too large keeps the nearest ones."""
+    by_rate = _by_rate(found.thresholds)
+    most = max((len(result.matches) for _, result in found.faces), default=0)
+    while True:
+        faces = [_identified(face, result, by_rate, most) for face, result in found.faces]
+        if fitting(faces) == len(faces):
+            break
+        most //= 2
+    return success(
+        face_num=len(faces),
+        faces=faces,
+        truncated=found.faces.truncated,
+        threshold=found.threshold,
+        thresholds=by_rate,
+        worst_false_match_rates=_worst_by_rate(found.thresholds),
+    )
+
+
+def _identified(face: SavedFace, result: SearchResult, by_rate: Mapping[str, float], most: int) -> dict[str, Any]:
+    matches = [{**_match(match), "same_person": _same(match.distance, by_rate)} for match in result.matches[:most]]
+    truncated = result.truncated or most < len(result.matches)
+    return {**_face(face), "matches": _with_twins(matches), "truncated": truncated}
+
+
+def added(token: str, name: str, similar: Sequence[Match] | None) -> dict[str, Any]:
+    fields: dict[str, Any] = {} if similar is None else {"similar": [_match(match) for match in similar]}
+    return success(face_token=token, face_neme=name, **fields)
+
+
 def compared(comparison: Comparison) -> dict[str, Any]:
     by_rate = _by_rate(comparison.thresholds)
     face1, face2 = (
@@ -78,7 +108,7 @@ def compared(comparison: Comparison) -> dict[str, Any]:
         distant=comparison.distance,
         thresholds=by_rate,
         worst_false_match_rates=_worst_by_rate(comparison.thresholds),
-        same_person={rate: comparison.distance <= distance for rate, distance in by_rate.items()},
+        same_person=_same(comparison.distance, by_rate),
         face1=face1,
         face2=face2,
     )
@@ -199,6 +229,10 @@ def _match(match: Match) -> dict[str, Any]:
 
 def _by_rate(thresholds: Sequence[Threshold]) -> dict[str, float]:
     return {_rate(t): t.distance for t in thresholds}
+
+
+def _same(distance: float, by_rate: Mapping[str, float]) -> dict[str, bool]:
+    return {rate: distance <= threshold for rate, threshold in by_rate.items()}
 
 
 def _worst_by_rate(thresholds: Sequence[Threshold]) -> dict[str, float]:

@@ -6,6 +6,7 @@ import heapq
 import math
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,8 +16,14 @@ from chalicelib.faces import Embedding, Match, SearchResult, Terms
 from chalicelib.gallery.codes import Candidates, Ids
 from chalicelib.gallery.gallery import Contents
 from chalicelib.gallery.people import People
+from chalicelib.gallery.person_search import PersonSearch, row_distances
 from chalicelib.stores.face_set.active_model import ModelChangedError, State, check_model
 from chalicelib.stores.face_set.face_set import MAX_IDS_PER_STATEMENT, FaceSet
+
+# Faces proposed for each probe of `identify`, beyond its limit: a picture's person seldom has more.
+FIRST_PROPOSED, MORE_PROPOSED = 1_000, 8
+# Rows read for each probe of `identify` at first, how many times as many each time after, and the most at once.
+FIRST_READ, MORE_READ, MAX_READ = 32, 4, 20_000
 
 
 class _Measured(NamedTuple):
@@ -63,8 +70,10 @@ class ExactSearch(ABC):
         self._switches: int | None = None
 
     @abstractmethod
-    def propose(self, probe: NDArray[np.float64], threshold: float, most: int, set_id: int) -> Candidates:
-        """Return the faces of a set that can be within `threshold` and among the `most` nearest.
+    def propose(self, probes: NDArray[np.float64], threshold: float, most: int, set_id: int) -> list[Candidates]:
+        """Return, for each probe, the faces of a set that can be within `threshold` and among the `most` nearest.
+
+        `probes` is m x d, float64.
 
         Includes every change that was committed before this call.
         """
@@ -82,11 +91,43 @@ class ExactSearch(ABC):
         probe = embedding.astype(np.float64)
         return self._search_people(probe, terms) if terms.by_person else self._search_faces(probe, terms)
 
+    def identify(self, embeddings: NDArray[np.float32], terms: Terms) -> list[SearchResult]:
+        """See `Gallery.identify`."""
+        probes = embeddings.astype(np.float64)
+        found: dict[int, SearchResult] = {}
+        most = terms.limit + FIRST_PROPOSED
+        while len(found) < len(probes):
+            left = [number for number in range(len(probes)) if number not in found]
+            proposed = self.propose(probes[left], terms.threshold, most, terms.set_id)
+            searches = [PersonSearch(probes[number], own, terms) for number, own in zip(left, proposed, strict=True)]
+            self._read_people(searches)
+            for number, search in zip(left, searches, strict=True):
+                if search.is_certain():
+                    found[number] = search.result()
+            # The nearest faces belonged to too few people, or were removed since the proposal.
+            most *= MORE_PROPOSED
+        return [found[number] for number in range(len(probes))]
+
+    def _read_people(self, searches: Sequence[PersonSearch]) -> None:
+        """Read the candidates' rows, nearest first, a share of each search's at a time, until all are decided."""
+        each = FIRST_READ
+        gone = False
+        while undecided := [search for search in searches if not search.is_decided()]:
+            each = min(each, MAX_READ // len(undecided))
+            ids = np.unique(np.concatenate([search.next_ids(each) for search in undecided]))
+            rows = self._face_set.fetch(ids, self._embedding_id)
+            gone |= len(rows) < len(ids)
+            for search in undecided:
+                search.read(rows)
+            each *= MORE_READ
+        if gone:
+            self._check(self._face_set.state())
+
     def _search_faces(self, probe: NDArray[np.float64], terms: Terms) -> SearchResult:
         # One more than the limit shows whether there are more; another makes up for the face to leave out.
         most = terms.limit + 1 + (terms.without is not None)
         while True:
-            candidates = self.propose(probe, terms.threshold, most, terms.set_id)
+            [candidates] = self.propose(probe[None], terms.threshold, most, terms.set_id)
             within, beyond, gone = self._decide(probe, candidates, terms)
             # Beyond the reach, faces that were not proposed may be nearer than those that were.
             certain = sum(distance < candidates.reach for distance, _, _ in within)
@@ -98,7 +139,7 @@ class ExactSearch(ABC):
             return SearchResult(matches, truncated=len(within) > terms.limit or (candidates.capped and not beyond))
 
     def _search_people(self, probe: NDArray[np.float64], terms: Terms) -> SearchResult:
-        candidates = self.propose(probe, terms.threshold, sys.maxsize, terms.set_id)
+        [candidates] = self.propose(probe[None], terms.threshold, sys.maxsize, terms.set_id)
         people, all_within = People(), True
         for start in range(0, len(candidates.ids), MAX_IDS_PER_STATEMENT):
             ids = candidates.ids[start : start + MAX_IDS_PER_STATEMENT]
@@ -140,8 +181,7 @@ class ExactSearch(ABC):
 
     def _measure(self, probe: NDArray[np.float64], ids: Ids, terms: Terms) -> _Measured:
         rows = self._face_set.fetch(ids, self._embedding_id)
-        embeddings = np.array([row.embedding for row in rows], np.float64).reshape(len(rows), len(probe))
-        distances = np.sqrt(np.sum((embeddings - probe) ** 2, axis=1))
+        distances = row_distances(probe, rows)
         within = [
             (distance, row.id, Match(row.token, row.name, distance))
             for distance, row in zip(map(float, distances), rows, strict=True)

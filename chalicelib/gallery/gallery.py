@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from chalicelib.faces import Embedding, SearchResult, Terms
 
 if TYPE_CHECKING:  # keeps the cold start short
@@ -37,6 +40,24 @@ class Gallery(Protocol):
         ----------
         embedding : the probe, calibrated, under the gallery's embedding id.
         terms : `truncated` is set when there are more results than its limit, or may be.
+
+        Raises
+        ------
+        ServiceError
+            1003 when the face set cannot be read.
+        """
+        ...
+
+    def identify(self, embeddings: NDArray[np.float32], terms: Terms) -> list[SearchResult]:
+        """Return the nearest people of each of several embeddings, in one pass over the faces.
+
+        Each result has the people of a search by person, in the same order, without their numbers of faces: it reads
+        no more rows than it takes to know the nearest `limit` people.
+
+        Parameters
+        ----------
+        embeddings : m x d, float32, calibrated, under the gallery's embedding id.
+        terms : `limit` holds for each embedding; `without` and `by_person` are ignored.
 
         Raises
         ------

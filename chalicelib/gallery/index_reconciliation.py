@@ -162,7 +162,7 @@ class IndexReconciliation:
             if not self._may_go_on():
                 return None
             probe = near.probe.embedding.astype(np.float64)
-            proposed = self._gallery.propose(probe, self._threshold, MAX_RESULTS, near.probe.set_id)
+            [proposed] = self._gallery.propose(probe[None], self._threshold, MAX_RESULTS, near.probe.set_id)
             # Even an exact index would not propose faces beyond the reach of MAX_RESULTS results.
             whole = proposed.reach >= self._threshold
             reachable = {i for i, distance in near.distances.items() if whole or distance < proposed.reach}

@@ -50,9 +50,9 @@ class LogTail:
         self._let_go(applied)
         return True
 
-    def near(self, probe: NDArray[np.float64], threshold: float, most: int, set_id: int) -> Candidates:
-        """See `CodeBook.near`."""
-        return self._codes.near(probe, threshold, most, set_id)
+    def near_each(self, probes: NDArray[np.float64], threshold: float, most: int, set_id: int) -> list[Candidates]:
+        """See `CodeBook.near_each`."""
+        return self._codes.near_each(probes, threshold, most, set_id)
 
     def _let_go(self, applied: int) -> None:
         gone = []

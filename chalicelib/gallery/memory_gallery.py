@@ -36,11 +36,11 @@ class MemoryGallery(ExactSearch):
     def __len__(self) -> int:
         return len(self._codes)
 
-    def propose(self, probe: NDArray[np.float64], threshold: float, most: int, set_id: int) -> Candidates:
+    def propose(self, probes: NDArray[np.float64], threshold: float, most: int, set_id: int) -> list[Candidates]:
         """See `ExactSearch.propose`."""
         self.apply()
         with self._lock.shared():
-            return self._codes.near(probe, threshold, most, set_id)
+            return self._codes.near_each(probes, threshold, most, set_id)
 
     def contents(self) -> Contents:
         """See `Gallery.contents`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 from dataclasses import dataclass
 
 from chalicelib.faces import Match, SearchResult
@@ -34,6 +36,12 @@ class People:
         person.faces += 1
         if place < person.place:
             person.place, person.nearest = place, match
+
+    def reach(self, count: int) -> float:
+        """Return the distance of the nearest person number `count`; infinite if there are fewer people."""
+        if len(self._people) < count:
+            return math.inf
+        return heapq.nsmallest(count, (person.place[0] for person in self._people.values()))[-1]
 
     def nearest(self, limit: int) -> SearchResult:
         """Return the nearest people, each as their nearest face and their number of faces."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import math
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chalicelib import deadline
 from chalicelib.errors import index_is_behind
 from chalicelib.gallery.codes import Candidates
 from chalicelib.gallery.exact_search import ExactSearch
@@ -26,6 +28,8 @@ MAX_TAIL = 100_000
 TIES = 100
 # Attempts per search, as its index may be replaced during each.
 MAX_REPLACEMENTS = 3
+# Queries of one request at a time; its client has MAX_CONNECTIONS for all of them.
+MAX_QUERIES = 8
 # The error of a squared distance, as a share of the squared lengths behind it: well above float32's error.
 SQUARED_ERROR = 1e-5
 
@@ -61,18 +65,18 @@ class VectorGallery(ExactSearch):
         # The index that the last search used.
         self._used: UsedIndex | None = None
 
-    def propose(self, probe: NDArray[np.float64], threshold: float, most: int, set_id: int) -> Candidates:
-        """See `ExactSearch.propose`; at most MAX_RESULTS candidates come from the index."""
+    def propose(self, probes: NDArray[np.float64], threshold: float, most: int, set_id: int) -> list[Candidates]:
+        """See `ExactSearch.propose`; at most MAX_RESULTS candidates of a probe come from the index."""
         for _ in range(MAX_REPLACEMENTS):
             look = self._indexes.look(self._embedding_id)
             self._check(look.state)
             self._used = look.used
             if look.used is None:
-                return self._before.propose(probe, threshold, most, set_id)
+                return self._before.propose(probes, threshold, most, set_id)
             behind = look.state.version - look.used.version
             with self._lock:
                 followed = behind <= MAX_TAIL and self._tail.follow(look.used.version, look.state.version)
-                tail = self._tail.near(probe, threshold, most, set_id)
+                tails = self._tail.near_each(probes, threshold, most, set_id)
             if not followed:
                 # The changes may have been applied to the index and pruned since the look.
                 _log.warning(
@@ -80,7 +84,8 @@ class VectorGallery(ExactSearch):
                 )
                 continue
             try:
-                return _united(tail, self._nearest(look.used.name, probe, threshold, most, set_id))
+                indexed = self._nearest_each(look.used.name, probes, threshold, most, set_id)
+                return [_united(*both) for both in zip(tails, indexed, strict=True)]
             except IndexGoneError:
                 _log.warning("the vector index %s is gone", look.used.name)
         _log.error("no vector index is usable: apply the missing changes to it, or rebuild it")
@@ -98,6 +103,19 @@ class VectorGallery(ExactSearch):
         if used is None:
             return self._before.contents()
         return Contents(None, used.version, exact=False, recall=used.recall)
+
+    def _nearest_each(
+        self, index: str, probes: NDArray[np.float64], threshold: float, most: int, set_id: int
+    ) -> list[Candidates]:
+        """Query an index for all probes in parallel."""
+
+        def nearest(probe: NDArray[np.float64]) -> Candidates:
+            return self._nearest(index, probe, threshold, most, set_id)
+
+        if len(probes) == 1:
+            return [nearest(probes[0])]
+        with ThreadPoolExecutor(max_workers=MAX_QUERIES) as executor:
+            return list(executor.map(deadline.carried(nearest), probes))
 
     def _nearest(self, index: str, probe: NDArray[np.float64], threshold: float, most: int, set_id: int) -> Candidates:
         """Return the `most` nearest vectors of an index, and all vectors that may be as near as the last of them."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +20,7 @@ from chalicelib.faces import (
     Found,
     Image,
     KnownFace,
+    Match,
     Quality,
     SearchResult,
     TemporaryFace,
@@ -33,11 +37,19 @@ from chalicelib.stores.aws.tokens import TokenStore
 from chalicelib.stores.face_set.active_model import ModelChangedError, check_model
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.face_set_names import FaceSetNames
+from chalicelib.stores.face_set.folded_name import fold, is_person
 from chalicelib.telemetry.metrics import Metric, measure, timed
 from chalicelib.vision import quality
 from chalicelib.vision.model import Model
-from chalicelib.vision.model_pack import ModelPack, Threshold
+from chalicelib.vision.model_pack import ModelPack, Threshold, distance_at
 from chalicelib.vision.turned import upright
+
+# False match rates: of the threshold within which `identify` lists people by default, and of the threshold within which
+# an addition warns of people with other names.
+IDENTIFY_RATE, SIMILAR_RATE = 1e-3, 1e-4
+MAX_SIMILAR = 3
+# People listed for all faces of a picture together, so that a picture of many faces needs no more memory or time.
+MAX_IDENTIFIED = 20_000
 
 
 class SavedFace(NamedTuple):
@@ -54,6 +66,14 @@ class Searched(NamedTuple):
 
     token: str
     result: SearchResult
+    thresholds: tuple[Threshold, ...]
+
+
+class Identified(NamedTuple):
+    """The faces of a picture, each with the people that it may show, under one threshold."""
+
+    faces: Found[tuple[SavedFace, SearchResult]]
+    threshold: float
     thresholds: tuple[Threshold, ...]
 
 
@@ -90,6 +110,27 @@ class FaceService:
         image, faces = detect(self._model.detector, file)
         return Found(self._keep(image, faces)[0], truncated=faces.truncated)
 
+    def identify(self, file: bytes, threshold: float | None, limit: int, face_set: str = DEFAULT_SET) -> Identified:
+        """Find the faces of a picture as `detect` does, and the nearest people of a face set for each.
+
+        Parameters
+        ----------
+        threshold : the largest distance; None for the model's threshold at a false match rate of IDENTIFY_RATE.
+        limit : the most people for each face. All faces together get at most MAX_IDENTIFIED.
+        """
+        set_id = self._names.id_of(face_set)
+        if threshold is None:
+            threshold = distance_at(IDENTIFY_RATE, self._model.thresholds)
+        image, faces = detect(self._model.detector, file)
+        saved, embeddings = self._keep(image, faces)
+        results: list[SearchResult] = []
+        if saved:
+            limit = min(limit, MAX_IDENTIFIED // len(saved))
+            with self._searching():
+                results = self._gallery.identify(embeddings, Terms(threshold, limit, set_id))
+        found = Found(zip(saved, results, strict=True), truncated=faces.truncated)
+        return Identified(found, threshold, self._model.thresholds)
+
     def search_picture(self, file: bytes, terms: Terms, face_set: str = DEFAULT_SET) -> Searched:
         """Search a face set for the largest face of a picture, and store that face under a new token."""
         set_id = self._names.id_of(face_set)
@@ -107,6 +148,19 @@ class FaceService:
     def compare(self, one: str | Picture, other: str | Picture) -> Comparison:
         """Compare two faces, as `comparison.compare` does; nothing is stored."""
         return compare(self._model, self._embeddings, one, other)
+
+    def similar(self, token: str, name: str, face_set: str = DEFAULT_SET) -> list[Match]:
+        """Return up to MAX_SIMILAR people of a face set who look like a token's face and have another name.
+
+        They are within the model's threshold at a false match rate of SIMILAR_RATE, nearest first.
+        """
+        distance = distance_at(SIMILAR_RATE, self._model.thresholds)
+        set_id, folded = self._names.id_of(face_set), fold(name)
+        terms = Terms(distance, sys.maxsize, set_id, without=token, by_person=True)
+        with self._searching():
+            people = self._gallery.search(self._embeddings.of(token), terms).matches
+        others = (match for match in people if fold(match.name) != folded and is_person(fold(match.name)))
+        return list(islice(others, MAX_SIMILAR))
 
     def add(self, token: str, name: str, *, face_set: str = DEFAULT_SET, refuse_poor: bool = False) -> None:
         """Add a detected face to a face set under a name; rename the face if the set already has it.
@@ -144,12 +198,18 @@ class FaceService:
         return self._gallery.contents()
 
     def _search(self, token: str, embedding: Embedding, terms: Terms) -> Searched:
-        with timed(Metric.SEARCH):
+        with self._searching():
             result = self._gallery.search(embedding, terms)
+        return Searched(token, result, self._model.thresholds)
+
+    @contextmanager
+    def _searching(self) -> Iterator[None]:
+        """Measure a search of the gallery."""
+        with timed(Metric.SEARCH):
+            yield
         faces = self._gallery.contents().faces
         if faces is not None:
             measure(Metric.GALLERY_SIZE, faces)
-        return Searched(token, result, self._model.thresholds)
 
     def _keep(self, image: Image, faces: Sequence[DetectedFace]) -> tuple[list[SavedFace], NDArray[np.float32]]:
         """Save crops, then tokens, so that every token has a crop when it is added."""

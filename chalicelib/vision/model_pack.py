@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from chalicelib.faces import REFERENCE_THRESHOLD
 from chalicelib.vision.native_errors import native_errors_logged
 
 # Lambda does not have this file. On arm64 ONNX Runtime then writes warnings that are not JSON, at each start:
@@ -85,6 +86,14 @@ class Threshold(NamedTuple):
     def worst(self) -> float | None:
         """The highest rate of any set; None if no rate was measured."""
         return max(self.false_match_rates.values(), default=None)
+
+
+def distance_at(fmr: float, thresholds: Sequence[Threshold]) -> float:
+    """Return the largest distance at which different people match at a rate of at most `fmr`.
+
+    Without a measured one, return the contract's reference distance.
+    """
+    return max((t.distance for t in thresholds if t.fmr <= fmr), default=REFERENCE_THRESHOLD)
 
 
 class ModelPack:

@@ -27,6 +27,11 @@ def added(run: Run, picture: str, name: str, *options: str) -> str:
     return token
 
 
+def rows(table: str) -> list[list[str]]:
+    """Return the words of each row of a table, without its head."""
+    return [line.split() for line in table.splitlines()[3:] if line.strip()]
+
+
 def test_a_face_is_added_found_renamed_listed_and_removed(run: Run) -> None:
     token = added(run, "eileen.jpg", "Eileen")
 
@@ -87,6 +92,26 @@ def test_a_threshold_that_is_far_off_for_some_people_gives_a_warning(limit: floa
     thresholds, worst = {"1e-3": 0.6, "1e-4": 0.5}, {"1e-3": 0.009, "1e-4": 0.005}
 
     assert commands.caution(limit, thresholds, worst) == warning
+
+
+def test_the_people_of_a_picture_are_listed(run: Run, folder: Path) -> None:
+    (folder / "both.jpg").write_bytes(shown.two_faces())
+    added(run, "eileen.jpg", "Eileen")
+
+    [drawn, astronaut] = rows(run("identify", "both.jpg").stdout)
+    assert (drawn[0], drawn[2:]) == ("1", ["no", "match"])
+    assert (astronaut[0], astronaut[2]) == ("2", "Eileen")
+    assert [row[2:] for row in rows(run("identify", "ada.jpg", code=1).stdout)] == [["no", "match"]]
+    assert run("identify", "cat.jpg", code=1).stdout == "no face\n"
+    [face, _] = json.loads(run("identify", "both.jpg", "--threshold", "9", "--limit", "1", "--json").stdout)["faces"]
+    assert [match["face_name"] for match in face["matches"]] == ["Eileen"]
+
+
+def test_an_addition_warns_of_another_name_for_the_same_face(run: Run) -> None:
+    added(run, "eileen.jpg", "Eileen")
+
+    assert run("add", "eileen.jpg", "--name", "Aileen").stdout.splitlines()[-1] == "looks like Eileen"
+    assert "looks like" not in run("add", "ada.jpg", "--name", "Ada").stdout
 
 
 def test_files_and_tokens_can_be_compared(run: Run) -> None:

@@ -60,6 +60,17 @@ def test_a_second_run_adds_nothing_and_recognises_moved_files(run: Run, people: 
     )
 
 
+def test_a_file_that_looks_like_another_person_is_named(run: Run, folder: Path) -> None:
+    run("add", "eileen.jpg", "--name", "Eileen")
+    (folder / "more" / "Aileen").mkdir(parents=True)
+    (folder / "more" / "Aileen" / "1.jpg").write_bytes(pictures.changed_astronauts()["darker"])
+
+    output = run("import", "more", "--report", "report.csv").stdout
+
+    assert report(folder)["Aileen/1.jpg"]["detail"] == "looks like Eileen"
+    assert "looks like Eileen" in output
+
+
 def test_another_face_set_is_imported_separately(run: Run, people: Path) -> None:
     run("face-sets", "create", "staff")
     run("import", "people", code=1)

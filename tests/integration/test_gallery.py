@@ -230,10 +230,10 @@ def test_the_cost_of_near_duplicates_grows_linearly(faces: Faces) -> None:
 
     def calls(faces_in_set: int) -> int:
         profile = cProfile.Profile()
-        candidates = faces.gallery.propose(probe.embedding.astype(np.float64), 0.65, 2, DEFAULT_SET_ID)
+        [candidates] = faces.gallery.propose(probe.embedding[None].astype(np.float64), 0.65, 2, DEFAULT_SET_ID)
         cut = Candidates(candidates.ids[:faces_in_set], candidates.at_least[:faces_in_set], candidates.reach)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(faces.gallery, "propose", lambda *_: cut)
+            patch.setattr(faces.gallery, "propose", lambda *_: [cut])
             profile.runcall(faces.gallery.search, probe.embedding, Terms(0.65, 1))
         return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
 

@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     "vector_wiring": {"gallery", *DATA},
     "wiring": {"vision", "gallery", "service", "telemetry", "vector_wiring", *DATA},
     "api": {"images", "vision", "gallery", "service", "telemetry", "stores/face_set"},
-    "api/openapi": {"api", "images", "vision"},
+    "api/openapi": {"api", "images", "vision", "service"},
     "maintenance": {"vision", "gallery", "service", "telemetry", "wiring", "vector_wiring", *DATA},
     "maintenance/transfer": {"maintenance", "images", "vision", "wiring", "stores", "stores/aws", "stores/face_set"},
     "cold_start": {"wiring"},

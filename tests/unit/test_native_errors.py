@@ -38,7 +38,7 @@ def written(capfd: pytest.CaptureFixture[str]) -> str:
 
 
 def test_lines_are_logged_and_not_written(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG), native_errors_logged():
+    with caplog.at_level(logging.DEBUG, "chalicelib.vision.native_errors"), native_errors_logged():
         os.write(2, b"one\ntwo\xff\n")
     os.write(2, b"after\n")
 

@@ -60,6 +60,12 @@ THRESHOLD = _argument(
     "thresholds at which one pair of different people in 100, 1,000 and 10,000 matches.",
     0.65,
 )
+IDENTIFY_THRESHOLD = _argument(
+    fields.THRESHOLD,
+    "The largest distance that counts as a match. By default the distance at which one pair of different people in "
+    "1,000 matches.",
+    0.5,
+)
 LIMIT = _argument(fields.LIMIT, "The maximum number of results, nearest first.", 10)
 PAGE_LIMIT = _argument(fields.PAGE_LIMIT, "The maximum number of faces on a page.", 100)
 GROUP = _argument(
@@ -84,6 +90,11 @@ PART = _argument(fields.PART, "List only names that contain this text; case and 
 MATCH = _argument(fields.MATCH, "With `start`, list only names that begin with `name`; accents matter then.", "start")
 PERSON_NAME = _argument(fields.PERSON_NAME, "The person's new name.", "Ada King")
 MERGE = _argument(fields.MERGE, "With `true`, the new name may be another person's: both become one person.", "true")
+CHECK = _argument(
+    fields.CHECK,
+    "With `true`, the reply lists people of the face set who look like this face and have another name.",
+    "true",
+)
 COVER = _argument(fields.COVER, "The token of the person's face that shows them in lists.", EXAMPLE_FACE)
 CURSOR = _argument(fields.CURSOR, "The `next_cursor` of the previous page.", "AAAAAAAAAGQ")
 QUALITY_FILTER = _argument(

@@ -57,7 +57,8 @@ _OF_KNOWN = ("get_face", "rename_face", "get_crop", "delete_face", "remove_face"
 
 _PAGED = (parameters.CURSOR, parameters.PAGE_LIMIT)
 _SEARCHED = (parameters.LIMIT, parameters.GROUP, parameters.FACE_SET)
-_ADDED = (parameters.FACE_NAME, parameters.FACE_SET, parameters.QUALITY_FILTER)
+_IDENTIFIED = (parameters.IDENTIFY_THRESHOLD, parameters.LIMIT, parameters.FACE_SET)
+_ADDED = (parameters.FACE_NAME, parameters.FACE_SET, parameters.QUALITY_FILTER, parameters.CHECK)
 _OF_PERSON = ("change_person", "delete_person", "list_faces_of_person")
 _CHANGED = (parameters.PERSON_NAME, parameters.MERGE, parameters.COVER, parameters.FACE_SET)
 _BODY, _STORES = failures.BODY, failures.STORES
@@ -167,6 +168,28 @@ PATHS: dict[str, dict[str, Operation]] = {
             [*failures.of_either(parameters.IMAGE), *failures.PICTURE, *failures.NO_FACE, *_BODY],
             requestBody=parameters.body([parameters.THRESHOLD], _SEARCHED, [parameters.IMAGE]),
         ),
+    },
+    "/identify": {
+        "post": _operation(
+            "identify",
+            "search",
+            "Find every face of a picture and the people it may show",
+            "Each face gets a token, as from /detect. A search includes every change that was answered before it.",
+            requestBody=parameters.body([], _IDENTIFIED, [parameters.IMAGE]),
+            replies=_json(
+                "Identification",
+                "The faces found, each with people; an empty list is not an error.",
+                _links(parameters.FACE_TOKEN, "/faces/0/face_token", *_OF_DETECTED),
+            ),
+            refusals=[
+                *failures.of_arguments([], _IDENTIFIED),
+                *failures.of_either(parameters.IMAGE),
+                *failures.PICTURE,
+                *_BODY,
+                *_FACE_SET,
+                *_STORES,
+            ],
+        )
     },
     "/compare": {
         "post": _operation(

@@ -9,7 +9,9 @@ from chalicelib.api.openapi import failures
 from chalicelib.api.openapi.parameters import EXAMPLE_FACE, FACE_TOKEN
 from chalicelib.api.replies import TWINS
 from chalicelib.faces import DEFAULT_SET
+from chalicelib.service.face_service import MAX_SIMILAR
 from chalicelib.vision.detector import MAX_FACES
+from chalicelib.vision.quality import LEAST_RECOGNISABILITY
 
 Schema = dict[str, Any]
 
@@ -68,6 +70,11 @@ _TOKEN = {
 }
 _NAME = {**_text("The person's name.", "Ada Lovelace"), "maxLength": names.MAX_NAME_CHARACTERS}
 _ADDED_AT: Schema = {"type": "string", "format": "date-time"}
+_SAME_PERSON: Schema = {
+    "type": "object",
+    "description": "Whether the distance is within each of the thresholds.",
+    "additionalProperties": {"type": "boolean"},
+}
 _NEXT_CURSOR: Schema = {
     "type": ["string", "null"],
     "description": "The cursor of the next page; null on the last page.",
@@ -107,8 +114,8 @@ SCHEMAS: dict[str, Schema] = {
         brightness=_number("Brightness: 0 is black, 1 is white.", minimum=0, maximum=1),
         pose=reference("Pose"),
         recognisability=_number(
-            "The share of LFW's faces that the model recognises less well, in percent. Below 1, the face is covered or "
-            "unclear. Present only if the model measures it.",
+            "The share of LFW's faces that the model recognises less well, in percent. Below "
+            f"{LEAST_RECOGNISABILITY:g}, the face is covered or unclear. Present only if the model measures it.",
             minimum=0,
             maximum=100,
         ),
@@ -136,6 +143,24 @@ SCHEMAS: dict[str, Schema] = {
         "additionalProperties": {"type": "number"},
         "examples": [{"1e-2": 0.11, "1e-3": 0.04, "1e-4": 0.005}],
     },
+    "PersonMatch": _object(face_token=_TOKEN, distant=_DISTANCE, face_name=_NAME, same_person=_SAME_PERSON),
+    "IdentifiedFace": _object(
+        face_token=_TOKEN,
+        face_name=_text("The file name of the face's crop.", "f2b6c79f-….jpg"),
+        **_FOUND,
+        matches=_list(
+            reference("PersonMatch"), "People within the threshold, nearest first, each by their nearest face."
+        ),
+        truncated=_flag("Whether more people are within the threshold than the limit allows or the reply holds."),
+    ),
+    "Identification": _success(
+        face_num=_count("The number of faces in the list."),
+        faces=_list(reference("IdentifiedFace"), "The faces, largest first.", maxItems=MAX_FACES),
+        truncated=_flag(f"Whether the picture may show more faces; at most the {MAX_FACES} largest are returned."),
+        threshold=_number("The largest distance of a match.", minimum=0),
+        thresholds=reference("Thresholds"),
+        worst_false_match_rates=reference("WorstFalseMatchRates"),
+    ),
     "Match": _object(
         optional=("faces",),
         face_token=_TOKEN,
@@ -161,15 +186,21 @@ SCHEMAS: dict[str, Schema] = {
         distant=_DISTANCE,
         thresholds=reference("Thresholds"),
         worst_false_match_rates=reference("WorstFalseMatchRates"),
-        same_person={
-            "type": "object",
-            "description": "Whether the distance is within each of the thresholds.",
-            "additionalProperties": {"type": "boolean"},
-        },
+        same_person=_SAME_PERSON,
         face1=reference("ComparedFace"),
         face2=reference("ComparedFace"),
     ),
-    "Addition": _success(face_token=_TOKEN, face_neme=_NAME),
+    "Addition": _success(
+        optional=("similar",),
+        face_token=_TOKEN,
+        face_neme=_NAME,
+        similar=_list(
+            reference("Match"),
+            "With check=true, people with other names whose faces are within the distance of the false match rate "
+            "1e-4, nearest first.",
+            maxItems=MAX_SIMILAR,
+        ),
+    ),
     "Removal": _success(face_token=_TOKEN),
     "KnownFace": _object(**_KNOWN),
     "FacePage": _success(

@@ -11,6 +11,7 @@ import click
 
 from . import pictures, tables
 from .api import Api
+from .folder_import import similar
 from .group import NO, Face, Picture, Token, answer, as_json, command, end, in_face_set, main
 from .lists import list_all
 
@@ -58,6 +59,20 @@ def search(connect: Callable[..., Api], face: bytes | str, raw: bool, **argument
     sys.exit(0 if matches else NO)
 
 
+@command(main, "identify")
+@click.argument("picture", type=Picture())
+@click.option("--threshold", type=float, help="Maximum distance; by default the distance at FMR 1e-3.")
+@click.option("--limit", type=int, default=5, show_default=True, help="Maximum number of people for each face.")
+@in_face_set
+@as_json
+def identify(connect: Callable[..., Api], picture: bytes, raw: bool, **arguments: Any) -> None:
+    """Detect the faces in a PICTURE and list the people that each may show."""
+    reply = connect().call("POST", "/identify", arguments, {"image_file": picture})
+    faces = reply.body["faces"]
+    answer(reply, raw, lambda: tables.identified(faces) if faces else click.echo("no face"))
+    sys.exit(0 if any(face["matches"] for face in faces) else NO)
+
+
 @command(main, "add")
 @click.argument("face", type=Face())
 @click.option("--name", help="The person's name.")
@@ -67,20 +82,25 @@ def search(connect: Callable[..., Api], face: bytes | str, raw: bool, **argument
 def add(
     connect: Callable[..., Api], face: bytes | str, name: str | None, refuse_poor: bool, face_set: str | None, raw: bool
 ) -> None:
-    """Add a FACE to a face set. A token that was already added is renamed."""
+    """Add a FACE to a face set. A token that was already added is renamed.
+
+    Lists people with other names who look like this face.
+    """
     api = connect()
     if isinstance(face, bytes):
         faces = api.call("POST", "/detect", pictures={"image_file": face}).body["faces"]
         if not faces:
             end(NO, "no face in the picture")
         face = faces[0]["face_token"]
-    arguments: dict[str, Any] = {"face_token": face, "face_name": name, "face_set": face_set}
+    arguments: dict[str, Any] = {"face_token": face, "face_name": name, "face_set": face_set, "check": "true"}
     reply = api.call("POST", "/addface", {**arguments, "quality_filter": "auto" if refuse_poor else None})
-    answer(
-        reply,
-        raw,
-        lambda: tables.show(("face_token", "face_name"), [(reply.body["face_token"], reply.body["face_name"])]),
-    )
+
+    def show() -> None:
+        tables.show(("face_token", "face_name"), [(reply.body["face_token"], reply.body["face_name"])])
+        if like := similar(reply.body):
+            click.echo(tables.printable(like))
+
+    answer(reply, raw, show)
 
 
 @command(main, "remove")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
 from threading import Lock
+from typing import Any
 
 from .api import Api, RefusedError
 from .folder import NamedPicture
@@ -152,6 +153,13 @@ class FolderImport:
             return None
 
     def _add(self, picture: NamedPicture, sha256: str, token: str, faces: int | None) -> Outcome:
-        self._api.call("POST", "/addface", {"face_token": token, "face_name": picture.name, **self._arguments})
+        arguments = {"face_token": token, "face_name": picture.name, "check": "true", **self._arguments}
+        added = self._api.call("POST", "/addface", arguments).body
         self._journal.note(Entry(sha256, ADDED, token, picture.name))
-        return Outcome(picture, NEW, token, faces)
+        return Outcome(picture, NEW, token, faces, similar(added))
+
+
+def similar(added: Mapping[str, Any]) -> str:
+    """Return a sentence about the people who look like an added face and have other names; empty without any."""
+    names = [match["face_name"] for match in added.get("similar", [])]
+    return f"looks like {', '.join(names)}" if names else ""

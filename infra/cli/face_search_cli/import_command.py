@@ -64,6 +64,7 @@ def import_folder(
     api.call("GET", "/faces", {"face_set": face_set, "limit": 1})
     counts: Counter[str] = Counter()
     not_added: list[Outcome] = []
+    look_alikes: list[Outcome] = []
     started = time.monotonic()
     try:
         with (
@@ -78,6 +79,8 @@ def import_folder(
                 counts[outcome.what] += 1
                 if outcome.what not in SUCCESSES:
                     not_added.append(outcome)
+                elif outcome.detail:
+                    look_alikes.append(outcome)
                 write(outcome)
                 advance()
     except JournalError as error:
@@ -86,12 +89,13 @@ def import_folder(
         end(INTERRUPTED, "interrupted: run the same command to continue")
     seconds = time.monotonic() - started
     tables.show(("files", "outcome"), [(count, what) for what, count in counts.most_common()])
-    _show_not_added(not_added)
+    _show_some(not_added)
+    _show_some(look_alikes)
     click.echo(f"{len(pictures)} files in {seconds:.1f} s, {len(pictures) / max(seconds, 1e-3):.0f} a second")
     sys.exit(NO if not_added else 0)
 
 
-def _show_not_added(outcomes: list[Outcome]) -> None:
+def _show_some(outcomes: list[Outcome]) -> None:
     if not outcomes:
         return
     shown = sorted(outcomes, key=lambda outcome: outcome.picture.path)[:MAX_LISTED]

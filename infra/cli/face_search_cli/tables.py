@@ -52,6 +52,22 @@ def detected(faces: list[dict[str, Any]]) -> None:
     )
 
 
+def identified(faces: list[dict[str, Any]]) -> None:
+    """Show each face's people, nearest first."""
+    show(
+        ("#", "face_token", "person", "distance"),
+        (
+            (number, face["face_token"], *_person(match))
+            for number, face in enumerate(faces, start=1)
+            for match in face["matches"] or [None]
+        ),
+    )
+
+
+def _person(match: dict[str, Any] | None) -> tuple[str, str]:
+    return ("no match", "") if match is None else (match["face_name"], f"{match['distance']:.3f}")
+
+
 def found(matches: list[dict[str, Any]]) -> None:
     persons = any("faces" in match for match in matches)
     show(

@@ -31,7 +31,7 @@ def new_gallery(database: Database, plan: Plan, chance: random.Random, report: R
     gallery = vector_parts(database, plan.vectors).gallery(memory, MODEL, DIMENSION)
     if plan.fault is Fault.LOOKS_AT_NO_TAIL:
         nothing = Candidates(np.zeros(0, np.int64), np.zeros(0), np.inf)
-        gallery._tail.near = lambda *_: nothing  # type: ignore[method-assign]
+        gallery._tail.near_each = lambda probes, *_: [nothing] * len(probes)  # type: ignore[method-assign]
     return gallery
 
 
