@@ -27,6 +27,7 @@ from chalicelib.gallery.gallery import Contents, Gallery
 from chalicelib.images import decoding
 from chalicelib.service.comparison import Comparison, Picture, compare
 from chalicelib.service.detection import detect
+from chalicelib.service.grouping import Grouping, grouped
 from chalicelib.service.token_embeddings import TokenEmbeddings
 from chalicelib.stores.aws.crops import Crop, CropStore, temporary_name
 from chalicelib.stores.aws.tokens import TokenStore
@@ -107,6 +108,10 @@ class FaceService:
     def compare(self, one: str | Picture, other: str | Picture) -> Comparison:
         """Compare two faces, as `comparison.compare` does; nothing is stored."""
         return compare(self._model, self._embeddings, one, other)
+
+    def group(self, tokens: Sequence[str]) -> Grouping:
+        """Group the faces of distinct tokens, detected or known, by person."""
+        return grouped(tokens, self._embeddings.of_many(tokens), self._model.thresholds)
 
     def add(self, token: str, name: str, *, face_set: str = DEFAULT_SET, refuse_poor: bool = False) -> None:
         """Add a detected face to a face set under a name; rename the face if the set already has it.
