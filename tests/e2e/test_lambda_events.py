@@ -22,6 +22,7 @@ from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace
 from tests.e2e.face_sets import FaceSets, Grouping
 from tests.e2e.gallery_setting import on_s3_vectors
+from tests.e2e.grouped import Groups
 from tests.e2e.lambda_api import LambdaApi, context, handler, lasting_handler
 from tests.e2e.person_management import People
 from tests.e2e.plain_requests import PlainRequests
@@ -75,14 +76,14 @@ def vectors_handler(dynamodb: DynamoDBClient, s3: S3Client, mysql_server: int) -
         yield api
 
 
-class TestWalkOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing, Carriers):
+class TestWalkOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing, Groups, Carriers):
     @pytest.fixture
     def api(self, sqlite_handler: LambdaApi) -> Iterator[LambdaApi]:
         with sqlite_handler.on_an_empty_face_set():
             yield sqlite_handler
 
 
-class TestWalkOnMysql(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing):
+class TestWalkOnMysql(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing, Groups):
     @pytest.fixture
     def api(self, mysql_handler: LambdaApi) -> Iterator[LambdaApi]:
         with mysql_handler.on_an_empty_face_set():

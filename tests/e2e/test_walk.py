@@ -8,12 +8,13 @@ from tests.e2e.carriers import Carriers
 from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace
 from tests.e2e.face_sets import FaceSets, Grouping
+from tests.e2e.grouped import Groups
 from tests.e2e.http_api import HttpApi
 from tests.e2e.person_management import People
 from tests.e2e.walk import Walk
 
 
-class TestOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing, Carriers):
+class TestOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing, Groups, Carriers):
     smoke_only = True
 
     @pytest.fixture
@@ -21,7 +22,7 @@ class TestOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing
         return sqlite_api
 
 
-class TestOnMysql(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing):
+class TestOnMysql(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing, Groups):
     smoke_only = True
 
     @pytest.fixture

@@ -13,6 +13,7 @@ from tests.e2e.carriers import Carriers
 from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace
 from tests.e2e.face_sets import FaceSets, Grouping
+from tests.e2e.grouped import Groups
 from tests.e2e.person_management import People
 from tests.e2e.refusals import Refusals
 from tests.e2e.walk import EVERYTHING, Walk
@@ -47,7 +48,9 @@ class WalkInAContainer(Walk):
             yield container_api
 
 
-class TestWalkWithLittleMemory(WalkInAContainer, Listing, OneFace, FaceSets, Grouping, People, Comparing, Carriers):
+class TestWalkWithLittleMemory(
+    WalkInAContainer, Listing, OneFace, FaceSets, Grouping, People, Comparing, Groups, Carriers
+):
     memory_mb = LEAST_MB
 
     def test_the_largest_picture_fits(self, api: ContainerApi) -> None:

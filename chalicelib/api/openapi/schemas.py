@@ -169,6 +169,14 @@ SCHEMAS: dict[str, Schema] = {
         face1=reference("ComparedFace"),
         face2=reference("ComparedFace"),
     ),
+    "Groups": _success(
+        groups=_list(
+            _list(_TOKEN, minItems=2),
+            "The groups, each of faces that look like one person; the largest first, then as sent.",
+        ),
+        ungrouped=_list(_TOKEN, "The faces that look like no other."),
+        threshold=_number("The largest mean distance at which two parts of a group were joined.", minimum=0),
+    ),
     "Addition": _success(face_token=_TOKEN, face_neme=_NAME),
     "Removal": _success(face_token=_TOKEN),
     "KnownFace": _object(**_KNOWN),
