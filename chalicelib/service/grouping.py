@@ -23,7 +23,7 @@ FALSE_MATCH_RATE = 1e-3
 class Grouping(NamedTuple):
     """Groups of at least two tokens, largest first, then in the order of their first tokens; and all other tokens.
 
-    `threshold` is the largest mean distance at which two parts of a group were joined.
+    Two groups were joined up to the mean distance `threshold` between their faces.
     """
 
     groups: list[list[str]]

@@ -11,6 +11,7 @@ from chalicelib.stores.face_set.active_model import ModelChangedError
 from chalicelib.stores.face_set.face_set import MAX_FACES_PER_ADDITION, MAX_IDS_PER_STATEMENT, FaceSet
 from chalicelib.stores.face_set.faces_by_token import MAX_TOKENS_PER_STATEMENT
 from tests.examples import EMBEDDING_ID, known_face
+from tests.integration.test_people import rows_read
 
 
 @pytest.fixture
@@ -111,6 +112,13 @@ def test_many_faces_are_returned_by_their_tokens(
     for face in faces:
         np.testing.assert_array_equal(found[face.token].embedding, face.embedding)
     assert face_set.get_many([], EMBEDDING_ID) == face_set.get_many([new_token()], EMBEDDING_ID) == {}
+
+
+def test_faces_are_found_by_the_index_of_their_tokens(face_set: FaceSet, database: Database) -> None:
+    faces = [known_face(seed=n) for n in range(MAX_FACES_PER_ADDITION)]
+    face_set.add_many(faces)
+
+    assert rows_read(database, lambda: face_set.get_many([face.token for face in faces[::100]], EMBEDDING_ID)) <= 40
 
 
 def test_faces_under_another_model_are_not_returned(face_set: FaceSet) -> None:

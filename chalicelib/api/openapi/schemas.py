@@ -175,7 +175,7 @@ SCHEMAS: dict[str, Schema] = {
             "The groups, each of faces that look like one person; the largest first, then as sent.",
         ),
         ungrouped=_list(_TOKEN, "The faces that look like no other."),
-        threshold=_number("The largest mean distance at which two parts of a group were joined.", minimum=0),
+        threshold=_number("Groups were joined up to this mean distance between their faces.", minimum=0),
     ),
     "Addition": _success(face_token=_TOKEN, face_neme=_NAME),
     "Removal": _success(face_token=_TOKEN),
