@@ -17,9 +17,11 @@ SetIds = NDArray[np.int32]
 Products = NDArray[np.int32]
 
 # Enough for the fixed costs of a block, few enough that its products stay in the processor's cache.
-BLOCK_FACES = 65_536
+BLOCK_FACES = 262_144
+# Faces multiplied with several probes at once: fewer, as there are more products.
+PART_FACES = 65_536
 FIRST_CAPACITY = 256
-GROWTH = 2
+GROWTH = 1.5
 # Faces whose codes are stored together: as many as a kernel of AVX-512 multiplies at once.
 TILE = 64
 # In a smaller block, slicing costs more than it saves.
@@ -71,7 +73,7 @@ class Block:
         taken = min(len(coded.ids) - start, BLOCK_FACES - self.count)
         end = self.count + taken
         if end > len(self.ids):
-            self._grow(min(BLOCK_FACES, max(end, GROWTH * len(self.ids))))
+            self._grow(min(BLOCK_FACES, max(end, int(GROWTH * len(self.ids)))))
         places = np.arange(self.count, end)
         codes = coded.codes[start : start + taken]
         for held, terms, part in zip(self._slices, self._terms, np.split(codes, self._ends, axis=1), strict=True):
@@ -100,50 +102,50 @@ class Block:
 
     def near(self, probes: Sequence[Probe], found: Sequence[Found], set_id: int) -> None:
         """Add to `found` a set's faces that can be within reach of each probe."""
+        step = PART_FACES if len(probes) > 1 else BLOCK_FACES
+        for start in range(0, self.count, step):
+            self._near(_Part(start, min(start + step, self.count)), probes, found, set_id)
+
+    def _near(self, part: _Part, probes: Sequence[Probe], found: Sequence[Found], set_id: int) -> None:
         whole: list[tuple[Probe, Found, Products]] = []
         sliced = self.count >= LEAST_SLICED and len(self._slices) > 1
-        for probe, one, product in zip(probes, found, self._products(probes, 0), strict=True):
-            if not sliced or not one.sliced or not self._by_first_slice(probe, one, product, set_id):
+        for probe, one, product in zip(probes, found, self._products(part, probes, 0), strict=True):
+            if not sliced or not one.sliced or not self._by_first_slice(part, probe, one, product, set_id):
                 whole.append((probe, one, product))
         if whole and len(self._slices) > 1:
-            others = self._products([probe for probe, _, _ in whole], 1)
+            others = self._products(part, [probe for probe, _, _ in whole], 1)
             for (_, _, product), other in zip(whole, others, strict=True):
                 np.add(product, other, out=product)
         for probe, one, product in whole:
-            chosen = self._chosen(product, probe.square, probe.farthest(one.reach))
-            chosen = chosen[self._sets[chosen] == set_id]
-            one.add(self.ids[chosen], *probe.bounds(probe.square - 4 * product[chosen].astype(np.int64)))
+            places, squares = part.chosen(product, probe.square, probe.farthest(one.reach))
+            of_set = self._sets[places] == set_id
+            one.add(self.ids[places[of_set]], *probe.bounds(squares[of_set]))
 
-    def _products(self, probes: Sequence[Probe], number: int) -> list[Products]:
-        """Return u c - terms of each probe with each face, for one slice of the dimensions."""
+    def _products(self, part: _Part, probes: Sequence[Probe], number: int) -> list[Products]:
+        """Return u c - terms of each probe with each face of a part, for one slice of the dimensions."""
         asked = np.concatenate([probe.shifted[number] for probe in probes])
-        tiles = -(-self.count // TILE)
-        terms = self._terms[number][:tiles]
         # Tiles x probes x TILE. Those of a single probe are changed in place, without another array.
-        multiplied = products(asked, self._slices[number][:tiles])
+        multiplied = products(asked, self._slices[number][part.tiles])
+        terms = self._terms[number][part.tiles]
         into = multiplied[:, 0] if len(probes) == 1 else None
         found = (np.subtract(multiplied[:, probe], terms, out=into) for probe in range(len(probes)))
-        return [product.ravel()[: self.count] for product in found]
+        return [product.ravel()[: part.end - part.start] for product in found]
 
-    def _chosen(self, product: Products, square: int, farthest: float) -> NDArray[np.int64]:
-        """Return the places of the faces whose |2 p - c|^2 can be at most `farthest`."""
-        return np.flatnonzero(product >= math.ceil(max((square - farthest) / 4, LEAST_INT32)))
-
-    def _by_first_slice(self, probe: Probe, one: Found, product: Products, set_id: int) -> bool:
+    def _by_first_slice(self, part: _Part, probe: Probe, one: Found, product: Products, set_id: int) -> bool:
         """Add the faces within reach; or return False, and stop slicing, if the first slice leaves too many."""
         farthest = probe.farthest(one.reach)
-        chosen = self._chosen(product, probe.first_square, farthest)
-        if len(chosen) * FEW > self.count:
+        places, squares = part.chosen(product, probe.first_square, farthest)
+        if len(places) * FEW > len(product):
             one.sliced = False
             return False
-        chosen = chosen[self._sets[chosen] == set_id]
-        if len(chosen):
-            tiles, columns = np.divmod(chosen, TILE)
+        of_set = self._sets[places] == set_id
+        places, squares = places[of_set], squares[of_set]
+        if len(places):
+            tiles, columns = np.divmod(places, TILE)
             differences = self._slices[1][tiles, :, columns].astype(np.int32) - probe.doubled[self._ends[0] :]
-            squares = probe.first_square - 4 * product[chosen].astype(np.int64)
             squares += np.einsum("ij,ij->i", differences, differences)
             within = squares <= farthest
-            one.add(self.ids[chosen[within]], *probe.bounds(squares[within]))
+            one.add(self.ids[places[within]], *probe.bounds(squares[within]))
         return True
 
     def _grow(self, capacity: int) -> None:
@@ -160,6 +162,22 @@ class Block:
         self._slices = [grown(part, (tiles, *part.shape[1:])) for part in self._slices]
         self._terms = [grown(terms, (tiles, TILE)) for terms in self._terms]
         self.ids, self._sets = (grown(values, (tiles * TILE,)) for values in (self.ids, self._sets))
+
+
+class _Part(NamedTuple):
+    """The places from `start`, a multiple of TILE, up to `end`."""
+
+    start: int
+    end: int
+
+    @property
+    def tiles(self) -> slice:
+        return slice(self.start // TILE, -(-self.end // TILE))
+
+    def chosen(self, product: Products, square: int, farthest: float) -> tuple[Ids, NDArray[np.int64]]:
+        """Return the places of the faces whose |2 p - c|^2 can be at most `farthest`, and the least it can be."""
+        chosen = np.flatnonzero(product >= math.ceil(max((square - farthest) / 4, LEAST_INT32)))
+        return chosen + self.start, square - 4 * product[chosen].astype(np.int64)
 
 
 def _terms(codes: Codes) -> NDArray[np.int32]:

@@ -41,17 +41,17 @@ class Probe:
     def __init__(self, probe: NDArray[np.float64], exponent: int, residual: float) -> None:
         self.scale = scale_of(exponent)
         bound = LARGEST_CODE * self.scale
-        cut = np.clip(probe, -bound, bound)
-        self.cut_off = float(np.linalg.norm(probe - cut))
-        self.slack = RELATIVE_SLACK * (float(np.linalg.norm(probe)) + bound * math.sqrt(len(probe)))
-        half = np.clip(np.rint(cut / (2 * self.scale)), -SHIFT, MAX_PROBE - SHIFT)
-        self.error = residual + float(np.linalg.norm(cut - 2 * self.scale * half)) + self.slack
-        first = first_slice(len(probe))
+        cut = np.minimum(np.maximum(probe, -bound), bound)
+        self.cut_off = _length(probe - cut)
+        self.slack = RELATIVE_SLACK * (_length(probe) + bound * math.sqrt(len(probe)))
+        half = np.minimum(np.maximum(np.rint(cut / (2 * self.scale)), -SHIFT), MAX_PROBE - SHIFT)
+        self.error = residual + _length(cut - 2 * self.scale * half) + self.slack
         self.doubled = 2 * half.astype(np.int32)
-        # For each slice of the dimensions, contiguous.
-        self.shifted = np.split((half + SHIFT).astype(np.uint8)[None], [first], axis=1)
-        self.first_square = int(self.doubled[:first] @ self.doubled[:first])
-        self.square = int(self.doubled @ self.doubled)
+        first, shifted = first_slice(len(probe)), (half + SHIFT).astype(np.uint8)[None]
+        # For each slice of the dimensions.
+        self.shifted = shifted[:, :first], shifted[:, first:]
+        squares = self.doubled * self.doubled
+        self.first_square, self.square = int(squares[:first].sum()), int(squares.sum())
 
     def farthest(self, reach: float) -> float:
         """Return the largest |2 p - c|^2 of a face that can be within `reach`; -1 if there is none."""
@@ -89,7 +89,8 @@ class Found:
         """Add faces with the bounds of their distances."""
         self._ids.append(ids)
         self._at_least.append(lower)
-        self._at_most = np.concatenate([self._at_most, upper])
+        # Larger bounds do not change the reach.
+        self._at_most = np.concatenate([self._at_most, upper[upper < self.reach]])
         if len(self._at_most) >= self._most:
             # `most` faces are at most this far away, so farther faces are not among the nearest.
             self._at_most = np.partition(self._at_most, self._most - 1)[: self._most]
@@ -110,6 +111,10 @@ def first_slice(dimension: int) -> int:
     If an embedding's dimensions are ordered by variance, the first ones exclude most faces that are too far away.
     """
     return dimension if dimension < 2 * SLICE else round(dimension * FIRST_SHARE / SLICE) * SLICE
+
+
+def _length(vector: NDArray[np.float64]) -> float:
+    return math.sqrt(vector @ vector)
 
 
 def scale_of(exponent: int) -> float:
