@@ -1,36 +1,84 @@
 // Shows notices and errors.
 
-import { byId } from "./dom.js";
+import { byId, element } from "./dom.js";
+import { whenBack } from "./recovery.js";
 import { explained } from "./words.js";
+
+const NOTICE_MILLISECONDS = 5000;
+// Failures of the service or the connection. The same request may succeed later.
+const PASSING = ["network", "busy", "unreadable", "key", "1003", "1005"];
 
 let fading = 0;
 
 /** Announce a text to screen readers and show it for 5 seconds. `say` only announces. */
 export function notify(text) {
-  say(text);
-  const notice = byId("notice");
-  notice.textContent = text;
-  notice.classList.add("shown");
+  offer(text, "", null);
+  fading = setTimeout(withdraw, NOTICE_MILLISECONDS);
+}
+
+/** Show a notice with a button until `withdraw`. */
+export function offer(text, action, onclick) {
   clearTimeout(fading);
-  fading = setTimeout(() => notice.classList.remove("shown"), 5000);
+  say(text);
+  byId("notice-text").textContent = text;
+  const button = byId("notice-action");
+  button.textContent = action;
+  button.ariaLabel = `${action}: ${text}`;
+  button.hidden = !action;
+  button.onclick = onclick;
+  byId("notice").classList.add("shown");
+}
+
+export function withdraw() {
+  clearTimeout(fading);
+  if (byId("notice").contains(document.activeElement)) byId("main").focus({ preventScroll: true });
+  byId("notice").classList.remove("shown");
 }
 
 export function say(text) {
   byId("said").textContent = text;
 }
 
-/** Run `work`. If it fails, explain the error in `place`, an element with the role alert. */
-export async function attempt(place, work) {
+/** Keep notices in the topmost dialog: everything outside it is hidden from screen readers and clicks. */
+export function startNotices() {
+  const raise = () => {
+    const dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
+    if (byId("notice").parentElement === (dialog ?? document.body)) return;
+    (dialog ?? document.body)[dialog ? "prepend" : "append"](byId("said"), byId("notice"));
+  };
+  new MutationObserver(raise).observe(document.body, { subtree: true, attributeFilter: ["open"] });
+}
+
+/**
+ * Run `work`. If it fails, explain the error in `place`, an element with the role alert. After a failure that may pass
+ * it offers to run `again`. Work that only `reads` also runs again by itself when the service is back.
+ */
+export async function attempt(place, work, { again = () => attempt(place, work), reads = false } = {}) {
   place.hidden = true;
   try {
     return await work();
   } catch (error) {
-    if (error.name !== "AbortError") complain(place, explained(error));
+    if (error.name !== "AbortError") complain(place, explained(error), PASSING.includes(error.code) ? again : null, reads);
     return undefined;
   }
 }
 
-export function complain(place, text) {
-  place.textContent = text;
+export function complain(place, text, again = null, reads = false) {
+  const retry = element("button", { type: "button", hidden: !again }, "Retry");
+  retry.addEventListener("click", () => {
+    // The button goes, and the focus must not go with it.
+    const title = place.closest("section, dialog").querySelector(":is(h1, h2):not([hidden] *)");
+    title.tabIndex = -1;
+    title.focus();
+    again();
+  });
+  const words = element("span", { className: "grow" }, text);
+  place.replaceChildren(words, retry);
   place.hidden = false;
+  if (!again) return;
+  whenBack(() => {
+    if (place.hidden || !retry.isConnected) return;
+    if (reads) again();
+    else words.textContent = "The service is back.";
+  });
 }
