@@ -22,8 +22,10 @@ _IMPORT = re.compile(r'^import ({[^;]*?}) from "\./([a-z_]+)\.js";$', re.MULTILI
 _EXPORT = re.compile(r"^export ((?:async function|function|class|const) (\w+))", re.MULTILINE)
 # Indentation, empty lines and comments on their own lines: an eighth of the document.
 _UNSEEN = re.compile(r"^(?:\s+|//[^\n]*\n|/\*.*?\*/\n)+", re.MULTILINE | re.DOTALL)
-# White space that style sheets do not need: an eighth of them. No string of theirs has it.
+# White space that style sheets do not need: an eighth of them. Their strings have none like it.
 _LOOSE = re.compile(r";?\s*(\})\s*|\s*([{;,])\s*|(?<=:)\s+")
+# Ends of lines that scripts do not need. Comments must have their own lines.
+_JOINT = re.compile(r"(?<=[{;,(\[])\n")
 
 
 class Page(NamedTuple):
@@ -36,7 +38,7 @@ class Page(NamedTuple):
 @cache
 def page() -> Page:
     style = _LOOSE.sub(r"\1\2", "".join(_read(name) for name in STYLES))
-    script = _joined(ENTRY, set())
+    script = _JOINT.sub("", _joined(ENTRY, set()))
     text = _read("page.html").replace("/* style */", style).replace("/* script */", script)
     etag = '"' + hashlib.sha256(text.encode()).hexdigest()[:16] + '"'
     return Page(text, {"Content-Type": "text/html; charset=utf-8", "ETag": etag, **_security(style, script)})

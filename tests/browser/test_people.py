@@ -160,6 +160,18 @@ class TestPerson:
         assert people_of(api) == {"Eileen Collins": 2}
         expect(console.page).to_have_url(re.compile("/people/Eileen%20Collins$"))
 
+    def test_a_person_among_many_with_the_same_letters(self, desktop: Console, api: HttpApi) -> None:
+        add_people(api, [f"Ada {number}" for number in range(100)] + ["Ada", "Ada"])
+        desktop.open_people("Ada")
+        expect(desktop.text("2 pictures")).to_be_visible()
+
+        desktop.page.get_by_role("button", name="Rename Ada").click()
+        desktop.dialog.get_by_label("Name").fill("Grace")
+        desktop.dialog.get_by_role("button", name="Rename").click()
+
+        expect(heading(desktop, "Grace")).to_be_visible()
+        expect(desktop.cards).to_have_count(2)
+
     def test_a_name_that_somebody_has_merges_after_a_question(self, console: Console, api: HttpApi) -> None:
         add_people(api, ["Anna", "anna smith"])
         console.open_people("Anna")
@@ -206,7 +218,7 @@ class TestPerson:
 
         expect(console.notice).to_have_text("This picture is now the cover of Ada.")
         # The notice is above the dialog, for the eyes and for screen readers.
-        assert console.page.evaluate(IN_FRONT) == "notice"
+        console.page.wait_for_function(f"() => ({IN_FRONT})() === 'notice'")
         expect(console.dialog.locator("#said")).to_have_text("This picture is now the cover of Ada.")
         [person] = api.get("/people").body["people"]
         assert person["cover"] == second

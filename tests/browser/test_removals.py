@@ -88,6 +88,22 @@ class TestUndo:
         expect(desktop.cards).to_have_count(3)
         expect(desktop.page.get_by_role("link", name="Ada")).to_be_focused()
 
+    def test_another_notice_keeps_the_button(self, desktop: Console, api: HttpApi) -> None:
+        add_people(api, ["Ada"] * 2)
+        open_still(desktop, "Ada")
+        remove_picture(desktop, "Picture 1 of Ada")
+        desktop.page.get_by_role("button", name="Picture 2 of Ada", exact=True).click()
+        desktop.dialog.get_by_role("button", name="Make cover").click()
+        expect(desktop.notice).to_contain_text("the cover of Ada. Removed a picture of Ada.")
+        desktop.page.clock.run_for(SECONDS_BEFORE * 1000)
+        expect(desktop.notice).not_to_contain_text("cover")
+
+        # The dialog hides the rest of the page, but not the notice.
+        desktop.dialog.get_by_role("button", name="Undo").click()
+
+        desktop.page.keyboard.press("Escape")
+        expect(desktop.cards).to_have_count(2)
+
     def test_the_grid_counts_without_the_removed_picture(self, desktop: Console, api: HttpApi) -> None:
         add_people(api, ["Ada"] * 3)
         open_still(desktop, "Ada")

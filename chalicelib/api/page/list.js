@@ -16,14 +16,13 @@ let items = new Map();
 const rows = () => [...byId("people-list").querySelectorAll("[data-key]:not([hidden])")];
 /** Return the items of the rows that `wanted` accepts; of all without it. */
 export const shownItems = (wanted = () => true) => rows().filter(wanted).map(({ dataset }) => items.get(dataset.key));
-const rowOf = (key) => byId("people-list").querySelector(`[data-key="${CSS.escape(key)}"]`);
 
 /**
  * List what `next` gives. `place` has the scroll position, the number of rows and the row with the focus.
  *
  * A source has `page(fields, signal)`, which resolves to `{items, next_cursor}`; `card(item, number)`, which returns the
- * element to open and, if the item may be selected, its name; `summary(items, complete)`; and `empty`, the id of the element
- * that says that there is nothing.
+ * element to open and, if the item may be selected, its name; `summary(items, complete)`; and `empty`, the id of the
+ * element that says that there is nothing.
  */
 export async function list(next, place = {}) {
   work.abort();
@@ -39,6 +38,7 @@ export async function list(next, place = {}) {
   }
   const again = () => list(next, place);
   const listed = await attempt(byId("people-alert"), () => load(place.rows ?? 0, true), { again, reads: true });
+  if (byId("people").hidden) return;
   if (listed) {
     if (place.y !== undefined) scrollTo(0, place.y);
     if (place.key !== undefined) focusRow(place.key);
@@ -115,8 +115,11 @@ export function startList() {
     if (more?.length) focusRow(more[0].dataset.key);
   });
   whenRemovalsChange((removed) => {
-    removed.forEach((key) => items.delete(key) && rowOf(key)?.remove());
-    for (const made of byId("people-list").querySelectorAll("[data-key]")) made.hidden = isHidden(made.dataset.key);
+    for (const made of byId("people-list").querySelectorAll("[data-key]")) {
+      const { key } = made.dataset;
+      made.hidden = isHidden(key);
+      if (removed.some((thing) => thing.key === key) && items.delete(key)) made.remove();
+    }
     if (source && !byId("people-list").querySelector(".skeleton")) summarise();
   });
 }

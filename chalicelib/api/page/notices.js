@@ -9,30 +9,39 @@ const NOTICE_MILLISECONDS = 5000;
 const PASSING = ["network", "busy", "unreadable", "key", "1003", "1005"];
 
 let fading = 0;
+// The text beside the notice's button, while it has one.
+let offered = "";
 
 /** Announce a text to screen readers and show it for 5 seconds. `say` only announces. */
 export function notify(text) {
-  offer(text, "", null);
-  fading = setTimeout(withdraw, NOTICE_MILLISECONDS);
+  show(`${text} ${offered}`.trim(), text);
+  fading = setTimeout(() => (offered ? (byId("notice-text").textContent = offered) : withdraw()), NOTICE_MILLISECONDS);
 }
 
-/** Show a notice with a button until `withdraw`. */
+/** Show a notice with a button until `withdraw`. Other notices do not hide the button. */
 export function offer(text, action, onclick) {
-  clearTimeout(fading);
-  say(text);
-  byId("notice-text").textContent = text;
+  offered = text;
   const button = byId("notice-action");
   button.textContent = action;
   button.ariaLabel = `${action}: ${text}`;
-  button.hidden = !action;
+  button.hidden = false;
   button.onclick = onclick;
-  byId("notice").classList.add("shown");
+  show(text, text);
 }
 
 export function withdraw() {
   clearTimeout(fading);
+  offered = "";
   if (byId("notice").contains(document.activeElement)) byId("main").focus({ preventScroll: true });
+  byId("notice-action").hidden = true;
   byId("notice").classList.remove("shown");
+}
+
+function show(text, said) {
+  clearTimeout(fading);
+  say(said);
+  byId("notice-text").textContent = text;
+  byId("notice").classList.add("shown");
 }
 
 export function say(text) {
@@ -77,7 +86,7 @@ export function complain(place, text, again = null, reads = false) {
   place.hidden = false;
   if (!again) return;
   whenBack(() => {
-    if (place.hidden || !retry.isConnected) return;
+    if (!retry.checkVisibility()) return;
     if (reads) again();
     else words.textContent = "The service is back.";
   });

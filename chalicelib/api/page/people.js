@@ -19,10 +19,11 @@ const MOST_UNNAMED = 100;
 let typing = 0;
 
 export function startPeople() {
+  // Before the list, which shows how many pictures a person has.
+  startPerson();
   startList();
   startSelection();
   startViewer();
-  startPerson();
   byId("people-name").addEventListener("input", () => {
     clearTimeout(typing);
     typing = setTimeout(search, PAUSE_MILLISECONDS);
@@ -47,7 +48,7 @@ export function showPeople({ person, name, set }, place, before) {
   clearTimeout(typing);
   byId("people-all").hidden = person !== "";
   byId("person").hidden = person === "";
-  byId("person-back").href = byId("person-others").href = address({ view: "people" });
+  byId("person-back").href = address({ view: "people" });
   if (field !== document.activeElement || name !== field.value.trim()) field.value = name;
   const source = person ? facesOf(person) : peopleNamed(name, set);
   selectFrom(source);

@@ -8,7 +8,7 @@ import { byId, element, plural } from "./dom.js";
 import { faceSet } from "./face_sets.js";
 import { NO_NAME, personPath, samePerson } from "./names.js";
 import { attempt, notify } from "./notices.js";
-import { hiddenOf, remove } from "./removals.js";
+import { hiddenOf, remove, whenRemovalsChange } from "./removals.js";
 import { address, go } from "./route.js";
 import { view } from "./viewer.js";
 
@@ -37,17 +37,19 @@ export function facesOf(name) {
     label: ({ number }) => (unnamed ? `Unnamed picture ${number}` : `Picture ${number} of ${person.name}`),
     words: ({ length }) => `${length === 1 ? "a picture" : `${length} pictures`} ${unnamed ? "without a name" : `of ${person.name}`}`,
     page: async (fields, signal) => {
-      const [{ faces, next_cursor }, known] = await Promise.all(
+      const first = !unnamed && !fields.cursor;
+      const [{ faces, next_cursor }, known] = await Promise.all([
         unnamed
-          ? [call("GET", "faces", { ...fields, name: NO_NAME, match: "start" }, signal)]
-          : [call("GET", `${personPath(name)}/faces`, fields, signal).catch(none), personNamed(name, signal)],
-      );
-      person = known ?? person;
-      if (known) {
+          ? call("GET", "faces", { ...fields, name: NO_NAME, match: "start" }, signal)
+          : call("GET", `${personPath(name)}/faces`, fields, signal).catch(none),
+        first ? personNamed(name, signal) : null,
+      ]);
+      if (first) {
+        person = known ?? { name: faces[0]?.face_name ?? name, cover: faces[0]?.face_token, faces: 0 };
         showTitle(person.name);
         showCover(person.cover);
+        byId("person-menu").hidden = byId("person-rename").hidden = !faces.length;
       }
-      byId("person-menu").hidden = byId("person-rename").hidden = !known;
       return { items: (unnamed ? withoutName(faces) : faces).map((face) => ({ ...face, key: face.face_token, cover: face.face_token })), next_cursor };
     },
     card: (item, number) => {
@@ -56,7 +58,8 @@ export function facesOf(name) {
       return { open: element("button", { type: "button", "aria-label": label, onclick: () => view(item, source) }, crop(item.key)), label };
     },
     summary: ({ length }, complete) => {
-      const count = complete ? length : Math.max(length, person.faces - hiddenOf(personKey(name)));
+      if (!complete && !person.faces) return `${length}+ pictures`;
+      const count = complete ? length : person.faces - hiddenOf(personKey(name));
       return count ? plural(count, "picture") : "";
     },
     removal: ({ key }) => ({ path: `faces/${key}`, person: personKey(name) }),
@@ -113,6 +116,9 @@ function removeAll() {
 }
 
 export function startPerson() {
+  whenRemovalsChange((removed) => {
+    for (const { person: key } of removed) if (person && key === personKey(person.name)) person.faces -= 1;
+  });
   const menu = byId("person-menu");
   const close = () => {
     // The focus must not go with the menu.

@@ -22,7 +22,7 @@ export const isHidden = (key) => hidden.has(key);
 /** Return how many hidden faces are a person's. */
 export const hiddenOf = (person) => [...hidden.values()].filter((thing) => thing.person === person).length;
 
-/** Call `listener` when things were hidden or shown again, with the keys that are removed for good. */
+/** Call `listener` when things were hidden or shown again, with those that are removed for good. */
 export const whenRemovalsChange = (listener) => listeners.push(listener);
 
 /** Remove `things`, each `{key, path, fields, person}`. `words` names them. */
@@ -86,13 +86,13 @@ function commit() {
 async function send(things, words) {
   let done = 0;
   try {
-    for (const { key, path, fields } of things) {
-      await finished("DELETE", path, fields).catch((error) => {
+    for (const thing of things) {
+      await finished("DELETE", thing.path, thing.fields).catch((error) => {
         // Somebody else removed it.
         if (error.code !== "1006") throw error;
       });
-      hidden.delete(key);
-      changed([key]);
+      hidden.delete(thing.key);
+      changed([thing]);
       done += 1;
     }
   } catch (error) {
