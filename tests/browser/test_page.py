@@ -19,6 +19,7 @@ from tests.e2e.http_api import HttpApi
 
 ASTRONAUT = pictures.jpeg(pictures.astronaut())
 MAX_FIRST_PAINT_BYTES = 130_000
+FITS = "document.documentElement.scrollWidth <= innerWidth"
 KEY = "a-key-of-forty-letters-and-digits-0123456"
 
 
@@ -62,7 +63,13 @@ class TestDocument:
         for view in ("Find", "People", "Add many", "Compare"):
             console.go(view)
             console.page.wait_for_timeout(300)
-            assert console.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), view
+            assert console.page.evaluate(FITS), view
+        console.go("People")
+        console.cards.click()
+        expect(console.page.get_by_role("button", name="Rename A name")).to_be_visible()
+        assert console.page.evaluate(FITS)
+        console.page.get_by_role("button", name="Picture 1 of A name").click()
+        assert console.dialog.evaluate("dialog => dialog.scrollWidth <= dialog.clientWidth")
 
 
 class TestPaths:

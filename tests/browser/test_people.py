@@ -111,6 +111,7 @@ class TestEveryone:
 
         expect(console.cards).to_have_count(2)
         expect(console.notice).to_have_text("Moved all pictures of 2 people to Ada.")
+        expect(console.page.get_by_role("link", name="Grace")).to_be_focused()
         assert people_of(api) == {"Ada": 2, "Grace": 1}
 
     def test_the_selection_ends_with_escape(self, desktop: Console, api: HttpApi) -> None:

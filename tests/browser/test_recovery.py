@@ -36,6 +36,21 @@ class TestRetry:
         expect(console.page.get_by_role("heading", name="People")).to_be_focused()
         console.watch.complaints.clear()
 
+    def test_the_models_details(self, desktop: Console) -> None:
+        desktop.page.route("**/info", lambda route: route.abort())
+        desktop.open("compare")
+        for into in ("first", "second"):
+            desktop.choose(pictures.jpeg(pictures.astronaut()), into=into)
+        desktop.view("compare").get_by_role("button", name="How sure is a match?").click()
+        expect(desktop.dialog).to_contain_text("Details of the model are not available.")
+        desktop.page.unroute("**/info")
+
+        desktop.dialog.get_by_role("button", name="Retry").click()
+
+        expect(desktop.dialog.get_by_role("table")).to_be_visible()
+        expect(desktop.dialog.get_by_role("heading", name="How sure is a match?")).to_be_focused()
+        desktop.watch.complaints.clear()
+
     def test_an_error_that_stays_has_no_retry(self, desktop: Console) -> None:
         desktop.open()
         desktop.choose(b"text", "notes.txt", "text/plain")
@@ -47,6 +62,7 @@ class TestRetry:
 class TestBack:
     def test_the_list_comes_back_by_itself(self, console: Console, api: HttpApi) -> None:
         add_people(api, ["Ada"])
+        api.post("/face_sets", face_set="staff")
         open_without_service(console)
         console.page.clock.run_for(20_000)
         expect(console.alert).to_be_visible()
@@ -56,6 +72,7 @@ class TestBack:
 
         expect(console.cards).to_have_count(1)
         expect(console.alert).to_have_count(0)
+        expect(console.page.locator("#face-set option")).to_have_text(["default", "staff"])
         console.watch.complaints.clear()
 
     def test_a_change_waits_for_the_user(self, desktop: Console, api: HttpApi) -> None:

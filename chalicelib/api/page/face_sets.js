@@ -4,6 +4,7 @@ import { call, finished } from "./api.js";
 import { confirmed } from "./dialogs.js";
 import { byId, element, iconButton, plural } from "./dom.js";
 import { attempt, notify } from "./notices.js";
+import { whenBack } from "./recovery.js";
 import { address, currentRoute, DEFAULT_SET, go, whenRouteChanges } from "./route.js";
 
 let sets = null;
@@ -24,12 +25,16 @@ export function facesChanged() {
   sets = null;
 }
 
-export async function startFaceSets() {
+export function startFaceSets() {
   byId("face-set").addEventListener("change", () => choose(byId("face-set").value));
   byId("face-sets-button").addEventListener("click", manage);
   byId("face-set-form").addEventListener("submit", create);
-  whenFaceSetChanges(() => refresh().catch(() => {}));
-  await refresh().catch(() => {});
+  whenFaceSetChanges(load);
+  load();
+}
+
+function load() {
+  refresh().catch((error) => error.code !== "key" && whenBack(load));
 }
 
 function listed() {

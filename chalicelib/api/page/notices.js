@@ -67,27 +67,32 @@ export async function attempt(place, work, { again = () => attempt(place, work),
   try {
     return await work();
   } catch (error) {
-    if (error.name !== "AbortError") complain(place, explained(error), PASSING.includes(error.code) ? again : null, reads);
+    if (error.name === "AbortError") return undefined;
+    const passes = PASSING.includes(error.code);
+    complain(place, explained(error), passes ? again : null);
+    const [words] = place.children;
+    // Without a key the service does not answer, however long the page waits.
+    if (passes && error.code !== "key") {
+      whenBack(() => {
+        if (!words.checkVisibility()) return;
+        if (reads) again();
+        else words.textContent = "The service is back.";
+      });
+    }
     return undefined;
   }
 }
 
-export function complain(place, text, again = null, reads = false) {
+/** Show an error, with a button that runs `again`, if given. */
+export function complain(place, text, again = null) {
   const retry = element("button", { type: "button", hidden: !again }, "Retry");
   retry.addEventListener("click", () => {
     // The button goes, and the focus must not go with it.
     const title = place.closest("section, dialog").querySelector(":is(h1, h2):not([hidden] *)");
     title.tabIndex = -1;
-    title.focus();
+    title.focus({ preventScroll: true });
     again();
   });
-  const words = element("span", { className: "grow" }, text);
-  place.replaceChildren(words, retry);
+  place.replaceChildren(element("span", { className: "grow" }, text), retry);
   place.hidden = false;
-  if (!again) return;
-  whenBack(() => {
-    if (!retry.checkVisibility()) return;
-    if (reads) again();
-    else words.textContent = "The service is back.";
-  });
 }

@@ -22,8 +22,13 @@ export function address({ view, person = "", name = "", set = route.set }) {
 
 /** Open an address in a new history entry, or in the present one. */
 export function go(hash, { place = {}, replace = false } = {}) {
-  if (!replace) leave();
-  history[replace ? "replaceState" : "pushState"]({ entry: replace ? entry : places.push(place) - 1 }, "", hash);
+  if (replace) {
+    places[entry] = place;
+  } else {
+    leave();
+    entry = places.push(place) - 1;
+  }
+  history[replace ? "replaceState" : "pushState"]({ entry }, "", hash);
   arrive(route);
 }
 
