@@ -19,12 +19,12 @@ NAMES_PER_SCAN = 20_000
 # Reads one row. A minimum would read all faces of the person, and so would MySQL in the order of the face ids alone.
 _END_OF_FACES = """(SELECT theirs.face_id FROM face_set_person_face AS theirs FORCE INDEX (face_set_person_faces)
     WHERE theirs.person_id = person.id ORDER BY theirs.person_id {order}, theirs.face_id {order} LIMIT 1)"""
-# MySQL reads all faces if they are joined by the subqueries directly.
-_PAGE = f"""SELECT page.id, page.name, page.faces, COALESCE(chosen.face_token, oldest.face_token),
+_OLDEST, _NEWEST = (_END_OF_FACES.format(order=order) for order in ("ASC", "DESC"))
+_ENDS = f"person.id, person.name, person.faces, person.cover, {_OLDEST} AS oldest_id, {_NEWEST} AS newest_id"
+# MySQL reads all faces if these subqueries join them directly.
+_PAGE = """SELECT page.id, page.name, page.faces, COALESCE(chosen.face_token, oldest.face_token),
         oldest.created_at, newest.created_at
-    FROM (SELECT person.id, person.name, person.faces, person.cover,
-            {_END_OF_FACES.format(order="ASC")} AS oldest_id, {_END_OF_FACES.format(order="DESC")} AS newest_id
-        FROM face_set_person AS person FORCE INDEX (face_set_person_by_set)
+    FROM (SELECT {ends} FROM face_set_person AS person FORCE INDEX (face_set_person_by_set)
         WHERE person.set_id = ? AND person.id > ? AND person.id <= ? AND INSTR(person.plain, ?) > 0
         ORDER BY person.id LIMIT ?) AS page
     JOIN face_set AS oldest ON oldest.id = page.oldest_id
@@ -104,7 +104,7 @@ class People:
         part
             Returns only people with names that contain this text, ignoring case and accents; empty returns all.
         """
-        rows = self._database.read(_PAGE, (set_id, after, upto, without_accents(part), count))
+        rows = self._database.read(_PAGE.format(ends=_ENDS), (set_id, after, upto, without_accents(part), count))
         return sorted(Person(*row) for row in rows)
 
     def sizes(self, set_id: int, after: int, upto: int, count: int, part: str = "") -> list[Size]:
