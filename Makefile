@@ -85,6 +85,7 @@ bench: $(VENV)/.bench
 	@$(BIN)/python -m tests.harness.benchmarks.smallest_face
 	@$(BIN)/python -m tests.harness.benchmarks.worst_pictures
 	@$(BIN)/python -m tests.harness.benchmarks.gallery
+	@$(BIN)/python -m tests.harness.benchmarks.identify
 	@$(BIN)/python -m tests.harness.benchmarks.vector_index
 	@$(BIN)/python -m tests.harness.benchmarks.cold_start
 

@@ -8,7 +8,7 @@ from typing import Any
 from chalice.app import CloudWatchEvent, Rate, Response
 
 from chalicelib import cold_start
-from chalicelib.api import console, replies
+from chalicelib.api import console, fields, replies
 from chalicelib.api.arguments import Arguments
 from chalicelib.api.routing import (
     Service,
@@ -71,6 +71,12 @@ def identify(arguments: Arguments) -> dict[str, Any]:
 def compare(arguments: Arguments) -> dict[str, Any]:
     one, other = arguments.compared(1), arguments.compared(2)
     return replies.compared(wiring().active_pack.answer(lambda service: service.compare(one, other)))
+
+
+@endpoint(app, "/groups", "POST", listed=fields.MAX_GROUPED_FACES)
+def group_faces(arguments: Arguments) -> dict[str, Any]:
+    tokens = arguments.tokens()
+    return replies.grouped(wiring().active_pack.answer(lambda service: service.group(tokens)))
 
 
 @endpoint(app, "/addface", "POST")

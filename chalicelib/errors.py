@@ -14,6 +14,7 @@ MESSAGES = {
     "1006": "FACE_TOKEN_ERROR",
     "1007": "FACE_INFO_ERROR",
 }
+MOST_NAMED_TOKENS = 10
 INTERNAL_DETAIL = "the server failed; the fault is logged under this request's id"
 
 
@@ -116,6 +117,14 @@ def slow_upload() -> ServiceError:
 
 def unknown_token() -> ServiceError:
     return ServiceError("1006", 404, "the face_token is unknown or has expired")
+
+
+def unknown_tokens(unknown: Sequence[str], given: int) -> ServiceError:
+    """Return the error for some of the tokens of one request; it names the first of them."""
+    named = ", ".join(unknown[:MOST_NAMED_TOKENS])
+    more = f" and {len(unknown) - MOST_NAMED_TOKENS} more" if len(unknown) > MOST_NAMED_TOKENS else ""
+    are = "is unknown or has" if len(unknown) == 1 else "are unknown or have"
+    return ServiceError("1006", 404, f"{len(unknown)} of {given} face_tokens {are} expired: {named}{more}")
 
 
 def unknown_person() -> ServiceError:

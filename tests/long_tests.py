@@ -31,6 +31,8 @@ SMOKE = frozenset(
         "test_everyone_in_a_picture_is_named",
         "test_an_addition_lists_people_who_look_alike",
         "test_two_pictures_of_the_most_bytes",
+        "test_every_body_and_the_query_can_name_them",
+        "test_a_thousand_tokens",
         "test_a_face_by_base64_from_its_detection_to_its_removal",
         "test_two_pictures_of_the_most_bytes_in_base64",
         "test_json_that_is_refused",

@@ -37,6 +37,13 @@ class Arguments:
     def token(self) -> str:
         return self._required(fields.FACE_TOKEN)
 
+    def tokens(self) -> list[str]:
+        """Return the distinct tokens of `face_tokens`, in the order sent."""
+        texts = self._texts(fields.FACE_TOKENS.name)
+        if not any(texts):
+            raise errors.missing_argument(fields.FACE_TOKENS.name)
+        return list(dict.fromkeys(fields.FACE_TOKENS.parse(texts)))
+
     def compared(self, number: int) -> str | Picture:
         """Return face 1 or face 2 of a comparison, a token or a picture."""
         field, token_field = fields.compared_picture(number), fields.token_field(f"face_token{number}")
@@ -147,6 +154,13 @@ class Arguments:
 
     def _text(self, name: str) -> str | None:
         """Return an argument as sent; None when it is absent or empty."""
+        values = self._texts(name)
+        if len(values) > 1:
+            raise errors.bad_argument(f"{name} is given more than once")
+        return values[0] or None if values else None
+
+    def _texts(self, name: str) -> list[str]:
+        """Return all values of an argument as sent."""
         try:
             sent = (self._form or {}).get(name, ())
             if bodies.NOT_TEXT in sent:
@@ -157,9 +171,7 @@ class Arguments:
             raise not_utf_8(name) from None
         if any(fields.LOST in value for value in values):
             raise not_utf_8(name)
-        if len(values) > 1:
-            raise errors.bad_argument(f"{name} is given more than once")
-        return values[0] or None if values else None
+        return values
 
 
 def not_utf_8(name: str) -> errors.ServiceError:

@@ -34,7 +34,7 @@ _MAX_BYTES = {MULTIPART: _MAX_TEXT_BYTES * 3 // 4, URL_ENCODED: _MAX_TEXT_BYTES,
 Parts = dict[str, list[bytes]]
 
 
-def read_body(body: bytes, content_type: str, pictures: int = 1) -> Parts:
+def read_body(body: bytes, content_type: str, pictures: int = 1, listed: int = 0) -> Parts:
     """Return the fields of a form, or the members of a JSON object, by name.
 
     A multipart form's file names and part headers are ignored. JSON numbers and booleans become their text, null is no
@@ -44,6 +44,8 @@ def read_body(body: bytes, content_type: str, pictures: int = 1) -> Parts:
     ----------
     pictures
         The largest number of pictures in the body.
+    listed
+        The largest number of values of a list in the body. A form may have so many more parts.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def read_body(body: bytes, content_type: str, pictures: int = 1) -> Parts:
     enough = pictures * current_settings().max_image_bytes * 3 // 2 + MAX_FORM_OVERHEAD_BYTES
     carried = _MAX_BYTES[kind]
     try:
-        parts = _READERS[kind](body, options)
+        parts = _READERS[kind](body, options, MAX_FORM_PARTS + listed)
     except ServiceError:
         if len(body) > min(enough, carried):
             raise decoding.too_many_bytes() from None
@@ -91,26 +93,24 @@ class _PartParser(PushMultipartParser):  # type: ignore[misc]  # the library has
             super()._on_segment_headerline(line)
 
 
-def _multipart(body: bytes, options: Mapping[str, str]) -> Parts:
+def _multipart(body: bytes, options: Mapping[str, str], most_parts: int) -> Parts:
     boundary = options.get("boundary", "")
     if not 0 < len(boundary) <= MAX_BOUNDARY_CHARACTERS or not boundary.isascii():
         raise errors.upload_error("the multipart boundary is missing or not valid")
     try:
-        return _parts(body, boundary)
+        return _parts(body, boundary, most_parts)
     except ParserLimitReached:
-        raise errors.upload_error(
-            f"the form has more than {MAX_FORM_PARTS} parts, or headers that are too long"
-        ) from None
+        raise errors.upload_error(f"the form has more than {most_parts} parts, or headers that are too long") from None
     except (MultipartError, ValueError, LookupError):
         raise errors.upload_error("the multipart body is malformed or cut off") from None
 
 
-def _parts(body: bytes, boundary: str) -> Parts:
+def _parts(body: bytes, boundary: str, most_parts: int) -> Parts:
     parts: Parts = {}
     chunks: list[bytes] = []
     with _PartParser(
         boundary,
-        max_segment_count=MAX_FORM_PARTS,
+        max_segment_count=most_parts,
         max_header_count=8,
         max_header_size=4096,
         # File names come in any charset. Argument names are ASCII, which Latin-1 decodes correctly.
@@ -130,10 +130,10 @@ def _parts(body: bytes, boundary: str) -> Parts:
     return parts
 
 
-def _url_encoded(body: bytes, _: Mapping[str, str]) -> Parts:
-    pairs = body.split(b"&", MAX_FORM_PARTS)
-    if len(pairs) > MAX_FORM_PARTS:
-        raise errors.upload_error(f"the form has more than {MAX_FORM_PARTS} fields")
+def _url_encoded(body: bytes, _: Mapping[str, str], most_parts: int) -> Parts:
+    pairs = body.split(b"&", most_parts)
+    if len(pairs) > most_parts:
+        raise errors.upload_error(f"the form has more than {most_parts} fields")
     parts: Parts = {}
     for name, _equals, value in (pair.partition(b"=") for pair in pairs):
         parts.setdefault(_unescaped(name).decode("latin-1"), []).append(_unescaped(value))
@@ -158,7 +158,7 @@ class _Members(list[tuple[str, Any]]):
     """The members of a JSON object, in which names may be repeated."""
 
 
-def _json(body: bytes, options: Mapping[str, str]) -> Parts:
+def _json(body: bytes, options: Mapping[str, str], _: int) -> Parts:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
@@ -203,7 +203,7 @@ def _not_utf_8() -> ServiceError:
     return errors.upload_error("the JSON must be UTF-8")
 
 
-_READERS: dict[str, Callable[[bytes, Mapping[str, str]], Parts]] = {
+_READERS: dict[str, Callable[[bytes, Mapping[str, str], int], Parts]] = {
     MULTIPART: _multipart,
     URL_ENCODED: _url_encoded,
     JSON: _json,

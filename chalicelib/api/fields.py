@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -16,6 +17,7 @@ from chalicelib.service import cursors
 MAX_NUMBER_CHARACTERS = 64
 MAX_RESULTS = 10_000
 MAX_PAGE_FACES, DEFAULT_PAGE_FACES = 1_000, 100
+MAX_GROUPED_FACES = 1_000
 # Decoders, including API Gateway's and the local server's, replace bytes that are not UTF-8 with this character.
 LOST = "\N{REPLACEMENT CHARACTER}"
 
@@ -69,6 +71,34 @@ class Patterned:
         if not re.fullmatch(self.pattern, text):
             raise errors.bad_argument(f"{self.name} must be {self.rule}")
         return text
+
+
+@dataclass(frozen=True, slots=True)
+class PatternedList:
+    """1 to `most` texts: an argument given several times, or a JSON list."""
+
+    item: Patterned
+    most: int
+
+    @property
+    def name(self) -> str:
+        return self.item.name
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": self.item.schema, "minItems": 1, "maxItems": self.most}
+
+    def parse(self, texts: Sequence[str]) -> list[str]:
+        """Return the texts.
+
+        Raises
+        ------
+        ServiceError
+            1001 for too many, or a text that does not match.
+        """
+        if len(texts) > self.most:
+            raise errors.bad_argument(f"{self.name} may have at most {self.most} values, not {len(texts)}")
+        return [self.item.parse(text) for text in texts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +237,9 @@ class PictureField:
 
 IMAGE = PictureField("image_file", "image_base64")
 FACE_TOKEN = Patterned("face_token", f"[A-Za-z0-9]{{{TOKEN_LENGTH}}}", f"{TOKEN_LENGTH} letters and digits")
+FACE_TOKENS = PatternedList(
+    replace(FACE_TOKEN, name="face_tokens", rule=f"{TOKEN_LENGTH} letters and digits each"), MAX_GROUPED_FACES
+)
 THRESHOLD = Distance("threshold")
 LIMIT = WholeNumber("limit", MAX_RESULTS, MAX_RESULTS)
 PAGE_LIMIT = WholeNumber("limit", MAX_PAGE_FACES, DEFAULT_PAGE_FACES)

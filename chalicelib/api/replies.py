@@ -17,6 +17,7 @@ from chalicelib.images import decoding
 from chalicelib.service import cursors
 from chalicelib.service.comparison import Comparison
 from chalicelib.service.face_service import Identified, SavedFace, Searched
+from chalicelib.service.grouping import Grouping
 from chalicelib.service.known_faces import Page, cursor_after
 from chalicelib.service.known_people import Changed, PeoplePage
 from chalicelib.settings import current_settings
@@ -112,6 +113,10 @@ def compared(comparison: Comparison) -> dict[str, Any]:
         face1=face1,
         face2=face2,
     )
+
+
+def grouped(grouping: Grouping) -> dict[str, Any]:
+    return success(groups=grouping.groups, ungrouped=grouping.ungrouped, threshold=grouping.threshold)
 
 
 def listed(page: Page) -> dict[str, Any]:

@@ -46,13 +46,20 @@ class Service(Chalice):
 
 
 def endpoint(
-    app: Chalice, path: str, method: str, *, key: bool = True, pictures: int = 1, changes: bool = False
+    app: Chalice,
+    path: str,
+    method: str,
+    *,
+    key: bool = True,
+    pictures: int = 1,
+    listed: int = 0,
+    changes: bool = False,
 ) -> Callable[[View], View]:
     """Register a view for one path and method; the view receives the request's arguments.
 
-    `pictures` is the largest number of pictures in the body. With `key`, API Gateway requires an API key in the header
-    x-api-key; local servers require none. A GET also answers HEAD, unless it `changes` something, because HEAD must be
-    safe (RFC 9110, 9.2.1).
+    `pictures` is the largest number of pictures in the body, and `listed` that of the values of a list. With `key`, API
+    Gateway requires an API key in the header x-api-key; local servers require none. A GET also answers HEAD, unless it
+    `changes` something, because HEAD must be safe (RFC 9110, 9.2.1).
     """
 
     def register(view: View) -> View:
@@ -62,7 +69,7 @@ def endpoint(
                 request = app.current_request
                 assert request is not None
                 with deadline.within(_request_seconds()):
-                    return view(_arguments(request, path_arguments, pictures))
+                    return view(_arguments(request, path_arguments, pictures, listed))
             except ServiceError as error:
                 return replies.failure(error)
             except Exception:  # the client gets a contract error without internal details
@@ -127,7 +134,7 @@ def _wrong_method(methods: Iterable[str]) -> Response:
     return refusal
 
 
-def _arguments(request: Request, path_arguments: dict[str, str], pictures: int) -> arguments.Arguments:
+def _arguments(request: Request, path_arguments: dict[str, str], pictures: int, listed: int) -> arguments.Arguments:
     given = request.query_params
     query = {} if given is None else {name: given.getlist(name) for name in given}
     for name, value in path_arguments.items():
@@ -142,7 +149,8 @@ def _arguments(request: Request, path_arguments: dict[str, str], pictures: int) 
     assert isinstance(body, bytes)
     if not body:  # many clients announce a type for an empty body
         return arguments.Arguments(query)
-    return arguments.Arguments(query, bodies.read_body(body, request.headers.get("content-type", ""), pictures))
+    content_type = request.headers.get("content-type", "")
+    return arguments.Arguments(query, bodies.read_body(body, content_type, pictures, listed))
 
 
 # Contract errors for requests that Chalice itself refuses, by HTTP status.

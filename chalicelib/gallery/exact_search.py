@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chalicelib.faces import Embedding, Match, SearchResult, Terms
-from chalicelib.gallery.codes import Candidates, Ids
+from chalicelib.gallery.code_bounds import Candidates, Ids
 from chalicelib.gallery.gallery import Contents
 from chalicelib.gallery.people import People
 from chalicelib.gallery.person_search import PersonSearch, row_distances

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chalicelib.gallery import code_changes
-from chalicelib.gallery.codes import Candidates, CodeBook
+from chalicelib.gallery.code_bounds import Candidates
+from chalicelib.gallery.codes import CodeBook
 from chalicelib.stores.face_set.change_log import Operation
 from chalicelib.stores.face_set.face_set import MAX_CHANGES_PER_POLL, FaceSet
 

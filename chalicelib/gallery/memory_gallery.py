@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chalicelib.gallery import code_changes, snapshot
-from chalicelib.gallery.codes import Candidates, CodeBook
+from chalicelib.gallery.code_bounds import Candidates
+from chalicelib.gallery.codes import CodeBook
 from chalicelib.gallery.exact_search import ExactSearch
 from chalicelib.gallery.gallery import Contents
 from chalicelib.gallery.shared_lock import SharedLock

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chalicelib.faces import Match, SearchResult, Terms
-from chalicelib.gallery.codes import Candidates, Ids
+from chalicelib.gallery.code_bounds import Candidates, Ids
 from chalicelib.gallery.people import People
 from chalicelib.stores.face_set.face_set import FaceRow
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from chalicelib.faces import DEFAULT_SET_ID
-from chalicelib.gallery.codes import CodeBook, Coded, encode
+from chalicelib.gallery.code_block import Coded
+from chalicelib.gallery.codes import CodeBook, encode
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.segments import SEGMENT_IDS, Segment, SegmentStore
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from chalicelib import deadline
 from chalicelib.errors import index_is_behind
-from chalicelib.gallery.codes import Candidates
+from chalicelib.gallery.code_bounds import Candidates
 from chalicelib.gallery.exact_search import ExactSearch
 from chalicelib.gallery.gallery import Contents
 from chalicelib.gallery.index_changes import IndexChanges

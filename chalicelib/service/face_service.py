@@ -31,6 +31,7 @@ from chalicelib.gallery.gallery import Contents, Gallery
 from chalicelib.images import decoding
 from chalicelib.service.comparison import Comparison, Picture, compare
 from chalicelib.service.detection import detect
+from chalicelib.service.grouping import Grouping, grouped
 from chalicelib.service.token_embeddings import TokenEmbeddings
 from chalicelib.stores.aws.crops import Crop, CropStore, temporary_name
 from chalicelib.stores.aws.tokens import TokenStore
@@ -161,6 +162,10 @@ class FaceService:
             people = self._gallery.search(self._embeddings.of(token), terms).matches
         others = (match for match in people if fold(match.name) != folded and is_person(fold(match.name)))
         return list(islice(others, MAX_SIMILAR))
+
+    def group(self, tokens: Sequence[str]) -> Grouping:
+        """Group the faces of distinct tokens, detected or known, by person."""
+        return grouped(tokens, self._embeddings.of_many(tokens), self._model.thresholds)
 
     def add(self, token: str, name: str, *, face_set: str = DEFAULT_SET, refuse_poor: bool = False) -> None:
         """Add a detected face to a face set under a name; rename the face if the set already has it.

@@ -17,10 +17,8 @@ from chalicelib.vision.model_pack import ModelPack, ModelPackError
 from models.accuracy import lfw_protocol, report, worst_pairs
 from models.accuracy.labelled_faces import PAIRS_FILE, LabelsError, read_csv, read_lfw
 from models.accuracy.measured_set import MeasuredSet, measure
-from models.accuracy.set_embeddings import SetEmbedder
+from models.accuracy.set_embeddings import SCRATCH, SetEmbedder
 from models.build import CURRENT
-
-SCRATCH = Path("build") / "accuracy"
 
 
 def main(arguments: list[str] | None = None) -> None:

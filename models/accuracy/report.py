@@ -44,10 +44,11 @@ def markdown(
 
 
 def write_section(document: Path, section: str) -> None:
-    """Replace the section in the document; create the document if there is none."""
-    text = document.read_text(encoding="utf-8") if document.exists() else f"# Accuracy\n\n{BEGIN}\n{END}\n"
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
+    """Replace the section between the marks that it begins and ends with; create the document if there is none."""
+    begin, *_, end = section.strip().splitlines()
+    text = document.read_text(encoding="utf-8") if document.exists() else f"# Accuracy\n\n{begin}\n{end}\n"
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2]
     document.write_text(before + section.rstrip("\n") + after, encoding="utf-8")
 
 
@@ -68,7 +69,7 @@ def card_thresholds(sets: Sequence[MeasuredSet]) -> str:
         low, high = threshold.interval
         entries.append(
             "[[thresholds]]\n"
-            f"fmr = {_fmr(fmr)}\n"
+            f"fmr = {rate_text(fmr)}\n"
             f"distance = {threshold.value:.3f}              # 95 % interval {low:.3f} to {high:.3f}\n"
             f'data = "{data}"\n'
             f"true_match_rate = {true_matches.value:.3f}\n"
@@ -99,7 +100,7 @@ def _recognisability(sets: Sequence[MeasuredSet]) -> str:
             f"{one.false_match_rate(at):.3%} -> {rest.false_match_rate(at):.3%} false"
             for one, rest in zip(sets, left, strict=True)
         ]
-        lines.append([f"at {at:.3f}, FMR {_fmr(fmr)}", *(cell.replace("%", " %") for cell in cells)])
+        lines.append([f"at {at:.3f}, FMR {rate_text(fmr)}", *(cell.replace("%", " %") for cell in cells)])
     return (
         f"Recognisability: {LEAST_RECOGNISABILITY:g} % of {name}'s faces have an output shorter than {limit:.2f}. "
         "Rates with and without these faces; a pair with a removed face counts as no match:\n\n"
@@ -119,8 +120,8 @@ def _table(sets: Sequence[MeasuredSet]) -> str:
         (f"false matches at {REFERENCE}", lambda m: _percent(m.false_at_reference)),
     ]
     for fmr in FALSE_MATCH_RATES:
-        rows.append((f"threshold at FMR {_fmr(fmr)}", partial(_at, fmr=fmr, place=0, form=_distance)))
-        rows.append((f"true matches at FMR {_fmr(fmr)}", partial(_at, fmr=fmr, place=1, form=_percent)))
+        rows.append((f"threshold at FMR {rate_text(fmr)}", partial(_at, fmr=fmr, place=0, form=_distance)))
+        rows.append((f"true matches at FMR {rate_text(fmr)}", partial(_at, fmr=fmr, place=1, form=_percent)))
     header = ["", *(measured.labelled.name for measured in sets)]
     lines = [header, ["---"] * len(header), *([name, *map(cell, sets)] for name, cell in rows)]
     return (
@@ -137,7 +138,7 @@ def _at_card_thresholds(sets: Sequence[MeasuredSet]) -> str:
             f"{one.false_match_rate(threshold.value):.3%} false, {one.true_match_rate(threshold.value):.2%} true"
             for one in sets
         ]
-        lines.append([f"{threshold.value:.3f}, FMR {_fmr(fmr)}", *(cell.replace("%", " %") for cell in cells)])
+        lines.append([f"{threshold.value:.3f}, FMR {rate_text(fmr)}", *(cell.replace("%", " %") for cell in cells)])
     return _lines(lines)
 
 
@@ -177,7 +178,7 @@ def _distance(figure: Figure) -> str:
     return f"{figure.value:.3f} ({low:.3f} to {high:.3f})"
 
 
-def _fmr(fmr: float) -> str:
+def rate_text(fmr: float) -> str:
     return f"{fmr:.0e}".replace("e-0", "e-")
 
 

@@ -16,6 +16,9 @@ from chalicelib.vision.model_pack import ModelPack
 from chalicelib.wiring import detector as build_detector
 from models.accuracy.labelled_faces import LabelledSet
 
+# The folder for embeddings, and for what else a run leaves besides its report.
+SCRATCH = Path("build") / "accuracy"
+
 
 class SetEmbedder:
     """Embeds one face of each picture, see LabelledSet, with the service's own detector and embedder.

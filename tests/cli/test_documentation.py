@@ -49,7 +49,7 @@ def test_the_page_shows_the_real_outputs(run: Run, folder: Path) -> None:
 def test_every_command_is_on_the_page(run: Run) -> None:
     listed = re.findall(r"^  ([a-z-]+) ", run("--help").stdout.partition("Commands:")[2], re.MULTILINE)
 
-    assert len(listed) == 12
+    assert len(listed) == 13
     assert {shlex.split(command)[0] for command, _ in examples()} == set(listed)
 
 

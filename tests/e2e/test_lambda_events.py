@@ -22,6 +22,7 @@ from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace
 from tests.e2e.face_sets import FaceSets, Grouping
 from tests.e2e.gallery_setting import on_s3_vectors
+from tests.e2e.grouped import Groups
 from tests.e2e.identifying import Identifying, SimilarPeople
 from tests.e2e.lambda_api import LambdaApi, context, handler, lasting_handler
 from tests.e2e.person_management import People
@@ -77,7 +78,7 @@ def vectors_handler(dynamodb: DynamoDBClient, s3: S3Client, mysql_server: int) -
 
 
 class TestWalkOnSqlite(
-    Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing, Identifying, SimilarPeople, Carriers
+    Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing, Groups, Identifying, SimilarPeople, Carriers
 ):
     @pytest.fixture
     def api(self, sqlite_handler: LambdaApi) -> Iterator[LambdaApi]:
@@ -85,7 +86,9 @@ class TestWalkOnSqlite(
             yield sqlite_handler
 
 
-class TestWalkOnMysql(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing, Identifying, SimilarPeople):
+class TestWalkOnMysql(
+    Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing, Groups, Identifying, SimilarPeople
+):
     @pytest.fixture
     def api(self, mysql_handler: LambdaApi) -> Iterator[LambdaApi]:
         with mysql_handler.on_an_empty_face_set():

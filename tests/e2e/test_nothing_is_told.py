@@ -16,6 +16,7 @@ from chalicelib.faces import Embedding, Image, Landmarks
 from chalicelib.vision.embedder import Embedder
 from tests.e2e import pictures
 from tests.e2e.api import Query, Reply
+from tests.e2e.grouped import Groups
 from tests.e2e.invocation_log import PICTURES, messages, told
 from tests.e2e.lambda_api import LambdaApi
 from tests.e2e.refusals import Refusals
@@ -73,7 +74,7 @@ def heard(
     assert told(output, listener.texts, embeddings) == []
 
 
-class TestNothingIsToldOfAWalk(Walk):
+class TestNothingIsToldOfAWalk(Walk, Groups):
     smoke_only = True
 
     @pytest.fixture

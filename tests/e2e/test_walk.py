@@ -8,13 +8,16 @@ from tests.e2e.carriers import Carriers
 from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace
 from tests.e2e.face_sets import FaceSets, Grouping
+from tests.e2e.grouped import Groups
 from tests.e2e.http_api import HttpApi
 from tests.e2e.identifying import Identifying, SimilarPeople
 from tests.e2e.person_management import People
 from tests.e2e.walk import Walk
 
 
-class TestOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing, Identifying, SimilarPeople, Carriers):
+class TestOnSqlite(
+    Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing, Groups, Identifying, SimilarPeople, Carriers
+):
     smoke_only = True
 
     @pytest.fixture
@@ -22,7 +25,7 @@ class TestOnSqlite(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing
         return sqlite_api
 
 
-class TestOnMysql(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing, Identifying, SimilarPeople):
+class TestOnMysql(Walk, Listing, OneFace, FaceSets, Grouping, People, Comparing, Groups, Identifying, SimilarPeople):
     smoke_only = True
 
     @pytest.fixture

@@ -70,6 +70,17 @@ def test_who_is_cut_off_is_not_unknown(frail: Frail) -> None:
     assert frail.tokens.get(new_token()) is None
 
 
+def test_many_that_are_cut_off_are_read_again(frail: Frail) -> None:
+    faces = temporary(3)
+    frail.tokens.save(faces)
+
+    with frail.aws.fault("dynamodb.BatchGetItem", cut_off, *range(1, MAX_ATTEMPTS + 1)) as rule:
+        found = frail.tokens.get_many([*(face.token for face in faces), new_token()])
+
+    assert rule.seen == MAX_ATTEMPTS + 1
+    assert found.keys() == {face.token for face in faces}
+
+
 def test_what_may_be_unwritten_is_written_again(frail: Frail) -> None:
     faces = temporary(3)
 
@@ -129,6 +140,10 @@ def get_token(frail: Frail) -> None:
     frail.tokens.get("A" * 24)
 
 
+def get_tokens(frail: Frail) -> None:
+    frail.tokens.get_many(["A" * 24])
+
+
 def delete_token(frail: Frail) -> None:
     frail.tokens.delete("A" * 24)
 
@@ -140,6 +155,7 @@ STEPS: dict[Callable[[Frail], None], str] = {
     list_crops: "s3.LIST",
     save_token: "dynamodb.BatchWriteItem",
     get_token: "dynamodb.GetItem",
+    get_tokens: "dynamodb.BatchGetItem",
     delete_token: "dynamodb.DeleteItem",
 }
 

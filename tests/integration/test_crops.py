@@ -59,12 +59,12 @@ def test_a_crop_may_have_no_landmarks(crops: CropStore) -> None:
 def test_a_temporary_crop_can_be_read_until_it_is_deleted(crops: CropStore) -> None:
     crops.save_temporary([CROP])
 
-    read = crops.read_temporary("a.jpg")
+    [read] = crops.read_temporary(["a.jpg"])
 
     assert read is not None
     assert (read.name, read.jpeg, read.detector_id) == ("a.jpg", CROP.jpeg, CROP.detector_id)
     crops.delete_temporary("a.jpg")
-    assert crops.read_temporary("a.jpg") is None
+    assert crops.read_temporary(["a.jpg"]) == [None]
 
 
 def test_many_crops_are_read_in_the_order_of_their_names(crops: CropStore) -> None:

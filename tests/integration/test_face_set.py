@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from chalicelib.faces import KnownFace, new_token
-from chalicelib.stores.database.base import Database
+from chalicelib.stores.database.base import Database, Parameters, Row
+from chalicelib.stores.face_set.active_model import ModelChangedError
 from chalicelib.stores.face_set.face_set import MAX_FACES_PER_ADDITION, MAX_IDS_PER_STATEMENT, FaceSet
+from chalicelib.stores.face_set.faces_by_token import MAX_TOKENS_PER_STATEMENT
 from tests.examples import EMBEDDING_ID, known_face
+from tests.integration.test_people import rows_read
 
 
 @pytest.fixture
@@ -86,6 +89,43 @@ def test_tokens_that_differ_only_in_case_are_different(face_set: FaceSet) -> Non
     assert face is not None
     assert face.name == "renamed"
     assert face_set.get(lower, EMBEDDING_ID) is None
+
+
+def test_many_faces_are_returned_by_their_tokens(
+    face_set: FaceSet, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces = [known_face(seed=n) for n in range(2 * MAX_TOKENS_PER_STATEMENT + 1)]
+    for start in range(0, len(faces), MAX_FACES_PER_ADDITION):
+        face_set.add_many(faces[start : start + MAX_FACES_PER_ADDITION])
+    statements: list[str] = []
+    read = database.read
+
+    def counted(sql: str, parameters: Parameters = ()) -> list[Row]:
+        statements.append(sql)
+        return read(sql, parameters)
+
+    monkeypatch.setattr(database, "read", counted)
+    found = face_set.get_many([new_token(), *(face.token for face in faces)], EMBEDDING_ID)
+
+    assert len(statements) == 3
+    assert found.keys() == {face.token for face in faces}
+    for face in faces:
+        np.testing.assert_array_equal(found[face.token].embedding, face.embedding)
+    assert face_set.get_many([], EMBEDDING_ID) == face_set.get_many([new_token()], EMBEDDING_ID) == {}
+
+
+def test_faces_are_found_by_the_index_of_their_tokens(face_set: FaceSet, database: Database) -> None:
+    faces = [known_face(seed=n) for n in range(MAX_FACES_PER_ADDITION)]
+    face_set.add_many(faces)
+
+    assert rows_read(database, lambda: face_set.get_many([face.token for face in faces[::100]], EMBEDDING_ID)) <= 40
+
+
+def test_faces_under_another_model_are_not_returned(face_set: FaceSet) -> None:
+    face_set.add(known_face("T" * 24))
+
+    with pytest.raises(ModelChangedError):
+        face_set.get_many(["T" * 24], "another-model")
 
 
 def test_adding_a_token_again_only_renames(face_set: FaceSet) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.faces import DEFAULT_SET_ID, KnownFace, SearchResult, Terms
 from chalicelib.gallery import snapshot
-from chalicelib.gallery.codes import Candidates
+from chalicelib.gallery.code_bounds import Candidates
 from chalicelib.stores.database.base import Database, Parameters, Row, Transaction
 from chalicelib.stores.face_set import face_set as face_set_module
 from chalicelib.stores.face_set.face_set import FaceRow, FaceSet

@@ -138,7 +138,7 @@ def test_temporary_crops_are_left_to_expire(database: Database, crops: CropStore
     crops.save_temporary([temporary])
 
     assert reconcile(database, crops).crops == 0
-    assert crops.read_temporary(temporary.name) is not None
+    assert crops.read_temporary([temporary.name]) != [None]
 
 
 @pytest.mark.usefixtures("small_portions")

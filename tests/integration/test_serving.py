@@ -6,6 +6,7 @@ import logging
 import shutil
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,7 +19,10 @@ from chalicelib.api.arguments import Arguments
 from chalicelib.errors import ServiceError, StoreUnavailableError
 from chalicelib.faces import KnownFace, SearchResult, Terms
 from chalicelib.maintenance import operations
+from chalicelib.service import token_embeddings
 from chalicelib.service.face_service import FaceService
+from chalicelib.stores.aws.crops import Crop, CropStore
+from chalicelib.stores.face_set import faces_by_token
 from chalicelib.stores.face_set.active_model import ModelChangedError
 from chalicelib.stores.face_set.face_set import FaceSet
 from tests import pictures
@@ -126,6 +130,28 @@ class TestARunningProcess:
         expect_exact(process, after, faces[0].token)
         assert set(tokens(before)) == set(tokens(after))
         assert [m.distance for m in before.matches] != [m.distance for m in after.matches]
+
+    def test_a_grouping_follows_the_switch(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The model is switched after the first of two statements has read faces under the model of before."""
+        monkeypatch.setattr(faces_by_token, "MAX_TOKENS_PER_STATEMENT", 2)
+        process = place.process()
+        faces = tokens(process.add(range(4)))
+        read = process.parts.database.read
+        statements: list[str] = []
+
+        def switching(sql: str, parameters: Any = ()) -> Any:
+            if sql.count("?") == 2 and "face_token IN" in sql:
+                statements.append(sql)
+                if len(statements) == 2:
+                    place.process().re_embed(UNIT)
+            return read(sql, parameters)
+
+        monkeypatch.setattr(process.parts.database, "read", switching)
+        found = process.group(faces)
+
+        assert process.served == UNIT
+        assert len(statements) == 4
+        assert found == place.process(UNIT).group(faces)
 
     def test_a_process_follows_the_switch_back_after_its_link_changed(self, place: Place) -> None:
         """MODEL_DIR is a link, as on a laptop, and points elsewhere until the switch back is done."""
@@ -269,10 +295,10 @@ class TestARunningProcess:
 class TestTokensOfAnotherModel:
     @pytest.fixture
     def process(self, place: Place) -> Process:
-        """Return a process under UNIT, with three faces. `token` was detected under RAW."""
+        """Return a process under UNIT, with three faces. `token` and `others` were detected under RAW."""
         process = place.process()
         process.add(range(3))
-        self.token = process.detect(PICTURE)
+        self.token, *self.others = (process.detect(PICTURE) for _ in range(3))
         process.re_embed(UNIT)
         return process
 
@@ -284,6 +310,24 @@ class TestTokensOfAnotherModel:
         np.testing.assert_allclose(
             [m.distance for m in found.matches], [m.distance for m in fresh.matches], rtol=0, atol=0.1
         )
+
+    def test_their_faces_can_be_grouped(self, process: Process, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        """More of them than are embedded at once, and a face of this model."""
+        monkeypatch.setattr(token_embeddings, "CROPS_AT_ONCE", 2)
+        sizes: list[int] = []
+        read = CropStore.read_temporary
+
+        def counted(crops: CropStore, names: Sequence[str]) -> list[Crop | None]:
+            sizes.append(len(names))
+            return read(crops, names)
+
+        monkeypatch.setattr(CropStore, "read_temporary", counted)
+        tokens = [self.token, *self.others, place.process(UNIT).detect(PICTURE)]
+
+        found = process.group(tokens)
+
+        assert (found.groups, found.ungrouped) == ([tokens], [])
+        assert sizes == [2, 1]
 
     def test_their_faces_can_be_added(self, process: Process) -> None:
         process.add_token(self.token)
@@ -300,6 +344,8 @@ class TestTokensOfAnotherModel:
         for request in (process.search, process.add_token):
             with pytest.raises(ServiceError, match="1006"):
                 request(self.token)
+        with pytest.raises(ServiceError, match=f"1 of 2 face_tokens is unknown or has expired: {self.token}"):
+            process.group([self.token, process.detect(PICTURE)])
 
 
 def test_requests_stay_correct_while_the_model_is_switched_back_and_forth(place: Place) -> None:

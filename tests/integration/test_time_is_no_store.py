@@ -59,7 +59,7 @@ def test_every_route_says_that_it_took_too_long(
     token = api.token(pictures.drawing())
     monkeypatch.setattr(routing, "_request_seconds", lambda: 0)
     fields: dict[str, bytes | str] = {"threshold": "0.5", "face_name": "Ada", "face_set": "staff", "face_token": token}
-    fields["name"] = "Ada"
+    fields["name"], fields["face_tokens"] = "Ada", token
     path = path.replace("{face_token}", token).replace("{face_set}", "staff").replace("{person}", "Ada")
     if path.endswith((token, "staff", "crop")):
         fields = {"face_name": "Ada"} if method == "PUT" else {}

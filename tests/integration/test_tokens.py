@@ -11,7 +11,7 @@ import pytest
 from chalicelib.errors import ServiceError
 from chalicelib.faces import TemporaryFace, new_token
 from chalicelib.stores.aws import sdk
-from chalicelib.stores.aws.tokens import MAX_SETBACKS, TokenStore
+from chalicelib.stores.aws.tokens import MAX_ITEMS_PER_READ, MAX_SETBACKS, TokenStore
 from tests.services import free_port
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def a_face(tokens: TokenStore, seed: int = 0) -> TemporaryFace:
 class Busy:
     """DynamoDB's client, but leaves the last half of each of the first `refusals` batches unprocessed.
 
-    moto neither throttles nor limits batches to 25 items.
+    moto neither throttles nor limits written batches to 25 items.
     """
 
     def __init__(self, client: DynamoDBClient, refusals: int) -> None:
@@ -66,6 +66,22 @@ class Busy:
             self._client.batch_write_item(RequestItems={table: taken})
         refused = items[len(taken) :]
         return {"UnprocessedItems": {table: refused} if refused else {}}
+
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        ((table, wanted),) = request["RequestItems"].items()
+        assert wanted["ConsistentRead"] is True  # moto answers every read with the newest item
+        keys = wanted["Keys"]
+        self.sizes.append(len(keys))
+        taken = keys
+        if self._refusals > 0:
+            self._refusals -= 1
+            taken = keys[: len(keys) // 2]
+        read = cast(Any, self._client).batch_get_item(RequestItems={table: {**wanted, "Keys": taken}}) if taken else {}
+        refused = keys[len(taken) :]
+        return {
+            "Responses": read.get("Responses", {}),
+            "UnprocessedKeys": {table: {**wanted, "Keys": refused}} if refused else {},
+        }
 
 
 def test_a_face_is_read_consistently() -> None:
@@ -107,6 +123,53 @@ def test_more_faces_than_fit_one_request_are_all_saved(
         kept = tokens.get(face.token)
         assert kept is not None
         np.testing.assert_array_equal(kept.embedding, face.embedding)
+
+
+def test_many_faces_are_read_with_few_requests(
+    dynamodb: DynamoDBClient, tokens_table: str, tokens: TokenStore, clock: Clock
+) -> None:
+    faces = [a_face(tokens, seed) for seed in range(2 * MAX_ITEMS_PER_READ + 30)]
+    tokens.save(faces)
+    client = Busy(dynamodb, refusals=0)
+    store = TokenStore(cast("DynamoDBClient", client), tokens_table, TTL_SECONDS, clock)
+
+    found = store.get_many([*(face.token for face in faces), new_token()])
+
+    assert client.sizes == [MAX_ITEMS_PER_READ, MAX_ITEMS_PER_READ, 31]
+    assert found.keys() == {face.token for face in faces}
+    for face in faces:
+        np.testing.assert_array_equal(found[face.token].embedding, face.embedding)
+        assert found[face.token]._replace(embedding=face.embedding) == face
+
+
+def test_no_tokens_are_read_without_a_request(tokens_table: str) -> None:
+    assert TokenStore(cast("DynamoDBClient", None), tokens_table, TTL_SECONDS).get_many([]) == {}
+
+
+def test_of_many_faces_the_expired_ones_are_left_out(tokens: TokenStore, clock: Clock) -> None:
+    early = a_face(tokens)
+    tokens.save([early])
+    clock.now += 10
+    late = a_face(tokens)
+    tokens.save([late])
+
+    clock.now = early.expires_at
+
+    assert tokens.get_many([early.token, late.token]).keys() == {late.token}
+
+
+def test_tokens_left_unread_by_a_busy_server_are_read_again(
+    dynamodb: DynamoDBClient, tokens_table: str, tokens: TokenStore, clock: Clock
+) -> None:
+    faces = [a_face(tokens, seed) for seed in range(150)]
+    tokens.save(faces)
+    slept: list[float] = []
+    client = cast("DynamoDBClient", Busy(dynamodb, MAX_SETBACKS))
+
+    found = TokenStore(client, tokens_table, TTL_SECONDS, clock, slept.append).get_many([face.token for face in faces])
+
+    assert found.keys() == {face.token for face in faces}
+    assert len(slept) == MAX_SETBACKS
 
 
 def test_saving_no_faces_sends_no_request(tokens_table: str, dynamodb: DynamoDBClient) -> None:
@@ -170,10 +233,20 @@ def test_a_server_that_stays_busy_is_503(dynamodb: DynamoDBClient, tokens_table:
     assert len(slept) == MAX_SETBACKS
 
 
+def test_tokens_that_stay_unread_are_503(dynamodb: DynamoDBClient, tokens_table: str) -> None:
+    client = cast("DynamoDBClient", Busy(dynamodb, MAX_SETBACKS + 1))
+    slept: list[float] = []
+
+    with pytest.raises(ServiceError) as raised:
+        TokenStore(client, tokens_table, TTL_SECONDS, sleep=slept.append).get_many([new_token()])
+    assert (raised.value.status, len(slept)) == (503, MAX_SETBACKS)
+
+
 def assert_every_call_fails(store: TokenStore, status: int) -> None:
     calls: list[Callable[[], object]] = [
         lambda: store.save([a_face(store)]),
         lambda: store.get("T"),
+        lambda: store.get_many(["T"]),
         lambda: store.delete("T"),
     ]
     for call in calls:

@@ -10,6 +10,7 @@ from pathlib import Path
 from chalicelib.faces import KnownFace, SearchResult, Terms
 from chalicelib.maintenance import operations
 from chalicelib.maintenance.re_embedding import Report
+from chalicelib.service.grouping import Grouping
 from chalicelib.settings import CONTRACT_IMAGE_BYTES, CONTRACT_SIDE_PX, Settings
 from chalicelib.vision.model import Model
 from chalicelib.wiring import Wiring, model
@@ -109,6 +110,9 @@ class Process:
     def search(self, token: str, threshold: float = 100.0) -> SearchResult:
         terms = Terms(threshold, 10_000)
         return self.parts.active_pack.answer(lambda service: service.search_token(token, terms)).result
+
+    def group(self, tokens: Sequence[str]) -> Grouping:
+        return self.parts.active_pack.answer(lambda service: service.group(tokens))
 
     def remove(self, token: str) -> None:
         self.parts.removal.remove(token)

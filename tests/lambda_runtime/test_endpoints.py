@@ -13,6 +13,7 @@ from tests.e2e.carriers import Carriers
 from tests.e2e.comparing import Comparing
 from tests.e2e.face_management import Listing, OneFace
 from tests.e2e.face_sets import FaceSets, Grouping
+from tests.e2e.grouped import Groups
 from tests.e2e.identifying import Identifying, SimilarPeople
 from tests.e2e.person_management import People
 from tests.e2e.refusals import Refusals
@@ -49,7 +50,17 @@ class WalkInAContainer(Walk):
 
 
 class TestWalkWithLittleMemory(
-    WalkInAContainer, Listing, OneFace, FaceSets, Grouping, People, Comparing, Identifying, SimilarPeople, Carriers
+    WalkInAContainer,
+    Listing,
+    OneFace,
+    FaceSets,
+    Grouping,
+    People,
+    Comparing,
+    Groups,
+    Identifying,
+    SimilarPeople,
+    Carriers,
 ):
     memory_mb = LEAST_MB
 

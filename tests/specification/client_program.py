@@ -14,7 +14,7 @@ from typing import TypeVar
 from face_search_client import AuthenticatedClient
 from face_search_client.api.face_sets import create_face_set, delete_face_set, list_face_sets
 from face_search_client.api.faces import add_face_by_form, get_crop, get_face, list_faces, remove_face, rename_face
-from face_search_client.api.search import compare, detect, search_by_picture, search_by_token
+from face_search_client.api.search import compare, detect, group_faces, search_by_picture, search_by_token
 from face_search_client.api.service import health, info
 from face_search_client.models import (
     AddFaceByFormFilesBody,
@@ -24,6 +24,8 @@ from face_search_client.models import (
     DetectJsonBody,
     Error,
     ErrorErrorCode,
+    GroupFacesFilesBody,
+    GroupFacesJsonBody,
     RenameFaceJsonBody,
     SearchByPictureFilesBody,
     SearchByPictureFilesBodyGroup,
@@ -74,6 +76,9 @@ def walk(client: AuthenticatedClient, picture: bytes) -> None:
     compared = given(compare.sync(client=client, body=CompareFilesBody(image_file1=file(), face_token2=token)))
     assert compared.distance == 0
     assert all(compared.same_person.additional_properties.values())
+
+    for body in (GroupFacesJsonBody(face_tokens=[token, other]), GroupFacesFilesBody(face_tokens=[token, other])):
+        assert given(group_faces.sync(client=client, body=body)).groups == [[token, other]]
 
     page = given(list_faces.sync(client=client, face_set="staff", name="ada"))
     assert ([known.face_token for known in page.faces], page.next_cursor) == ([token], None)

@@ -89,7 +89,9 @@ def _example(body: dict[str, Any]) -> dict[str, Any]:
 
 def _parts(operation: dict[str, Any]) -> dict[str, list[bytes]]:
     return {
-        name: [str(value).encode()] for schema in _bodies(operation)[:1] for name, value in _example(schema).items()
+        name: [str(one).encode() for one in (value if isinstance(value, list) else [value])]
+        for schema in _bodies(operation)[:1]
+        for name, value in _example(schema).items()
     }
 
 

@@ -36,7 +36,8 @@ GRANTED: dict[str, dict[str, Any]] = {
         **_log("ApiLog"),
         **_database(ROWS),
         **_on(
-            {"Fn::GetAtt": ["TokensTable", "Arn"]}, "dynamodb:GetItem", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem"
+            {"Fn::GetAtt": ["TokensTable", "Arn"]},
+            *("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem"),
         ),
         **_on([TEMPORARY, FACES], "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
         **_on(CROPS, "s3:ListBucket"),

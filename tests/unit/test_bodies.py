@@ -136,6 +136,13 @@ class TestForms:
     def test_too_many_parts_are_refused(self) -> None:
         assert _refused(_form(*[('name="x"', b"1")] * (MAX_FORM_PARTS + 1))).code == "1005"
 
+    def test_a_list_may_have_a_part_for_each_value(self) -> None:
+        parts = [('name="x"', b"1")] * (MAX_FORM_PARTS + 100)
+
+        assert len(read_body(_form(*parts), TYPE, listed=100)["x"]) == MAX_FORM_PARTS + 100
+        with pytest.raises(ServiceError, match=f"the form has more than {MAX_FORM_PARTS + 100} parts"):
+            read_body(_form(*parts, parts[0]), TYPE, listed=100)
+
     def test_unterminated_headers_are_refused(self) -> None:
         assert _refused(_form((f'name="{"x" * 10_000}"', b"1"))).code == "1005"
 
@@ -192,6 +199,13 @@ class TestUrlEncodedForms:
     def test_too_many_fields_are_refused(self) -> None:
         assert len(read_body(b"&".join([b"x=1"] * MAX_FORM_PARTS), FORM)["x"]) == MAX_FORM_PARTS
         assert _refused(b"&".join([b"x=1"] * (MAX_FORM_PARTS + 1)), FORM).code == "1005"
+
+    def test_a_list_may_have_a_field_for_each_value(self) -> None:
+        fields = [b"x=1"] * (MAX_FORM_PARTS + 100)
+
+        assert len(read_body(b"&".join(fields), FORM, listed=100)["x"]) == MAX_FORM_PARTS + 100
+        with pytest.raises(ServiceError, match=f"the form has more than {MAX_FORM_PARTS + 100} fields"):
+            read_body(b"&".join([*fields, b"x=1"]), FORM, listed=100)
 
     @given(fields=st.dictionaries(st.text(st.characters(codec="latin-1")), st.binary(max_size=50), max_size=10))
     def test_any_bytes_are_returned_unchanged(self, fields: dict[str, bytes]) -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from chalicelib.gallery import codes, products
-from chalicelib.gallery.codes import BLOCK_FACES, CodeBook, encode, first_slice
+from chalicelib.gallery import code_block, products
+from chalicelib.gallery.code_block import BLOCK_FACES
+from chalicelib.gallery.codes import CodeBook, encode
 
 Vectors = NDArray[np.float32]
 
@@ -183,7 +184,7 @@ def test_a_removed_faces_code_is_erased_from_memory() -> None:
 
 
 def _memory(book: CodeBook) -> bytes:
-    return b"".join(block._codes.T.tobytes() for block in book._blocks)
+    return b"".join(part.swapaxes(1, 2).tobytes() for block in book._blocks for part in block._slices)
 
 
 def test_it_returns_the_faces_it_does_not_know() -> None:
@@ -200,16 +201,14 @@ class TestSlices:
         candidates = _book(vectors).near(vectors[3].astype(np.float64), 0.5, 1_000)
 
         assert candidates.ids[0] == 3
-        assert {shape[0] for shape in read} == {first_slice(160)} == {96}
+        assert {dimensions for _, dimensions, _ in read} == {128}
 
     def test_a_search_stops_slicing_where_that_excludes_few(self, read: list[tuple[int, ...]]) -> None:
         vectors = _faces("unit length", 40_000, 160, 14)
 
         _book(vectors).near(vectors[3].astype(np.float64), 1.3, 1_000)
 
-        dimensions = [shape[0] for shape in read]
-        assert dimensions.count(96) == 1
-        assert set(dimensions) == {96, 160}
+        assert [dimensions for _, dimensions, _ in read] == [128, 32] * (len(read) // 2)
 
     def test_several_probes_find_what_each_alone_finds(self) -> None:
         vectors = np.concatenate([_faces(kind, 3_000, 160, 15) for kind in ("ordered by variance", "unit length")])
@@ -227,14 +226,14 @@ class TestSlices:
     @pytest.fixture
     def read(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
         """The shapes of the codes that are multiplied with probes; small blocks are sliced too."""
-        monkeypatch.setattr(codes, "LEAST_SLICED", 0)
+        monkeypatch.setattr(code_block, "LEAST_SLICED", 0)
         shapes: list[tuple[int, ...]] = []
 
         def recorded(probes: NDArray[np.uint8], read: NDArray[np.int8]) -> NDArray[np.int32]:
             shapes.append(read.shape)
             return products.products(probes, read)
 
-        monkeypatch.setattr(codes, "products", recorded)
+        monkeypatch.setattr(code_block, "products", recorded)
         return shapes
 
 
@@ -244,8 +243,8 @@ class TestProducts:
     def test_they_are_exact(self, dimension: int, probes: int) -> None:
         """The largest values would overflow 16 bits in some kernels, if probes could be larger."""
         random = np.random.default_rng(8)
-        held = random.integers(-127, 128, (dimension, 3_001), np.int8)
-        held[:, 0], held[:, 1] = 127, -127
+        held = random.integers(-127, 128, (47, dimension, 64), np.int8)
+        held[:, :, 0], held[:, :, 1] = 127, -127
         asked = random.integers(0, products.MAX_PROBE + 1, (probes, dimension), np.uint8)
         asked[0] = products.MAX_PROBE
 
@@ -254,9 +253,9 @@ class TestProducts:
         assert np.array_equal(products.products(asked, held), exact)
 
     def test_the_model_is_one_operator(self) -> None:
-        shapes = {"probes": (TensorProto.UINT8, "md"), "codes": (TensorProto.INT8, "dn")}
+        shapes = {"probes": (TensorProto.UINT8, "md"), "codes": (TensorProto.INT8, "tdn")}
         taken = [helper.make_tensor_value_info(name, kind, list(shape)) for name, (kind, shape) in shapes.items()]
-        made = helper.make_tensor_value_info("products", TensorProto.INT32, ["m", "n"])
+        made = helper.make_tensor_value_info("products", TensorProto.INT32, ["t", "m", "n"])
         node = helper.make_node("MatMulInteger", ["probes", "codes"], ["products"])
         graph = helper.make_graph([node], "products", taken, [made])
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 10)], ir_version=8, producer_name="")

@@ -11,6 +11,7 @@ import pytest
 from chalicelib.api import request_event
 from chalicelib.api.arguments import Arguments
 from chalicelib.api.bodies import read_body
+from chalicelib.api.fields import MAX_GROUPED_FACES
 from chalicelib.errors import ServiceError
 from chalicelib.images import decoding, exif
 from chalicelib.settings import CONTRACT_IMAGE_BYTES
@@ -110,9 +111,10 @@ def test_what_takes_longer_is_found() -> None:
 
 
 def _read(body: bytes, content_type: str) -> None:
-    arguments = Arguments({}, read_body(body, content_type, pictures=2))
+    arguments = Arguments({}, read_body(body, content_type, pictures=2, listed=MAX_GROUPED_FACES))
     for getter in (
         *(arguments.image, arguments.token, arguments.threshold, arguments.terms, arguments.name, arguments.new_name),
+        arguments.tokens,
         *(arguments.part, arguments.face_set, arguments.page_limit, arguments.after, arguments.refuse_poor),
     ):
         with suppress(ServiceError):

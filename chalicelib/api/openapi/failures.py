@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib import errors
 from chalicelib.api import bodies, replies
-from chalicelib.api.openapi.parameters import Argument
+from chalicelib.api.openapi.parameters import EXAMPLE_FACE, Argument
 from chalicelib.errors import ServiceError
 from chalicelib.images import decoding
 from chalicelib.vision import quality
@@ -48,6 +48,7 @@ PICTURE = (
     errors.file_error("the file is neither a JPEG nor a PNG", status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
 )
 UNKNOWN_TOKEN = (errors.unknown_token(),)
+UNKNOWN_TOKENS = (errors.unknown_tokens([EXAMPLE_FACE], 3),)
 UNKNOWN_FACE_SET = (errors.unknown_face_set(),)
 ANOTHER_FACE_SET = (errors.in_another_face_set(),)
 UNKNOWN_PERSON = (errors.unknown_person(),)

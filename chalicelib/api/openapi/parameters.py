@@ -44,6 +44,12 @@ def _picture(field: fields.PictureField, text: str, unless: str = "") -> tuple[A
 
 IMAGE = _picture(fields.IMAGE, "The picture")
 FACE_TOKEN = _argument(fields.FACE_TOKEN, "The token of a face.", EXAMPLE_FACE)
+FACE_TOKENS = Argument(
+    fields.FACE_TOKENS.name,
+    "The tokens of the faces, each in a field of its own or in a JSON list. A token given twice counts once.",
+    fields.FACE_TOKENS.schema,
+    [EXAMPLE_FACE],
+)
 COMPARED = tuple(
     (
         *_picture(fields.compared_picture(number), f"Picture {number}", f" or face_token{number}"),

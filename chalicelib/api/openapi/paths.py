@@ -209,6 +209,17 @@ PATHS: dict[str, dict[str, Operation]] = {
             ],
         )
     },
+    "/groups": {
+        "post": _operation(
+            "group_faces",
+            "search",
+            "Group faces by person",
+            "The faces are detected or known ones, from any face sets. Nothing is stored, and no known name is used.",
+            requestBody=parameters.body([parameters.FACE_TOKENS]),
+            replies=_json("Groups", "Each token once, in a group or alone."),
+            refusals=[*failures.of_arguments([parameters.FACE_TOKENS]), *failures.UNKNOWN_TOKENS, *_BODY, *_STORES],
+        )
+    },
     "/addface": {
         "get": _addition("add_face", parameters=parameters.query([parameters.FACE_TOKEN], _ADDED)),
         "post": _addition("add_face_by_form", _BODY, requestBody=parameters.body([parameters.FACE_TOKEN], _ADDED)),

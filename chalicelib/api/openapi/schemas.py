@@ -190,6 +190,14 @@ SCHEMAS: dict[str, Schema] = {
         face1=reference("ComparedFace"),
         face2=reference("ComparedFace"),
     ),
+    "Groups": _success(
+        groups=_list(
+            _list(_TOKEN, minItems=2),
+            "The groups, each of faces that look like one person; the largest first, then as sent.",
+        ),
+        ungrouped=_list(_TOKEN, "The faces that look like no other."),
+        threshold=_number("Groups were joined up to this mean distance between their faces.", minimum=0),
+    ),
     "Addition": _success(
         optional=("similar",),
         face_token=_TOKEN,

@@ -122,11 +122,11 @@ class CropStore:
 
     def read_many(self, permanent_names: Sequence[str]) -> list[Crop | None]:
         """Read crops in parallel; return them in the order of `permanent_names`."""
-        with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
-            return list(executor.map(deadline.carried(self.read), permanent_names))
+        return self._read_many(_PERMANENT, permanent_names)
 
-    def read_temporary(self, name: str) -> Crop | None:
-        return self._read(_TEMPORARY, name)
+    def read_temporary(self, names: Sequence[str]) -> list[Crop | None]:
+        """Read crops in parallel; return them in the order of `names`."""
+        return self._read_many(_TEMPORARY, names)
 
     def delete(self, permanent_name: str) -> None:
         self._delete(_PERMANENT + permanent_name)
@@ -181,6 +181,10 @@ class CropStore:
             jpeg = reply["Body"].read()
         notes = reply["Metadata"]
         return Crop(name, jpeg, _parsed(notes.get("landmarks")), notes.get("detector"))
+
+    def _read_many(self, prefix: str, names: Sequence[str]) -> list[Crop | None]:
+        with ThreadPoolExecutor(max_workers=MAX_CONNECTIONS) as executor:
+            return list(executor.map(deadline.carried(partial(self._read, prefix)), names))
 
     def _put(self, prefix: str, crop: Crop) -> None:
         with faults_translated():

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, WriteRequestOutputTypeDef, WriteRequestTypeDef
 
-MAX_ITEMS_PER_WRITE = 25  # DynamoDB's limit
+# DynamoDB's limits.
+MAX_ITEMS_PER_WRITE, MAX_ITEMS_PER_READ = 25, 100
 MAX_SETBACKS = 6
 FIRST_BACKOFF_SECONDS = 0.05
 LONGEST_BACKOFF_SECONDS = 1.0
@@ -75,17 +76,56 @@ class TokenStore:
                 continue
             pending += unprocessed
             setbacks += 1
-            if setbacks > MAX_SETBACKS:
-                _log.warning("DynamoDB left %d of %d items unwritten", len(pending), len(faces))
-                raise StoreUnavailableError()
-            deadline.store_failed()
-            self._sleep(backoff_seconds(setbacks, first=FIRST_BACKOFF_SECONDS, longest=LONGEST_BACKOFF_SECONDS))
+            self._wait(setbacks, f"{len(pending)} of {len(faces)} items unwritten")
 
     def get(self, token: str) -> TemporaryFace | None:
         """Return the face, or None when it is missing or has expired: DynamoDB may delete it days late."""
         item = self._item(token)
-        if item is None:
-            return None
+        return None if item is None else self._unexpired(item)
+
+    def get_many(self, tokens: Sequence[str]) -> dict[str, TemporaryFace]:
+        """Return the faces of distinct tokens by token, without those that are missing or have expired."""
+        found: dict[str, TemporaryFace] = {}
+        pending = list(tokens)
+        setbacks = 0
+        while pending:
+            batch, pending = pending[:MAX_ITEMS_PER_READ], pending[MAX_ITEMS_PER_READ:]
+            with faults_translated():
+                reply = self._client.batch_get_item(
+                    RequestItems={
+                        self._table: {"Keys": [{"face_token": {"S": token}} for token in batch], "ConsistentRead": True}
+                    }
+                )
+            # A reply that was cut off has neither field; the SDK parses it as an empty reply.
+            if "UnprocessedKeys" in reply and "Responses" in reply:
+                faces = map(self._unexpired, reply["Responses"].get(self._table, []))
+                found |= {face.token: face for face in faces if face is not None}
+                left = reply["UnprocessedKeys"].get(self._table, {"Keys": []})["Keys"]
+                batch = [key["face_token"]["S"] for key in left]
+            if batch:
+                pending += batch
+                setbacks += 1
+                self._wait(setbacks, f"{len(pending)} of {len(tokens)} items unread")
+        return found
+
+    def crop_of(self, token: str) -> str | None:
+        """Return the name of a face's temporary crop, even if the face has expired but is not deleted yet."""
+        item = self._item(token)
+        return None if item is None else item["crop"]["S"]
+
+    def delete(self, token: str) -> None:
+        with faults_translated():
+            self._client.delete_item(TableName=self._table, Key={"face_token": {"S": token}})
+
+    def _wait(self, setbacks: int, left: str) -> None:
+        """Wait before a batch is sent again; raise 503 after too many batches that were not done whole."""
+        if setbacks > MAX_SETBACKS:
+            _log.warning("DynamoDB left %s", left)
+            raise StoreUnavailableError()
+        deadline.store_failed()
+        self._sleep(backoff_seconds(setbacks, first=FIRST_BACKOFF_SECONDS, longest=LONGEST_BACKOFF_SECONDS))
+
+    def _unexpired(self, item: Mapping[str, AttributeValueTypeDef]) -> TemporaryFace | None:
         expires_at = int(item["expires_at"]["N"])
         if expires_at <= self._clock():
             return None
@@ -97,15 +137,6 @@ class TokenStore:
             expires_at=expires_at,
             poor_because=tuple(reason["S"] for reason in item.get("poor_because", {}).get("L", ())),
         )
-
-    def crop_of(self, token: str) -> str | None:
-        """Return the name of a face's temporary crop, even if the face has expired but is not deleted yet."""
-        item = self._item(token)
-        return None if item is None else item["crop"]["S"]
-
-    def delete(self, token: str) -> None:
-        with faults_translated():
-            self._client.delete_item(TableName=self._table, Key={"face_token": {"S": token}})
 
     def _item(self, token: str) -> Mapping[str, AttributeValueTypeDef] | None:
         with faults_translated():

@@ -18,10 +18,11 @@ from chalicelib import errors
 from chalicelib.faces import Embedding, KnownFace
 from chalicelib.stores.database.base import Database, Row, Transaction
 from chalicelib.stores.embedding_bytes import from_bytes, to_bytes
-from chalicelib.stores.face_set.active_model import READ_STATE, State, check_model, only_row
+from chalicelib.stores.face_set.active_model import READ_STATE, State, only_row
 from chalicelib.stores.face_set.change_log import Operation, lock_log, log_additions, log_removals
 from chalicelib.stores.face_set.face_counts import TOTAL, count_added, count_removed
 from chalicelib.stores.face_set.face_set_names import lock_face_set
+from chalicelib.stores.face_set.faces_by_token import faces_by_token
 from chalicelib.stores.face_set.folded_name import fold
 from chalicelib.stores.face_set.person_rows import Named, Unnamed, count_named
 
@@ -40,12 +41,6 @@ _DELETE = "DELETE FROM face_set WHERE id IN ({marks})"
 _DELETE_VECTORS = "DELETE FROM face_set_embedding WHERE face_id IN ({marks})"
 
 _SET_OF = "SELECT set_id FROM face_set WHERE face_token = ?"
-# Returns the model's row even when there is no such face.
-_GET = """SELECT model.embedding_id, face.face_token, face.face_name, vector.embedding, face.crop, face.set_id
-    FROM face_set_model AS model
-    LEFT JOIN face_set AS face ON face.face_token = ?
-    LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id AND vector.embedding_id = model.embedding_id
-    WHERE model.id = 1"""
 _FETCH = """SELECT face.id, face.face_token, face.face_name, vector.embedding
     FROM face_set AS face
     JOIN face_set_embedding AS vector ON vector.face_id = face.id AND vector.embedding_id = ?
@@ -255,12 +250,11 @@ class FaceSet:
 
     def get(self, token: str, embedding_id: str) -> KnownFace | None:
         """Return a face, or None when there is no such face or it has no vector under this model."""
-        rows = self._database.read(_GET, (token,))
-        active, token, name, embedding, crop, set_id = only_row(rows)
-        check_model(active, embedding_id)
-        if embedding is None:
-            return None
-        return KnownFace(token, name, from_bytes(embedding), embedding_id, crop, set_id)
+        return self.get_many([token], embedding_id).get(token)
+
+    def get_many(self, tokens: Sequence[str], embedding_id: str) -> dict[str, KnownFace]:
+        """Return the faces that have a vector under this model, by token; one statement reads some hundred."""
+        return faces_by_token(self._database, tokens, embedding_id)
 
     def count(self) -> int:
         """Return the number of faces in all face sets, without reading their rows."""

@@ -1,6 +1,12 @@
 """Runs the command line: `python -m face_search_cli`, or `face-search` where it is installed."""
 
-from . import commands, face_set_commands, import_command, people_commands  # noqa: F401  # each registers its commands
+from . import (  # noqa: F401  # each registers its commands
+    commands,
+    face_set_commands,
+    group_command,
+    import_command,
+    people_commands,
+)
 from .group import main
 
 __all__ = ["main"]

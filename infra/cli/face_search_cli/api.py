@@ -98,22 +98,29 @@ class Api:
         self,
         method: str,
         path: str,
-        arguments: Mapping[str, str | int | None] | None = None,
+        arguments: Mapping[str, str | int | list[str] | None] | None = None,
         pictures: Mapping[str, bytes] | None = None,
     ) -> Reply:
         """Send one request and return its successful reply. Arguments that are None are left out, pictures scaled down.
+
+        A list is sent as an argument given several times.
 
         Raises
         ------
         RefusedError, UnavailableError
         """
-        given = {name: str(value) for name, value in (arguments or {}).items() if value is not None}
-        form: dict[str, Any] = {name: (None, value) for name, value in given.items()}
+        given = [
+            (name, str(one))
+            for name, value in (arguments or {}).items()
+            for one in (value if isinstance(value, list) else [value])
+            if one is not None
+        ]
+        form: list[tuple[str, Any]] = [(name, (None, value)) for name, value in given]
         given_pictures = pictures or {}
         pair = len(given_pictures) > 1
-        form |= {
-            name: ("picture", self.prepared(data, pair=pair), "image/jpeg") for name, data in given_pictures.items()
-        }
+        form += [
+            (name, ("picture", self.prepared(data, pair=pair), "image/jpeg")) for name, data in given_pictures.items()
+        ]
         in_form = method in ("POST", "PUT")
         try:
             response = self._session.request(

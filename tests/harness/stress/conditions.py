@@ -12,7 +12,7 @@ from types import FrameType, ModuleType
 
 from chalicelib import vector_wiring
 from chalicelib.gallery import (
-    codes,
+    code_block,
     exact_search,
     index_changes,
     index_reconciliation,
@@ -49,8 +49,8 @@ _CONSTANTS: tuple[tuple[ModuleType, str, float], ...] = (
     (memory_gallery, "MAX_CHANGES_PER_POLL", 16),
     (face_set, "MAX_IDS_PER_STATEMENT", 50),
     (exact_search, "MAX_IDS_PER_STATEMENT", 50),
-    (codes, "BLOCK_FACES", 64),
-    (codes, "FIRST_CAPACITY", 8),
+    (code_block, "BLOCK_FACES", 64),
+    (code_block, "FIRST_CAPACITY", 8),
     (log_tail, "MAX_CHANGES_PER_POLL", 16),
     (vector_gallery, "TIES", 1),
     (vector_indexes, "LEASE_SECONDS", _INDEX_LEASE_SECONDS),

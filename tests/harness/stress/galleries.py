@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from chalicelib.gallery.codes import Candidates
+from chalicelib.gallery.code_bounds import Candidates
 from chalicelib.gallery.exact_search import ExactSearch
 from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.stores.database.base import Database

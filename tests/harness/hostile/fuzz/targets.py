@@ -46,7 +46,10 @@ def body(data: bytes) -> None:
     texts = [value for values in parts.values() for value in values if value != bodies.NOT_TEXT]
     assert sum(map(len, texts)) <= len(content)
     given = arguments.Arguments({}, parts)
-    for getter in (given.image, given.token, given.threshold, given.terms, given.name, given.after, given.face_set):
+    for getter in (
+        *(given.image, given.token, given.tokens, given.threshold, given.terms, given.name),
+        *(given.after, given.face_set),
+    ):
         _unless_refused({"1001", "1002"}, getter)
     for number in (1, 2):
         _unless_refused({"1001", "1002"}, given.compared, number)

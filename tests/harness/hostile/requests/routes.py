@@ -17,10 +17,11 @@ ROUTES = [
 ]
 ARGUMENTS = (
     *("face_token", "face_name", "face_set", "threshold", "limit", "group", "quality_filter", "cursor", "name"),
-    *("match", "merge", "cover"),
+    *("match", "merge", "cover", "face_tokens"),
     *("face_token1", "face_token2", "image_file", "image_file1", "\0", "", "__class__", "face_token[]", "FACE_TOKEN"),
     *("image_base64", "image_base64_1"),
 )
+TOKENS = ("face_token", "face_tokens")
 Values = list[tuple[str, str]]
 
 
@@ -30,7 +31,7 @@ def request(random: Random, known: str, *, surrogates: bool = False) -> tuple[st
     token = TOKEN if method == "DELETE" or path == "/removeface" else known
     parameters = {name: value(random, token, surrogates=surrogates) or "0" for name in re.findall(r"{(\w+)}", path)}
     given = [
-        (name, token if name == "face_token" and random.random() < 0.5 else value(random, token, surrogates=surrogates))
+        (name, token if name in TOKENS and random.random() < 0.5 else value(random, token, surrogates=surrogates))
         for name in random.sample(ARGUMENTS, random.randrange(len(ARGUMENTS)))
     ]
     twice = given[:1] if random.random() < 0.1 else []
