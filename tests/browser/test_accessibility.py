@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, expect
 
 from tests import pictures
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.console import Console
+from tests.browser.many import answer_groups
 from tests.e2e.http_api import HttpApi
 from tests.e2e.pictures import two_faces
 
@@ -111,11 +111,7 @@ def unread(console: Console) -> None:
 
 
 def groups(console: Console) -> None:
-    def two(route: Route) -> None:
-        tokens = json.loads(route.request.post_data or "")["face_tokens"]
-        route.fulfill(json={"groups": [tokens[:2]], "ungrouped": tokens[2:]})
-
-    console.page.route("**/groups", two)
+    answer_groups(console, lambda tokens: {"groups": [tokens[:2]], "ungrouped": tokens[2:]})
     review(console)
     console.page.get_by_role("button", name="Group by person").click()
     expect(console.page.get_by_role("textbox", name="Name of Person 1")).to_be_visible()

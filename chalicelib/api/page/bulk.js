@@ -4,9 +4,9 @@ import { call } from "./api.js";
 import { dropped, fileName, folderName, selected } from "./bulk_files.js";
 import { personGroups } from "./bulk_groups.js";
 import { read, suggest, unread } from "./bulk_pictures.js";
-import { download, showReport } from "./bulk_report.js";
+import { download, fileRow, showReport } from "./bulk_report.js";
 import { pictureRows } from "./bulk_review.js";
-import { byId, element, plural } from "./dom.js";
+import { byId, plural } from "./dom.js";
 import { faceSet, facesChanged, whenFaceSetChanges } from "./face_sets.js";
 import { attempt, complain, say } from "./notices.js";
 import { acceptDrops } from "./sources.js";
@@ -26,7 +26,8 @@ let work = null;
 
 export function startBulk() {
   const on = (id, listener) => byId(`bulk-${id}`).addEventListener("click", listener);
-  acceptDrops(byId("bulk-drop"), (_, event) => attempt(byId("bulk-alert"), async () => choose(await dropped(event.dataTransfer))));
+  const drop = (transfer) => attempt(byId("bulk-alert"), async () => choose(await dropped(transfer)));
+  acceptDrops(byId("bulk-drop"), (_, event) => drop(event.dataTransfer));
   for (const kind of ["folder", "files"]) {
     const input = byId(`bulk-${kind}`);
     on(`choose-${kind}`, () => input.click());
@@ -96,7 +97,7 @@ async function find() {
   byId("bulk-unread-count").textContent = `${plural(open, "picture was", "pictures were")} not read.`;
   byId("bulk-without").hidden = !without.length;
   byId("bulk-without-count").textContent = `${plural(without.length, "file")} without a face to add`;
-  byId("bulk-without-list").replaceChildren(...without.map(({ path, failure }) => element("li", {}, element("strong", {}, path), element("span", {}, failure))));
+  byId("bulk-without-list").replaceChildren(...without.map(({ path, failure }) => fileRow(path, failure)));
   byId("bulk-group").hidden = !offered().length;
   showRows();
   stage("review");
@@ -116,7 +117,8 @@ async function group() {
   const shown = review;
   const tokens = offered().flatMap(({ faces }) => faces.map(({ face_token: token }) => token));
   if (tokens.length > MOST_GROUPED) {
-    complain(byId("bulk-group-alert"), `These pictures have ${plural(tokens.length, "face")}. At most ${MOST_GROUPED.toLocaleString("en")} can be grouped. Choose fewer pictures.`);
+    const most = MOST_GROUPED.toLocaleString("en");
+    complain(byId("bulk-group-alert"), `These pictures have ${plural(tokens.length, "face")}. At most ${most} can be grouped. Choose fewer pictures.`);
     return;
   }
   byId("bulk-group").textContent = "Grouping …";
@@ -172,7 +174,8 @@ async function each(items, title, step) {
   const progress = () => {
     byId("bulk-progress").max = items.length;
     byId("bulk-progress").value = done;
-    byId("bulk-counts").textContent = `${done.toLocaleString("en")} of ${items.length.toLocaleString("en")}${failed ? `, ${failed.toLocaleString("en")} failed` : ""}`;
+    const failures = failed ? `, ${failed.toLocaleString("en")} failed` : "";
+    byId("bulk-counts").textContent = `${done.toLocaleString("en")} of ${items.length.toLocaleString("en")}${failures}`;
     // Announce to screen readers at every tenth.
     if (done % Math.ceil(items.length / 10) === 0) say(byId("bulk-counts").textContent);
   };

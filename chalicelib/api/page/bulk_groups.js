@@ -14,7 +14,11 @@ export function personGroups({ groups, ungrouped }, pictures, changed) {
     root: element(
       "div",
       { className: "groups" },
-      element("p", { className: "quiet" }, "Name each person once. Faces without a name are not added. A dashed frame marks faces that are hard to recognise, and copies."),
+      element(
+        "p",
+        { className: "quiet" },
+        "Name each person once. Faces without a name are not added. A dashed frame marks faces that are hard to recognise, and copies.",
+      ),
       ...[...blocks, ...alone].map(({ root }) => root),
     ),
     additions: () => [...blocks, ...alone].flatMap((one) => one.additions()),
@@ -22,16 +26,17 @@ export function personGroups({ groups, ungrouped }, pictures, changed) {
 }
 
 function block(faces, title, changed) {
-  const field = nameField(`Name of ${title}`, { oninput: changed });
+  const count = faces.length > 1 ? plural(faces.length, "face") : faces[0].picture.path;
+  const field = nameField(`Name of ${title}, ${count}`, { oninput: changed });
   const picks = faces.map(({ picture, face }) => {
     const reasons = flaws(picture, face);
     // The name of a single face is reason enough to add it.
     const checked = !reasons.length || faces.length === 1;
     return pick(face, `${title}: ${picture.path}`, reasons, { type: "checkbox", title: picture.path, checked, onchange: changed });
   });
-  const count = faces.length > 1 ? plural(faces.length, "face") : faces[0].picture.path;
+  const heading = element("h3", {}, `${title} `, element("span", { className: "quiet" }, count));
   return {
-    root: element("div", {}, element("h3", {}, `${title} `, element("span", { className: "quiet" }, count)), field, element("div", { className: "faces" }, ...picks)),
+    root: element("div", {}, heading, field, element("div", { className: "faces" }, ...picks)),
     additions: () => {
       const name = asName(field.value);
       return faces.filter((_, index) => name && picks[index].firstChild.checked).map((face) => ({ ...face, name }));

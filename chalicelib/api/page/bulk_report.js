@@ -28,11 +28,17 @@ export function showReport(pictures, additions, stopped) {
   ].filter(Boolean).join(" ");
   const sorted = Object.values(kinds).flat();
   byId("bulk-outcomes").replaceChildren(
-    ...sorted.slice(0, SHOWN).map((row) =>
-      element("li", {}, element("strong", {}, row.path), element("span", { className: `verdict ${LEVELS[kind(row)]}` }, row.token ? `Added as ${row.name}` : row.outcome[0].toUpperCase() + row.outcome.slice(1)), element("span", {}, row.reason)),
-    ),
+    ...sorted.slice(0, SHOWN).map((row) => {
+      const words = row.token ? `Added as ${row.name}` : row.outcome[0].toUpperCase() + row.outcome.slice(1);
+      return fileRow(row.path, element("span", { className: `verdict ${LEVELS[kind(row)] ?? ""}` }, words), row.reason);
+    }),
     sorted.length > SHOWN ? element("li", {}, `The CSV file has all ${plural(sorted.length, "row")}.`) : "",
   );
+}
+
+/** Return a row of a list of files: a path and facts about the file. */
+export function fileRow(path, ...facts) {
+  return element("li", {}, element("strong", {}, path), ...facts.map((fact) => element("span", {}, fact)));
 }
 
 const kind = ({ outcome, reason }) => (outcome === "added" && reason ? "alike" : outcome);

@@ -36,7 +36,12 @@ export function pictureRows(pictures, changed) {
   const rows = pictures.map((picture) => pictureRow(picture, update, (row) => offer(rows, row)));
   check();
   return {
-    root: element("div", { hidden: !rows.length }, element("label", { className: "row" }, all, "Select all"), element("ul", {}, ...rows.map(({ root }) => root))),
+    root: element(
+      "div",
+      { hidden: !rows.length },
+      element("label", { className: "row" }, all, "Select all"),
+      element("ul", {}, ...rows.map(({ root }) => root)),
+    ),
     additions: () => wanted().map((picture) => ({ picture, face: picture.faces[picture.chosen], name: picture.name })),
   };
 }
@@ -91,8 +96,8 @@ function pictureRow(picture, update, renamed) {
   };
   const name = (text) => Object.assign(picture, { name: asName(text), edited: true });
   const who = element("span", { className: "who" }, element("strong", {}, path), words);
-  const group = faces.length > 1 && element("div", { className: "faces", role: "radiogroup", "aria-label": `Faces in ${path}` }, ...choices);
-  const row = { picture, field, draw, want, name, root: element("li", {}, box, face, who, field, group || null) };
+  const group = element("div", { className: "faces", role: "radiogroup", "aria-label": `Faces in ${path}` }, ...choices);
+  const row = { picture, field, draw, want, name, root: element("li", {}, box, face, who, field, faces.length > 1 ? group : null) };
   draw();
   return row;
 }
