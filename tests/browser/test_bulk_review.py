@@ -146,6 +146,9 @@ class TestGroups:
         expect(console.page.get_by_role("checkbox", name="Person 1: blurred.jpg")).not_to_be_checked()
         console.page.get_by_role("checkbox", name="Person 1: team.jpg").check()
         console.page.get_by_role("textbox", name="Name of Person 1").fill("Eileen Collins")
+        # The names stay while the pictures are reviewed.
+        press(console, "Review by picture")
+        press(console, "Group by person")
         press(console, "Add 2 faces")
 
         expect(heading(console, "2 faces added")).to_be_focused()

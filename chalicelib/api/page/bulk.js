@@ -22,6 +22,8 @@ const PASSING = ["network", "busy", "unreadable", "key", "1003", "1005"];
 let pictures = [];
 let additions = [];
 let review = null;
+// The last groups, which keep their names while the user looks at the pictures.
+let people = { tokens: "", groups: null };
 let work = null;
 
 export function startBulk() {
@@ -103,7 +105,7 @@ async function find() {
   stage("review");
 }
 
-/** Return the pictures with faces, none of which is added yet. */
+/** Return the pictures that have faces and are not added yet. */
 function offered() {
   const added = new Set(additions.filter(({ similar }) => similar).map(({ picture }) => picture));
   return pictures.filter((picture) => picture.faces.length && !added.has(picture));
@@ -121,12 +123,17 @@ async function group() {
     complain(byId("bulk-group-alert"), `These pictures have ${plural(tokens.length, "face")}. At most ${most} can be grouped. Choose fewer pictures.`);
     return;
   }
+  if (people.tokens === String(tokens)) {
+    show(people.groups, true);
+    return;
+  }
   byId("bulk-group").textContent = "Grouping …";
   await attempt(byId("bulk-group-alert"), async () => {
     const reply = await call("POST", "groups", { face_tokens: tokens });
     // The user may have gone on meanwhile.
     if (review !== shown) return;
-    show(personGroups(reply, offered(), count), true);
+    people = { tokens: String(tokens), groups: personGroups(reply, offered(), count) };
+    show(people.groups, true);
     say(`${plural(reply.groups.length, "group")} and ${plural(reply.ungrouped.length, "single face")}`);
   });
   if (review === shown) byId("bulk-group").textContent = "Group by person";
