@@ -8,7 +8,7 @@ import { say } from "./notices.js";
 /** Return a face with an input over it, a checkbox or a radio button, that selects the face. */
 export function pick(face, label, reasons, properties) {
   const input = element("input", { "aria-label": [label, ...reasons].join(", "), ...properties });
-  return element("label", { className: reasons.length ? "pick poor" : "pick" }, input, portrait(face));
+  return element("label", { className: reasons.length ? "candidate poor" : "candidate" }, input, portrait(face));
 }
 
 export function nameField(label, properties) {
