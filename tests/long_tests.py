@@ -79,6 +79,9 @@ LONG = {
     "tests/browser/test_addresses.py::*[[]phone*": "the same journeys on a desktop stay, and test_people.py on a phone",
     "tests/browser/test_removals.py::*[[]phone*": "the same journeys on a desktop stay, and test_people.py on a phone",
     "tests/browser/test_recovery.py::*[[]phone*": "the same journeys on a desktop stay, and test_people.py on a phone",
+    "tests/browser/test_bulk_review.py::TestGroups::test_more_faces_than_the_service_groups": (
+        "a thousand thumbnails; the service refuses as many tokens in e2e/grouped.py"
+    ),
     "tests/deploy/test_refusals.py::test_credentials_and_region_are_checked_first[[]environment[15]*": (
         "one case each of credentials, profile and region stays"
     ),

@@ -24,6 +24,9 @@ _EXPORT = re.compile(r"^export ((?:async function|function|class|const) (\w+))",
 _UNSEEN = re.compile(r"^(?:\s+|//[^\n]*\n|/\*.*?\*/\n)+", re.MULTILINE | re.DOTALL)
 # White space that style sheets do not need: an eighth of them. Their strings have none like it.
 _LOOSE = re.compile(r";?\s*(\})\s*|\s*([{;,])\s*|(?<=:)\s+")
+# Spaces beside operators: a fifteenth of the scripts. Strings stay, and so does the rest of a line from a template or a
+# regular expression on, which must not begin with a space. `+` is left out, because `a + +b` is not `a++b`.
+_LOOSE_SCRIPT = re.compile(r'("(?:[^"\\\n]|\\.)*"|`.*|/(?![/ ]).*)| ?([=?:,(){}<>&|;*!]+) ?')
 # Ends of lines that scripts do not need. Comments must have their own lines.
 _JOINT = re.compile(r"(?<=[{;,(\[])\n")
 
@@ -38,7 +41,7 @@ class Page(NamedTuple):
 @cache
 def page() -> Page:
     style = _LOOSE.sub(r"\1\2", "".join(_read(name) for name in STYLES))
-    script = _JOINT.sub("", _joined(ENTRY, set()))
+    script = _JOINT.sub("", _LOOSE_SCRIPT.sub(r"\1\2", _joined(ENTRY, set())))
     text = _read("page.html").replace("/* style */", style).replace("/* script */", script)
     etag = '"' + hashlib.sha256(text.encode()).hexdigest()[:16] + '"'
     return Page(text, {"Content-Type": "text/html; charset=utf-8", "ETag": etag, **_security(style, script)})

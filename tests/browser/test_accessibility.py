@@ -11,7 +11,9 @@ from playwright.sync_api import Browser, expect
 from tests import pictures
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.browser.console import Console
+from tests.browser.many import answer_groups
 from tests.e2e.http_api import HttpApi
+from tests.e2e.pictures import two_faces
 
 ASTRONAUT = pictures.jpeg(pictures.astronaut())
 
@@ -144,15 +146,45 @@ def add_many(console: Console) -> None:
     console.go("Add many")
 
 
-def check(console: Console) -> None:
+def reading(console: Console) -> None:
+    console.page.route("**/detect", lambda _: None)
     add_many(console)
-    console.add_many({"ada.jpg": ASTRONAUT, "cat.jpg": pictures.jpeg(pictures.cat())})
+    console.add_many({"ada.jpg": ASTRONAUT})
+    expect(console.text("0 of 1")).to_be_visible()
+
+
+def review(console: Console) -> None:
+    add_many(console)
+    files = {
+        "ada.jpg": ASTRONAUT,
+        "copy.jpg": ASTRONAUT,
+        "team.jpg": two_faces(),
+        "cat.jpg": pictures.jpeg(pictures.cat()),
+    }
+    console.add_many(files)
+    console.page.get_by_text("1 file without a face to add").click()
+    console.page.get_by_role("textbox", name="Name for ada.jpg").fill("Copy")
+    console.page.get_by_role("textbox", name="Name for copy.jpg").fill("Ada")
+
+
+def unread(console: Console) -> None:
+    console.page.route("**/detect", lambda route: route.abort(), times=1)
+    add_many(console)
+    console.add_many({"ada.jpg": ASTRONAUT, "copy.jpg": ASTRONAUT})
+    expect(console.text("1 picture was not read.")).to_be_visible()
+
+
+def groups(console: Console) -> None:
+    answer_groups(console, lambda tokens: {"groups": [tokens[:2]], "ungrouped": tokens[2:]})
+    review(console)
+    console.page.get_by_role("button", name="Group by person").click()
+    expect(console.page.get_by_role("textbox", name="Name of Person 1")).to_be_visible()
 
 
 def report(console: Console) -> None:
-    check(console)
-    console.page.get_by_role("button", name="Start adding").click()
-    expect(console.page.get_by_role("heading", name="1 face added, 1 failed")).to_be_visible()
+    review(console)
+    console.page.get_by_role("button", name="Add 2 faces").click()
+    expect(console.page.get_by_role("heading", name="2 faces added")).to_be_visible()
 
 
 def compare(console: Console) -> None:
@@ -182,7 +214,7 @@ STATES = (
         notice_above_a_dialog,
     ),
     *(removed, merging, nobody, bad_address, failed, face_sets, deleting_a_face_set, key, about, camera),
-    *(add_many, check, report, compare, compared),
+    *(add_many, reading, review, unread, groups, report, compare, compared),
 )
 
 

@@ -124,12 +124,12 @@ class TestKey:
         locked.open("add")
         locked.dialog.get_by_role("button", name="Cancel").click()
         locked.add_many({f"{name}.jpg": ASTRONAUT for name in "abcdefgh"})
-        locked.page.get_by_role("button", name="Start adding").click()
         locked.dialog.get_by_role("button", name="Cancel").click()
 
-        expect(locked.page.get_by_role("heading", name="Cancelled: 0 faces added")).to_be_visible()
+        expect(locked.page.get_by_role("heading", name="0 of 8 files can be added")).to_be_visible()
         expect(locked.page.locator("dialog[open]")).to_have_count(0)
-        expect(locked.page.locator("#bulk-failures")).to_contain_text("This service needs an API key.")
+        expect(locked.page.locator("#bulk-without-list")).to_contain_text("This service needs an API key.")
+        expect(locked.text("8 pictures were not read.")).to_be_visible()
 
     def test_without_a_key(self, locked: Console) -> None:
         # Both requests are refused before the dialog closes. A request that was refused later would open it again.

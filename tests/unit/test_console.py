@@ -13,3 +13,11 @@ def test_the_document_contains_every_script() -> None:
 
 def test_the_document_contains_every_style_sheet() -> None:
     assert {file.name for file in console.PAGE.glob("*.css")} == set(console.STYLES)
+
+
+def test_spaces_are_removed_from_code_only() -> None:
+    source = 'f("a = \\", b", `c ? ${d} : e`);\nif (a / b > 1) c = a + +b;\nx = y.replace(/^ , /, " ; ");\n'
+
+    served = console._LOOSE_SCRIPT.sub(r"\1\2", source)
+
+    assert served == 'f("a = \\", b",`c ? ${d} : e`);\nif(a / b>1)c=a + +b;\nx=y.replace(/^ , /, " ; ");\n'

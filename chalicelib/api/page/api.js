@@ -11,7 +11,8 @@ const LONGEST_WAIT_SECONDS = 20;
 
 /**
  * Send a request and return its reply. Throws `Refusal`. If the service is busy or cannot reach its storage, the request
- * is repeated after the time in `Retry-After`. Undefined fields are not sent. Blobs are sent as files.
+ * is repeated after the time in `Retry-After`. Undefined fields are not sent. Blobs are sent as files. Fields
+ * with a list are sent as JSON.
  */
 export async function call(method, path, fields = {}, signal = undefined) {
   const response = await answered(method, path, fields, signal);
@@ -77,6 +78,8 @@ async function sent(method, path, fields, signal, key, keepalive = false) {
   let body;
   if (method === "GET" || method === "DELETE") {
     given.forEach(([name, value]) => url.searchParams.set(name, value));
+  } else if (given.some(([, value]) => Array.isArray(value))) {
+    body = new Blob([JSON.stringify(Object.fromEntries(given))], { type: "application/json" });
   } else {
     body = new FormData();
     given.forEach(([name, value]) => body.append(name, value));

@@ -1,156 +1,214 @@
-// Add many: adds the largest face of each picture in a folder, named after the file or folder.
+// Add many: reads the pictures of a folder, shows them for review, adds the chosen faces and reports.
 
 import { call } from "./api.js";
-import { csv, dropped, fileName, folderName, isPicture, selected } from "./bulk_files.js";
-import { byId, element, plural } from "./dom.js";
-import { faceSet, facesChanged } from "./face_sets.js";
-import { say } from "./notices.js";
-import { prepared } from "./picture.js";
+import { dropped, fileName, folderName, selected } from "./bulk_files.js";
+import { personGroups } from "./bulk_groups.js";
+import { read, suggest, unread } from "./bulk_pictures.js";
+import { download, fileRow, showReport } from "./bulk_report.js";
+import { pictureRows } from "./bulk_review.js";
+import { byId, plural } from "./dom.js";
+import { faceSet, facesChanged, whenFaceSetChanges } from "./face_sets.js";
+import { attempt, complain, say } from "./notices.js";
 import { acceptDrops } from "./sources.js";
 import { explained } from "./words.js";
 
 // Concurrent requests: enough to keep a connection busy, few enough not to slow down other users.
 const AT_ONCE = 3;
-const PREVIEWED = 6;
-const FAILURES_SHOWN = 200;
+const MOST_GROUPED = 1000;
+const STAGES = ["choose", "run", "review", "done"];
+// Failures of the service or the connection. The same request may succeed later.
+const PASSING = ["network", "busy", "unreadable", "key", "1003", "1005"];
 
 let pictures = [];
-let outcomes = [];
+let additions = [];
+let review = null;
+// The last groups, which keep their names while the user looks at the pictures.
+let people = { tokens: "", groups: null };
 let work = null;
 
 export function startBulk() {
-  acceptDrops(byId("bulk-drop"), async (_, event) => choose(await dropped(event.dataTransfer)));
+  const on = (id, listener) => byId(`bulk-${id}`).addEventListener("click", listener);
+  const drop = (transfer) => attempt(byId("bulk-alert"), async () => choose(await dropped(transfer)));
+  acceptDrops(byId("bulk-drop"), (_, event) => drop(event.dataTransfer));
   for (const kind of ["folder", "files"]) {
     const input = byId(`bulk-${kind}`);
-    byId(`bulk-choose-${kind}`).addEventListener("click", () => input.click());
+    on(`choose-${kind}`, () => input.click());
     input.addEventListener("change", () => {
       choose(selected(input));
       input.value = "";
     });
   }
-  byId("bulk-check").addEventListener("change", preview);
-  byId("bulk-check").addEventListener("submit", (event) => {
-    event.preventDefault();
-    run();
+  byId("bulk-names").addEventListener("change", () => {
+    suggestNames();
+    showRows();
   });
-  byId("bulk-back").addEventListener("click", () => stage("choose"));
-  byId("bulk-again").addEventListener("click", () => stage("choose"));
-  byId("bulk-cancel").addEventListener("click", () => work.abort());
-  byId("bulk-report").addEventListener("click", download);
-  addEventListener("beforeunload", (event) => work && event.preventDefault());
+  // Enter in a name must not add everything.
+  byId("bulk-review").addEventListener("submit", (event) => event.preventDefault());
+  on("add", () => byId("bulk-review").reportValidity() && add(review.additions().map((one) => ({ ...one, set: faceSet() }))));
+  on("group", () => (byId("bulk-names").hidden ? showRows() : group()));
+  on("retry-reading", find);
+  on("retry", () => {
+    const again = additions.filter(isOpen);
+    if (again.length) add(again);
+    else find();
+  });
+  on("back", () => stage("choose"));
+  on("again", () => stage("choose"));
+  on("stop", () => work.abort());
+  on("report", download);
+  whenFaceSetChanges(() => review && count());
+  addEventListener("beforeunload", (event) => (work || !byId("bulk-review").hidden) && event.preventDefault());
 }
 
 function stage(name) {
-  for (const other of ["choose", "check", "run", "done"]) byId(`bulk-${other}`).hidden = other !== name;
+  for (const other of STAGES) byId(`bulk-${other}`).hidden = other !== name;
   byId(`bulk-${name}`).querySelector("h2, button").focus();
 }
 
+const isOpen = ({ tried, passing }) => !tried || passing;
+
 function choose(files) {
-  pictures = files.filter(isPicture).sort((a, b) => a.path.localeCompare(b.path, undefined, { numeric: true }));
-  byId("bulk-alert").hidden = pictures.length > 0;
-  if (!pictures.length) {
-    byId("bulk-alert").textContent = files.length ? "None of these files is a picture." : "This folder is empty.";
+  pictures = files.map(unread).sort((a, b) => a.path.localeCompare(b.path, undefined, { numeric: true }));
+  additions = [];
+  if (!pictures.some(isOpen)) {
+    complain(byId("bulk-alert"), files.length ? "None of these files is a picture." : "This folder is empty.");
     return;
   }
+  byId("bulk-alert").hidden = true;
   const byFolder = pictures.some(({ path }) => folderName(path) !== null);
   byId("bulk-by-folder").disabled = !byFolder;
   byId(byFolder ? "bulk-by-folder" : "bulk-by-file").checked = true;
-  const others = files.length - pictures.length;
-  byId("bulk-count").textContent = plural(pictures.length, "picture") + (others ? `; ${plural(others, "other file")} skipped` : "");
-  preview();
-  stage("check");
+  suggestNames();
+  find();
 }
 
-function nameOf({ path }) {
-  return (byId("bulk-by-folder").checked ? folderName(path) : null) ?? fileName(path);
+function suggestNames() {
+  const byFolder = byId("bulk-by-folder").checked;
+  for (const picture of pictures.filter(({ edited }) => !edited)) {
+    picture.name = (byFolder ? folderName(picture.path) : null) ?? fileName(picture.path);
+  }
 }
 
-function preview() {
-  const people = new Map();
-  for (const picture of pictures) people.set(nameOf(picture), (people.get(nameOf(picture)) ?? 0) + 1);
-  const first = [...people].slice(0, PREVIEWED).map(([name, count]) => element("li", {}, element("strong", {}, name), ` ${plural(count, "picture")}`));
-  const rest = people.size - first.length;
-  byId("bulk-people").textContent = plural(people.size, "name");
-  byId("bulk-preview").replaceChildren(...first, ...(rest > 0 ? [element("li", { className: "quiet" }, `and ${rest.toLocaleString("en")} more`)] : []));
+async function find() {
+  await each(pictures.filter(isOpen), "Looking for faces …", read);
+  suggest(pictures);
+  const without = pictures.filter(({ failure }) => failure);
+  const open = pictures.filter(isOpen).length;
+  byId("bulk-count").textContent = `${offered().length.toLocaleString("en")} of ${plural(pictures.length, "file")} can be added`;
+  byId("bulk-unread").hidden = !open;
+  byId("bulk-unread-count").textContent = `${plural(open, "picture was", "pictures were")} not read.`;
+  byId("bulk-without").hidden = !without.length;
+  byId("bulk-without-count").textContent = `${plural(without.length, "file")} without a face to add`;
+  byId("bulk-without-list").replaceChildren(...without.map(({ path, failure }) => fileRow(path, failure)));
+  byId("bulk-group").hidden = !offered().length;
+  showRows();
+  stage("review");
 }
 
-async function run() {
+/** Return the pictures that have faces and are not added yet. */
+function offered() {
+  const added = new Set(additions.filter(({ similar }) => similar).map(({ picture }) => picture));
+  return pictures.filter((picture) => picture.faces.length && !added.has(picture));
+}
+
+function showRows() {
+  show(pictureRows(offered(), count), false);
+}
+
+async function group() {
+  const shown = review;
+  const tokens = offered().flatMap(({ faces }) => faces.map(({ face_token: token }) => token));
+  if (tokens.length > MOST_GROUPED) {
+    const most = MOST_GROUPED.toLocaleString("en");
+    complain(byId("bulk-group-alert"), `These pictures have ${plural(tokens.length, "face")}. At most ${most} can be grouped. Choose fewer pictures.`);
+    return;
+  }
+  if (people.tokens === String(tokens)) {
+    show(people.groups, true);
+    return;
+  }
+  byId("bulk-group").textContent = "Grouping …";
+  await attempt(byId("bulk-group-alert"), async () => {
+    const reply = await call("POST", "groups", { face_tokens: tokens });
+    // The user may have gone on meanwhile.
+    if (review !== shown) return;
+    people = { tokens: String(tokens), groups: personGroups(reply, offered(), count) };
+    show(people.groups, true);
+    say(`${plural(reply.groups.length, "group")} and ${plural(reply.ungrouped.length, "single face")}`);
+  });
+  if (review === shown) byId("bulk-group").textContent = "Group by person";
+}
+
+function show(next, grouped) {
+  review = next;
+  byId("bulk-group-alert").hidden = true;
+  byId("bulk-names").hidden = grouped;
+  byId("bulk-group").textContent = grouped ? "Review by picture" : "Group by person";
+  byId("bulk-rows").replaceChildren(review.root);
+  count();
+}
+
+function count() {
+  const { length } = review.additions();
+  byId("bulk-add").textContent = `Add ${plural(length, "face")}`;
+  byId("bulk-add").disabled = !length;
+  byId("bulk-set").textContent = `to face set ${faceSet()}`;
+}
+
+async function add(wanted) {
+  const again = new Set(wanted.map(({ face }) => face));
+  additions = [...additions.filter(({ face }) => !again.has(face)), ...wanted];
+  const stopped = await each(wanted, "Adding faces …", async (addition, signal) => {
+    const fields = { face_token: addition.face.face_token, face_name: addition.name, face_set: addition.set, check: true };
+    const { similar } = await call("POST", "addface", fields, signal);
+    addition.similar = similar.map((other) => other.face_name);
+  });
+  facesChanged();
+  showReport(pictures, additions, stopped);
+  const faces = additions.filter(isOpen).length;
+  const files = pictures.filter(isOpen).length;
+  byId("bulk-retry").hidden = !faces && !files;
+  byId("bulk-retry").textContent = `Retry ${faces ? plural(faces, "face") : plural(files, "picture")}`;
+  stage("done");
+}
+
+/** Run `step` on each item, a few at a time. Failures are kept in the items. Resolves to whether the user stopped it. */
+async function each(items, title, step) {
   work = new AbortController();
-  outcomes = [];
-  const wanted = pictures.map((picture) => ({ ...picture, name: nameOf(picture) }));
-  const options = { face_set: faceSet(), quality_filter: byId("bulk-good-only").checked ? "auto" : "none" };
-  byId("bulk-progress").max = wanted.length;
-  stage("run");
+  const { signal } = work;
+  let [done, failed] = [0, 0];
+  byId("bulk-doing").textContent = title;
+  const progress = () => {
+    byId("bulk-progress").max = items.length;
+    byId("bulk-progress").value = done;
+    const failures = failed ? `, ${failed.toLocaleString("en")} failed` : "";
+    byId("bulk-counts").textContent = `${done.toLocaleString("en")} of ${items.length.toLocaleString("en")}${failures}`;
+    // Announce to screen readers at every tenth.
+    if (done % Math.ceil(items.length / 10) === 0) say(byId("bulk-counts").textContent);
+  };
   progress();
+  stage("run");
   // All workers take from one queue.
-  const queue = wanted.values();
+  const queue = items.values();
   const worker = async () => {
-    for (const picture of queue) {
-      if (work.signal.aborted) return;
-      await add(picture, options, work.signal);
+    for (const item of queue) {
+      if (signal.aborted) return;
+      Object.assign(item, { tried: false, failure: "", passing: false });
+      try {
+        await step(item, signal);
+      } catch (error) {
+        if (error.name === "AbortError") return;
+        Object.assign(item, { failure: explained(error), passing: PASSING.includes(error.code) });
+        failed += 1;
+        // Every remaining item would ask for the key again.
+        if (error.code === "key") work.abort();
+      }
+      item.tried = true;
+      done += 1;
       progress();
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  const cancelled = work.signal.aborted;
   work = null;
-  facesChanged();
-  report(wanted, cancelled);
-}
-
-async function add({ file, path, name }, options, signal) {
-  const outcome = { path, name, token: "", failure: "" };
-  try {
-    const picture = await prepared(file, signal);
-    picture.bitmap.close();
-    const { faces } = await call("POST", "detect", { image_file: picture.blob }, signal);
-    if (faces.length) {
-      await call("POST", "addface", { face_token: faces[0].face_token, face_name: name, ...options }, signal);
-      outcome.token = faces[0].face_token;
-    } else {
-      outcome.failure = "No face was found in this picture.";
-    }
-  } catch (error) {
-    if (error.name === "AbortError") return;
-    outcome.failure = explained(error);
-    // Every remaining picture would ask for the key again.
-    if (error.code === "key") work.abort();
-  }
-  outcomes.push(outcome);
-}
-
-const failed = () => outcomes.filter(({ failure }) => failure);
-
-function progress() {
-  const bar = byId("bulk-progress");
-  const before = Math.floor((bar.value / bar.max) * 10);
-  bar.value = outcomes.length;
-  const failures = failed().length;
-  byId("bulk-counts").textContent = `${outcomes.length.toLocaleString("en")} of ${plural(bar.max, "picture")}${failures ? `, ${failures.toLocaleString("en")} failed` : ""}`;
-  // Announce to screen readers at every tenth.
-  if (Math.floor((bar.value / bar.max) * 10) !== before) say(byId("bulk-counts").textContent);
-}
-
-function report(wanted, cancelled) {
-  const failures = failed().sort((a, b) => a.path.localeCompare(b.path, undefined, { numeric: true }));
-  const tried = new Set(outcomes.map(({ path }) => path));
-  const left = wanted.filter(({ path }) => !tried.has(path));
-  outcomes.push(...left.map(({ path, name }) => ({ path, name, token: "", failure: "Cancelled before this picture was tried." })));
-  const added = plural(tried.size - failures.length, "face");
-  byId("bulk-result").textContent = cancelled ? `Cancelled: ${added} added` : failures.length ? `${added} added, ${failures.length.toLocaleString("en")} failed` : `${added} added`;
-  byId("bulk-rest").textContent = [left.length ? `${plural(left.length, "picture was", "pictures were")} not tried.` : "", `Face set: ${faceSet()}.`].join(" ").trim();
-  byId("bulk-failures").replaceChildren(
-    ...failures.slice(0, FAILURES_SHOWN).map(({ path, failure }) => element("li", {}, element("strong", {}, path), element("span", {}, failure))),
-    ...(failures.length > FAILURES_SHOWN ? [element("li", { className: "quiet" }, "See the report for the rest.")] : []),
-  );
-  byId("bulk-failures").hidden = !failures.length;
-  stage("done");
-  say(byId("bulk-result").textContent);
-}
-
-function download() {
-  const rows = outcomes.map(({ path, name, token, failure }) => [path, name, token, failure ? "failed" : "added", failure]);
-  const url = URL.createObjectURL(csv([["file", "name", "face_token", "outcome", "reason"], ...rows]));
-  element("a", { href: url, download: "face-search-report.csv" }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 1000);
+  return signal.aborted;
 }

@@ -34,10 +34,10 @@ export function isPicture({ file, path }) {
   return !hidden && (file.type.startsWith("image/") || PICTURE.test(file.name));
 }
 
-/** Return a name from a picture's folder, or null if it is in no folder or directly in the chosen one. */
+/** Return a name from the folder that directly contains a picture, or null if it was chosen without a folder. */
 export function folderName(path) {
-  const folders = path.split("/").slice(0, -1);
-  return folders.length > 1 ? tidied(folders.at(-1)) : null;
+  const folder = path.split("/").at(-2);
+  return folder === undefined ? null : tidied(folder);
 }
 
 /** Return a name from a file name: `ada_lovelace-2.jpg` and `Ada Lovelace (3).png` both give Ada Lovelace. */
