@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, expect
@@ -197,9 +199,9 @@ class TestNames:
 
 class TestChips:
     def test_no_chip_is_cut_off_or_covers_another(self, console: Console, api: HttpApi) -> None:
-        """Three faces at the edges of a picture, with the longest name that fits on no line."""
+        """Three faces at the edges of a picture, with a name that fits on no line."""
         face = np.ascontiguousarray(pictures.astronaut()[60:240, 130:310])
-        long_name = "Wolfeschlegelsteinhausenbergerdorff " * 3 + "the Second"
+        long_name = "Wolfeschlegelsteinhausenbergerdorff the Second"
         api.added(COARSE, long_name)
         console.open()
         console.choose(side_by_side(face, np.ascontiguousarray(face[:, ::-1]), face))
@@ -207,12 +209,34 @@ class TestChips:
         expect(console.chips.first).to_have_text(f"{long_name}?")
 
         frame = box(console.page.locator("#find-stage .frame"))
-        chips = [box(chip) for chip in console.chips.all()]
+        shown = console.page.locator("#find-stage .chip:not(.away)")
+        expect(console.page.locator(".face[aria-pressed=true] .chip:not(.away)")).to_be_visible()
+        chips = [box(chip) for chip in shown.all()]
         for left, top, right, bottom in chips:
             assert frame[0] - 1 <= left < right <= frame[2] + 1
             assert frame[1] - 1 <= top < bottom <= frame[3] + 1
-        for chip in console.chips.all():
+        assert not any(overlap(one, other) for one, other in combinations(chips, 2))
+        for chip in shown.all():
             assert chip.evaluate("it => it.scrollWidth <= it.clientWidth + 1 && it.scrollHeight <= it.clientHeight + 1")
+
+    def test_in_a_crowd_a_name_without_room_is_shown_with_its_chosen_face(self, console: Console, api: HttpApi) -> None:
+        api.added(COARSE, "Eileen Marie Collins")
+        small = pictures.scaled(pictures.astronaut(), 200, 200)
+        console.open()
+        console.choose(pictures.jpeg(np.tile(small, (2, 9, 1))))
+        expect(console.faces).to_have_count(18)
+        hidden = console.page.locator(".face:has(.chip.away)")
+        expect(hidden.first).to_be_visible()
+        ticks = console.page.locator(".tick:visible")
+        assert ticks.count() == 18 - hidden.count()
+
+        face = hidden.first.element_handle()
+        assert face is not None
+        face.click()
+        # A face that is pointed at shows its name anyway.
+        console.page.mouse.move(1, 1)
+
+        console.page.wait_for_function("face => !face.querySelector('.chip.away')", arg=face)
 
     def test_chips_stay_in_the_picture_when_the_window_becomes_narrow(self, desktop: Console) -> None:
         desktop.open()
@@ -229,6 +253,10 @@ class TestChips:
                 });
             }"""
         )
+
+
+def overlap(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return min(one[2], other[2]) - max(one[0], other[0]) > 1 and min(one[3], other[3]) - max(one[1], other[1]) > 1
 
 
 def box(part: Locator) -> tuple[float, float, float, float]:

@@ -198,8 +198,8 @@ async function save(face, name, next = true) {
     if (!faces.includes(face)) return;
     relabel();
     const unnamed = next ? unnamedAfter(faces.indexOf(face)) : -1;
-    goTo(unnamed >= 0 ? unnamed : faces.indexOf(face));
     showSimilar(face, similar[0]);
+    goTo(unnamed >= 0 ? unnamed : faces.indexOf(face));
     searchAgain();
   });
   saving = false;

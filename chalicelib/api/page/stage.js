@@ -13,7 +13,7 @@ export class Stage {
     this.confirm = confirm;
     this.boxes = [];
     this.picture = null;
-    this.resized = new ResizeObserver(() => placeChips(this.frame, this.boxes));
+    this.resized = new ResizeObserver(() => this.place());
   }
 
   show(picture, description) {
@@ -35,6 +35,7 @@ export class Stage {
     this.picture?.bitmap.close();
     this.picture = null;
     this.boxes = [];
+    this.chosen = -1;
     this.root.replaceChildren();
   }
 
@@ -65,7 +66,13 @@ export class Stage {
   }
 
   mark(chosen) {
+    this.chosen = chosen;
     this.boxes.forEach((box, index) => (box.ariaPressed = String(index === chosen)));
+    this.place();
+  }
+
+  place() {
+    placeChips(this.frame, this.boxes, this.chosen);
   }
 
   /**
@@ -84,7 +91,7 @@ export class Stage {
       else if (tick) tick.ariaLabel = tick.title = yes;
       else box.after(element("button", { type: "button", className: "tick", title: yes, "aria-label": yes, onclick: () => this.confirm(index) }, icon("check")));
     });
-    placeChips(this.frame, this.boxes);
+    this.place();
   }
 }
 
