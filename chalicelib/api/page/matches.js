@@ -111,7 +111,7 @@ export class Matches {
         "div",
         { className: "quiet why" },
         rate(match.distance, this.thresholds),
-        element("details", {}, element("summary", {}, "Details"), element("span", { className: "number" }, `Distance ${match.distance.toFixed(3)}`)),
+        element("details", {}, element("summary", {}, "Details", element("span", { className: "unseen" }, ` of ${match.face_name}`)), element("span", { className: "number" }, `Distance ${match.distance.toFixed(3)}`)),
       ),
     );
     row.dataset.key = key(match);

@@ -30,7 +30,7 @@ export class Scale {
       element("p", { className: "ends quiet", "aria-hidden": "true" }, element("span", {}, "Very alike"), element("span", {}, "Somewhat alike")),
       this.presets,
       this.words,
-      element("details", {}, element("summary", {}, "Details"), this.value),
+      element("details", {}, element("summary", {}, "Details of the slider"), this.value),
     );
   }
 
