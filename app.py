@@ -200,6 +200,7 @@ def info(_: Arguments) -> dict[str, Any]:
 
 # Clients of the earlier API find its page at `/upload`.
 document(app, ("/", "/upload"), console.page)
+document(app, ("/docs",), console.reference)
 preflights(app)
 
 

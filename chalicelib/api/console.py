@@ -1,4 +1,4 @@
-"""Serves the console, a web page that contains its own style and scripts.
+"""Serves the console and the API's reference, web pages that contain their own style and scripts.
 
 A single document takes one request, so at most one cold start. It works below every path, with or without a trailing
 slash. It needs no build: the modules in `page/` are joined at the first request.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from typing import NamedTuple
 PAGE = Path(__file__).with_name("page")
 STYLES = ("tokens.css", "parts.css", "views.css")
 ENTRY = "main"
+REFERENCE_STYLES = ("tokens.css", "parts.css", "reference.css")
+REFERENCE_ENTRY = "reference"
 
 # The only import and export syntax that the modules may use.
 _IMPORT = re.compile(r'^import ({[^;]*?}) from "\./([a-z_]+)\.js";$', re.MULTILINE)
@@ -40,9 +43,19 @@ class Page(NamedTuple):
 
 @cache
 def page() -> Page:
-    style = _LOOSE.sub(r"\1\2", "".join(_read(name) for name in STYLES))
-    script = _JOINT.sub("", _LOOSE_SCRIPT.sub(r"\1\2", _joined(ENTRY, set())))
-    text = _read("page.html").replace("/* style */", style).replace("/* script */", script)
+    return _document("page.html", STYLES, ENTRY)
+
+
+@cache
+def reference() -> Page:
+    """Return the page that shows the OpenAPI document."""
+    return _document("reference.html", REFERENCE_STYLES, REFERENCE_ENTRY)
+
+
+def _document(name: str, styles: Sequence[str], entry: str) -> Page:
+    style = _LOOSE.sub(r"\1\2", "".join(_read(name) for name in styles))
+    script = _JOINT.sub("", _LOOSE_SCRIPT.sub(r"\1\2", _joined(entry, set())))
+    text = _read(name).replace("/* style */", style).replace("/* script */", script)
     etag = '"' + hashlib.sha256(text.encode()).hexdigest()[:16] + '"'
     return Page(text, {"Content-Type": "text/html; charset=utf-8", "ETag": etag, **_security(style, script)})
 

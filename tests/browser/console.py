@@ -102,10 +102,22 @@ class Console:
     def dialog(self) -> Locator:
         return self.page.locator("dialog[open]").last
 
+    @property
+    def chips(self) -> Locator:
+        """The names on the picture."""
+        return self.view("find").locator(".chip")
+
+    @property
+    def name_field(self) -> Locator:
+        return self.page.get_by_label("Name this face")
+
     def name_face(self, name: str) -> None:
-        self.page.get_by_label("Name this face").fill(name)
-        self.page.get_by_role("button", name="Add to face set").click()
-        expect(self.text(f"In the face set as {name}")).to_be_visible()
+        """Name the shown face, and wait until the picture shows the name as saved."""
+        saved = self.view("find").locator(".face.saved").filter(has=self.page.get_by_text(name, exact=True))
+        count = saved.count()
+        self.name_field.fill(name)
+        self.name_field.press("Enter")
+        expect(saved).to_have_count(count + 1)
 
 
 def file(content: bytes, name: str = "picture.jpg", mime: str = "image/jpeg") -> FilePayload:

@@ -32,7 +32,7 @@ class Gateway:
     service_url
         The service's address, without a trailing slash.
     key
-        The required `x-api-key`, except for the page; None requires no key.
+        The required `x-api-key`, except for the pages and the OpenAPI document; None requires no key.
     """
 
     def __init__(self, service_url: str, key: str | None) -> None:
@@ -68,7 +68,11 @@ class Gateway:
         self.bodies.append(body)
         if stage.partition("?")[0] != "stage":
             return _refused(bad_argument("there is no such address", status=404))
-        if self.key is not None and place not in ("", "upload") and headers.get("x-api-key") != self.key:
+        if (
+            self.key is not None
+            and place not in ("", "upload", "docs", "openapi.json")
+            and headers.get("x-api-key") != self.key
+        ):
             return _refused(next(error for error in GATEWAY if error.status == HTTPStatus.FORBIDDEN))
         with self._lock:
             for answer in self._busy:

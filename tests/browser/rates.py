@@ -7,34 +7,27 @@ from collections.abc import Mapping
 
 from playwright.sync_api import Page, Route
 
-# Packs differ in their measured rates. A pack without any has only the contract's reference distance.
+# A pack without measured rates has only the contract's reference distance.
 REFERENCE = 0.65
-WORDS = {
-    "1e-4": "Very likely the same person",
-    "1e-3": "Likely the same person",
-    "1e-2": "Possibly the same person",
-}
 
 
 def words(distance: float, thresholds: Mapping[str, float]) -> str:
-    """Return the page's verdict on a distance."""
+    """Return the page's verdict on a distance, before the user moves the slider."""
     if distance == 0:
         return "The same picture"
-    if not thresholds:
-        near = distance <= REFERENCE
-        return "Close enough, say the model's authors" if near else "Too far apart, say the model's authors"
-    within = [rate for rate, threshold in thresholds.items() if distance <= threshold]
-    return WORDS[min(within, key=float)] if within else "Probably someone else"
+    if distance <= thresholds.get("1e-4", -1):
+        return "Very likely"
+    return "Perhaps" if distance <= thresholds.get("1e-3", REFERENCE) else "Probably not"
 
 
 def answer_with(page: Page, thresholds: Mapping[str, float], worst: Mapping[str, float] | None = None) -> None:
-    """Put these thresholds into the replies of /search, /compare and /info, regardless of the pack.
+    """Put these thresholds into the replies of /search, /identify, /compare and /info, regardless of the pack.
 
     `worst` are the rates of the worst labelled set; by default the nominal rates.
     """
     of_the_worst = {rate: float(rate) for rate in thresholds} if worst is None else dict(worst)
 
-    def search(route: Route) -> None:
+    def found(route: Route) -> None:
         reply = route.fetch()
         route.fulfill(
             response=reply,
@@ -57,5 +50,5 @@ def answer_with(page: Page, thresholds: Mapping[str, float], worst: Mapping[str,
         ]
         route.fulfill(response=reply, json=body)
 
-    page.route(re.compile(r"/search\?|/compare$"), search)
+    page.route(re.compile(r"/search\?|/(identify|compare)$"), found)
     page.route(re.compile(r"/info$"), info)

@@ -125,7 +125,7 @@ def test_a_key_is_required_where_the_document_says_so(route: tuple[str, str]) ->
     assert bool(operations()[route]["security"]) == bool(routes()[route].api_key_required)
 
 
-PAGES = [(method, path) for method in ("GET", "HEAD") for path in ("/", "/upload")]
+PAGES = [(method, path) for method in ("GET", "HEAD") for path in ("/", "/upload", "/docs")]
 
 
 @pytest.mark.parametrize("route", [route for route in operations() if route not in PAGES], ids=" ".join)

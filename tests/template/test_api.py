@@ -20,7 +20,9 @@ from tests.template.conftest import STAGES
 from tests.template.resolved import Resolved, Template
 
 # Routes without a key: whether the API is up, and how to use it.
-NEED_NO_KEY = {(path, method) for path in ("/health", "/", "/upload", "/openapi.json") for method in ("get", "head")}
+NEED_NO_KEY = {
+    (path, method) for path in ("/health", "/", "/upload", "/docs", "/openapi.json") for method in ("get", "head")
+}
 NEED_A_KEY = {
     ("/detect", "post"),
     ("/search", "get"),

@@ -9,7 +9,7 @@ import app
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "api.md"
 # Pages and the specification.
-ELSEWHERE = {"/", "/upload", "/openapi.json"}
+ELSEWHERE = {"/", "/upload", "/docs", "/openapi.json"}
 
 
 def test_every_route_has_a_heading() -> None:

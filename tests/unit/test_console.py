@@ -1,4 +1,4 @@
-"""The console's document contains every file of its folder."""
+"""The documents contain every file of their folder."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from chalicelib.api import console
 
 
 def test_the_document_contains_every_script() -> None:
-    script = console._joined(console.ENTRY, set())
+    scripts = "".join(console._joined(entry, set()) for entry in (console.ENTRY, console.REFERENCE_ENTRY))
 
-    assert [file.name for file in console.PAGE.glob("*.js") if f"const ${file.stem} = " not in script] == []
+    assert [file.name for file in console.PAGE.glob("*.js") if f"const ${file.stem} = " not in scripts] == []
 
 
 def test_the_document_contains_every_style_sheet() -> None:
-    assert {file.name for file in console.PAGE.glob("*.css")} == set(console.STYLES)
+    assert {file.name for file in console.PAGE.glob("*.css")} == {*console.STYLES, *console.REFERENCE_STYLES}
 
 
 def test_spaces_are_removed_from_code_only() -> None:

@@ -140,6 +140,7 @@ def _page(name: str, summary: str) -> dict[str, Operation]:
 PATHS: dict[str, dict[str, Operation]] = {
     "/": _page("console", "Open the console, which uses the API in a browser"),
     "/upload": _page("console_of_old", "Open the console at the earlier API's address"),
+    "/docs": _page("reference", "Read this document as a page"),
     "/detect": {
         "post": _operation(
             "detect",

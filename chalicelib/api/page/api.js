@@ -5,7 +5,7 @@ import { uploaded } from "./upload.js";
 import { Refusal } from "./words.js";
 
 // The page is at the service's root or at `upload`. Behind API Gateway the root is a stage, with or without a slash.
-const ROOT = location.pathname.replace(/\/upload\/?$/, "").replace(/\/*$/, "/");
+export const ROOT = location.pathname.replace(/\/upload\/?$/, "").replace(/\/*$/, "/");
 const TRIES = 4;
 const LONGEST_WAIT_SECONDS = 20;
 

@@ -2,12 +2,12 @@
 
 import { call } from "./api.js";
 import { byId } from "./dom.js";
-import { thresholds } from "./model.js";
+import { info, thresholds } from "./model.js";
 import { attempt, say } from "./notices.js";
 import { prepared } from "./picture.js";
 import { acceptPictures } from "./sources.js";
 import { Stage } from "./stage.js";
-import { oneIn, verdict } from "./words.js";
+import { looks, rate, Refusal, usual, verdict } from "./words.js";
 
 let slots;
 let work = new AbortController();
@@ -15,11 +15,12 @@ let work = new AbortController();
 export function startCompare() {
   slots = ["first", "second"].map((name) => {
     const zone = byId(`${name}-drop`);
-    const slot = { zone, stage: new Stage(byId(`${name}-stage`)), picture: null, file: null };
-    const { choose } = acceptPictures(zone, (file) => open(slot, file), `the ${name} picture`);
+    const slot = { name, zone, picture: null, file: null, faces: [], chosen: 0 };
+    slot.stage = new Stage(byId(`${name}-stage`), (index) => attempt(byId("compare-alert"), () => choose(slot, index)));
+    const { choose: button } = acceptPictures(zone, (file) => open(slot, file), `the ${name} picture`);
     byId(`${name}-clear`).addEventListener("click", () => {
       clear(slot);
-      choose.focus();
+      button.focus();
     });
     return slot;
   });
@@ -28,54 +29,65 @@ export function startCompare() {
 function clear(slot) {
   work.abort();
   slot.stage.clear();
-  slot.picture = slot.file = null;
+  slot.file = null;
+  slot.faces = [];
   slot.zone.parentElement.classList.remove("with-picture");
   byId("compare-result").hidden = true;
   byId("compare-alert").hidden = true;
 }
 
 async function open(slot, file) {
+  const focused = slot.zone.contains(document.activeElement);
   clear(slot);
   slot.file = file;
   await attempt(byId("compare-alert"), async () => {
-    const picture = await prepared(file, undefined, true);
+    const picture = await prepared(file);
     // Another picture was opened here meanwhile.
     if (slot.file !== file) return;
-    slot.picture = picture;
     slot.zone.parentElement.classList.add("with-picture");
-    slot.stage.show(slot.picture, file.name || "Your picture");
-    if (slots.every((other) => other.picture)) await compare();
+    // The button that had the focus is hidden now.
+    if (focused) byId(`${slot.name}-clear`).focus();
+    slot.stage.show(picture, file.name || "Your picture");
+    slot.stage.busy("Looking for faces …");
+    try {
+      // The faces, largest first.
+      const { faces } = await call("POST", "detect", { image_file: picture.blob });
+      if (slot.file !== file) return;
+      if (!faces.length) throw new Refusal("1007", { status: 422, detail: `no face in image_file${slots.indexOf(slot) + 1}` });
+      slot.faces = faces;
+      slot.stage.draw(faces, faces.map((face, index) => ({ more: `Face ${index + 1} of ${faces.length} in the ${slot.name} picture, ${looks(face.quality)}` })));
+      await choose(slot, 0);
+    } finally {
+      if (slot.file === file) slot.stage.idle();
+    }
   });
+}
+
+async function choose(slot, index) {
+  slot.chosen = index;
+  slot.stage.mark(index);
+  if (slots.every(({ faces }) => faces.length)) await compare();
 }
 
 async function compare() {
   work.abort();
   work = new AbortController();
-  const { signal } = work;
-  const [first, second] = slots;
-  slots.forEach(({ stage }) => stage.busy("Comparing …"));
+  const [one, other] = slots.map(({ faces, chosen }) => faces[chosen].face_token);
   say("Comparing");
-  try {
-    const reply = await call("POST", "compare", { image_file1: first.picture.blob, image_file2: second.picture.blob }, signal);
-    first.stage.draw([reply.face1]);
-    second.stage.draw([reply.face2]);
-    show(reply, await thresholds(reply));
-  } finally {
-    slots.forEach(({ stage }) => stage.idle());
-  }
+  const reply = await call("POST", "compare", { face_token1: one, face_token2: other }, work.signal);
+  const known = await thresholds(reply);
+  const { model } = await info();
+  show(reply.distance, known, reply.distance === 0 ? "" : (model.weaknesses[0] ?? ""));
 }
 
-function show({ distance }, known) {
-  const { level, words, caution } = verdict(distance, known);
-  const reached = known.find((threshold) => distance <= threshold.distance);
+function show(distance, known, weakness) {
+  const { level, words } = verdict(distance, known, usual(known));
   byId("compare-verdict").className = `verdict large ${level}`;
-  byId("compare-verdict").textContent = words;
+  byId("compare-verdict").textContent = distance ? `${words} the same person` : words;
+  byId("compare-rate").textContent = rate(distance, known);
+  byId("compare-weakness").textContent = weakness;
   byId("compare-distance").textContent = `Distance ${distance.toFixed(3)}`;
-  byId("compare-words").textContent = reached
-    ? `Fewer than ${oneIn(reached.fmr)} pairs of different people are this close. ${caution}`.trim()
-    : known.length
-      ? `More than ${oneIn(known.at(-1).fmr)} pairs of different people are this close.`
-      : "Error rates were not measured for this model.";
   byId("compare-result").hidden = false;
-  say(`${words}. ${byId("compare-distance").textContent}. ${caution}`);
+  byId("compare-result").scrollIntoView({ block: "nearest" });
+  say(`${byId("compare-verdict").textContent}. ${byId("compare-rate").textContent}`);
 }

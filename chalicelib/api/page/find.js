@@ -1,29 +1,32 @@
-// Find: finds the faces of a picture, identifies them and adds them to the face set.
+// Find: opens a picture, names everyone in it, and goes from one unnamed face to the next.
 
 import { call } from "./api.js";
-import { byId, element, plural } from "./dom.js";
+import { byId, plural } from "./dom.js";
 import { faceSet, facesChanged, whenFaceSetChanges } from "./face_sets.js";
-import { Matches } from "./matches.js";
-import { asName } from "./names.js";
+import { identified, searchedAgain } from "./identify.js";
+import { samePerson } from "./names.js";
+import { focusName, showFace, showMatches, showName, startNaming } from "./naming.js";
 import { attempt, notify, say } from "./notices.js";
 import { cutOut, prepared } from "./picture.js";
+import { threshold } from "./scale.js";
 import { acceptDrops, acceptPictures } from "./sources.js";
 import { Stage } from "./stage.js";
-import { turned, verdict } from "./words.js";
+import { startWelcome, welcome } from "./welcome.js";
+import { looks } from "./words.js";
+
+// After an addition, the faces without a name are searched again, unless there are more than this.
+const MOST_SEARCHED_AGAIN = 20;
 
 let stage;
-let matches;
 let work = new AbortController();
 let faces = [];
+let known = [];
 let chosen = -1;
+let saving = false;
 
 export function startFind() {
-  stage = new Stage(byId("find-stage"), (index) => {
-    choose(index);
-    // On a phone the panel is below the picture.
-    byId("panel-face").scrollIntoView({ block: "nearest" });
-  });
-  matches = new Matches(byId("find-matches"));
+  stage = new Stage(byId("find-stage"), (index) => goTo(index), (index) => save(faces[index], guess(faces[index]).face_name));
+  startNaming({ save, remove, changed: relabel });
   const { choose: button, input, camera } = acceptPictures(byId("find-drop"), open);
   acceptDrops(byId("find-stage"), ([file]) => file && open(file));
   byId("find-another").addEventListener("click", () => input.click());
@@ -35,9 +38,12 @@ export function startFind() {
   });
   byId("face-previous").addEventListener("click", () => choose((chosen + faces.length - 1) % faces.length));
   byId("face-next").addEventListener("click", () => choose((chosen + 1) % faces.length));
-  byId("add-form").addEventListener("submit", add);
-  byId("add-undo").addEventListener("click", undo);
-  whenFaceSetChanges(() => chosen >= 0 && choose(chosen));
+  byId("similar-no").addEventListener("click", () => {
+    byId("find-similar").hidden = true;
+    focusName();
+  });
+  startWelcome(open);
+  whenFaceSetChanges(() => (stage.picture ? again() : welcome()));
 }
 
 function begin() {
@@ -53,129 +59,188 @@ function close() {
   byId("find").classList.remove("with-picture");
   byId("find-alert").hidden = true;
   showPanel();
+  welcome();
 }
 
 async function open(file) {
   close();
   const signal = begin();
+  const focused = document.activeElement;
   await attempt(byId("find-alert"), async () => {
     byId("find").classList.add("with-picture");
+    // The button that had the focus is hidden now.
+    if (focused === document.body || !focused.checkVisibility()) byId("find-state").focus();
     byId("find-state").textContent = "Opening the picture …";
     byId("find-note").textContent = "";
     const picture = await prepared(file, signal);
     stage.show(picture, "Your picture");
-    stage.busy("Looking for faces …");
-    say("Looking for faces");
     byId("find-note").textContent = picture.note;
-    const reply = await call("POST", "detect", { image_file: picture.blob }, signal);
-    faces = inOrder(reply.faces);
-    stage.idle();
-    stage.draw(faces);
-    showFaces(picture);
+    await identify(signal);
   });
-  // The user chose a face or another picture meanwhile.
-  if (signal.aborted) return;
-  stage.idle();
   // The file was not a picture, so there is nothing to show.
-  if (!stage.picture) byId("find").classList.remove("with-picture");
-  else if (!byId("find-alert").hidden) byId("find-state").textContent = "";
+  if (!signal.aborted && !stage.picture) {
+    byId("find").classList.remove("with-picture");
+    (focused !== document.body && focused.checkVisibility() ? focused : byId("main")).focus();
+  }
 }
 
-/** Sort faces from left to right, in reading and keyboard order. */
-function inOrder(found) {
-  return found.sort((a, b) => a.top_left[0] - b.top_left[0]);
+/** Identify the same picture again, because the face set is another one or a face's token has become invalid. */
+async function again(index = -1) {
+  const signal = begin();
+  faces = [];
+  stage.draw([], []);
+  showPanel();
+  await attempt(byId("find-alert"), () => identify(signal, index));
 }
 
-function showFaces({ width, height }) {
-  const found = faces.length ? `${plural(faces.length, "face")} found` : "No face found";
-  byId("find-state").textContent = `${found} in ${width} × ${height} px`;
+async function identify(signal, index = -1) {
+  byId("find-state").textContent = "Looking for faces …";
+  say("Looking for faces");
+  stage.busy("Looking for faces …");
+  try {
+    ({ faces, known } = await identified(stage.picture, signal));
+  } catch (error) {
+    if (!signal.aborted) byId("find-state").textContent = "";
+    throw error;
+  } finally {
+    // Another picture or face set, chosen meanwhile, is busy itself.
+    if (!signal.aborted) stage.idle();
+  }
+  stage.draw(faces, faces.map(label));
+  showState();
   say(byId("find-state").textContent);
   byId("panel-hint").textContent = faces.length
-    ? "Choose a face in the picture to identify it or give it a name."
+    ? "Everyone has a name. Choose a face to see who looks alike, or to rename it."
     : "A face must be at least 30 pixels in size and roughly face the camera. Try a larger or sharper picture.";
-  showPanel();
-  if (faces.length === 1) choose(0);
+  const first = faces[index] ? index : faces.length === 1 ? 0 : unnamedAfter(-1);
+  if (first < 0) return;
+  choose(first);
+  if (document.activeElement === byId("find-state")) focusName();
 }
 
 function showPanel() {
   byId("panel-face").hidden = true;
   byId("panel-empty").hidden = false;
+  byId("find-similar").hidden = true;
   chosen = -1;
 }
 
-async function choose(index) {
-  const signal = begin();
+function showState() {
+  const { width, height } = stage.picture;
+  const count = (kind) => faces.map(label).filter((made) => made.kind === kind).length;
+  const counts = [[count("saved"), "named"], [count("guess"), "to confirm"], [count("unknown"), "without a name"]];
+  const parts = counts.filter(([number]) => number).map(([number, words]) => `${number} ${words}`);
+  const found = faces.length ? `${plural(faces.length, "face")}: ${parts.join(", ")}` : "No face found";
+  byId("find-state").textContent = `${found} (${width} × ${height} px)`;
+}
+
+/** Return the match that a face probably shows, or undefined. */
+function guess({ known: own, matches }) {
+  return !own?.name && matches[0]?.distance <= threshold(known) ? matches[0] : undefined;
+}
+
+function label(face, index) {
+  const name = face.known?.name;
+  const likely = guess(face);
+  const place = `face ${index + 1} of ${faces.length}`;
+  return {
+    text: name || (likely ? `${likely.face_name}?` : "Who is this?"),
+    more: ` ${place}, ${looks(face.quality)}`,
+    kind: name ? "saved" : likely ? "guess" : "unknown",
+    yes: likely && `Confirm ${likely.face_name}, ${place}`,
+  };
+}
+
+/** The slider, or an addition, has changed the guesses. */
+function relabel() {
+  stage.label(faces.map(label));
+  showState();
+  if (chosen >= 0) showName(guess(faces[chosen]));
+}
+
+function choose(index) {
   chosen = index;
   const face = faces[index];
   stage.mark(index);
   byId("panel-empty").hidden = true;
   byId("panel-face").hidden = false;
-  byId("panel-title").textContent = faces.length > 1 ? `Face ${index + 1} of ${faces.length}` : "The face";
+  byId("panel-place").textContent = faces.length > 1 ? `Face ${index + 1} of ${faces.length}` : "";
   byId("panel-steps").hidden = faces.length < 2;
   byId("panel-crop").replaceChildren(cutOut(stage.picture.bitmap, face));
-  showQuality(face.quality);
-  showAdded();
-  byId("add-alert").hidden = true;
-  byId("add-name").value = face.name ?? "";
-  const best = await matches.search(face.face_token, signal);
-  if (signal.aborted || !best) return;
-  const { level } = verdict(best.distance, matches.thresholds);
-  if (!face.name && ["sure", "likely"].includes(level)) stage.label(index, best.face_name);
-  byId("add-names").replaceChildren(element("option", { value: best.face_name }));
+  attempt(byId("add-alert"), () => showFace(face, guess(face), known));
 }
 
-function showQuality(quality) {
-  const facts = [
-    ["Size", `${Math.round(quality.size)} px`],
-    ["Sharpness", percent(quality.sharpness)],
-    ["Brightness", percent(quality.brightness)],
-    ["Facing", turned(quality.pose)],
-  ];
-  byId("panel-facts").replaceChildren(...facts.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value))));
-  const { reasons } = quality;
-  byId("panel-quality").className = `quality ${reasons.length ? "poor" : "good"}`;
-  byId("panel-quality").textContent = reasons.length ? `Hard to recognise: ${reasons.join("; ")}.` : "Good to recognise";
+function goTo(index) {
+  choose(index);
+  focusName();
+  // On a phone the panel is below the picture.
+  byId("add-form").scrollIntoView({ block: "nearest" });
 }
 
-const percent = (share) => `${Math.round(share * 100)} %`;
+/** Return the index of the next face without a name, or -1. */
+function unnamedAfter(index) {
+  const order = faces.map((_, step) => (index + 1 + step) % faces.length);
+  return order.find((other) => !faces[other].known?.name) ?? -1;
+}
 
-async function add(event) {
-  event.preventDefault();
-  const face = faces[chosen];
-  const index = chosen;
-  const name = asName(byId("add-name").value);
-  const button = byId("add-button");
-  button.disabled = true;
-  await attempt(byId("add-alert"), async () => {
-    const set = face.set ?? faceSet();
-    await call("POST", "addface", { face_token: face.face_token, face_name: name, face_set: set });
-    notify(face.name ? `Renamed ${face.name} to ${name}.` : `Added ${name} to the face set.`);
-    Object.assign(face, { name, set });
+/** Give a face a name in the face set, then go to the next face without one. */
+async function save(face, name, next = true) {
+  if (saving) return;
+  saving = true;
+  const before = face.known;
+  await attempt(byId(chosen < 0 ? "find-alert" : "add-alert"), async () => {
+    const wanted = { face_token: before?.token ?? face.face_token, face_name: name, face_set: faceSet(), check: "true" };
+    const { face_token: token, similar } = await call("POST", "addface", wanted);
+    notify(before?.name ? `Renamed ${before.name} to ${name}.` : `Added ${name} to the face set.`);
     facesChanged();
-    stage.label(index, name);
-    if (chosen === index) showAdded();
+    face.known = { token, name };
+    // Another picture or face set is shown meanwhile.
+    if (!faces.includes(face)) return;
+    relabel();
+    const unnamed = next ? unnamedAfter(faces.indexOf(face)) : -1;
+    showSimilar(face, similar[0]);
+    goTo(unnamed >= 0 ? unnamed : faces.indexOf(face));
+    searchAgain();
   });
-  button.disabled = false;
+  saving = false;
 }
 
-async function undo() {
-  const face = faces[chosen];
-  const index = chosen;
+/** Offer to give a face the name of a person who looks very much like it. */
+function showSimilar(face, match) {
+  byId("find-similar").hidden = !match || samePerson(match.face_name, face.known.name);
+  if (byId("find-similar").hidden) return;
+  const other = match.face_name;
+  byId("similar-words").textContent = `${face.known.name} looks like ${other}: the same person?`;
+  byId("similar-yes").textContent = `Yes, rename to ${other}`;
+  byId("similar-yes").onclick = () => save(face, other, false);
+}
+
+async function searchAgain() {
+  const { signal } = work;
+  const rest = faces.filter((face) => !face.known);
+  if (rest.length > MOST_SEARCHED_AGAIN) return;
+  try {
+    for (const face of rest) {
+      const found = await searchedAgain(face, known, signal);
+      // It got a name meanwhile.
+      if (face.known) continue;
+      Object.assign(face, found);
+      relabel();
+      if (faces[chosen] === face) await showMatches(face, known);
+    }
+  } catch {
+    // The guesses from before stay.
+  }
+}
+
+async function remove(face) {
   await attempt(byId("add-alert"), async () => {
-    await call("POST", "removeface", { face_token: face.face_token });
-    notify(`Removed ${face.name} from the face set.`);
+    await call("POST", "removeface", { face_token: face.known.token });
+    notify(`Removed ${face.known.name || "the face"} from the face set.`);
     facesChanged();
-    stage.label(index, "");
-    // The removed face's token is invalid now. Detecting the same picture again gives a new token.
-    const reply = await call("POST", "detect", { image_file: stage.picture.blob });
-    faces[index] = inOrder(reply.faces)[index];
-    if (chosen === index) showAdded();
+    // The button is about to be hidden.
+    byId("find-state").focus();
+    // The removed face's token is invalid now, so the face needs a new one.
+    if (faces.includes(face)) await again(faces.indexOf(face));
   });
-}
-
-function showAdded() {
-  const { name, set } = faces[chosen];
-  byId("add-button").textContent = name ? "Rename" : "Add to face set";
-  byId("add-undo").hidden = !name;
-  byId("add-done").textContent = name ? `In ${set === faceSet() ? "the face set" : `face set ${set}`} as ${name}` : "";
 }

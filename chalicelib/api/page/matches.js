@@ -1,4 +1,4 @@
-// Lists the known faces within a distance of a face, nearest first.
+// Lists the people who look like a face, nearest first.
 
 import { call } from "./api.js";
 import { crop } from "./crops.js";
@@ -6,58 +6,69 @@ import { element, plural } from "./dom.js";
 import { faceSet, facesIn } from "./face_sets.js";
 import { info, thresholds } from "./model.js";
 import { attempt, say } from "./notices.js";
-import { Scale } from "./scale.js";
-import { verdict } from "./words.js";
+import { reach, Scale, threshold } from "./scale.js";
+import { rate, verdict } from "./words.js";
 
 // More than anyone looks through. The reply says if there are more.
-const LIMIT = 100;
+export const LIMIT = 100;
 const FIRST_SHOWN = 5;
 
 export class Matches {
-  constructor(root) {
+  /** `pick` gets the name that the user chooses; without it nothing can be chosen. `changed` follows the slider. */
+  constructor(root, { pick = null, changed = () => {} } = {}) {
+    this.pick = pick;
     this.list = element("ol", { className: "matches" });
-    this.state = element("p", { className: "quiet state" });
+    this.state = element("p", { className: "quiet state", tabIndex: -1 });
     this.more = element("button", { type: "button", hidden: true, onclick: () => this.showAll() }, "Show all");
     this.alert = element("p", { className: "alert", role: "alert", hidden: true });
+    this.weakness = element("p", { className: "quiet weakness" });
     this.tools = element("div", { className: "scale" });
-    this.scale = new Scale(this.tools, () => this.draw());
-    root.append(this.alert, this.tools, this.state, this.list, this.more);
+    this.scale = new Scale(this.tools, () => {
+      this.draw();
+      changed();
+    });
+    root.append(this.alert, this.state, this.list, this.more, this.weakness, this.tools);
     this.clear();
   }
 
   clear() {
-    this.reply = null;
+    this.found = null;
     this.tools.hidden = true;
     this.more.hidden = true;
     this.alert.hidden = true;
-    this.state.textContent = "";
+    this.state.textContent = this.weakness.textContent = "";
     this.list.replaceChildren();
   }
 
-  /** Search once, up to the slider's maximum, and show the matches. Returns the nearest match, or null. */
+  /** Search for a face up to the slider's maximum, and show the matches. */
   async search(token, signal) {
     this.clear();
     this.state.textContent = "Searching …";
     this.list.replaceChildren(...[1, 2, 3].map(() => element("li", { className: "skeleton", "aria-hidden": "true" })));
-    const best = await attempt(this.alert, async () => {
-      this.thresholds = await thresholds();
-      const faces = await facesIn(faceSet());
-      this.scale.prepare(this.thresholds, faces ?? (await info()).faces);
-      const wanted = { face_token: token, threshold: this.scale.reach, limit: LIMIT, group: "name", face_set: faceSet() };
-      this.reply = await call("GET", "search", wanted, signal);
-      // Use this reply's thresholds: the service's model may have changed meanwhile.
-      this.thresholds = await thresholds(this.reply);
-      this.scale.prepare(this.thresholds, this.scale.faces);
-      this.all = false;
-      this.draw();
+    await attempt(this.alert, async () => {
+      const wanted = { face_token: token, threshold: reach(await thresholds()), limit: LIMIT, group: "name", face_set: faceSet() };
+      const reply = await call("GET", "search", wanted, signal);
+      // The reply's thresholds, because the service's model may have changed meanwhile.
+      await this.show(reply.cmp_result, await thresholds(reply), reply.truncated);
       say(this.state.textContent);
-      return this.reply.cmp_result[0] ?? null;
     });
-    if (!this.reply && !signal?.aborted) {
+    if (!this.found && !signal?.aborted) {
       this.state.textContent = "";
       this.list.replaceChildren();
     }
-    return best;
+  }
+
+  /** Show matches up to the slider's maximum. `truncated` says that there are more. */
+  async show(found, known, truncated) {
+    this.awaited = found;
+    const { model, faces } = await info();
+    const size = (await facesIn(faceSet())) ?? faces;
+    // Other matches are to be shown meanwhile.
+    if (this.awaited !== found) return;
+    this.scale.prepare(known, size);
+    Object.assign(this, { found, thresholds: known, truncated, all: false });
+    this.weakness.textContent = model.weaknesses[0] ?? "";
+    this.draw();
   }
 
   showAll() {
@@ -67,50 +78,54 @@ export class Matches {
   }
 
   draw() {
-    if (!this.reply) return;
-    const known = this.reply.cmp_result;
-    const within = known.filter(({ distance }) => distance <= this.scale.threshold);
+    if (!this.found) return;
+    const within = this.found.filter(({ distance }) => distance <= threshold(this.thresholds));
     const shown = within.slice(0, this.all ? LIMIT : FIRST_SHOWN);
     // Keep the rows that stay, with their pictures, because the slider moves often.
-    const rows = new Map([...this.list.children].map((row) => [row.dataset.token, row]));
-    this.list.replaceChildren(...shown.map((match) => rows.get(match.face_token) ?? this.row(match)));
-    this.tools.hidden = !known.length;
+    const rows = new Map([...this.list.children].map((row) => [row.dataset.key, row]));
+    const focused = this.list.contains(document.activeElement) ? document.activeElement : null;
+    this.list.replaceChildren(...shown.map((match) => this.judged(rows.get(key(match)) ?? this.row(match), match)));
+    if (focused) (focused.isConnected ? focused : this.state).focus();
+    this.weakness.hidden = !within.length;
+    this.tools.hidden = !this.found.length;
     this.more.hidden = shown.length === within.length;
     this.more.textContent = `Show all ${within.length}`;
-    this.state.textContent = this.summary(known, within);
+    this.state.textContent = this.summary(within);
   }
 
-  summary(known, within) {
-    if (!known.length) {
-      return this.scale.faces
-        ? "No one in this face set looks like this face."
-        : "This face set is empty. Name this face below to add it.";
-    }
-    if (!within.length) return "No match is this close. Move the slider to the right to see less certain matches.";
-    if (this.reply.truncated && within.length === known.length) return `The nearest ${LIMIT} people`;
-    return `${plural(within.length, "person", "people")}${within.length > 1 ? ", nearest first" : ""}`;
+  summary(within) {
+    if (!this.found.length) return this.scale.faces ? "No one in this face set looks like this face." : "This face set is empty.";
+    if (!within.length) return "No one is this alike. Move the slider to the right to see people who are less alike.";
+    if (this.truncated && within.length === this.found.length) return `The nearest ${LIMIT} people`;
+    return `${plural(within.length, "person", "people")}${within.length > 1 ? ", most alike first" : ""}`;
   }
 
   row(match) {
-    const { level, words, caution } = verdict(match.distance, this.thresholds);
     const row = element(
       "li",
       {},
       crop(match.face_token),
+      element("div", { className: "who" }, element("strong", { tabIndex: -1 }, match.face_name), element("span", { className: "verdict" })),
+      this.pick && element("button", { type: "button", "aria-label": `Choose ${match.face_name}`, onclick: () => this.pick(match.face_name) }, "Choose"),
       element(
         "div",
-        { className: "who" },
-        element(
-          "div",
-          { className: "name" },
-          element("strong", { tabIndex: -1 }, match.face_name),
-          element("span", { className: "number quiet", title: "Distance (0 means the same picture)" }, match.distance.toFixed(3)),
-        ),
-        element("span", { className: `verdict ${level}` }, words),
-        element("span", { className: "quiet caution", hidden: !caution }, caution),
+        { className: "quiet why" },
+        rate(match.distance, this.thresholds),
+        element("details", {}, element("summary", {}, "Details", element("span", { className: "unseen" }, ` of ${match.face_name}`)), element("span", { className: "number" }, `Distance ${match.distance.toFixed(3)}`)),
       ),
     );
-    row.dataset.token = match.face_token;
+    row.dataset.key = key(match);
+    return row;
+  }
+
+  /** Write the verdict, which depends on the slider. */
+  judged(row, { distance }) {
+    const { level, words } = verdict(distance, this.thresholds, threshold(this.thresholds));
+    const badge = row.querySelector(".verdict");
+    badge.className = `verdict ${level}`;
+    badge.textContent = words;
     return row;
   }
 }
+
+const key = ({ face_token: token, face_name: name, distance }) => `${token} ${name} ${distance}`;

@@ -4,7 +4,7 @@ import { element } from "./dom.js";
 import { info } from "./model.js";
 import { Refusal } from "./words.js";
 
-// Every service accepts these, and two such pictures in one request.
+// Every service accepts these.
 const LEAST_LIMITS = { bytes: 2 * 1024 * 1024, side: 4096 };
 const ACCEPTED = ["image/jpeg", "image/png"];
 const QUALITIES = [0.92, 0.85, 0.75];
@@ -13,13 +13,13 @@ const SHRINK = 0.75;
 
 /**
  * Return an upright picture as `{blob, width, height, bitmap, note}`. `note` describes a necessary change. Throws
- * `Refusal` "picture" if the file is not a picture. `pair` means that another picture is sent with it.
+ * `Refusal` "picture" if the file is not a picture.
  */
-export async function prepared(file, signal = undefined, pair = false) {
+export async function prepared(file, signal = undefined) {
   const bitmap = await decoded(file);
   signal?.throwIfAborted();
   const { width, height } = bitmap;
-  const limits = pair || fits(file, bitmap, LEAST_LIMITS) ? LEAST_LIMITS : await ofService();
+  const limits = fits(file, bitmap, LEAST_LIMITS) ? LEAST_LIMITS : await ofService();
   signal?.throwIfAborted();
   if (ACCEPTED.includes(file.type) && fits(file, bitmap, limits)) {
     return { blob: file, width, height, bitmap, note: "" };

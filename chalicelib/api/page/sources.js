@@ -10,13 +10,15 @@ const zones = [];
  * of these elements, goes to the view's first element without a picture, else to its first element.
  */
 export function acceptPictures(zone, open, wanted = "a picture") {
+  // Several buttons of a view choose pictures: screen readers hear which one.
+  const which = () => (wanted === "a picture" ? null : element("span", { className: "unseen" }, ` (${wanted})`));
   const input = element("input", { type: "file", accept: "image/*", hidden: true });
   input.addEventListener("change", () => {
     const [file] = input.files;
     input.value = "";
     if (file) open(file);
   });
-  const choose = element("button", { type: "button", className: "primary", onclick: () => input.click() }, icon("picture"), "Choose a picture");
+  const choose = element("button", { type: "button", className: "primary", onclick: () => input.click() }, icon("picture"), "Choose a picture", which());
   const camera = element(
     "button",
     {
@@ -30,6 +32,7 @@ export function acceptPictures(zone, open, wanted = "a picture") {
     },
     icon("camera"),
     "Use the camera",
+    which(),
   );
   zone.append(
     icon("drop"),

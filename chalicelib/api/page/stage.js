@@ -1,17 +1,19 @@
 // Shows a picture with its faces drawn over it.
 
-import { element } from "./dom.js";
-import { looks } from "./words.js";
+import { placeChips } from "./chips.js";
+import { element, icon } from "./dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Stage {
-  /** Call `choose` with the index of a selected face. Without `choose` the faces are drawn but are not buttons. */
-  constructor(root, choose = undefined) {
+  /** Call `choose` with the index of a selected face, and `confirm` with that of a confirmed guess. */
+  constructor(root, choose, confirm = undefined) {
     this.root = root;
     this.choose = choose;
+    this.confirm = confirm;
     this.boxes = [];
     this.picture = null;
+    this.resized = new ResizeObserver(() => this.place());
   }
 
   show(picture, description) {
@@ -25,16 +27,20 @@ export class Stage {
     this.frame.style.setProperty("--widest", `${picture.width}px`);
     this.frame.style.setProperty("--ratio", picture.width / picture.height);
     this.root.replaceChildren(this.frame);
+    this.resized.observe(this.frame);
   }
 
   clear() {
+    this.resized.disconnect();
     this.picture?.bitmap.close();
     this.picture = null;
     this.boxes = [];
+    this.chosen = -1;
     this.root.replaceChildren();
   }
 
   busy(text) {
+    this.idle();
     this.frame.append(element("p", { className: "busy" }, element("span", { className: "spinner" }), text));
   }
 
@@ -42,18 +48,12 @@ export class Stage {
     this.frame?.querySelector(".busy")?.remove();
   }
 
-  draw(faces) {
+  /** Draw boxes around faces. `labels` are those of `label`. */
+  draw(faces, labels) {
     const { width, height } = this.picture;
-    this.frame.querySelectorAll(".face, .landmarks").forEach((drawn) => drawn.remove());
-    this.frame.append(landmarks(faces, width, height));
+    this.frame.querySelectorAll(".face, .tick, .landmarks").forEach((drawn) => drawn.remove());
     this.boxes = faces.map((face, index) => {
-      const label = `Face ${index + 1} of ${faces.length}, ${Math.round(face.quality.size)} px, ${looks(face.quality)}`;
-      const box = this.choose
-        ? element("button", { type: "button", "aria-label": label, onclick: () => this.choose(index) })
-        : element("span");
-      if (this.choose) box.ariaPressed = "false";
-      box.classList.add("face");
-      box.classList.toggle("poor", face.quality.reasons.length > 0);
+      const box = element("button", { type: "button", className: "face", ariaPressed: "false", onclick: () => this.choose(index) });
       const [[left, top], [right, bottom]] = [face.top_left, face.bottom_right];
       box.style.left = `${(left / width) * 100}%`;
       box.style.top = `${(top / height) * 100}%`;
@@ -61,16 +61,37 @@ export class Stage {
       box.style.height = `${((bottom - top) / height) * 100}%`;
       return box;
     });
-    this.frame.append(...this.boxes);
+    this.frame.append(landmarks(faces, width, height), ...this.boxes);
+    this.label(labels);
   }
 
   mark(chosen) {
+    this.chosen = chosen;
     this.boxes.forEach((box, index) => (box.ariaPressed = String(index === chosen)));
+    this.place();
   }
 
-  /** Write a name beside a face. */
-  label(index, text) {
-    this.boxes[index].replaceChildren(element("span", { className: "tag", "aria-hidden": "true" }, text));
+  place() {
+    placeChips(this.frame, this.boxes, this.chosen);
+  }
+
+  /**
+   * Name all faces. Of a label, `text` is written on a chip, `more` is for screen readers only, and `kind` is "saved",
+   * "guess" or "unknown". With `yes`, the name of a button, the user can confirm the guess.
+   */
+  label(labels) {
+    labels.forEach(({ text = "", more, kind = "", yes = "" }, index) => {
+      const box = this.boxes[index];
+      box.className = `face ${kind}`;
+      box.replaceChildren(element("span", { className: "chip" }, text), element("span", { className: "unseen" }, more));
+      const tick = box.nextElementSibling?.matches(".tick") ? box.nextElementSibling : null;
+      // The focus must not go with the tick.
+      if (!yes && tick === document.activeElement) box.focus();
+      if (!yes) tick?.remove();
+      else if (tick) tick.ariaLabel = tick.title = yes;
+      else box.after(element("button", { type: "button", className: "tick", title: yes, "aria-label": yes, onclick: () => this.confirm(index) }, icon("check")));
+    });
+    this.place();
   }
 }
 

@@ -50,56 +50,49 @@ export function explained(error) {
   return (WORDS[error.code] ?? WORDS.unreadable)(error);
 }
 
-// The verdict on a distance, by the lowest false match rate that includes it.
-const VERDICTS = [
-  { fmr: 1e-4, level: "sure", words: "Very likely the same person" },
-  { fmr: 1e-3, level: "likely", words: "Likely the same person" },
-  { fmr: 1e-2, level: "possible", words: "Possibly the same person" },
-];
-const NO_VERDICT = { level: "unlikely", words: "Probably someone else" };
-
 /** The API's reference distance, which each model's authors advise. Used alone if rates were not measured. */
 export const REFERENCE = 0.65;
 
-/** `thresholds`: the model's `{fmr, distance, worst}`, nearest first. `caution` is empty if none is needed. */
-export function verdict(distance, thresholds) {
-  const reached = thresholds.find((threshold) => distance <= threshold.distance);
-  return { ...sureness(distance, thresholds, reached), caution: distance === 0 ? "" : caution(reached) };
+// Pairs of strangers this close are so rare that a match is very likely.
+const SURE_RATE = 1e-4;
+// The false match rate of the threshold that applies until the user chooses another.
+const USUAL_RATE = 1e-3;
+
+/** Return the distance at which a match is plausible. `thresholds`: the model's `{fmr, distance, worst}`, nearest first. */
+export function usual(thresholds) {
+  return thresholds.find(({ fmr }) => fmr >= USUAL_RATE * 0.999)?.distance ?? REFERENCE;
 }
 
-// Warn if some group's rate exceeds this many times the nominal rate.
-const FAR_OFF = 10;
-
-/** Return a warning if strangers in some group are this close far more often. */
-function caution(reached) {
-  if (!reached?.worst || reached.worst <= FAR_OFF * reached.fmr) return "";
-  return `In some groups of people, ${oneIn(reached.worst)} strangers are this close.`;
-}
-
-function sureness(distance, thresholds, reached) {
+/** Judge a distance in a few words. `threshold` is the largest distance of a plausible match. */
+export function verdict(distance, thresholds, threshold) {
   if (distance === 0) return { level: "sure", words: "The same picture" };
-  if (!thresholds.length) {
-    return distance <= REFERENCE
-      ? { level: "likely", words: "Close enough, say the model's authors" }
-      : { level: "unlikely", words: "Too far apart, say the model's authors" };
-  }
-  return VERDICTS.find(({ fmr }) => reached && reached.fmr <= fmr * 1.001) ?? NO_VERDICT;
+  const sure = thresholds.findLast(({ fmr }) => fmr <= SURE_RATE * 1.001);
+  if (sure && distance <= sure.distance) return { level: "sure", words: "Very likely" };
+  return distance <= threshold ? { level: "possible", words: "Perhaps" } : { level: "unlikely", words: "Probably not" };
 }
 
 export function oneIn(fmr) {
   return `1 in ${Math.round(1 / fmr).toLocaleString("en")}`;
 }
 
-/** Explain how many strangers match within a distance, in a face set of `faces` faces. */
-export function meaning(distance, thresholds, faces) {
-  if (!thresholds.length) return "Error rates were not measured for this model. A smaller distance is a surer match.";
+/** Say in one sentence how many strangers are as alike as this distance, in the worst measured group too. */
+export function rate(distance, thresholds) {
+  if (distance === 0) return "";
+  if (!thresholds.length) return "How often strangers are this alike was not measured for this model.";
   const reached = thresholds.find((threshold) => distance <= threshold.distance + 1e-9);
-  if (!reached) return `More than ${oneIn(thresholds.at(-1).fmr)} strangers are this close. Treat these matches as hints only.`;
-  const exact = Math.abs(distance - reached.distance) < 0.002;
-  const share = `${exact ? "About" : "Fewer than"} ${oneIn(reached.fmr)} strangers are this close`;
-  const expected = Math.round(faces * reached.fmr);
-  const count = expected ? `: ${exact ? "about" : "up to"} ${expected.toLocaleString("en")} in this face set` : "";
-  return `${share}${count}. ${caution(reached)}`.trim();
+  const { fmr, worst = 0 } = reached ?? thresholds.at(-1);
+  const pairs = Math.round(1 / fmr);
+  const inWorst = Math.round(worst * pairs).toLocaleString("en");
+  const groups = worst * pairs >= 1.5 ? `; in some groups of people ${reached ? "up to" : "more than"} ${inWorst}` : "";
+  return `Of ${pairs.toLocaleString("en")} pairs of strangers, ${reached ? "at most 1 is" : "more than 1 are"} this alike${groups}.`;
+}
+
+/** Say how many strangers match within a distance, in a face set of `faces` faces. */
+export function meaning(distance, thresholds, faces) {
+  const reached = thresholds.find((threshold) => distance <= threshold.distance + 1e-9);
+  const expected = Math.round(faces * (reached?.fmr ?? 0));
+  const count = expected ? ` Of this face set's faces, up to ${expected.toLocaleString("en")} may match a stranger by chance.` : "";
+  return rate(distance, thresholds) + count;
 }
 
 /** Describe a face's quality in a few words. */
