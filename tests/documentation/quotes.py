@@ -36,6 +36,9 @@ class Figure:
         raise LookupError(f"{self.page} has no {self.patterns[0]}")
 
 
+# A pack's row in the table of other packs: LFW's true matches at FMR 1e-3 and 1e-4.
+_LFW = r"^\| {} \| [^|]+ \| [\d.]+ / ([\d.]+ / [\d.]+) % \|"
+
 FIGURES = {
     "search-10m": Figure("docs/benchmarks.md", (r"^\| 10,000,000 \| ([\d.]+) \|",), 0),
     # The section that `make bench` writes on this processor; until there is one, the table of the shorter run.
@@ -50,6 +53,11 @@ FIGURES = {
     "true-matches": Figure("docs/accuracy.md", (r"^\| true matches at FMR 1e-3 \|.*\| ([\d.]+) % \([^|]+\|$",), 1),
     "east-asia-false": Figure("docs/accuracy.md", (r"^\| 0\.650, FMR 1e-3 \|(?:[^|]+\|){2} ([\d.]+) % false",), 1),
     "false-matches-by-set": Figure("docs/accuracy.md", (r"^(\n\| threshold \| people (?:.+\n)+)",)),
+    "lfw-retail-0095": Figure("docs/accuracy.md", (_LFW.format("retail-0095"),)),
+    "lfw-mobilefacenet": Figure("docs/accuracy.md", (_LFW.format("mobilefacenet"),)),
+    "lfw-dlib": Figure("docs/accuracy.md", (_LFW.format("dlib"),)),
+    "dlib-east-asia-false": Figure("docs/accuracy.md", (r"^\| dlib \|.*\| ([\d.]+) % \|$",), 0),
+    "break-even": Figure("docs/costs.md", (r"^\| `dev`: .*\| ([\d,]+) \|$",)),
     "cost-idle": Figure("docs/costs.md", (r"^\| \*\*Together\*\* \| \*\*([\d.]+)",), 0),
     "cost-million": Figure("docs/costs.md", (r"^\| \*\*Together\*\* \|.*\| \*\*([\d.]+)\*\* \|$",), 0),
     "rekognition-million": Figure("docs/costs.md", (r"^\| Rekognition \|.*\| ([\d,.]+) \|$",), 0),

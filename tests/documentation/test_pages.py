@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.documentation.commands import ROOT
-from tests.documentation.quotes import FIGURES, QUOTATION, pages_to_change
+from tests.documentation.quotes import FIGURES, QUOTATION, pages_to_change, quoted
 
 DOCS = ROOT / "docs"
 INDEX = DOCS / "README.md"
@@ -34,7 +34,7 @@ def test_a_page_begins_with_whom_it_is_for(page: Path) -> None:
     title, blank, reader, after, *_ = page.read_text("utf-8").splitlines()
 
     assert title.startswith("# ")
-    assert re.fullmatch(r"\*For .+\.\*", reader)
+    assert re.fullmatch(r"\*?For .+\.\*?", reader)
     assert not blank + after
 
 
@@ -70,6 +70,12 @@ def test_quotations_have_the_figures_of_their_pages() -> None:
     stale = [name(page) for page in pages_to_change()]
 
     assert stale == [], "run `python -m tests.documentation.quotes --write`"
+
+
+def test_an_old_quotation_gets_the_present_figure() -> None:
+    figure = FIGURES["cost-idle"].read()
+
+    assert quoted("some <!--q:cost-idle-->0<!--q--> dollars") == f"some <!--q:cost-idle-->{figure}<!--q--> dollars"
 
 
 def test_every_figure_is_quoted_and_no_quotation_begins_a_line_of_prose() -> None:
