@@ -24,7 +24,7 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-ann
 # Some containers set this to write no bytecode; every process then spends seconds compiling its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run stack re-embed export import migrate compact reconcile rebuild-index discard test test-all test-arm64 fuzz hostile mutants check format bench screenshot accuracy models layers package deploy destroy lock clean
+.PHONY: run stack re-embed export import migrate compact reconcile rebuild-index discard test test-all test-mysql test-arm64 fuzz hostile mutants check format bench screenshot accuracy models layers package deploy destroy lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
@@ -43,6 +43,12 @@ test: $(VENV)/.test
 test-all: $(VENV)/.test
 	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
+
+# Run the tests of the database against a MySQL server, which RDS has, instead of MariaDB: MYSQLD= is its mysqld.
+test-mysql: $(VENV)/.test
+	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
+	@MYSQLD=$(or $(MYSQLD),$(error MYSQLD= must name a mysqld)) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -k mysql \
+		$(or $(TESTS),tests/integration tests/e2e/test_migrate_function.py tests/e2e/test_lambda_events.py)
 
 # Run Lambda's arm64 layers on another architecture. Needs qemu-user 9 or newer (QEMU= names its qemu-aarch64), and in
 # ARM64_ROOT= a folder with an arm64 system that has Python 3.13, such as Debian 13's unpacked packages.

@@ -76,6 +76,9 @@ LONG = {
         "`make fuzz`; specification/test_document.py, and every end-to-end reply is checked against the document"
     ),
     "tests/browser/test_find.py::*[[]phone*": "the same journeys on a desktop stay; test_page.py looks at the layout",
+    "tests/browser/test_addresses.py::*[[]phone*": "the same journeys on a desktop stay, and test_people.py on a phone",
+    "tests/browser/test_removals.py::*[[]phone*": "the same journeys on a desktop stay, and test_people.py on a phone",
+    "tests/browser/test_recovery.py::*[[]phone*": "the same journeys on a desktop stay, and test_people.py on a phone",
     "tests/deploy/test_refusals.py::test_credentials_and_region_are_checked_first[[]environment[15]*": (
         "one case each of credentials, profile and region stays"
     ),

@@ -23,6 +23,10 @@ MAX_START_SECONDS = 120.0
 FIRST_PORT, PORTS_PER_WORKER, MAX_WORKERS = 20_000, 500, 24
 
 
+# The first two as parameter groups of RDS may have them. MariaDB does not know the first and the last.
+MYSQL_OPTIONS = ("--partial-revokes=ON", "--sql-require-primary-key=ON", "--secure-file-priv=NULL", "--mysqlx=OFF")
+
+
 def free_port() -> int:
     """Return a port of this machine that is free now and will probably stay free for a while."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % MAX_WORKERS
@@ -37,9 +41,9 @@ def free_port() -> int:
 def mysql_port() -> Iterator[int | None]:
     """Yield the port of a server with a root user that has no password: the one on 3306, or one started for the tests.
 
-    Yield None if there is neither.
+    With MYSQLD in the environment, start that server. Yield None if there is no server.
     """
-    if _answers(3306):
+    if _answers(3306) and "MYSQLD" not in os.environ:
         yield 3306
     elif mysql_program() is not None:
         with own_mysql() as port:
@@ -89,8 +93,9 @@ def start_mysql(folder: Path, port: int, *options: str) -> subprocess.Popen[byte
     program = mysql_program()
     assert program is not None
     listen = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}"]
+    own = MYSQL_OPTIONS if "MYSQLD" in os.environ else ()
     with (folder / "log").open("ab") as log:
-        server = subprocess.Popen([program, *_own(folder), *listen, *options], stdout=log, stderr=log)
+        server = subprocess.Popen([program, *_own(folder), *listen, *own, *options], stdout=log, stderr=log)
     deadline = time.monotonic() + MAX_START_SECONDS
     while not _answers(port):
         if server.poll() is not None or time.monotonic() > deadline:

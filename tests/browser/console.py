@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from urllib.parse import quote, urlencode
 
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
@@ -39,6 +40,12 @@ class Console:
         """Load the page at one of its addresses, and open a view."""
         self.page.goto(f"{self.url}{path}" + (view and f"#{view}"))
 
+    def open_people(self, person: str = "", **terms: str) -> None:
+        """Load the page at the address of everyone, a search or a person, and wait for the list."""
+        address = "/".join(["#/people", *([quote(person, safe="")] if person else [])])
+        self.page.goto(f"{self.url}/{address}?{urlencode(terms)}")
+        expect(self.cards.first).to_be_visible()
+
     def go(self, view: str) -> None:
         self.page.get_by_role("navigation").get_by_role("link", name=view).click()
 
@@ -65,6 +72,18 @@ class Console:
     def text(self, words: str | re.Pattern[str]) -> Locator:
         """The visible text of the view, without text for screen readers or fading messages."""
         return self.page.locator("section:visible").get_by_text(words)
+
+    @property
+    def cards(self) -> Locator:
+        """The people of the grid, or the pictures of a person."""
+        return self.view("people").locator("li.person:visible")
+
+    def card(self, name: str) -> Locator:
+        return self.cards.filter(has_text=name)
+
+    @property
+    def notice(self) -> Locator:
+        return self.page.locator(".notice.shown")
 
     @property
     def faces(self) -> Locator:

@@ -211,7 +211,7 @@ class TestTrouble:
         front.answer_next(429, "detect", 4, Retry_After="0.1")
         deployed.choose(ASTRONAUT)
 
-        expect(deployed.alert).to_have_text("The service is busy. Wait a moment, then try again.")
+        expect(deployed.alert).to_contain_text("The service is busy. Wait a moment, then try again.")
 
         deployed.choose(ASTRONAUT)
         expect(deployed.faces).to_have_count(1)
@@ -223,7 +223,7 @@ class TestTrouble:
         desktop.page.context.set_offline(True)
         desktop.choose(ASTRONAUT)
 
-        expect(desktop.alert).to_have_text("The service cannot be reached. Check your connection, then try again.")
+        expect(desktop.alert).to_contain_text("The service cannot be reached. Check your connection, then try again.")
         desktop.watch.complaints = [
             text for text in desktop.watch.complaints if "ERR_INTERNET_DISCONNECTED" not in text
         ]

@@ -32,19 +32,30 @@ class TestKeyboard:
 
         tab_to(desktop, "People", back=True)
         press("Enter")
-        expect(desktop.page.get_by_role("button", name="Rename Eileen Collins")).to_be_visible()
+        expect(desktop.cards).to_have_count(1)
+        tab_to(desktop, "Eileen Collins")
+        press("Enter")
+        expect(desktop.cards).to_have_count(1)
+        expect(desktop.page.get_by_role("heading", name="Eileen Collins")).to_be_focused()
         tab_to(desktop, "Rename Eileen Collins")
         press("Enter")
         desktop.page.keyboard.type("Eileen")
         press("Enter")
-        expect(desktop.page.get_by_role("button", name="Rename Eileen", exact=True)).to_be_focused()
-        press("Tab")
+        expect(desktop.page.get_by_role("heading", name="Eileen", exact=True)).to_be_focused()
+        tab_to(desktop, "More for Eileen")
+        press("Enter")
+        press("Escape")
+        expect(desktop.page.get_by_text("Remove all pictures")).to_be_hidden()
+        tab_to(desktop, "Picture 1 of Eileen")
         press("Enter")
         tab_to(desktop, "Remove")
         press("Enter")
-        expect(desktop.text("No faces in this face set yet")).to_be_visible()
-        expect(desktop.page.get_by_role("searchbox")).to_be_focused()
-        assert api.get("/faces").body["faces"] == []
+        expect(desktop.text("There are no pictures of Eileen in this face set.")).to_be_visible()
+        expect(desktop.page.get_by_role("heading", name="Eileen")).to_be_focused()
+        tab_to(desktop, "Undo")
+        press("Enter")
+        expect(desktop.page.get_by_role("button", name="Picture 1 of Eileen", exact=True)).to_be_focused()
+        assert [face["face_name"] for face in api.get("/faces").body["faces"]] == ["Eileen"]
 
 
 # The name of the focused element, as a screen reader announces it.

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.documentation.commands import ROOT
-from tests.documentation.quotes import FIGURES, QUOTATION, pages_to_change, quoted
+from tests.documentation.quotes import FIGURES, QUOTATION, QUOTING, pages_to_change, quoted
 
 DOCS = ROOT / "docs"
 INDEX = DOCS / "README.md"
@@ -79,7 +79,7 @@ def test_an_old_quotation_gets_the_present_figure() -> None:
 
 
 def test_every_figure_is_quoted_and_no_quotation_begins_a_line_of_prose() -> None:
-    texts = [page.read_text("utf-8") for page in ALL]
+    texts = [page.read_text("utf-8") for page in QUOTING]
     quotations = [match for text in texts for match in QUOTATION.finditer(text)]
 
     assert {match["name"] for match in quotations} == FIGURES.keys()

@@ -8,7 +8,7 @@ from chalicelib.api import console
 def test_the_document_contains_every_script() -> None:
     script = console._joined(console.ENTRY, set())
 
-    assert [file.name for file in console.PAGE.glob("*.js") if f"const {file.stem}_module = " not in script] == []
+    assert [file.name for file in console.PAGE.glob("*.js") if f"const ${file.stem} = " not in script] == []
 
 
 def test_the_document_contains_every_style_sheet() -> None:

@@ -35,7 +35,9 @@ def test_fuzzing_finds_nothing(target: str, tmp_path: Path) -> None:
     done = _fuzz(target, RUNS[target], tmp_path)
 
     assert done.returncode == 0, done.stderr[-5_000:]
-    assert f"Done {RUNS[target]} runs" in done.stderr
+    # libFuzzer may try a few more inputs than it was asked to.
+    [runs] = re.findall(r"^Done (\d+) runs", done.stderr, re.MULTILINE)
+    assert int(runs) >= RUNS[target]
     # It is guided: inputs that reach more code than those it began with were kept.
     assert re.search(r"stat::new_units_added:\s+[1-9]", done.stderr)
 

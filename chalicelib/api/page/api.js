@@ -1,6 +1,7 @@
 // Sends requests to the service that served this page.
 
 import { apiKey, askForKey } from "./key.js";
+import { uploaded } from "./upload.js";
 import { Refusal } from "./words.js";
 
 // The page is at the service's root or at `upload`. Behind API Gateway the root is a stage, with or without a slash.
@@ -14,13 +15,35 @@ const LONGEST_WAIT_SECONDS = 20;
  */
 export async function call(method, path, fields = {}, signal = undefined) {
   const response = await answered(method, path, fields, signal);
-  const reply = await response.json().catch(() => ({}));
-  if (response.ok) return reply;
-  if (reply.error_code) throw new Refusal(reply.error_code, { status: response.status, detail: reply.detail });
+  const reply = await response.json().catch((error) => {
+    if (error.name === "AbortError") throw error;
+    return null;
+  });
+  if (response.ok && reply) return reply;
+  if (reply?.error_code) throw new Refusal(reply.error_code, { status: response.status, detail: reply.detail });
   // Replies of API Gateway itself.
   if (response.status === 413) throw new Refusal("1004", { status: 413 });
   if (response.status === 429) throw new Refusal("busy");
   throw new Refusal("unreadable", { status: response.status });
+}
+
+/** Repeat a request that changes as much as its time allows until all is changed. `progress` gets the removed faces. */
+export async function finished(method, path, fields = {}, progress = () => {}) {
+  for (let changed = 0; ; ) {
+    const reply = await call(method, path, fields);
+    progress((changed += reply.removed ?? 0));
+    if (reply.done !== false) return;
+  }
+}
+
+/** Send a request that goes on when the page is closed. */
+export function sendOnLeaving(method, path, fields) {
+  sent(method, path, fields, undefined, apiKey(), true).catch(() => {});
+}
+
+/** Return whether the service and its storage answer. */
+export function reachable() {
+  return sent("GET", "face_sets", {}, undefined, apiKey()).then(({ ok }) => ok, () => false);
 }
 
 /** Return a URL for a reply's picture: an absolute address unchanged, a relative one fetched below the service's root. */
@@ -48,7 +71,7 @@ async function answered(method, path, fields, signal) {
   }
 }
 
-async function sent(method, path, fields, signal, key) {
+async function sent(method, path, fields, signal, key, keepalive = false) {
   const url = new URL(ROOT + path, location.origin);
   const given = Object.entries(fields).filter(([, value]) => value !== undefined);
   let body;
@@ -59,7 +82,8 @@ async function sent(method, path, fields, signal, key) {
     given.forEach(([name, value]) => body.append(name, value));
   }
   try {
-    return await fetch(url, { method, body, signal, headers: key ? { "x-api-key": key } : {}, cache: "no-store" });
+    const send = given.some(([, value]) => value instanceof Blob) ? uploaded : fetch;
+    return await send(url, { method, body, signal, keepalive, headers: key ? { "x-api-key": key } : {}, cache: "no-store" });
   } catch (error) {
     throw error.name === "AbortError" ? error : new Refusal("network");
   }

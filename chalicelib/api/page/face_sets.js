@@ -1,21 +1,18 @@
 // Keeps the selected face set and manages the list of face sets.
 
-import { call } from "./api.js";
+import { call, finished } from "./api.js";
 import { confirmed } from "./dialogs.js";
 import { byId, element, iconButton, plural } from "./dom.js";
 import { attempt, notify } from "./notices.js";
+import { whenBack } from "./recovery.js";
+import { address, currentRoute, DEFAULT_SET, go, whenRouteChanges } from "./route.js";
 
-const DEFAULT = "default";
-const STORED = "face-search-face-set";
-
-const listeners = [];
-let current = sessionStorage.getItem(STORED) ?? DEFAULT;
 let sets = null;
 
-export const faceSet = () => current;
+export const faceSet = () => currentRoute().set;
 
 /** Call `listener` when another face set is chosen. */
-export const whenFaceSetChanges = (listener) => listeners.push(listener);
+export const whenFaceSetChanges = (listener) => whenRouteChanges(({ set }, _, before) => before && before.set !== set && listener());
 
 /** Return how many faces are in a face set, or null if unknown. */
 export async function facesIn(name) {
@@ -28,11 +25,16 @@ export function facesChanged() {
   sets = null;
 }
 
-export async function startFaceSets() {
+export function startFaceSets() {
   byId("face-set").addEventListener("change", () => choose(byId("face-set").value));
   byId("face-sets-button").addEventListener("click", manage);
   byId("face-set-form").addEventListener("submit", create);
-  await refresh().catch(() => {});
+  whenFaceSetChanges(load);
+  load();
+}
+
+function load() {
+  refresh().catch((error) => error.code !== "key" && whenBack(load));
 }
 
 function listed() {
@@ -45,31 +47,30 @@ function listed() {
 
 async function refresh() {
   const known = await listed();
-  if (!known.some(({ face_set: name }) => name === current)) choose(DEFAULT);
+  if (!known.some(({ face_set: name }) => name === faceSet())) {
+    notify(`There is no face set ${faceSet()}. This is the default one.`);
+    choose(DEFAULT_SET, true);
+  }
   byId("face-set").replaceChildren(
-    ...known.map(({ face_set: name }) => element("option", { value: name, selected: name === current }, name)),
+    ...known.map(({ face_set: name }) => element("option", { value: name, selected: name === faceSet() }, name)),
   );
   byId("face-set-list").replaceChildren(...known.map(row));
 }
 
-function choose(name) {
-  if (name === current) return;
-  current = name;
-  sessionStorage.setItem(STORED, name);
-  byId("face-set").value = name;
-  listeners.forEach((listener) => listener());
+function choose(set, replace = false) {
+  if (set !== faceSet()) go(address({ view: currentRoute().view, set }), { replace });
 }
 
 function row({ face_set: name, faces }) {
   const remove = iconButton("bin", `Delete face set ${name}`, () => discard(name, faces));
-  remove.hidden = name === DEFAULT;
+  remove.hidden = name === DEFAULT_SET;
   return element("li", {}, element("span", {}, element("strong", {}, name), element("span", { className: "quiet" }, plural(faces, "face"))), remove);
 }
 
 async function manage() {
   byId("face-sets-dialog").showModal();
   facesChanged();
-  await attempt(byId("face-sets-alert"), refresh);
+  await attempt(byId("face-sets-alert"), refresh, { reads: true });
 }
 
 async function create(event) {
@@ -86,20 +87,21 @@ async function create(event) {
 }
 
 async function discard(name, faces) {
-  if (!(await confirmed(`Delete face set ${name} with its ${plural(faces, "face")}? This cannot be undone.`, "Delete"))) return;
+  const question = `Delete face set ${name} with its ${plural(faces, "face")}? This cannot be undone.`;
+  if (!(await confirmed(question, "Delete", { typed: name }))) return;
   const state = byId("face-sets-state");
+  const shown = (removed) => {
+    state.textContent = `Deleting ${name}: ${removed.toLocaleString("en")} of ${plural(faces, "face")} removed …`;
+  };
+  shown(0);
   await attempt(byId("face-sets-alert"), async () => {
-    let removed = 0;
-    // One request removes as many faces as its time allows.
-    for (let done = false; !done; ) {
-      state.textContent = `Deleting ${name}: ${removed.toLocaleString("en")} of ${plural(faces, "face")} removed …`;
-      const reply = await call("DELETE", `face_sets/${encodeURIComponent(name)}`);
-      removed += reply.removed;
-      done = reply.done;
-    }
+    await finished("DELETE", `face_sets/${encodeURIComponent(name)}`, {}, shown);
+    if (name === faceSet()) choose(DEFAULT_SET, true);
+    facesChanged();
+    await refresh();
+    // The button that had the focus is gone.
+    byId("new-face-set").focus();
     notify(`Deleted face set ${name}.`);
   });
   state.textContent = "";
-  facesChanged();
-  await attempt(byId("face-sets-alert"), refresh);
 }

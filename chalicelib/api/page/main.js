@@ -1,4 +1,4 @@
-// Starts the page and switches between its views.
+// Starts the page and shows the view that its address names.
 
 import { startBulk } from "./bulk.js";
 import { startCompare } from "./compare.js";
@@ -8,29 +8,35 @@ import { startFaceSets } from "./face_sets.js";
 import { startFind } from "./find.js";
 import { startKey } from "./key.js";
 import { startAbout } from "./model.js";
+import { startNotices } from "./notices.js";
 import { showPeople, startPeople } from "./people.js";
+import { startRecovery } from "./recovery.js";
+import { startRemovals } from "./removals.js";
+import { address, startRoutes, whenRouteChanges } from "./route.js";
 import { startSources } from "./sources.js";
 
 const VIEWS = ["find", "people", "add", "compare"];
 
-function showView() {
-  const named = location.hash.slice(1);
-  // Other anchors, such as the skip link's, do not change the view.
-  if (named && !VIEWS.includes(named) && document.querySelector("section:not([hidden])")) return;
-  const wanted = VIEWS.includes(named) ? named : VIEWS[0];
-  for (const name of VIEWS) {
-    byId(name).hidden = name !== wanted;
-    const link = document.querySelector(`nav a[href="#${name}"]`);
-    link.toggleAttribute("aria-current", name === wanted);
-    if (name === wanted) {
+function showView(route, place, before) {
+  const wanted = VIEWS.includes(route.view) && (route.view === "people" || !route.person) ? route.view : "missing";
+  for (const name of [...VIEWS, "missing"]) byId(name).hidden = name !== wanted;
+  document.title = "Face search";
+  for (const link of document.querySelectorAll("nav a")) {
+    const { view } = link.dataset;
+    link.href = address({ view });
+    link.toggleAttribute("aria-current", view === wanted);
+    if (view === wanted) {
       link.setAttribute("aria-current", "page");
       document.title = `${link.textContent.trim()} – Face search`;
     }
   }
-  scrollTo(0, 0);
-  if (wanted === "people") showPeople();
+  scrollTo(0, place.y ?? 0);
+  if (wanted === "people") showPeople(route, place, before);
 }
 
+startNotices();
+startRecovery();
+startRemovals();
 startDialogs();
 startKey();
 startAbout();
@@ -39,6 +45,11 @@ startFind();
 startPeople();
 startBulk();
 startCompare();
-addEventListener("hashchange", showView);
-showView();
+document.querySelector(".skip").addEventListener("click", (event) => {
+  // The address names the view.
+  event.preventDefault();
+  byId("main").focus();
+});
+whenRouteChanges(showView);
+startRoutes();
 startFaceSets();

@@ -2,6 +2,7 @@
 
 import { call } from "./api.js";
 import { byId, element } from "./dom.js";
+import { complain } from "./notices.js";
 import { oneIn } from "./words.js";
 
 let asked = null;
@@ -31,8 +32,12 @@ export function startAbout() {
   document.querySelectorAll("[data-about]").forEach((button) => button.addEventListener("click", about));
 }
 
-export async function about() {
+function about() {
   byId("about-dialog").showModal();
+  explain();
+}
+
+async function explain() {
   const place = byId("about-model");
   try {
     const { model, limits } = await info();
@@ -62,6 +67,6 @@ export async function about() {
       element("ul", {}, ...model.weaknesses.map((weakness) => element("li", {}, weakness))),
     );
   } catch {
-    place.replaceChildren(element("p", {}, "Details of the model are not available. Try again later."));
+    complain(place, "Details of the model are not available.", explain);
   }
 }

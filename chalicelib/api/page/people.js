@@ -1,129 +1,105 @@
-// People: lists, searches, renames and removes the faces of a face set.
+// People: everyone in the face set, found by any part of a name.
 
 import { call } from "./api.js";
+import { renamed } from "./changes.js";
 import { crop } from "./crops.js";
-import { confirmed, named } from "./dialogs.js";
-import { byId, element, iconButton } from "./dom.js";
-import { faceSet, facesChanged, facesIn, whenFaceSetChanges } from "./face_sets.js";
-import { Matches } from "./matches.js";
-import { attempt, notify, say } from "./notices.js";
+import { byId, element, plural } from "./dom.js";
+import { list, startList } from "./list.js";
+import { NO_NAME } from "./names.js";
+import { facesOf, personKey, personRemoval, startPerson, withoutName } from "./person.js";
+import { hiddenOf } from "./removals.js";
+import { address, currentRoute, go } from "./route.js";
+import { selectFrom, startSelection } from "./selection.js";
+import { startViewer } from "./viewer.js";
 
-const PAGE = 48;
 const PAUSE_MILLISECONDS = 250;
+// Faces without a name are counted up to here.
+const MOST_UNNAMED = 100;
 
-const days = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
-let matches;
-let work = new AbortController();
-let cursor = null;
 let typing = 0;
 
 export function startPeople() {
-  matches = new Matches(byId("alike-matches"));
+  // Before the list, which shows how many pictures a person has.
+  startPerson();
+  startList();
+  startSelection();
+  startViewer();
   byId("people-name").addEventListener("input", () => {
     clearTimeout(typing);
-    typing = setTimeout(showPeople, PAUSE_MILLISECONDS);
+    typing = setTimeout(search, PAUSE_MILLISECONDS);
   });
   byId("people-form").addEventListener("submit", (event) => {
     event.preventDefault();
-    showPeople();
+    search();
   });
-  byId("people-more").addEventListener("click", showMore);
-  whenFaceSetChanges(() => !byId("people").hidden && showPeople());
 }
 
-/** Load the first page again. */
-export async function showPeople() {
+function search() {
   clearTimeout(typing);
-  work.abort();
-  work = new AbortController();
-  cursor = null;
-  byId("people-empty").hidden = true;
-  byId("people-more").hidden = true;
-  byId("people-list").replaceChildren(...Array.from({ length: 6 }, () => element("li", { className: "skeleton", "aria-hidden": "true" })));
-  byId("people-state").textContent = "Loading …";
-  const ok = await page(work.signal, true);
-  if (!ok && !byId("people-alert").hidden) {
-    byId("people-list").replaceChildren();
-    byId("people-state").textContent = "";
+  const name = byId("people-name").value.trim();
+  const before = currentRoute().name;
+  // Back leads from a search to everyone, not through its letters.
+  if (name !== before) go(address({ view: "people", name }), { replace: before !== "" });
+}
+
+/** Show a route's people or person. */
+export function showPeople({ person, name, set }, place, before) {
+  const field = byId("people-name");
+  clearTimeout(typing);
+  byId("people-all").hidden = person !== "";
+  byId("person").hidden = person === "";
+  byId("person-back").href = address({ view: "people" });
+  if (field !== document.activeElement || name !== field.value.trim()) field.value = name;
+  const source = person ? facesOf(person) : peopleNamed(name, set);
+  selectFrom(source);
+  list(source, place);
+  const { activeElement } = document;
+  // A row or a hidden button had the focus.
+  if (before && (activeElement === document.body || !activeElement.checkVisibility())) {
+    byId(person ? "person-name" : "people-title").focus({ preventScroll: true });
   }
 }
 
-async function showMore() {
-  const last = byId("people-list").lastElementChild;
-  if (await page(work.signal, false)) last.nextElementSibling?.querySelector("button").focus();
+function peopleNamed(part, set) {
+  return {
+    empty: part ? "" : "people-empty",
+    words: (items) => `all pictures of ${items.length === 1 ? items[0].name : `${items.length} people`}`,
+    page: async (fields, signal) => {
+      const [{ people, next_cursor }, unnamed] = await Promise.all([
+        call("GET", "people", { ...fields, name: part || undefined }, signal),
+        // Only the first page of everyone has them.
+        part || fields.cursor ? null : call("GET", "faces", { name: NO_NAME, match: "start", limit: MOST_UNNAMED, face_set: set }, signal),
+      ]);
+      const items = people.map((person) => ({ ...person, key: personKey(person.name) }));
+      const faces = withoutName(unnamed?.faces ?? []);
+      if (faces.length || unnamed?.next_cursor) {
+        items.unshift({ name: NO_NAME, key: personKey(NO_NAME), cover: faces[0]?.face_token, faces: faces.length, more: unnamed.next_cursor });
+      }
+      return { items, next_cursor };
+    },
+    card,
+    summary: (items, complete) => {
+      const { length } = items.filter(({ name }) => name !== NO_NAME);
+      const number = complete ? plural(length, "person", "people") : `${length.toLocaleString("en")}+ people`;
+      if (part) return `${length ? number : "No people"} with “${part}” in the name`;
+      return length ? number : "";
+    },
+    removal: ({ name }) => personRemoval(name),
+    move: renamed,
+  };
 }
 
-async function page(signal, first) {
-  const name = byId("people-name").value.trim();
-  byId("people-more").disabled = true;
-  const loaded = await attempt(byId("people-alert"), async () => {
-    const wanted = { limit: PAGE, cursor: cursor ?? undefined, name: name || undefined, face_set: faceSet() };
-    const reply = await call("GET", "faces", wanted, signal);
-    cursor = reply.next_cursor;
-    if (first) byId("people-list").replaceChildren();
-    byId("people-list").append(...reply.faces.map(card));
-    await summarise(name);
-    return true;
-  });
-  byId("people-more").disabled = false;
-  return loaded;
-}
-
-async function summarise(name) {
-  const shown = byId("people-list").children.length;
-  byId("people-more").hidden = cursor === null;
-  byId("people-empty").hidden = shown > 0 || name !== "";
-  const total = name || cursor === null ? null : await facesIn(faceSet());
-  const of = total ? ` of ${total.toLocaleString("en")}` : cursor === null ? "" : "+";
-  const having = name ? ` with “${name}” in the name` : "";
-  byId("people-state").textContent = shown || name ? `${shown || "No"}${of} face${shown === 1 ? "" : "s"}${having}` : "";
-  say(byId("people-state").textContent);
-}
-
-function card({ face_token: token, face_name: name, added_at: addedAt }) {
-  const title = element("strong", {}, name);
-  const made = element(
-    "li",
-    { className: "person" },
-    crop(token),
-    element("div", { className: "who" }, title, element("time", { className: "quiet", dateTime: addedAt }, days.format(new Date(addedAt)))),
+function card({ name, key, cover, faces, more }) {
+  const count = Math.max(0, faces - hiddenOf(key));
+  const title = name === NO_NAME ? "Unnamed" : name;
+  const words = more ? `${count}+ pictures` : plural(count, "picture");
+  const open = element(
+    "a",
+    { href: address({ view: "people", person: name }) },
+    crop(cover),
+    element("strong", {}, title),
+    " ",
+    element("span", { className: "quiet" }, words),
   );
-  const label = () => title.textContent;
-  const search = iconButton("search", `Find faces like ${name}`, () => alike(token, label()));
-  const rename = iconButton("pen", `Rename ${name}`, async () => {
-    const other = await named(`Rename ${label()}`, label());
-    if (other === null || other === label()) return;
-    await attempt(byId("people-alert"), async () => {
-      await call("PUT", `faces/${token}`, { face_name: other });
-      notify(`Renamed ${label()} to ${other}.`);
-      title.textContent = other;
-      [[search, "Find faces like"], [rename, "Rename"], [remove, "Remove"]].forEach(([button, verb]) => {
-        button.title = button.ariaLabel = `${verb} ${other}`;
-      });
-    });
-  });
-  const remove = iconButton("bin", `Remove ${name}`, () => discard(made, token, label()));
-  made.append(element("div", { className: "row actions" }, search, rename, remove));
-  return made;
-}
-
-async function discard(made, token, name) {
-  if (!(await confirmed(`Remove this face of ${name}? Its picture and all its data are erased.`, "Remove"))) return;
-  await attempt(byId("people-alert"), async () => {
-    await call("DELETE", `faces/${token}`);
-    facesChanged();
-    const neighbour = made.nextElementSibling ?? made.previousElementSibling;
-    made.remove();
-    await summarise(byId("people-name").value.trim());
-    notify(`Removed a face of ${name}.`);
-    (neighbour?.querySelector("button") ?? byId("people-name")).focus();
-  });
-}
-
-async function alike(token, name) {
-  const searching = new AbortController();
-  byId("alike-title").textContent = `Faces like ${name}`;
-  byId("alike-dialog").addEventListener("close", () => searching.abort(), { once: true });
-  byId("alike-dialog").showModal();
-  await matches.search(token, searching.signal);
+  return { open, label: name === NO_NAME ? "" : name };
 }

@@ -16,19 +16,21 @@ FACES_PER_RENAMING = 1_000
 # Names searched per statement: some hundredths of a second.
 NAMES_PER_SCAN = 20_000
 
-# Reads one row; a minimum or maximum would read all faces of the person.
+# Reads one row. A minimum would read all faces of the person, and so would MySQL in the order of the face ids alone.
 _END_OF_FACES = """(SELECT theirs.face_id FROM face_set_person_face AS theirs FORCE INDEX (face_set_person_faces)
-    WHERE theirs.person_id = person.id ORDER BY theirs.face_id {order} LIMIT 1)"""
-_PERSON = """SELECT person.id, person.name, person.faces, COALESCE(chosen.face_token, oldest.face_token),
+    WHERE theirs.person_id = person.id ORDER BY theirs.person_id {order}, theirs.face_id {order} LIMIT 1)"""
+_OLDEST, _NEWEST = (_END_OF_FACES.format(order=order) for order in ("ASC", "DESC"))
+_ENDS = f"person.id, person.name, person.faces, person.cover, {_OLDEST} AS oldest_id, {_NEWEST} AS newest_id"
+# MySQL reads all faces if these subqueries join them directly.
+_PAGE = """SELECT page.id, page.name, page.faces, COALESCE(chosen.face_token, oldest.face_token),
         oldest.created_at, newest.created_at
-    FROM face_set_person AS person FORCE INDEX (face_set_person_by_set)"""
-_PAGE = f"""{_PERSON}
-    JOIN face_set AS oldest ON oldest.id = {_END_OF_FACES.format(order="ASC")}
-    JOIN face_set AS newest ON newest.id = {_END_OF_FACES.format(order="DESC")}
-    LEFT JOIN face_set_person_face AS choice ON choice.face_id = person.cover AND choice.person_id = person.id
-    LEFT JOIN face_set AS chosen ON chosen.id = choice.face_id
-    WHERE person.set_id = ? AND person.id > ? AND person.id <= ? AND INSTR(person.plain, ?) > 0
-    ORDER BY person.id LIMIT ?"""
+    FROM (SELECT {ends} FROM face_set_person AS person FORCE INDEX (face_set_person_by_set)
+        WHERE person.set_id = ? AND person.id > ? AND person.id <= ? AND INSTR(person.plain, ?) > 0
+        ORDER BY person.id LIMIT ?) AS page
+    JOIN face_set AS oldest ON oldest.id = page.oldest_id
+    JOIN face_set AS newest ON newest.id = page.newest_id
+    LEFT JOIN face_set_person_face AS choice ON choice.face_id = page.cover AND choice.person_id = page.id
+    LEFT JOIN face_set AS chosen ON chosen.id = choice.face_id"""
 _SIZES = """SELECT id, faces FROM face_set_person FORCE INDEX (face_set_person_by_set)
     WHERE set_id = ? AND id > ? AND id <= ? AND INSTR(plain, ?) > 0 ORDER BY id LIMIT ?"""
 _END_OF_SCAN = """SELECT id FROM face_set_person FORCE INDEX (face_set_person_by_set)
@@ -102,8 +104,8 @@ class People:
         part
             Returns only people with names that contain this text, ignoring case and accents; empty returns all.
         """
-        rows = self._database.read(_PAGE, (set_id, after, upto, without_accents(part), count))
-        return [Person(*row) for row in rows]
+        rows = self._database.read(_PAGE.format(ends=_ENDS), (set_id, after, upto, without_accents(part), count))
+        return sorted(Person(*row) for row in rows)
 
     def sizes(self, set_id: int, after: int, upto: int, count: int, part: str = "") -> list[Size]:
         """Return the people that `page` does, each as their number of faces."""

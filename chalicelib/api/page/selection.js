@@ -1,0 +1,79 @@
+// Moves and removes what the list shows, one or several selected.
+
+import { named } from "./dialogs.js";
+import { byId } from "./dom.js";
+import { focusBeside, listAgain, shownItems } from "./list.js";
+import { attempt, notify } from "./notices.js";
+import { remove } from "./removals.js";
+
+let source = null;
+
+const boxes = () => [...byId("people-list").querySelectorAll("li:not([hidden]) .pick input")];
+const chosen = () => shownItems((row) => row.querySelector(":checked"));
+
+/**
+ * Offer the selection. `next` has `words(items)`; `removal(item)`, which returns the request that removes an item; and
+ * `move(items, name)`, which gives items to somebody and resolves to whether it did.
+ */
+export function selectFrom(next) {
+  source = next;
+  select(false);
+}
+
+/** Ask who items belong to, and move them there. */
+export async function moveItems(items) {
+  const words = source.words(items);
+  const name = await named(`Move ${words} to …`, "", { yes: "Move", pictures: items.map(({ cover }) => cover) });
+  if (name === null) return;
+  end();
+  await attempt(byId("people-alert"), async () => {
+    if (!(await source.move(items, name))) return;
+    notify(`Moved ${words} to ${name}.`);
+    await listAgain(items);
+  });
+}
+
+export function removeItems(items) {
+  end();
+  focusBeside(items);
+  remove(items.map((item) => ({ key: item.key, ...source.removal(item) })), source.words(items));
+}
+
+/** Rows that are chosen cannot have the focus otherwise. */
+function end() {
+  byId("viewer").close();
+  select(false);
+}
+
+function select(selecting) {
+  byId("people-list").classList.toggle("selecting", selecting);
+  byId("choice").hidden = !selecting;
+  byId("people-select").ariaPressed = String(selecting);
+  for (const open of byId("people-list").querySelectorAll(".open")) open.inert = selecting;
+  check(false);
+}
+
+function check(checked) {
+  boxes().forEach((box) => (box.checked = checked));
+  count();
+}
+
+function count() {
+  const { length } = chosen();
+  byId("choice-count").textContent = `${length} selected`;
+  byId("choice-move").disabled = byId("choice-remove").disabled = !length;
+}
+
+export function startSelection() {
+  const turn = () => {
+    select(byId("choice").hidden);
+    (byId("choice").hidden ? byId("people-select") : boxes()[0]).focus();
+  };
+  byId("people-select").addEventListener("click", turn);
+  byId("choice-end").addEventListener("click", turn);
+  byId("people").addEventListener("keydown", ({ key }) => key === "Escape" && !byId("choice").hidden && turn());
+  byId("people-list").addEventListener("change", count);
+  byId("choice-all").addEventListener("click", () => check(true));
+  byId("choice-move").addEventListener("click", () => moveItems(chosen()));
+  byId("choice-remove").addEventListener("click", () => removeItems(chosen()));
+}

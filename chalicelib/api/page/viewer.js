@@ -1,0 +1,58 @@
+// Shows one picture of the list larger, with its actions.
+
+import { crop } from "./crops.js";
+import { byId } from "./dom.js";
+import { focusRow, shownItems } from "./list.js";
+import { Matches } from "./matches.js";
+import { moveItems, removeItems } from "./selection.js";
+
+const days = new Intl.DateTimeFormat("en", { dateStyle: "long" });
+
+let matches;
+let source = null;
+let shown = null;
+
+/** Show a face. `from` has `label(item)`, and `cover(item)` if the face shows a person. */
+export function view(item, from) {
+  source = from;
+  show(item);
+  byId("viewer").showModal();
+}
+
+function show(item) {
+  shown = item;
+  byId("viewer-title").textContent = source.label(item);
+  byId("viewer-date").textContent = `Added on ${days.format(new Date(item.added_at))}`;
+  byId("viewer-picture").replaceChildren(crop(item.key));
+  byId("viewer-alert").hidden = true;
+  byId("viewer-cover").hidden = !source.cover;
+}
+
+function step(by) {
+  const items = shownItems();
+  const index = items.findIndex(({ key }) => key === shown.key) + by;
+  show(items[(index + items.length) % items.length]);
+}
+
+async function showAlike() {
+  const searching = new AbortController();
+  byId("alike-title").textContent = `Faces like ${source.label(shown)}`;
+  byId("alike-dialog").addEventListener("close", () => searching.abort(), { once: true });
+  byId("alike-dialog").showModal();
+  await matches.search(shown.key, searching.signal);
+}
+
+export function startViewer() {
+  matches = new Matches(byId("alike-matches"));
+  byId("viewer-previous").addEventListener("click", () => step(-1));
+  byId("viewer-next").addEventListener("click", () => step(1));
+  byId("viewer").addEventListener("keydown", ({ key }) => {
+    if (key === "ArrowLeft") step(-1);
+    if (key === "ArrowRight") step(1);
+  });
+  byId("viewer").addEventListener("close", () => shownItems().includes(shown) && focusRow(shown.key));
+  byId("viewer-move").addEventListener("click", () => moveItems([shown]));
+  byId("viewer-cover").addEventListener("click", () => source.cover(shown));
+  byId("viewer-alike").addEventListener("click", showAlike);
+  byId("viewer-remove").addEventListener("click", () => removeItems([shown]));
+}
