@@ -96,7 +96,7 @@ bench: $(VENV)/.bench
 	@$(BIN)/python -m tests.harness.benchmarks.cold_start
 	@$(BIN)/python -m tests.documentation.quotes --write
 
-# Take docs/console.png with a photograph by NASA; needs Chromium.
+# Take the pictures of the console in docs/, with a photograph by NASA; needs Chromium.
 screenshot: $(VENV)/.test
 	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
 	@$(BIN)/python -m tests.browser.screenshot
