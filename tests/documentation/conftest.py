@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import absent
 from tests.documentation.pages import Reader
 from tests.e2e import pictures
 from tests.e2e.http_api import HttpApi
@@ -17,7 +19,9 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "eileen.jpg": pictures.astronaut,
     "both.jpg": pictures.two_faces,
     "photos/both.jpg": pictures.two_faces,
+    "photos/cat.jpg": pictures.cat,
     "photos/launch.jpg": lambda: pictures.changed_astronauts()["mirrored"],
+    "photos/portrait.jpg": pictures.astronaut,
 }
 
 
@@ -37,3 +41,10 @@ def reader(sqlite_stack: LocalStack, tmp_path: Path) -> Iterator[Reader]:
     api = HttpApi(sqlite_stack.port)
     api.remove_everything()
     api.session.close()
+
+
+def needed(*programs: str) -> None:
+    """Skip the test without these programs, which `.ci/run` installs."""
+    for name in programs:
+        if shutil.which(name) is None:
+            absent(f"{name} is not on this machine")

@@ -1,7 +1,7 @@
 """Follows a page as a reader does: saves its files, runs its commands, and compares their outputs with the page.
 
-A command is a line `$ …` of a ```console block, and the lines below it are its output. A file is a block after a
-paragraph that ends with "Save this as `name`:". In an output, `…` stands for anything.
+A command is a line `$ …` of a ```console block, which lines `> …` may continue. The lines below are its output. A file
+is a block after a paragraph that ends with "Save this as `name`:". In an output, `…` stands for anything.
 """
 
 from __future__ import annotations
@@ -16,11 +16,21 @@ from pathlib import Path
 
 from tests.e2e.local_stack import ROOT
 
-_BLOCK = re.compile(r"(?:Save this as `(?P<file>[^`]+)`:\n\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
-_COMMAND = re.compile(r"^\$ (?P<command>(?:.*\\\n)*.*)\n(?P<output>(?:[^$].*\n|\n)*)", re.M)
+_BLOCK = re.compile(r"(?:Save this as\s`(?P<file>[^`]+)`:\n\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
+_COMMAND = re.compile(r"^\$ (?P<command>.*(?:\n> .*)*)\n(?P<output>(?:[^$].*\n|\n)*)", re.M)
 _TOKEN = re.compile(r"\b[A-Za-z0-9]{24}\b")
-# Distances, times and sizes, which depend on the model, the clock or the machine.
-_VARIES = re.compile(r"\d{4}-\d\d-\d\dT[\d:]+Z|\d+\.\d+")
+# Parts of an output that differ between runs, and what may be in their places. Numbers are distances, times taken and
+# sizes; spaces include the lines of tables.
+_PARTS = re.compile(
+    rf"(?P<token>{_TOKEN.pattern})|(?P<time>\d{{4}}-\d\d-\d\dT[\d:]+Z)|(?P<number>\d+\.\d+)|(?P<any>…)|(?P<space>[\s─]+)"
+)
+_PATTERNS = {
+    "token": r"([A-Za-z0-9]{24})",
+    "time": r"\d{4}-\d\d-\d\dT[\d:]+Z",
+    "number": r"\d+(?:\.\d+)?",
+    "any": ".*",
+    "space": r"[\s─]+",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +47,39 @@ class Command:
 
 def steps(page: Path) -> Iterator[File | Command]:
     """Return a page's files and commands in reading order. Blocks of other kinds are not run."""
-    for block in _BLOCK.finditer(page.read_text("utf-8")):
+    text = page.read_text("utf-8")
+    blocks = list(_BLOCK.finditer(text))
+    assert sum(block["file"] is not None for block in blocks) == text.count("Save this as")
+    for block in blocks:
         if block["file"]:
             yield File(block["file"], block["text"])
         elif block["kind"] == "console":
             shown = list(_COMMAND.finditer(block["text"]))
             assert "".join(command[0] for command in shown) == block["text"], block["text"]
-            yield from (Command(command["command"], command["output"]) for command in shown)
+            yield from (Command(command["command"].replace("\n> ", "\n"), command["output"]) for command in shown)
 
 
-def shows(output: str, expected: str) -> bool:
-    """Return whether a page shows an output, apart from tokens, numbers that vary, white space and lines of tables."""
-    pattern = re.escape(_masked(expected)).replace("…", ".*")
-    return re.fullmatch(pattern, _masked(output), re.S) is not None
+def shown(expected: str, output: str, known: Mapping[str, str]) -> dict[str, str] | None:
+    """Return the tokens of an output by the page's tokens; None if the page shows another output.
+
+    `known` has the tokens of the outputs before.
+    """
+    new: list[str] = []
+    pattern, end = "", 0
+    expected = expected.strip()
+    for part in _PARTS.finditer(expected):
+        pattern += re.escape(expected[end : part.start()])
+        end = part.end()
+        token = part["token"]
+        if token in known:
+            pattern += known[token]
+        elif token in new:
+            pattern += f"(?:\\{new.index(token) + 1})"
+        else:
+            pattern += _PATTERNS[str(part.lastgroup)]
+            new += [token] if token else []
+    match = re.fullmatch(pattern + re.escape(expected[end:]), output.strip(), re.DOTALL)
+    return None if match is None else dict(zip(new, match.groups(), strict=True))
 
 
 @dataclass
@@ -66,7 +96,7 @@ class Reader:
 
     folder: Path
     programs: Path
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     replaced: Mapping[str, str] = field(default_factory=dict)
     _tokens: dict[str, str] = field(default_factory=dict)
 
@@ -84,7 +114,7 @@ class Reader:
         if isinstance(step, File):
             path = self.folder / step.name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(self._here(step.text), "utf-8")
+            path.write_text(self._with_tokens(step.text), "utf-8")
             return
         done = self.run(step.text)
         assert done.returncode == 0, f"{step.text}\n{done.stdout}"
@@ -94,7 +124,7 @@ class Reader:
         """Run a command. Its errors are in its output, as in a terminal."""
         path = os.pathsep.join([str(self.programs), str(Path(sys.executable).parent), os.environ["PATH"]])
         return subprocess.run(
-            ["bash", "-c", self._here(command)],
+            ["bash", "-c", self._with_tokens(command)],
             cwd=self.folder,
             env={**os.environ, "NO_PROXY": "localhost,127.0.0.1", **self.environment, "PATH": path},
             stdout=subprocess.PIPE,
@@ -104,16 +134,15 @@ class Reader:
         )
 
     def compare(self, step: Command, output: str) -> None:
-        assert shows(output, self._here(step.output)), f"{step.text}\n{output}\nThe page shows:\n{step.output}"
-        if "…" not in step.output:
-            self._tokens.update(zip(_TOKEN.findall(step.output), _TOKEN.findall(output), strict=True))
+        tokens = shown(self._here(step.output), output, self._tokens)
+        assert tokens is not None, f"{step.text}\n{output}\nThe page shows:\n{step.output}"
+        self._tokens.update(tokens)
 
     def _here(self, text: str) -> str:
-        """Return a text of the page with the tokens, addresses and names of this machine."""
+        """Return a text of the page with the addresses and names of this machine."""
         for there, here in self.replaced.items():
             text = text.replace(there, here)
-        return _TOKEN.sub(lambda token: self._tokens.get(token[0], token[0]), text)
+        return text
 
-
-def _masked(text: str) -> str:
-    return " ".join(_VARIES.sub("0", _TOKEN.sub("<token>", text)).replace("─", "").split())
+    def _with_tokens(self, text: str) -> str:
+        return _TOKEN.sub(lambda token: self._tokens.get(token[0], token[0]), self._here(text))

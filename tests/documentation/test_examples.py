@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.cli.scripted_server import Answer, scripted_server
-from tests.conftest import absent
 from tests.documentation.commands import ROOT
+from tests.documentation.conftest import needed
 from tests.documentation.pages import Reader
 
 FOLDER = ROOT / "docs" / "examples"
@@ -57,12 +56,6 @@ def attempt(reader: Reader, program: str) -> Try:
             return done.returncode, done.stdout, [request.at for request in server.requests]
 
     return attempt
-
-
-def needed(*programs: str) -> None:
-    for name in programs:
-        if shutil.which(name) is None:
-            absent(f"{name} is not on this machine")
 
 
 def test_the_page_shows_the_real_outputs(reader: Reader) -> None:
