@@ -64,6 +64,40 @@ def test_the_page_shows_the_real_outputs(reader: Reader) -> None:
     reader.follow(FOLDER / "README.md")
 
 
+def test_a_broken_photograph_does_not_stop_the_others(reader: Reader) -> None:
+    (reader.folder / "photos" / "a.jpg").write_bytes(b"no picture")
+
+    done = reader.run("python docs/examples/python/photo_library.py suggest photos")
+
+    assert done.returncode == 0
+    assert "photos/a.jpg: 1004: " in done.stdout
+    assert ",photos/portrait.jpg," in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("bash docs/examples/curl.sh photos/cat.jpg Cat", "The picture shows no face."),
+        ("python docs/examples/python/registrations.py add Cat photos/cat.jpg", "The picture must show one face"),
+    ],
+)
+def test_a_picture_without_a_face_is_not_added(reader: Reader, command: str, said: str) -> None:
+    done = reader.run(command)
+
+    assert done.returncode == 1
+    assert done.stdout.startswith(said)
+
+
+def test_the_door_stays_closed_if_two_people_are_equally_near(reader: Reader) -> None:
+    matches = [{"face_name": "Ada", "distance": 0.30}, {"face_name": "Eve", "distance": 0.31}]
+    body = SUCCESS | IDENTIFIED | {"faces": [FACE | {"matches": matches}]}
+    with scripted_server((200, {}, body)) as server:
+        reader.environment = {"FACE_SEARCH_URL": server.url}
+        done = reader.run(PROGRAMS["python"])
+
+    assert (done.returncode, done.stdout) == (1, "Call the guard: Ada or Eve.\n")
+
+
 def test_every_example_is_on_the_page_and_short() -> None:
     page = (FOLDER / "README.md").read_text("utf-8")
     files = [path for path in FOLDER.rglob("*.*") if path.suffix in (".html", ".mjs", ".py", ".sh")]

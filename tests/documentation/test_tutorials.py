@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.documentation.rekognition import rekognition
 from tests.e2e import pictures
 
 FOLDER = ROOT / "docs" / "tutorials"
+PAGES = sorted(FOLDER.glob("*.md"))
 
 
 def test_the_first_ten_minutes(reader: Reader) -> None:
@@ -51,13 +53,37 @@ def test_a_client_of_the_flask_service_moves(reader: Reader) -> None:
     reader.follow(FOLDER / "from-the-flask-service.md")
 
 
-@pytest.mark.parametrize("page", sorted(FOLDER.glob("*.md")), ids=lambda page: page.stem)
+def test_a_test_follows_every_tutorial() -> None:
+    tests = (Path(__file__), ROOT / "tests" / "deploy" / "test_tutorial.py")
+    followed = {name for test in tests for name in re.findall(r'"([a-z-]+\.md)"', test.read_text("utf-8"))}
+
+    assert followed == {page.name for page in PAGES}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_tutorial_first_says_whom_it_is_for(page: Path) -> None:
     title, blank, audience, *_ = page.read_text("utf-8").splitlines()
 
     assert title.startswith("# ")
     assert not blank
     assert audience.startswith("For ")
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "docs" / "examples" / "README.md"], ids=lambda page: page.stem)
+def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", page.read_text("utf-8"))
+
+    assert links
+    for path, section in links:
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), path
+        assert not section or section in _sections(target), f"{path}#{section}"
+
+
+def _sections(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_another_output_than_the_pages_is_noticed() -> None:
