@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documentation.commands import ROOT
+from tests.documentation.commands import ROOT, TUTORIALS
 from tests.documentation.conftest import needed
 from tests.documentation.pages import Reader, shown
 from tests.documentation.rekognition import rekognition
@@ -69,7 +69,7 @@ def test_a_tutorial_first_says_whom_it_is_for(page: Path) -> None:
     assert audience.startswith("For ")
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "docs" / "examples" / "README.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
 def test_the_links_of_a_page_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", page.read_text("utf-8"))
 
