@@ -20,6 +20,7 @@ export async function call(service, method, path, fields = {}) {
   const inQuery = method === "GET" || method === "DELETE";
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) {
+    if (value == null) continue; // such as the cursor of a first page
     if (inQuery) url.searchParams.append(name, value);
     else form.append(name, value);
   }
@@ -32,7 +33,7 @@ export async function call(service, method, path, fields = {}) {
       reply = await fetch(url, { method, headers, signal, body: inQuery ? undefined : form });
       text = await reply.text();
     } catch (error) {
-      throw new FaceSearchError("no reply", error.message);
+      throw new FaceSearchError("no reply", error.cause?.message || error.message);
     }
     if ([429, 503].includes(reply.status) && tried < MAX_TRIES) {
       await pause(Number(reply.headers.get("Retry-After")) || 2 ** (tried - 1));
