@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.documentation.commands import DOCUMENTS, ROOT, Command, commands, targets_in_prose
+from tests.documentation.commands import DOCUMENTS, ROOT, TUTORIALS, Command, commands, targets_in_prose
 from tests.services import free_port
 
 MAX_START_SECONDS = 120.0
@@ -76,11 +76,14 @@ def test_the_tests_of_other_commands_exist(pattern: str) -> None:
     assert any(re.match(pattern, command.text) for command in ALL)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
-def test_targets_in_the_prose_exist_in_the_makefile(document: Path) -> None:
+@pytest.mark.parametrize("document", [*DOCUMENTS, *TUTORIALS], ids=lambda document: document.stem)
+def test_the_documented_targets_exist_in_the_makefile(document: Path) -> None:
+    run = {
+        match[1] for command in commands(document) if (match := re.search(r"\bmake ([a-z][a-z0-9-]*)", command.text))
+    }
     rules = re.findall(r"^([a-z0-9][a-z0-9 -]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
-    assert targets_in_prose(document) <= {target for rule in rules for target in rule.split()}
+    assert run | targets_in_prose(document) <= {target for rule in rules for target in rule.split()}
 
 
 @pytest.fixture(scope="module")
