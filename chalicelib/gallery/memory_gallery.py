@@ -72,7 +72,7 @@ class MemoryGallery(ExactSearch):
             if self._version != outdated:
                 return
             codes = CodeBook(self._dimension)
-            version = snapshot.load(self._segments, self._embedding_id, codes)
+            version = snapshot.load(self._face_set, self._segments, self._embedding_id, codes)
             with self._lock.exclusive():
                 self._codes, self._version = codes, version
 
