@@ -26,7 +26,7 @@ from chalicelib.stores.aws import vector_store
 from chalicelib.stores.database.base import Database
 from chalicelib.stores.face_set import face_set, segments, vector_indexes
 from chalicelib.stores.face_set.face_set import FaceSet
-from chalicelib.stores.face_set.segments import Run, Segment, SegmentStore
+from chalicelib.stores.face_set.segments import Objects, Run, Segment, SegmentStore
 from tests.harness.stress.plan import Fault, Plan
 from tests.harness.stress.report import NAPS, Report
 
@@ -43,6 +43,7 @@ _CONSTANTS: tuple[tuple[ModuleType, str, float], ...] = (
     (snapshot, "CHANGES_PER_STEP", 50),
     (snapshot, "CHANGES_KEPT", 40),
     (segments, "SEGMENTS_PER_READ", 8),
+    (segments, "RANGES_AT_ONCE", 3),
     (segments, "LEASE_SECONDS", _LEASE_SECONDS),
     (face_set, "MAX_CHANGES_PER_PRUNING", 25),
     (face_set, "MAX_CHANGES_PER_POLL", 16),
@@ -165,9 +166,14 @@ class SlowLoads(SegmentStore):
     """Delay some loads around their read of the version. Report every load except each gallery's first."""
 
     def __init__(
-        self, database: Database, chance: random.Random, first: Callable[[], None], again: Callable[[], None]
+        self,
+        database: Database,
+        objects: Objects | None,
+        chance: random.Random,
+        first: Callable[[], None],
+        again: Callable[[], None],
     ) -> None:
-        super().__init__(database)
+        super().__init__(database, objects)
         self._chance = chance
         self._next = first
         self._again = again
@@ -188,8 +194,8 @@ class SlowLoads(SegmentStore):
 class SlowWrites(SegmentStore):
     """Delay some compactions before a write for longer than their lease, so that another one overtakes them."""
 
-    def __init__(self, database: Database, chance: random.Random) -> None:
-        super().__init__(database)
+    def __init__(self, database: Database, objects: Objects | None, chance: random.Random) -> None:
+        super().__init__(database, objects, in_objects=objects is not None)
         self._chance = chance
         self.claimed = False
 
