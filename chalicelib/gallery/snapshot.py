@@ -7,7 +7,7 @@ the end. This is harmless, as applying a change twice has no effect.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -23,22 +23,33 @@ CHANGES_PER_STEP = 500_000
 CHANGES_KEPT = 100_000
 
 
-def load(face_set: FaceSet, segments: SegmentStore, embedding_id: str, codes: CodeBook) -> int:
-    """Fill a code book from the segments; return the version after which changes must be applied.
+class Loading:
+    """Fills a code book from the segments.
 
-    Faces of a segment that is lost, as after restoring the database from a backup, come from their rows.
+    `version` is the version after which changes must be applied. Faces of a segment that is lost, as after restoring
+    the database from a backup, come from their rows.
     """
 
-    def repack(number: int) -> Iterator[Segment]:
-        return (segment for segment in _pack(face_set, number) if segment.embedding_id == embedding_id)
+    def __init__(self, face_set: FaceSet, segments: SegmentStore, embedding_id: str, dimension: int) -> None:
+        self.codes = CodeBook(dimension)
+        self.version = segments.version()
+        self._face_set = face_set
+        self._segments = segments
+        self._embedding_id = embedding_id
+        self._next = 0
 
-    version = segments.version()
-    for segment in segments.read(embedding_id, repack):
-        ids = np.frombuffer(segment.ids, "<i8")
-        values = np.frombuffer(segment.codes, np.int8).reshape(len(ids), -1)
-        sets = np.frombuffer(segment.sets, "<i4") if segment.sets else np.full(len(ids), DEFAULT_SET_ID, np.int32)
-        codes.add([Coded(segment.exponent, segment.residual, ids, values, sets)])
-    return version
+    def go_on(self) -> None:
+        """Load what is missing. After an error, such as the end of a request's time, the next call continues."""
+        for segment in self._segments.read(self._embedding_id, self._repack, self._next):
+            ids = np.frombuffer(segment.ids, "<i8")
+            values = np.frombuffer(segment.codes, np.int8).reshape(len(ids), -1)
+            sets = np.frombuffer(segment.sets, "<i4") if segment.sets else np.full(len(ids), DEFAULT_SET_ID, np.int32)
+            self.codes.add([Coded(segment.exponent, segment.residual, ids, values, sets)])
+            # An error comes between two ranges, never between the segments of one.
+            self._next = int(ids[0]) // SEGMENT_IDS + 1
+
+    def _repack(self, number: int) -> list[Segment]:
+        return [each for each in _pack(self._face_set, number) if each.embedding_id == self._embedding_id]
 
 
 def compact(

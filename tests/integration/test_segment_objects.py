@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from chalicelib import deadline
-from chalicelib.errors import ServiceError
+from chalicelib.errors import ServiceError, took_too_long
 from chalicelib.gallery import snapshot
 from chalicelib.stores.aws import sdk
 from chalicelib.stores.aws.segment_objects import SegmentObjects
@@ -325,6 +325,41 @@ class TestReading:
         faces.segments = SegmentStore(database)
 
         faces.expect(known[7], 1.0)
+
+    @pytest.mark.parametrize("place", ["s3", "database", "both"])
+    def test_a_load_that_ran_out_of_time_is_continued_by_the_next_search(
+        self, faces: Faces, database: Database, monkeypatch: pytest.MonkeyPatch, place: str
+    ) -> None:
+        known = faces.add(clustered(330))
+        snapshot.compact(faces.face_set, SegmentStore(database))
+        if place != "database":
+            going_on = iter([True] * (3 if place == "both" else 99))
+            snapshot.compact(faces.face_set, faces.segments, None, partial(next, going_on, False))
+        monkeypatch.setattr(segments, "SEGMENTS_PER_READ", 1)
+        monkeypatch.setattr(segments, "RANGES_AT_ONCE", 2)
+        rows, left, read = faces.segments._rows, [4, 2, 99], list[int]()
+
+        def out_of_time(first: int, end: int, embedding_id: str) -> Any:
+            if not left[0]:
+                left.pop(0)
+                raise took_too_long()
+            left[0] -= 1
+            read.append(first)
+            return rows(first, end, embedding_id)
+
+        monkeypatch.setattr(faces.segments, "_rows", out_of_time)
+        gallery = faces.new_gallery()
+        faces.face_set.remove(known[20].token)
+        for _ in range(2):
+            _expect_503(gallery.apply)
+            faces.face_set.remove(known[len(read) * 30].token)
+        gallery.apply()
+
+        assert read[:4] == [0, 1, 2, 3]
+        assert len(read) <= 9  # seven ranges, and one that was being fetched at each end
+        faces.gallery = gallery
+        faces.expect(known[7], 1.0)
+        assert len(gallery) == 327
 
     def test_an_abandoned_reading_ends(self, faces: Faces) -> None:
         faces.add(clustered(220))

@@ -147,32 +147,36 @@ class SegmentStore:
         """Return the version of the face set after which the segments may lack changes."""
         return int(self._database.read(_STATE)[0][0])
 
-    def read(self, embedding_id: str, repack: Callable[[int], Iterable[Segment]] = _refuse) -> Generator[Segment]:
-        """Yield all segments of one embedding id. Read `version` first: segments may be newer than it, never older.
+    def read(
+        self, embedding_id: str, repack: Callable[[int], Iterable[Segment]] = _refuse, first: int = 0
+    ) -> Generator[Segment]:
+        """Yield the segments of one embedding id, in the order of their ranges.
 
-        Objects are read in parallel, with the request's deadline.
+        Read `version` first: segments may be newer than it, never older. Objects are read in parallel, with the
+        request's deadline.
 
         Parameters
         ----------
         repack
             Returns the present segments of a range that has a missing or damaged object.
+        first
+            The number of the first range.
         """
         fetch = deadline.carried(partial(self._fetched, repack))
         fetching: deque[Future[list[Segment]]] = deque()
-        with ThreadPoolExecutor(RANGES_AT_ONCE) as executor:
-            try:
-                for rows in self._ranges(embedding_id):
-                    if not any(row.object for row in rows):
-                        yield from map(_inside, rows)
-                        continue
-                    fetching.append(executor.submit(fetch, rows))
-                    if len(fetching) == RANGES_AT_ONCE:
-                        yield from fetching.popleft().result()
-                while fetching:
+        executor = ThreadPoolExecutor(RANGES_AT_ONCE)
+        try:
+            for rows in self._ranges(embedding_id, first):
+                if not fetching and not any(row.object for row in rows):
+                    yield from map(_inside, rows)
+                    continue
+                fetching.append(executor.submit(fetch, rows))
+                if len(fetching) == RANGES_AT_ONCE:
                     yield from fetching.popleft().result()
-            finally:
-                for future in fetching:
-                    future.cancel()
+            while fetching:
+                yield from fetching.popleft().result()
+        finally:
+            executor.shutdown(cancel_futures=True)
 
     def claim(self) -> Run | None:
         """Claim the right to write segments; return None while another run holds it."""
@@ -231,11 +235,11 @@ class SegmentStore:
     def release(self, run: Run) -> None:
         self._database.write(lambda t: t.execute(_RENEW, (0, run.number)))
 
-    def _ranges(self, embedding_id: str) -> Iterator[list[_Row]]:
+    def _ranges(self, embedding_id: str, first: int) -> Iterator[list[_Row]]:
         """Yield the rows of each range that has any. The rows of a range come from one statement, so they agree."""
         last = int(self._database.read(_LAST)[0][0])
-        for first in range(0, last + 1, SEGMENTS_PER_READ):
-            rows = self._rows(first, first + SEGMENTS_PER_READ, embedding_id)
+        for start in range(first, last + 1, SEGMENTS_PER_READ):
+            rows = self._rows(start, start + SEGMENTS_PER_READ, embedding_id)
             for number in sorted({row.number for row in rows}):
                 yield [row for row in rows if row.number == number]
 
