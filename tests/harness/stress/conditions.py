@@ -63,6 +63,8 @@ _CONSTANTS: tuple[tuple[ModuleType, str, float], ...] = (
     (index_reconciliation, "PROBES", 5),
     (vector_store, "MAX_VECTORS_LISTED", 30),
 )
+# Requests to S3 take longer than statements, and most compactions must be able to finish.
+_CONSTANTS_WITH_S3 = ((segments, "LEASE_SECONDS", 5.0),)
 _LATE = 0.05
 _LONGEST_DELAY_SECONDS = 0.008
 _SLOW_LOADS = 0.3
@@ -78,6 +80,8 @@ def prepare(plan: Plan) -> None:
     if plan.vectors:
         # The log must be pruned while the index still needs it.
         setattr(snapshot, "CHANGES_KEPT", _CHANGES_KEPT_WITH_AN_INDEX)  # noqa: B010 - as below
+    if plan.segments:
+        _set(_CONSTANTS_WITH_S3)
     if plan.fault is Fault.STATES_TOO_EARLY:
         _write_late()
     if plan.fault is Fault.KEEPS_REMOVED:
@@ -89,11 +93,15 @@ def shrink_constants() -> None:
 
     Dozens of changes then prune the log, and take several steps, polls, statements and blocks.
     """
-    for module, name, value in _CONSTANTS:
-        assert hasattr(module, name)
-        setattr(module, name, value)
+    _set(_CONSTANTS)
     FaceSet.changes_since.__defaults__ = (face_set.MAX_CHANGES_PER_POLL,)
     vector_wiring.VectorWiring.store.__defaults__ = (_INDEX_PATIENCE_SECONDS,)
+
+
+def _set(constants: tuple[tuple[ModuleType, str, float], ...]) -> None:
+    for module, name, value in constants:
+        assert hasattr(module, name)
+        setattr(module, name, value)
 
 
 def delay_statements(chance: random.Random) -> None:
@@ -214,4 +222,4 @@ class SlowWrites(SegmentStore):
 
     def _hesitate(self, how_often: float) -> None:
         if self._chance.random() < how_often:
-            time.sleep(self._chance.uniform(1, 1.4) * _LEASE_SECONDS)
+            time.sleep(self._chance.uniform(1, 1.4) * segments.LEASE_SECONDS)
