@@ -64,7 +64,7 @@ _CONSTANTS: tuple[tuple[ModuleType, str, float], ...] = (
     (vector_store, "MAX_VECTORS_LISTED", 30),
 )
 # Requests to S3 take longer than statements, and most compactions must be able to finish.
-_CONSTANTS_WITH_S3 = ((segments, "LEASE_SECONDS", 5.0),)
+_CONSTANTS_WITH_S3 = ((segments, "LEASE_SECONDS", 5),)
 _LATE = 0.05
 _LONGEST_DELAY_SECONDS = 0.008
 _SLOW_LOADS = 0.3
