@@ -247,16 +247,15 @@ class SegmentStore:
         return [_Row(*row) for row in self._database.read(_READ, (first, end, embedding_id))]
 
     def _fetched(self, repack: Callable[[int], Iterable[Segment]], rows: list[_Row]) -> list[Segment]:
-        """Return the segments of a range.
-
-        When an object is lost, a compaction has usually replaced the range meanwhile, so its rows are read again.
-        """
+        """Return the segments of a range; read its rows again if a compaction replaces it meanwhile."""
         number, embedding_id = rows[0].number, rows[0].embedding_id
-        for _ in range(2):
+        replaced = True
+        while replaced:
             try:
                 return [self._segment(row) for row in rows]
             except _LostError:
-                rows = self._rows(number, number + 1, embedding_id)
+                before, rows = rows, self._rows(number, number + 1, embedding_id)
+                replaced = rows != before
         _log.error("an object of segment %d is missing or damaged: the faces' rows are read instead", number)
         return list(repack(number))
 

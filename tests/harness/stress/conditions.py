@@ -64,7 +64,11 @@ _CONSTANTS: tuple[tuple[ModuleType, str, float], ...] = (
     (vector_store, "MAX_VECTORS_LISTED", 30),
 )
 # Requests to S3 take longer than statements, and most compactions must be able to finish.
-_CONSTANTS_WITH_S3 = ((segments, "LEASE_SECONDS", 5),)
+_CONSTANTS_WITH_S3: tuple[tuple[ModuleType, str, float], ...] = (
+    (segments, "LEASE_SECONDS", 3),
+    (snapshot, "SEGMENT_IDS", 512),
+    (snapshot, "CHANGES_PER_STEP", 1_000),
+)
 _LATE = 0.05
 _LONGEST_DELAY_SECONDS = 0.008
 _SLOW_LOADS = 0.3

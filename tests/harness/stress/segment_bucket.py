@@ -20,7 +20,7 @@ from tests.harness.stress.report import FAILED_BYTES, GONE, Report
 # The share of reads that wait, so that a compaction deletes the object meanwhile, and of requests that fail.
 _SLOW_READS = 0.1
 _LONGEST_WAIT_SECONDS = 0.2
-_FAILING = 0.02
+_FAILING = 0.03
 
 
 @contextmanager
