@@ -31,6 +31,7 @@ def test_an_empty_variable_counts_as_absent() -> None:
     [
         ("DATABASE_URL", "postgres://localhost/x", "DATABASE_URL must begin with"),
         ("DATABASE_URL", "face_set.sqlite", "DATABASE_URL must begin with"),
+        ("SEGMENTS", "disk", "SEGMENTS must be one of database, s3"),
         ("TOKEN_TTL_SECONDS", "0", "TOKEN_TTL_SECONDS must be"),
         ("TOKEN_TTL_SECONDS", "a day", "TOKEN_TTL_SECONDS must be"),
         ("TOKEN_TTL_SECONDS", "-5", "TOKEN_TTL_SECONDS must be"),
