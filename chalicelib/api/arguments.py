@@ -10,6 +10,7 @@ from chalicelib.api import bodies, fields
 from chalicelib.api.fields import Field, PictureField
 from chalicelib.faces import DEFAULT_NAME, DEFAULT_SET, Terms
 from chalicelib.service.comparison import Picture
+from chalicelib.telemetry import audit
 
 Value = TypeVar("Value")
 
@@ -35,14 +36,16 @@ class Arguments:
         return picture.file
 
     def token(self) -> str:
-        return self._required(fields.FACE_TOKEN)
+        return self._touched(self._required(fields.FACE_TOKEN))
 
     def tokens(self) -> list[str]:
         """Return the distinct tokens of `face_tokens`, in the order sent."""
         texts = self._texts(fields.FACE_TOKENS.name)
         if not any(texts):
             raise errors.missing_argument(fields.FACE_TOKENS.name)
-        return list(dict.fromkeys(fields.FACE_TOKENS.parse(texts)))
+        tokens = list(dict.fromkeys(fields.FACE_TOKENS.parse(texts)))
+        audit.touched(tokens)
+        return tokens
 
     def compared(self, number: int) -> str | Picture:
         """Return face 1 or face 2 of a comparison, a token or a picture."""
@@ -54,7 +57,7 @@ class Arguments:
             return picture
         if token is None:
             raise errors.missing_argument(field.file, field.base64, token_field.name)
-        return token
+        return self._touched(token)
 
     def threshold(self) -> str:
         """Return the threshold as sent; `terms` returns the number."""
@@ -97,17 +100,17 @@ class Arguments:
         name, cover = self._optional(fields.PERSON_NAME) or None, self._optional(fields.COVER)
         if name is None and cover is None:
             raise errors.missing_argument("name or cover")
-        return name, cover
+        return name, None if cover is None else self._touched(cover)
 
     def merge(self) -> bool:
         return self._optional(fields.MERGE) == "true"
 
     def face_set(self) -> str:
-        return self._optional(fields.FACE_SET) or DEFAULT_SET
+        return self._in_set(self._optional(fields.FACE_SET) or DEFAULT_SET)
 
     def named_face_set(self) -> str:
         """Return the name of the face set to create or delete."""
-        return self._required(fields.NEW_FACE_SET)
+        return self._in_set(self._required(fields.NEW_FACE_SET))
 
     def page_limit(self) -> int:
         return self._optional(fields.PAGE_LIMIT) or fields.PAGE_LIMIT.default
@@ -127,6 +130,14 @@ class Arguments:
     def refuse_poor(self) -> bool:
         """Return whether `quality_filter` is `auto`, which refuses poor faces."""
         return self._optional(fields.QUALITY_FILTER) == "auto"
+
+    def _touched(self, token: str) -> str:
+        audit.touched([token])
+        return token
+
+    def _in_set(self, name: str) -> str:
+        audit.in_face_set(name)
+        return name
 
     def _picture(self, field: PictureField) -> Picture | None:
         file, text = self._file(field.file), self._file(field.base64)

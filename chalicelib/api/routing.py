@@ -13,11 +13,12 @@ from chalice.app import Chalice, Request, Response
 
 from chalicelib import deadline, errors
 from chalicelib.api import arguments, bodies, cors, replies, request_event, response_headers
+from chalicelib.api.callers import caller_id
 from chalicelib.api.console import Page
 from chalicelib.api.reply_bytes import as_text
 from chalicelib.errors import ServiceError
 from chalicelib.settings import SettingsError, current_settings
-from chalicelib.telemetry import logs
+from chalicelib.telemetry import audit, logs
 
 log = logging.getLogger(__name__)
 
@@ -63,11 +64,8 @@ def endpoint(
     """
 
     def register(view: View) -> View:
-        @functools.wraps(view)
-        def answer(**path_arguments: str) -> Any:
+        def reply_to(request: Request, path_arguments: dict[str, str]) -> Any:
             try:
-                request = app.current_request
-                assert request is not None
                 with deadline.within(_request_seconds()):
                     return view(_arguments(request, path_arguments, pictures, listed))
             except ServiceError as error:
@@ -76,12 +74,31 @@ def endpoint(
                 log.exception("%s %s failed", method, path)
                 return replies.failure(errors.internal_error())
 
+        @functools.wraps(view)
+        def answer(**path_arguments: str) -> Any:
+            request = app.current_request
+            assert request is not None
+            with audit.following() as trail:
+                reply = reply_to(request, path_arguments)
+            if key:  # the other routes concern no face
+                _audit(trail, request, view.__name__, reply)
+            return reply
+
         # Accept any content type: `bodies.read_body` answers other bodies with a contract error.
         methods = ["GET", "HEAD"] if method == "GET" and not changes else [method]
         app.route(path, methods=methods, content_types=["*/*"], name=view.__name__, api_key_required=key)(answer)
         return view
 
     return register
+
+
+def _audit(trail: audit.Trail, request: Request, action: str, reply: Any) -> None:
+    status: int = HTTPStatus.OK
+    code = None
+    if isinstance(reply, Response):
+        status = reply.status_code
+        code = reply.body.get("error_code") if isinstance(reply.body, dict) else None
+    audit.write(trail, caller=caller_id(request.context), action=action, status=status, error_code=code)
 
 
 def _request_seconds() -> float:

@@ -117,7 +117,8 @@ SERVICES = {
 
 def types() -> set[str]:
     """Return the types of all resources that a stage may have."""
-    return {each["Type"] for each in template.parts()["Resources"].values() if "Type" in each} | GENERATED
+    written = {each["Type"] for each in template.parts()["Resources"].values() if "Type" in each}
+    return written - {template.FUNCTION} | GENERATED
 
 
 def handlers_actions(of_types: Iterable[str]) -> set[str]:

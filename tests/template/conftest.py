@@ -14,6 +14,8 @@ from infra.deploy.package import gallery, stage
 from tests.template.resolved import Resolved, Template
 
 STAGES = ("dev", "prod")
+# What a stage may add to the defaults, apart from the gallery.
+EXTRAS = {"AuditLogDays": "365"}
 
 
 @pytest.fixture(scope="session")

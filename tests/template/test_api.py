@@ -132,11 +132,13 @@ def test_access_logs_contain_no_private_data(stack: Resolved) -> None:
     assert {"request", "method", "path", "status", "latency"} <= logged.keys()
     # The path with its query, all headers or the key's value would reveal names, tokens and secrets.
     allowed = {
+        "$context.authorizer.principalId",
         "$context.error.responseType",
         "$context.httpMethod",
         "$context.identity.apiKeyId",
         "$context.identity.sourceIp",
         "$context.identity.userAgent",
+        "$context.identity.userArn",
         "$context.integrationLatency",
         "$context.requestId",
         "$context.requestTime",

@@ -14,6 +14,7 @@ import pytest
 import regex
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
+from tests.template.conftest import EXTRAS
 from tests.template.resolved import Resolved, Template
 
 # The operation that creates a resource of a type.
@@ -46,6 +47,7 @@ CREATED_BY = {
     "AWS::Lambda::Permission": "lambda.AddPermission",
     "AWS::Logs::LogGroup": "logs.CreateLogGroup",
     "AWS::Logs::MetricFilter": "logs.PutMetricFilter",
+    "AWS::Logs::SubscriptionFilter": "logs.PutSubscriptionFilter",
     "AWS::RDS::DBInstance": "rds.CreateDBInstance",
     "AWS::RDS::DBParameterGroup": "rds.CreateDBParameterGroup",
     "AWS::RDS::DBProxy": "rds.CreateDBProxy",
@@ -82,6 +84,7 @@ CHOICES: tuple[dict[str, str], ...] = (
     {"ApiLogsAccountRole": "exists"},
     {"Gallery": "s3vectors", "UseProxy": "true", "AlarmEmail": "operator@example.com", "RequestsPerDay": "9"},
     {"AWS::StackName": f"face-search-{'a' * 20}", "UseProxy": "true"},
+    EXTRAS,
 )
 
 
