@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from chalicelib import errors
 from chalicelib.api import bodies, fields
+from chalicelib.api.callers import Caller, SetsOf
 from chalicelib.api.fields import Field, PictureField
 from chalicelib.faces import DEFAULT_NAME, DEFAULT_SET, Terms
 from chalicelib.service.comparison import Picture
@@ -19,12 +20,24 @@ class Arguments:
     """The arguments of one request, from its address and, for a POST or PUT, its body (see `bodies.read_body`).
 
     Every getter raises `ServiceError`: 1002 for a required argument that is absent or empty, 1001 for an argument that
-    does not parse, is not UTF-8, is out of range or is given more than once.
+    does not parse, is not UTF-8, is out of range or is given more than once. Getters of face sets and tokens also raise
+    what `Caller` does, so that no view can forget it.
     """
 
     def __init__(self, query: Mapping[str, Sequence[str]], form: Mapping[str, Sequence[bytes]] | None = None) -> None:
         self._query = query
         self._form = form
+        self._caller = Caller()
+        self._sets_of: SetsOf = lambda _: {}
+
+    def of(self, caller: Caller, sets_of: SetsOf) -> Self:
+        """Limit the face sets and tokens to those that a caller may use; return these arguments."""
+        self._caller, self._sets_of = caller, sets_of
+        return self
+
+    def sees(self, face_set: str) -> bool:
+        """Return whether the caller may see a face set."""
+        return self._caller.sees(face_set)
 
     def image(self) -> bytes:
         """Return the picture, a file or base64; raise 1005 when the request has no body."""
@@ -45,6 +58,8 @@ class Arguments:
             raise errors.missing_argument(fields.FACE_TOKENS.name)
         tokens = list(dict.fromkeys(fields.FACE_TOKENS.parse(texts)))
         audit.touched(tokens)
+        if hidden := self._caller.hidden(tokens, self._sets_of):
+            raise errors.unknown_tokens(hidden, len(tokens))
         return tokens
 
     def compared(self, number: int) -> str | Picture:
@@ -133,10 +148,13 @@ class Arguments:
 
     def _touched(self, token: str) -> str:
         audit.touched([token])
+        if self._caller.hidden([token], self._sets_of):
+            raise errors.unknown_token()
         return token
 
     def _in_set(self, name: str) -> str:
         audit.in_face_set(name)
+        self._caller.check_face_set(name)
         return name
 
     def _picture(self, field: PictureField) -> Picture | None:

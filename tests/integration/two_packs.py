@@ -46,6 +46,7 @@ class Place:
                     request_seconds=600,
                     smallest_face_px=None,
                     log_level="INFO",
+                    identity="key",
                     audit=False,
                     cors_origin=None,
                 )

@@ -15,7 +15,13 @@ from tests.template.resolved import Resolved, Template
 
 STAGES = ("dev", "prod")
 # What a stage may add to the defaults, apart from the gallery.
-EXTRAS = {"AuditLogDays": "365"}
+EXTRAS = {
+    "AuditLogDays": "365",
+    "Identity": "jwt",
+    "TokenIssuer": "https://issuer.example",
+    "TokenAudience": "face-search",
+    "IdentityLayerKey": "identity.zip",
+}
 
 
 @pytest.fixture(scope="session")

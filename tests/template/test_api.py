@@ -221,6 +221,9 @@ def test_the_accounts_log_role_is_set_before_the_stage(template: Template) -> No
     ("kind", "error"),
     [
         ("INVALID_API_KEY", ServiceError("1001", 403, "an API key is required in the header x-api-key")),
+        ("UNAUTHORIZED", errors.no_valid_token()),
+        ("ACCESS_DENIED", errors.bad_argument("the caller may not send this request", status=403)),
+        *((kind, errors.unsigned()) for kind in ("INVALID_SIGNATURE", "EXPIRED_TOKEN")),
         ("MISSING_AUTHENTICATION_TOKEN", errors.bad_argument("there is no such address", status=404)),
         (
             "REQUEST_TOO_LARGE",

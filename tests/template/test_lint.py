@@ -11,6 +11,7 @@ import pytest
 from infra.deploy import certificates
 from infra.deploy.package import stage
 from infra.deploy.package.gallery import references
+from infra.deploy.package.identity import for_identity
 from tests.template.conftest import EXTRAS
 from tests.template.resolved import Template, texts
 
@@ -25,7 +26,7 @@ REGIONS = ["eu-central-1", "us-east-1", "ap-southeast-4"]
 def test_cfn_lint_finds_no_problem(template: Template, whole: Template, name: str, extras: dict[str, str]) -> None:
     from cfnlint.api import lint  # takes seconds
 
-    chosen = copy.deepcopy(template if extras["Gallery"] == "memory" else whole)
+    chosen = for_identity(copy.deepcopy(template if extras["Gallery"] == "memory" else whole), extras)
     for parameter, value in (stage.parameters(name) | extras).items():
         described = chosen["Parameters"][parameter]
         described["Default"] = int(value) if described["Type"] == "Number" else value
