@@ -32,7 +32,8 @@ SCHEMES = {
         "x-amazon-apigateway-authtype": "custom",
         "x-amazon-apigateway-authorizer": {
             "type": "token",
-            "authorizerUri": {"Fn::Sub": AUTHORIZER},
+            # The function has this condition.
+            "authorizerUri": {"Fn::If": ["TokensAreChecked", {"Fn::Sub": AUTHORIZER}, {"Ref": "AWS::NoValue"}]},
             "authorizerResultTtlInSeconds": REMEMBERED_SECONDS,
             "identityValidationExpression": FORM_OF_TOKENS,
         },
