@@ -86,7 +86,7 @@ def stores(dynamodb: DynamoDBClient, s3: S3Client, tmp_path_factory: pytest.Temp
 
 @pytest.fixture
 def as_caller(stores: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[AsCaller]:
-    """Return a caller whom the authorizer let through with a token of these claims."""
+    """Return a caller with a token of these claims that the authorizer accepted."""
     verifier = TokenVerifier(ISSUER, AUDIENCE, IssuerKeys(ISSUER, Issuer(KEY).read))
     monkeypatch.setattr(authorizer, "_verifier", lambda: verifier)
 

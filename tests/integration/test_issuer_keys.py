@@ -1,4 +1,4 @@
-"""The issuer's keys: how often they are read, and what is accepted over real HTTPS."""
+"""The keys of an issuer: how often they are read, and which replies over HTTPS are accepted."""
 
 from __future__ import annotations
 
