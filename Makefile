@@ -167,6 +167,7 @@ lock:
 	uv pip compile pyproject.toml $(LOCK) -o requirements.txt
 	uv pip compile pyproject.toml $(LOCK) -c requirements.txt --group run -o infra/requirements.txt
 	uv pip compile pyproject.toml $(LOCK) -c infra/requirements.txt --group test -o tests/requirements.txt
+	uv pip compile --group identity $(filter-out --universal,$(LOCK)) --python-platform aarch64-manylinux_2_34 -c tests/requirements.txt -o infra/deploy/layers/identity-requirements.txt
 	uv pip compile pyproject.toml $(LOCK) -c tests/requirements.txt --group bench -o tests/harness/benchmarks/requirements.txt
 
 # Delete the environment, the models and the builds, but not the face set in $(STATE).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalice.app import CloudWatchEvent, Rate, Response
@@ -21,6 +22,7 @@ from chalicelib.api.routing import (
 )
 from chalicelib.faces import Match
 from chalicelib.service.face_service import FaceService
+from chalicelib.settings import current_settings
 from chalicelib.telemetry.middleware import observe
 from chalicelib.wiring import wiring
 
@@ -28,6 +30,13 @@ from chalicelib.wiring import wiring
 COMPACTION_MINUTES = 5
 
 app = Service(app_name="face-search", configure_logs=False)
+
+
+def sets_of(tokens: Sequence[str]) -> Mapping[str, str]:
+    return wiring().face_listing.sets_of(tokens)
+
+
+app.sets_of = sets_of
 # The first middleware is the outermost, so the others see bodies before they become text.
 app.register_middleware(write_json, "http")
 observe(app)
@@ -162,8 +171,8 @@ def list_faces_of_person(arguments: Arguments) -> dict[str, Any]:
 
 
 @endpoint(app, "/face_sets", "GET")
-def list_face_sets(_: Arguments) -> dict[str, Any]:
-    return replies.face_sets(wiring().face_set_names.all())
+def list_face_sets(arguments: Arguments) -> dict[str, Any]:
+    return replies.face_sets([one for one in wiring().face_set_names.all() if arguments.sees(one.name)])
 
 
 @endpoint(app, "/face_sets", "POST")
@@ -188,7 +197,7 @@ def health(_: Arguments) -> dict[str, Any]:
 def specification(_: Arguments) -> dict[str, Any]:
     from chalicelib.api.openapi.document import openapi
 
-    return openapi()
+    return openapi(current_settings().identity)
 
 
 @endpoint(app, "/info", "GET")

@@ -61,6 +61,24 @@ def missing_argument(*names: str) -> ServiceError:
     return ServiceError("1002", 400, f"{', '.join(others)}{' or ' if others else ''}{last} is required")
 
 
+def no_valid_token() -> ServiceError:
+    return bad_argument("a valid token is required in the header Authorization: Bearer", status=401)
+
+
+def unsigned() -> ServiceError:
+    return bad_argument("the request must be signed with AWS credentials", status=403)
+
+
+def may_not(access: str) -> ServiceError:
+    return bad_argument(f"the token does not permit to {access}", status=403)
+
+
+def may_not_use_face_set() -> ServiceError:
+    return bad_argument(
+        "the token does not permit this face_set; GET /face_sets lists those that it permits", status=403
+    )
+
+
 def internal_error() -> ServiceError:
     return ServiceError("1003", 500, INTERNAL_DETAIL)
 

@@ -61,6 +61,13 @@ SETTINGS = (
         "seconds after which a request is answered by 503; the default fits API Gateway's limit of 29 s",
     ),
     Setting("LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING or ERROR"),
+    Setting(
+        "IDENTITY",
+        "key",
+        "how API Gateway knows callers: key (API keys), iam (requests signed with AWS credentials), or jwt (bearer "
+        "tokens, which limit a caller); local servers work with key only",
+    ),
+    Setting("AUDIT", "off", "on: a deployed service logs a line for each request with its caller and its face tokens"),
     Setting("CORS_ORIGIN", "", "origin of pages that may call the service from a browser, or *; none by default"),
 )
 
@@ -81,8 +88,11 @@ SMALLEST_FACES_PX = range(20, 401)
 SEGMENT_PLACES = ("database", "s3")
 GALLERIES = ("memory", "s3vectors")
 
+IDENTITIES = ("key", "iam", "jwt")
+
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
+_SWITCH = ("off", "on")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -105,6 +115,8 @@ class Settings:
     max_image_side_px: int
     request_seconds: int
     log_level: str
+    identity: str
+    audit: bool
     cors_origin: str | None
 
     @classmethod
@@ -128,6 +140,10 @@ class Settings:
             raise SettingsError(f"GALLERY must be one of {', '.join(GALLERIES)}")
         if values["LOG_LEVEL"] not in _LOG_LEVELS:
             raise SettingsError(f"LOG_LEVEL must be one of {', '.join(_LOG_LEVELS)}")
+        if values["IDENTITY"] not in IDENTITIES:
+            raise SettingsError(f"IDENTITY must be one of {', '.join(IDENTITIES)}")
+        if values["AUDIT"] not in _SWITCH:
+            raise SettingsError(f"AUDIT must be one of {', '.join(_SWITCH)}")
         origin = values["CORS_ORIGIN"]
         if origin and not _ORIGIN.fullmatch(origin):
             raise SettingsError("CORS_ORIGIN must be one origin, such as https://example.com, or *")
@@ -147,6 +163,8 @@ class Settings:
             max_image_side_px=_whole_number(values, "MAX_IMAGE_SIDE_PX", range(CONTRACT_SIDE_PX, MOST_SIDE_PX + 1)),
             request_seconds=_whole_number(values, "REQUEST_SECONDS", range(1, MAX_REQUEST_SECONDS + 1)),
             log_level=values["LOG_LEVEL"],
+            identity=values["IDENTITY"],
+            audit=values["AUDIT"] == "on",
             cors_origin=origin or None,
         )
 

@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 REQUIREMENTS = (
     "requirements.txt",
     "infra/requirements.txt",
+    "infra/deploy/layers/identity-requirements.txt",
     "tests/requirements.txt",
     "tests/harness/benchmarks/requirements.txt",
 )

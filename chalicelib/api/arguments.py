@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from chalicelib import errors
 from chalicelib.api import bodies, fields
+from chalicelib.api.callers import Caller, SetsOf
 from chalicelib.api.fields import Field, PictureField
 from chalicelib.faces import DEFAULT_NAME, DEFAULT_SET, Terms
 from chalicelib.service.comparison import Picture
+from chalicelib.telemetry import audit
 
 Value = TypeVar("Value")
 
@@ -18,12 +20,24 @@ class Arguments:
     """The arguments of one request, from its address and, for a POST or PUT, its body (see `bodies.read_body`).
 
     Every getter raises `ServiceError`: 1002 for a required argument that is absent or empty, 1001 for an argument that
-    does not parse, is not UTF-8, is out of range or is given more than once.
+    does not parse, is not UTF-8, is out of range or is given more than once. Getters of face sets and tokens also raise
+    what `Caller` does, so that no view can forget it.
     """
 
     def __init__(self, query: Mapping[str, Sequence[str]], form: Mapping[str, Sequence[bytes]] | None = None) -> None:
         self._query = query
         self._form = form
+        self._caller = Caller()
+        self._sets_of: SetsOf = lambda _: {}
+
+    def of(self, caller: Caller, sets_of: SetsOf) -> Self:
+        """Limit the face sets and tokens to those that a caller may use; return these arguments."""
+        self._caller, self._sets_of = caller, sets_of
+        return self
+
+    def sees(self, face_set: str) -> bool:
+        """Return whether the caller may see a face set."""
+        return self._caller.sees(face_set)
 
     def image(self) -> bytes:
         """Return the picture, a file or base64; raise 1005 when the request has no body."""
@@ -35,14 +49,18 @@ class Arguments:
         return picture.file
 
     def token(self) -> str:
-        return self._required(fields.FACE_TOKEN)
+        return self._touched(self._required(fields.FACE_TOKEN))
 
     def tokens(self) -> list[str]:
         """Return the distinct tokens of `face_tokens`, in the order sent."""
         texts = self._texts(fields.FACE_TOKENS.name)
         if not any(texts):
             raise errors.missing_argument(fields.FACE_TOKENS.name)
-        return list(dict.fromkeys(fields.FACE_TOKENS.parse(texts)))
+        tokens = list(dict.fromkeys(fields.FACE_TOKENS.parse(texts)))
+        audit.touched(tokens)
+        if hidden := self._caller.hidden(tokens, self._sets_of):
+            raise errors.unknown_tokens(hidden, len(tokens))
+        return tokens
 
     def compared(self, number: int) -> str | Picture:
         """Return face 1 or face 2 of a comparison, a token or a picture."""
@@ -54,7 +72,7 @@ class Arguments:
             return picture
         if token is None:
             raise errors.missing_argument(field.file, field.base64, token_field.name)
-        return token
+        return self._touched(token)
 
     def threshold(self) -> str:
         """Return the threshold as sent; `terms` returns the number."""
@@ -97,17 +115,17 @@ class Arguments:
         name, cover = self._optional(fields.PERSON_NAME) or None, self._optional(fields.COVER)
         if name is None and cover is None:
             raise errors.missing_argument("name or cover")
-        return name, cover
+        return name, None if cover is None else self._touched(cover)
 
     def merge(self) -> bool:
         return self._optional(fields.MERGE) == "true"
 
     def face_set(self) -> str:
-        return self._optional(fields.FACE_SET) or DEFAULT_SET
+        return self._in_set(self._optional(fields.FACE_SET) or DEFAULT_SET)
 
     def named_face_set(self) -> str:
         """Return the name of the face set to create or delete."""
-        return self._required(fields.NEW_FACE_SET)
+        return self._in_set(self._required(fields.NEW_FACE_SET))
 
     def page_limit(self) -> int:
         return self._optional(fields.PAGE_LIMIT) or fields.PAGE_LIMIT.default
@@ -127,6 +145,17 @@ class Arguments:
     def refuse_poor(self) -> bool:
         """Return whether `quality_filter` is `auto`, which refuses poor faces."""
         return self._optional(fields.QUALITY_FILTER) == "auto"
+
+    def _touched(self, token: str) -> str:
+        audit.touched([token])
+        if self._caller.hidden([token], self._sets_of):
+            raise errors.unknown_token()
+        return token
+
+    def _in_set(self, name: str) -> str:
+        audit.in_face_set(name)
+        self._caller.check_face_set(name)
+        return name
 
     def _picture(self, field: PictureField) -> Picture | None:
         file, text = self._file(field.file), self._file(field.base64)

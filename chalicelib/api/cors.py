@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from chalicelib.settings import SettingsError, current_settings
 
-ALLOWED_HEADERS = "Content-Type, X-Api-Key"
+ALLOWED_HEADERS = "Authorization, Content-Type, X-Api-Key"
 # Browsers cache a preflight for two hours at most.
 MAX_AGE_SECONDS = 7200
 

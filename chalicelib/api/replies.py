@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from chalice.app import Response
@@ -48,6 +49,8 @@ def failure(error: ServiceError) -> Response:
         "detail": error.detail,
     }
     headers: dict[str, str | list[str]] = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
     response_headers.complete(headers)
     return Response(_with_twins(body), status_code=error.status, headers=headers)
 

@@ -12,12 +12,13 @@ from urllib.parse import unquote
 from chalice.app import Chalice, Request, Response
 
 from chalicelib import deadline, errors
-from chalicelib.api import arguments, bodies, cors, replies, request_event, response_headers
+from chalicelib.api import arguments, bodies, cors, permissions, replies, request_event, response_headers
+from chalicelib.api.callers import SetsOf, caller, caller_id
 from chalicelib.api.console import Page
 from chalicelib.api.reply_bytes import as_text
 from chalicelib.errors import ServiceError
 from chalicelib.settings import SettingsError, current_settings
-from chalicelib.telemetry import logs
+from chalicelib.telemetry import audit, logs
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +28,13 @@ View = Callable[[arguments.Arguments], Any]
 class Service(Chalice):
     """The app. It also answers malformed events with a contract error, and HEAD without a body.
 
-    Set `keeps_head_bodies` for a server that omits the body of a HEAD reply itself, after reading its length.
+    `sets_of` finds the face sets of tokens. Set `keeps_head_bodies` for a server that omits the body of a HEAD reply
+    itself, after reading its length.
     """
 
     keeps_head_bodies = False
+    # Set by app.py, as this module knows no store.
+    sets_of: SetsOf
 
     def __call__(self, event: Any, context: Any) -> Any:
         try:
@@ -46,7 +50,7 @@ class Service(Chalice):
 
 
 def endpoint(
-    app: Chalice,
+    app: Service,
     path: str,
     method: str,
     *,
@@ -57,24 +61,39 @@ def endpoint(
 ) -> Callable[[View], View]:
     """Register a view for one path and method; the view receives the request's arguments.
 
+    The view's name has an entry in `permissions.NEEDED`, unless it needs no key.
+
     `pictures` is the largest number of pictures in the body, and `listed` that of the values of a list. With `key`, API
     Gateway requires an API key in the header x-api-key; local servers require none. A GET also answers HEAD, unless it
     `changes` something, because HEAD must be safe (RFC 9110, 9.2.1).
     """
 
     def register(view: View) -> View:
-        @functools.wraps(view)
-        def answer(**path_arguments: str) -> Any:
+        needed = permissions.NEEDED[view.__name__] if key else None
+
+        def reply_to(request: Request, path_arguments: dict[str, str]) -> Any:
             try:
-                request = app.current_request
-                assert request is not None
                 with deadline.within(_request_seconds()):
-                    return view(_arguments(request, path_arguments, pictures, listed))
+                    if needed is None:
+                        return view(_arguments(request, path_arguments, pictures, listed))
+                    calling = caller(request.context)
+                    calling.check_access(needed)
+                    return view(_arguments(request, path_arguments, pictures, listed).of(calling, app.sets_of))
             except ServiceError as error:
                 return replies.failure(error)
             except Exception:  # the client gets a contract error without internal details
                 log.exception("%s %s failed", method, path)
                 return replies.failure(errors.internal_error())
+
+        @functools.wraps(view)
+        def answer(**path_arguments: str) -> Any:
+            request = app.current_request
+            assert request is not None
+            with audit.following() as trail:
+                reply = reply_to(request, path_arguments)
+            if key:  # the other routes concern no face
+                _audit(trail, request, view.__name__, reply)
+            return reply
 
         # Accept any content type: `bodies.read_body` answers other bodies with a contract error.
         methods = ["GET", "HEAD"] if method == "GET" and not changes else [method]
@@ -82,6 +101,15 @@ def endpoint(
         return view
 
     return register
+
+
+def _audit(trail: audit.Trail, request: Request, action: str, reply: Any) -> None:
+    status: int = HTTPStatus.OK
+    code = None
+    if isinstance(reply, Response):
+        status = reply.status_code
+        code = reply.body.get("error_code") if isinstance(reply.body, dict) else None
+    audit.write(trail, caller=caller_id(request.context), action=action, status=status, error_code=code)
 
 
 def _request_seconds() -> float:

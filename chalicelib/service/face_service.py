@@ -39,6 +39,7 @@ from chalicelib.stores.face_set.active_model import ModelChangedError, check_mod
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.face_set_names import FaceSetNames
 from chalicelib.stores.face_set.folded_name import fold, is_person
+from chalicelib.telemetry import audit
 from chalicelib.telemetry.metrics import Metric, measure, timed
 from chalicelib.vision import quality
 from chalicelib.vision.model import Model
@@ -220,6 +221,7 @@ class FaceService:
         """Save crops, then tokens, so that every token has a crop when it is added."""
         embeddings, _, recognisability = self._model.embedder.measure(image, [face.landmarks for face in faces])
         tokens = [new_token() for _ in faces]
+        audit.touched(tokens)
         saved = [
             SavedFace(token, temporary_name(token), face, quality.judge(image, face, share))
             for token, face, share in zip(tokens, faces, recognisability, strict=True)

@@ -87,7 +87,9 @@ class KnownPeople:
         """
         set_id = self._names.id_of(face_set)
         person_id, face_id = after
-        faces = self._listing.page_of_people([person_id], face_id, limit + 1) if person_id else []
+        # The client may have changed the cursor to name a person of another face set.
+        there = person_id and self._people.is_in(set_id, person_id)
+        faces = self._listing.page_of_people([person_id], face_id, limit + 1) if there else []
         searched = person_id
         for start, searched in self._scans(set_id, person_id, part):
             faces += self._faces_in_scan(set_id, start, searched, limit + 1 - len(faces), part)

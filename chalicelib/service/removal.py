@@ -17,6 +17,7 @@ from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.face_set_names import FaceSetNames
 from chalicelib.stores.face_set.folded_name import fold
 from chalicelib.stores.face_set.people import People
+from chalicelib.telemetry import audit
 
 # Faces removed in one transaction; all other writers wait until it ends.
 FACES_PER_BATCH = 100
@@ -127,6 +128,7 @@ class Removal:
         """Remove some faces, as `FaceSet.remove_many` does; return their number."""
         if not tokens:
             return 0
+        audit.touched(tokens)
         # Reading the results raises the first failure.
         list(executor.map(deadline.carried(self._forget), tokens))
         crops = self._face_set.remove_many(tokens, folded)

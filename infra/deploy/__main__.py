@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 MAX_LISTED = 60
 # The outputs needed to migrate and call a stack.
 OUTPUTS = ("ApiUrl", "ApiKeyId", "MigrateFunction")
+# By the stage's Identity: what a caller needs first, and curl's options that prove who calls.
+_FETCH = {
+    "key": "Fetch its key",
+    "iam": "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
+    "jwt": "Get a TOKEN from the issuer",
+}
+_PROOF = {
+    "key": '-H "x-api-key: $KEY"',
+    "iam": '--aws-sigv4 aws:amz:{region}:execute-api --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" '
+    '-H "x-amz-security-token: $AWS_SESSION_TOKEN"',
+    "jwt": '-H "Authorization: Bearer $TOKEN"',
+}
 DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", REACHED)
 
 
@@ -152,13 +164,15 @@ def _print_failures(stack: Stack) -> None:
 
 def _print_how_to_call(outputs: dict[str, str], region: str) -> None:
     url = outputs["ApiUrl"].rstrip("/")
-    print(f"\nThe API is at {url}. Fetch its key and try it:\n")
-    print(
-        f"  KEY=$(aws apigateway get-api-key --api-key {outputs['ApiKeyId']} --include-value --query value "
-        f"--output text --region {region})"
-    )
+    identity = outputs.get("Identity", "key")
+    print(f"\nThe API is at {url}. {_FETCH[identity]} and try it:\n")
+    if identity == "key":
+        print(
+            f"  KEY=$(aws apigateway get-api-key --api-key {outputs['ApiKeyId']} --include-value --query value "
+            f"--output text --region {region})"
+        )
     print(f"  curl {url}/health")
-    print(f'  curl -H "x-api-key: $KEY" -F image_file=@photo.jpg {url}/detect')
+    print(f"  curl {_PROOF[identity].format(region=region)} -F image_file=@photo.jpg {url}/detect")
     if dashboard := outputs.get("DashboardUrl"):
         print(f"\nDashboard: {dashboard}")
 

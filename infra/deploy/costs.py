@@ -46,6 +46,10 @@ PUT_BATCH = 500
 DATA_CENTRES = 2
 INDEXED_FACES = (10_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 
+# What a stage may add. The times are assumptions: 50 ms to copy lines with 256 MB, 100 ms to check a token with 512 MB.
+FIREWALL_RULES = 3
+AUDIT_GB, AUDIT_GB_SECONDS, CHECK_GB_SECONDS = 0.4e-6, 0.05 / 4, 0.1 / 2
+
 STORAGE_GB = 20
 METRICS = 5
 ALARMS = 10
@@ -102,6 +106,12 @@ PRICES = {
         "GB, 0.01 for each end",
         "lastweekinaws.com/blog/aws-cross-az-data-transfer-costs-more-than-aws-says, undated",
     ),
+    "WAF, web ACL": Price(5.00, "month", "c3x.dev/blog/aws-waf-cost-explained, undated"),
+    "WAF, rule": Price(1.00, "month", "c3x.dev/blog/aws-waf-cost-explained, undated"),
+    "WAF, request": Price(0.60, "million", "c3x.dev/blog/aws-waf-cost-explained, undated"),
+    "KMS, key": Price(1.00, "month", "from memory"),
+    "X-Ray, trace": Price(5.00, "million", "from memory"),
+    "CloudTrail, data event": Price(1.00, "million", "from memory"),
     "Rekognition, image": Price(
         0.001, "image", "aws.amazon.com/rekognition/pricing, October 2026, its worked examples"
     ),
@@ -164,6 +174,28 @@ def database_costs(database: Database) -> float:
     proxy = usd("RDS Proxy", 2 * HOURS) if database.proxy else 0
     server = usd(database.instance, HOURS) + usd("RDS, gp3", STORAGE_GB)
     return database.servers * server + usd("Secrets Manager") + proxy
+
+
+def additions(requests: int) -> dict[str, float]:
+    """Return the monthly cost of what a stage may add, with this many requests, in US dollars.
+
+    X-Ray traces at most every request. Each request writes one crop and an audit line of 0.4 KB to two logs.
+    """
+    millions = requests / 1e6
+    return {
+        "`RequestsPerAddress`: WAF with three rules": usd("WAF, web ACL")
+        + usd("WAF, rule", FIREWALL_RULES)
+        + usd("WAF, request", millions),
+        "`KmsKeyArn`: a key": usd("KMS, key"),
+        "`Tracing`: X-Ray": usd("X-Ray, trace", millions),
+        "`CropEventsDays`: CloudTrail": usd("CloudTrail, data event", millions),
+        "`AuditLogDays`: lines, copied": usd("CloudWatch, logs", 2 * requests * AUDIT_GB)
+        + usd("Lambda, request", millions)
+        + usd("Lambda, arm64", requests * AUDIT_GB_SECONDS),
+        '`Identity = "jwt"`: a token checked for every ten requests': usd("Lambda, request", millions / 10)
+        + usd("Lambda, arm64", requests / 10 * CHECK_GB_SECONDS),
+        "`DomainName`: domain, certificate": 0,
+    }
 
 
 def rekognition(load: Load) -> float:
@@ -248,6 +280,8 @@ def tables() -> dict[str, str]:
         ]
         for faces in INDEXED_FACES
     ]
+    idle, many = additions(0), additions(LOADS[-1].requests)
+    by_addition = [[name, f"{idle[name]:,.2f}", f"{many[name]:,.2f}"] for name in idle]
     by_price = [
         [name, f"{price.usd:.10f}".rstrip("0").rstrip("."), price.unit, price.source] for name, price in PRICES.items()
     ]
@@ -265,6 +299,7 @@ def tables() -> dict[str, str]:
             ],
             by_faces,
         ),
+        "What a stage may add": table(["parameter", "idle", LOADS[-1].name], by_addition),
         "Prices": table(["what", "US dollars", "for a", "read in"], by_price),
     }
 

@@ -64,6 +64,13 @@ OWN = (
 
 # Actions in the schemas that no property of the template needs, and that give access to data or other people's rights.
 UNUSED = (
+    "acm-pca:*",  # certificates of a private authority
+    "amplify:*",  # firewalls of other services than API Gateway
+    "apprunner:*",
+    "appsync:*",
+    "bedrock-agentcore:*",
+    "cognito-idp:*",
+    "elasticloadbalancing:*",
     "dynamodb:*Item",
     "dynamodb:*Import*",
     "dynamodb:*Kinesis*",
@@ -75,11 +82,10 @@ UNUSED = (
     "iam:*GroupPolicy",
     "iam:*UserPolicy",
     "kinesis:*",
-    "kms:Decrypt",  # customer-managed keys
-    "kms:Encrypt",
-    "kms:GenerateDataKey",
     "lambda:PassCapacityProvider",
     "logs:PutLogEvents",
+    "organizations:*",  # trails of organisations
+    "payments:*",
     "s3:*MetadataTable*",
     "s3:*Metadata*TableConfiguration",
     "s3:GetObject?*",
@@ -95,29 +101,37 @@ UNUSED = (
 PREFIXES = {"service-quotas": "servicequotas"}
 # By prefix: the service's name, and the resources that a role may be limited to.
 SERVICES = {
-    "apigateway": ("API Gateway", "`/restapis*`, `/apikeys*`, `/usageplans*`, `/account`, `/tags*`"),
+    "acm": ("Certificate Manager, for `DomainName`", "all; `RequestCertificate` accepts no resource"),
+    "apigateway": (
+        "API Gateway",
+        "`/restapis*`, `/apikeys*`, `/usageplans*`, `/account`, `/tags*`, `/domainnames*`; `/webacl` of the stage",
+    ),
+    "cloudtrail": ("CloudTrail, for `CropEventsDays`", "`trail/face-search-*`"),
     "cloudformation": ("CloudFormation", "`stack/face-search-*`"),
     "cloudwatch": ("CloudWatch", "`alarm:face-search-*`, `dashboard/*`"),
     "dynamodb": ("DynamoDB", "`table/face-search-*`"),
     "ec2": ("EC2", "all; `Describe…` accepts no resource"),
     "events": ("EventBridge", "`rule/face-search-*`"),
     "iam": ("IAM", "`role/face-search-*`, `policy/face-search-*`; `role/aws-service-role/*` once in an account"),
-    "kms": ("KMS", "AWS's own keys of RDS and Secrets Manager"),
+    "kms": ("KMS", "AWS's own keys of RDS and Secrets Manager; the key of `KmsKeyArn`"),
     "lambda": ("Lambda", "`function:face-search-*`, `layer:*Layer*`"),
     "logs": ("CloudWatch Logs", "`log-group:face-search-*`, `log-group:/aws/rds/instance/face-search-*`"),
     "rds": ("RDS", "`…:face-search-*`; `Describe…` all"),
-    "s3": ("S3", "`face-search-*`, the buckets of artifacts and crops"),
+    "route53": ("Route 53, for `HostedZoneId`", "the hosted zone, `change/*`"),
+    "s3": ("S3", "`face-search-*`, the buckets of artifacts, crops and events"),
     "s3vectors": ('S3 Vectors, for `Gallery = "s3vectors"`', "`bucket/*`"),
     "secretsmanager": ("Secrets Manager", "`secret:rds!db-*`"),
     "servicequotas": ("Service Quotas", "all"),
     "sns": ("SNS", "`face-search-*`"),
     "sts": ("STS", "all"),
+    "wafv2": ("WAF, for `RequestsPerAddress`", "`regional/webacl/*`, the API's stage"),
 }
 
 
 def types() -> set[str]:
     """Return the types of all resources that a stage may have."""
-    return {each["Type"] for each in template.parts()["Resources"].values() if "Type" in each} | GENERATED
+    written = {each["Type"] for each in template.parts()["Resources"].values() if "Type" in each}
+    return written - {template.FUNCTION} | GENERATED
 
 
 def handlers_actions(of_types: Iterable[str]) -> set[str]:

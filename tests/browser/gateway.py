@@ -13,7 +13,7 @@ import requests
 
 from chalicelib.api.openapi.failures import GATEWAY
 from chalicelib.api.replies import failure
-from chalicelib.errors import ServiceError, bad_argument
+from chalicelib.errors import ServiceError, bad_argument, no_valid_token
 
 # Headers of a connection, which a proxy does not forward.
 HOP = {"connection", "content-length", "date", "host", "keep-alive", "server", "transfer-encoding"}
@@ -33,10 +33,13 @@ class Gateway:
         The service's address, without a trailing slash.
     key
         The required `x-api-key`, except for the pages and the OpenAPI document; None requires no key.
+    token
+        The required bearer token, likewise.
     """
 
-    def __init__(self, service_url: str, key: str | None) -> None:
+    def __init__(self, service_url: str, key: str | None, token: str | None = None) -> None:
         self.key = key
+        self.token = token
         self.requests: list[str] = []
         self.bodies: list[bytes] = []
         self._service_url = service_url
@@ -74,6 +77,9 @@ class Gateway:
             and headers.get("x-api-key") != self.key
         ):
             return _refused(next(error for error in GATEWAY if error.status == HTTPStatus.FORBIDDEN))
+        bearer = {name.lower(): value for name, value in headers.items()}.get("authorization")
+        if self.token is not None and place not in ("", "upload") and bearer != f"Bearer {self.token}":
+            return _refused(no_valid_token())
         with self._lock:
             for answer in self._busy:
                 if answer[2] == place:
@@ -114,8 +120,8 @@ class Gateway:
 
 
 @contextmanager
-def gateway(service_url: str, key: str | None = None) -> Iterator[Gateway]:
-    running = Gateway(service_url, key)
+def gateway(service_url: str, key: str | None = None, token: str | None = None) -> Iterator[Gateway]:
+    running = Gateway(service_url, key, token)
     running.start()
     try:
         yield running

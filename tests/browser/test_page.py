@@ -120,6 +120,21 @@ class TestKey:
         locked.page.reload()
         expect(locked.dialog.get_by_label("Key")).to_be_visible()
 
+    def test_a_token_is_sent_as_a_bearer_and_its_limits_are_no_question(self, browser: Browser, api: HttpApi) -> None:
+        token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
+        with gateway(api.url, None, token) as front, browser.new_context(**DESKTOP) as context:
+            console = Console(context.new_page(), front.url)
+            console.open()
+            console.dialog.get_by_label("Key").fill(token)
+            console.dialog.get_by_role("button", name="Use this key").click()
+            console.choose(ASTRONAUT)
+            console.name_field.fill("Eileen Collins")
+            front.answer_next(403, "addface", 1)
+            console.name_field.press("Enter")
+
+            expect(console.alert).to_be_visible()
+            expect(console.page.locator("dialog[open]")).to_have_count(0)
+
     def test_the_page_asks_for_the_key_once_for_many_pictures(self, locked: Console) -> None:
         locked.open("add")
         locked.dialog.get_by_role("button", name="Cancel").click()

@@ -232,6 +232,21 @@ class TestAnotherServer:
         assert [request.headers["x-api-key"] for request in server.requests] == ["s3cret"] * 3
         assert server.requests[1].at - server.requests[0].at >= 1
 
+    def test_a_token_is_sent_as_a_bearer(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FACE_SEARCH_TOKEN", "a.b.c")
+        with scripted_server(LISTED) as server:
+            run("--url", server.url, "face-sets", "list")
+
+        [request] = server.requests
+        assert request.headers["Authorization"] == "Bearer a.b.c"
+        assert "x-api-key" not in request.headers
+
+    def test_a_token_is_not_sent_unencrypted(self, run: Run) -> None:
+        said = run("--url", "http://example.com", "--token", "a.b.c", "info", code=2).stderr
+
+        assert "the token is sent only over https" in said
+        assert "a.b.c" not in said
+
     def test_a_form_is_sent_again_too(self) -> None:
         busy: Any = (503, {}, {"error_code": "1003", "detail": "try again"})
         with scripted_server(busy, (200, {}, {"success": True, "created": True})) as server:

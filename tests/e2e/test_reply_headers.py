@@ -86,7 +86,7 @@ class TestCors:
             "access-control-allow-origin": ELSEWHERE,
             "access-control-expose-headers": "Retry-After",
             "access-control-allow-methods": methods,
-            "access-control-allow-headers": "Content-Type, X-Api-Key",
+            "access-control-allow-headers": "Authorization, Content-Type, X-Api-Key",
             "access-control-max-age": "7200",
         }
 

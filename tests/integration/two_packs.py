@@ -47,6 +47,8 @@ class Place:
                     request_seconds=600,
                     smallest_face_px=None,
                     log_level="INFO",
+                    identity="key",
+                    audit=False,
                     cors_origin=None,
                 )
             )

@@ -58,6 +58,18 @@ def test_the_arm64_layers_fit_lambdas_limit(tmp_path: Path, capsys: pytest.Captu
     ]
 
 
+def test_the_identity_layer_is_small_and_loads_on_the_target(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with package_index():
+        layers.build_identity_layer(ARM64, tmp_path)
+
+    names = zipfile.ZipFile(tmp_path / "identity.zip").namelist()
+    assert {"python/joserfc/jwt.py", "python/cryptography/x509/__init__.py"} <= set(names)
+    assert _unzipped(tmp_path / "identity.zip") < 30_000_000
+    assert _sha256(tmp_path / "identity.zip") in capsys.readouterr().out
+
+
 def test_builds_are_reproducible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Builds modules, byte code, libraries and a pack. The large packages contain more files, but of the same kinds."""
     dlib_pack()

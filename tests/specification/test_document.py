@@ -18,6 +18,7 @@ from chalicelib.api.openapi import parameters
 from chalicelib.api.openapi.document import VERSION, openapi
 from chalicelib.api.replies import TWINS
 from chalicelib.errors import ServiceError
+from chalicelib.settings import IDENTITIES
 from tests.e2e.lambda_api import LambdaApi, event
 from tests.specification.conformance import URI, assert_valid, resolved
 
@@ -98,6 +99,24 @@ def _parts(operation: dict[str, Any]) -> dict[str, list[bytes]]:
 def test_the_document_is_openapi_3_1() -> None:
     assert openapi()["openapi"].startswith("3.1.")
     OpenAPIV31SpecValidator(openapi()).validate()
+
+
+@pytest.mark.parametrize("identity", IDENTITIES)
+def test_the_security_follows_the_setting(identity: str) -> None:
+    described = openapi(identity)
+    OpenAPIV31SpecValidator(described).validate()
+
+    [scheme] = described["components"]["securitySchemes"]
+    refused = {"key": {"403"}, "iam": {"403"}, "jwt": {"401", "403"}}[identity]
+    for (method, path), operation in operations().items():
+        own = described["paths"][path][method.lower()]
+        if operation["security"]:
+            assert own["security"][0] == {scheme: []}
+            assert {"401", "403"} & own["responses"].keys() == refused
+        else:
+            assert own == operation
+    if identity != "key":
+        assert "API key" not in json.dumps(described)
 
 
 def test_the_document_is_served() -> None:

@@ -14,6 +14,20 @@ from infra.deploy.package import gallery, stage
 from tests.template.resolved import Resolved, Template
 
 STAGES = ("dev", "prod")
+# What a stage may add to the defaults, apart from the gallery.
+EXTRAS = {
+    "AuditLogDays": "365",
+    "Identity": "jwt",
+    "TokenIssuer": "https://issuer.example",
+    "TokenAudience": "face-search",
+    "IdentityLayerKey": "identity.zip",
+    "RequestsPerAddress": "1000",
+    "DomainName": "faces.example.com",
+    "HostedZoneId": "Z0123456789ABC",
+    "Tracing": "true",
+    "CropEventsDays": "90",
+    "KmsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/12345678-1234-1234-1234-123456789012",
+}
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +85,11 @@ def prod(template: Template) -> Resolved:
 @pytest.fixture(scope="session")
 def with_proxy(template: Template) -> Resolved:
     return Resolved(template, stage.parameters("prod") | {"UseProxy": "true"})
+
+
+@pytest.fixture(scope="session")
+def with_extras(whole: Template) -> Resolved:
+    return Resolved(whole, {"Gallery": "s3vectors"} | EXTRAS)
 
 
 @pytest.fixture(scope="session")

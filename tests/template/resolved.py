@@ -66,8 +66,12 @@ class Resolved:
 
     def _test(self, expression: dict[str, Any]) -> bool:
         [(function, operands)] = expression.items()
+        if function == "Condition":
+            return self._holds(operands)
         if function == "Fn::Not":
             return not self._test(operands[0])
+        if function == "Fn::And":
+            return all(map(self._test, operands))
         assert function == "Fn::Equals", function
         first, second = map(self._value, operands)
         return str(first) == str(second)

@@ -134,11 +134,13 @@ def test_access_logs_contain_no_private_data(stack: Resolved) -> None:
     assert {"request", "method", "path", "status", "latency"} <= logged.keys()
     # The path with its query, all headers or the key's value would reveal names, tokens and secrets.
     allowed = {
+        "$context.authorizer.principalId",
         "$context.error.responseType",
         "$context.httpMethod",
         "$context.identity.apiKeyId",
         "$context.identity.sourceIp",
         "$context.identity.userAgent",
+        "$context.identity.userArn",
         "$context.integrationLatency",
         "$context.requestId",
         "$context.requestTime",
@@ -221,6 +223,9 @@ def test_the_accounts_log_role_is_set_before_the_stage(template: Template) -> No
     ("kind", "error"),
     [
         ("INVALID_API_KEY", ServiceError("1001", 403, "an API key is required in the header x-api-key")),
+        ("UNAUTHORIZED", errors.no_valid_token()),
+        ("ACCESS_DENIED", errors.bad_argument("the caller may not send this request", status=403)),
+        *((kind, errors.unsigned()) for kind in ("INVALID_SIGNATURE", "EXPIRED_TOKEN")),
         ("MISSING_AUTHENTICATION_TOKEN", errors.bad_argument("there is no such address", status=404)),
         (
             "REQUEST_TOO_LARGE",

@@ -11,6 +11,8 @@ import pytest
 from infra.deploy import certificates
 from infra.deploy.package import stage
 from infra.deploy.package.gallery import references
+from infra.deploy.package.identity import for_identity
+from tests.template.conftest import EXTRAS
 from tests.template.resolved import Template, texts
 
 # No rule is disabled here. The template disables E3691 for the database alone, because cfn-lint knows only MySQL
@@ -18,12 +20,14 @@ from tests.template.resolved import Template, texts
 REGIONS = ["eu-central-1", "us-east-1", "ap-southeast-4"]
 
 
-@pytest.mark.parametrize(("name", "gallery"), [("dev", "memory"), ("prod", "s3vectors")])
-def test_cfn_lint_finds_no_problem(template: Template, whole: Template, name: str, gallery: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "extras"), [("dev", {"Gallery": "memory"}), ("prod", {"Gallery": "s3vectors"} | EXTRAS)]
+)
+def test_cfn_lint_finds_no_problem(template: Template, whole: Template, name: str, extras: dict[str, str]) -> None:
     from cfnlint.api import lint  # takes seconds
 
-    chosen = copy.deepcopy(template if gallery == "memory" else whole)
-    for parameter, value in (stage.parameters(name) | {"Gallery": gallery}).items():
+    chosen = for_identity(copy.deepcopy(template if extras["Gallery"] == "memory" else whole), extras)
+    for parameter, value in (stage.parameters(name) | extras).items():
         described = chosen["Parameters"][parameter]
         described["Default"] = int(value) if described["Type"] == "Number" else value
 

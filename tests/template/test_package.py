@@ -27,9 +27,9 @@ def test_artifacts_are_listed_by_the_templates_parameters(packages: dict[str, Pa
         "DepsLayerKey": "build/layers/deps.zip",
         "ModelsLayerKey": "build/layers/models.zip",
     }
-    assert {*artifacts, "ArtifactBucket"} == set(packaged.GIVEN)
+    assert {*artifacts, "ArtifactBucket", "IdentityLayerKey"} == set(packaged.GIVEN)
     without_default = {name for name, described in template["Parameters"].items() if "Default" not in described}
-    assert without_default == set(packaged.GIVEN)
+    assert without_default == set(packaged.GIVEN) - {"IdentityLayerKey"}
 
 
 def test_the_first_pack_is_the_default_and_only_packaged_packs_are_allowed(template: Template) -> None:

@@ -14,9 +14,13 @@ FACES, TEMPORARY, EXPORTS, SEGMENTS = (
     f"${{CropsBucket.Arn}}/{prefix}/*" for prefix in ("faces", "temporary", "exports", "segments")
 )
 ARN = "arn:${AWS::Partition}:"
-# Actions without resource-level permissions, according to "Actions, resources, and condition keys for Amazon EC2" in
-# AWS's service authorization reference. Lambda's guide requires them in the role of every function in a network.
-CANNOT_BE_NAMED = {"ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"}
+# Actions without resource-level permissions, according to "Actions, resources, and condition keys" for Amazon EC2 and
+# AWS X-Ray in AWS's service authorization reference. Lambda's guide requires EC2's in the role of every function in a
+# network.
+CANNOT_BE_NAMED = {
+    *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"),
+    *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
+}
 ROWS, OWNER = "${Server}/face_search", "${Database.DbiResourceId}/face_search_owner"
 
 
@@ -139,9 +143,9 @@ def test_a_scheduled_function_lists_its_own_prefix_only(stack: Resolved, role: s
 
 
 def test_all_resources_are_allowed_only_for_actions_without_resource_permissions(
-    stack: Resolved, with_proxy: Resolved, with_vectors: Resolved
+    stack: Resolved, with_proxy: Resolved, with_vectors: Resolved, with_extras: Resolved
 ) -> None:
-    for resolved in (stack, with_proxy, with_vectors):
+    for resolved in (stack, with_proxy, with_vectors, with_extras):
         for name, statement in resolved.statements():
             assert "NotResource" not in statement
             assert "NotAction" not in statement

@@ -14,17 +14,22 @@ import pytest
 import regex
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
 
+from tests.template.conftest import EXTRAS
 from tests.template.resolved import Resolved, Template
 
 # The operation that creates a resource of a type.
 CREATED_BY = {
     "AWS::ApiGateway::Account": "apigateway.UpdateAccount",
     "AWS::ApiGateway::ApiKey": "apigateway.CreateApiKey",
+    "AWS::ApiGateway::BasePathMapping": "apigateway.CreateBasePathMapping",
+    "AWS::ApiGateway::DomainName": "apigateway.CreateDomainName",
     "AWS::ApiGateway::Deployment": "apigateway.CreateDeployment",
     "AWS::ApiGateway::RestApi": "apigateway.CreateRestApi",
     "AWS::ApiGateway::Stage": "apigateway.CreateStage",
     "AWS::ApiGateway::UsagePlan": "apigateway.CreateUsagePlan",
     "AWS::ApiGateway::UsagePlanKey": "apigateway.CreateUsagePlanKey",
+    "AWS::CertificateManager::Certificate": "acm.RequestCertificate",
+    "AWS::CloudTrail::Trail": "cloudtrail.CreateTrail",
     "AWS::CloudWatch::Alarm": "cloudwatch.PutMetricAlarm",
     "AWS::CloudWatch::Dashboard": "cloudwatch.PutDashboard",
     "AWS::DynamoDB::Table": "dynamodb.CreateTable",
@@ -46,17 +51,21 @@ CREATED_BY = {
     "AWS::Lambda::Permission": "lambda.AddPermission",
     "AWS::Logs::LogGroup": "logs.CreateLogGroup",
     "AWS::Logs::MetricFilter": "logs.PutMetricFilter",
+    "AWS::Logs::SubscriptionFilter": "logs.PutSubscriptionFilter",
     "AWS::RDS::DBInstance": "rds.CreateDBInstance",
     "AWS::RDS::DBParameterGroup": "rds.CreateDBParameterGroup",
     "AWS::RDS::DBProxy": "rds.CreateDBProxy",
     "AWS::RDS::DBProxyTargetGroup": "rds.ModifyDBProxyTargetGroup",
     "AWS::RDS::DBSubnetGroup": "rds.CreateDBSubnetGroup",
+    "AWS::Route53::RecordSet": "route53.ChangeResourceRecordSets",
     "AWS::S3::Bucket": "s3.CreateBucket",
     "AWS::S3::BucketPolicy": "s3.PutBucketPolicy",
     "AWS::S3Vectors::VectorBucket": "s3vectors.CreateVectorBucket",
     "AWS::S3Vectors::VectorBucketPolicy": "s3vectors.PutVectorBucketPolicy",
     "AWS::SNS::Subscription": "sns.Subscribe",
     "AWS::SNS::Topic": "sns.CreateTopic",
+    "AWS::WAFv2::WebACL": "wafv2.CreateWebACL",
+    "AWS::WAFv2::WebACLAssociation": "wafv2.AssociateWebACL",
 }
 # A policy in a role's own properties.
 POLICY_NAME = "iam.PutRolePolicy"
@@ -82,6 +91,7 @@ CHOICES: tuple[dict[str, str], ...] = (
     {"ApiLogsAccountRole": "exists"},
     {"Gallery": "s3vectors", "UseProxy": "true", "AlarmEmail": "operator@example.com", "RequestsPerDay": "9"},
     {"AWS::StackName": f"face-search-{'a' * 20}", "UseProxy": "true"},
+    EXTRAS,
 )
 
 

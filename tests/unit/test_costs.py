@@ -58,6 +58,13 @@ def test_the_page_compares_the_costs_of_vectors_and_memory() -> None:
     assert one_by_one / batched == pytest.approx(240, abs=2)
 
 
+def test_every_rule_of_the_firewall_is_paid_for() -> None:
+    rules = (ROOT / "infra" / "deploy" / "template" / "edge.yaml").read_text("utf-8").count("Priority: ")
+    transformations = 2
+    assert rules - transformations == costs.FIREWALL_RULES
+    assert costs.additions(1_000_000)["`RequestsPerAddress`: WAF with three rules"] == pytest.approx(8.60)
+
+
 def test_every_alarm_is_paid_for() -> None:
     alarms = (ROOT / "infra" / "deploy" / "template" / "alarms.yaml").read_text("utf-8")
     assert alarms.count("Type: AWS::CloudWatch::Alarm") == costs.ALARMS

@@ -51,6 +51,8 @@ def test_an_empty_variable_counts_as_absent() -> None:
         ("CORS_ORIGIN", "https://a.example, https://b.example", "CORS_ORIGIN must be one origin"),
         ("CORS_ORIGIN", "https://a.example/page", "CORS_ORIGIN must be one origin"),
         ("CORS_ORIGIN", "a.example", "CORS_ORIGIN must be one origin"),
+        ("IDENTITY", "none", "IDENTITY must be one of key, iam, jwt"),
+        ("AUDIT", "true", "AUDIT must be one of off, on"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR"),
     ],
 )

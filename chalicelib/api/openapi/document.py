@@ -7,7 +7,8 @@ from typing import Any
 
 from chalicelib.api.openapi import failures
 from chalicelib.api.openapi.head import with_heads
-from chalicelib.api.openapi.paths import KEY, PATHS
+from chalicelib.api.openapi.identity import SCHEMES, secured
+from chalicelib.api.openapi.paths import PATHS
 from chalicelib.api.openapi.schemas import SCHEMAS
 
 VERSION = "0.1.0"
@@ -30,8 +31,12 @@ malformed HTTP with 400, 414 or 431. All these replies have the form of `Error`.
 
 
 @cache
-def openapi() -> dict[str, Any]:
-    """Return the OpenAPI 3.1.0 document; callers must not change it."""
+def openapi(identity: str = "key") -> dict[str, Any]:
+    """Return the OpenAPI 3.1.0 document for a setting of IDENTITY; callers must not change it."""
+    return secured(_with_keys(), identity)
+
+
+def _with_keys() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
@@ -55,13 +60,6 @@ def openapi() -> dict[str, Any]:
         "components": {
             "schemas": SCHEMAS,
             "responses": failures.SHARED,
-            "securitySchemes": {
-                KEY: {
-                    "type": "apiKey",
-                    "in": "header",
-                    "name": "x-api-key",
-                    "description": "An API key of the deployed service; a local service requires none.",
-                }
-            },
+            "securitySchemes": dict([SCHEMES["key"]]),
         },
     }

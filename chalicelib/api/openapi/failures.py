@@ -99,5 +99,10 @@ def _by_status(failures: Sequence[ServiceError]) -> dict[str, list[ServiceError]
     return by_status
 
 
+def shared(failures: Sequence[ServiceError]) -> dict[str, Any]:
+    """Return responses that several routes refer to, by status."""
+    return {status: _response(found) for status, found in _by_status(failures).items()}
+
+
 # Errors that any route may answer with.
-SHARED = {status: _response(found) for status, found in _by_status((*STORES, *GATEWAY)).items()}
+SHARED = shared((*STORES, *GATEWAY))

@@ -1,6 +1,6 @@
 // Sends requests to the service that served this page.
 
-import { apiKey, askForKey } from "./key.js";
+import { apiKey, askForKey, asksForKey, proof } from "./key.js";
 import { uploaded } from "./upload.js";
 import { Refusal } from "./words.js";
 
@@ -59,8 +59,7 @@ async function answered(method, path, fields, signal) {
   for (let tried = 1; ; ) {
     const key = apiKey();
     const response = await sent(method, path, fields, signal, key);
-    // Only API Gateway answers 403: the key is missing or unknown.
-    if (response.status === 403) {
+    if (asksForKey(response.status, key)) {
       // Another request may have asked for the key meanwhile.
       if (apiKey() === key && !(await askForKey(key !== null))) throw new Refusal("key");
     } else if ([429, 503, 504].includes(response.status) && tried < TRIES) {
@@ -86,7 +85,7 @@ async function sent(method, path, fields, signal, key, keepalive = false) {
   }
   try {
     const send = given.some(([, value]) => value instanceof Blob) ? uploaded : fetch;
-    return await send(url, { method, body, signal, keepalive, headers: key ? { "x-api-key": key } : {}, cache: "no-store" });
+    return await send(url, { method, body, signal, keepalive, headers: proof(key), cache: "no-store" });
   } catch (error) {
     throw error.name === "AbortError" ? error : new Refusal("network");
   }

@@ -1,4 +1,4 @@
-// Keeps the API key, for this tab only.
+// Keeps the API key or the bearer token, for this tab only.
 
 import { byId } from "./dom.js";
 
@@ -6,6 +6,18 @@ const STORED = "face-search-api-key";
 let asking = null;
 
 export const apiKey = () => sessionStorage.getItem(STORED);
+
+// A signed token has three parts between dots. An API key has no dot.
+const isToken = (key) => /^eyJ[\w-]*\.[\w-]+\.[\w-]+$/.test(key ?? "");
+
+/** Return the headers that carry a key or a token. */
+export function proof(key) {
+  if (!key) return {};
+  return isToken(key) ? { authorization: `Bearer ${key}` } : { "x-api-key": key };
+}
+
+/** Return whether a status asks for a key or a token. To a token, 403 means that it does not permit the request. */
+export const asksForKey = (status, key) => status === 401 || (status === 403 && !isToken(key));
 
 /** Ask for a key and resolve to whether the user gave one. Concurrent requests share one dialog. */
 export function askForKey(refused) {

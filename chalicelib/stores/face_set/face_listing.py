@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from chalicelib.stores.database.base import Database
+from chalicelib.stores.face_set.faces_by_token import MAX_TOKENS_PER_STATEMENT
 from chalicelib.stores.face_set.folded_name import beginning_with
 
 _FACE = """SELECT face.id, face.face_token, face.face_name, named.name, face.created_at, face.crop
     FROM face_set AS face JOIN face_set_name AS named ON named.id = face.set_id"""
 _GET = f"{_FACE} WHERE face.face_token = ?"
+_SETS = """SELECT face.face_token, named.name
+    FROM face_set AS face JOIN face_set_name AS named ON named.id = face.set_id WHERE face.face_token IN ({marks})"""
 _PAGE = f"{_FACE} WHERE face.set_id = ? AND face.id > ? ORDER BY face.id LIMIT ?"
 # Reads only the index of names. The index is forced, as a database might instead scan all faces in id order until it
 # has found enough matches.
@@ -68,6 +71,14 @@ class FaceListing:
         statement = _PAGE_OF_PEOPLE.format(marks=", ".join("?" * len(people)))
         faces = [ListedFace(*row) for row in self._database.read(statement, (*people, after, count))]
         return sorted(faces, key=lambda face: (face.person_id, face.id))
+
+    def sets_of(self, tokens: Sequence[str]) -> dict[str, str]:
+        """Return the names of the face sets of the tokens that are in one, by token."""
+        found: dict[str, str] = {}
+        for start in range(0, len(tokens), MAX_TOKENS_PER_STATEMENT):
+            chunk = tokens[start : start + MAX_TOKENS_PER_STATEMENT]
+            found |= dict(self._database.read(_SETS.format(marks=", ".join("?" * len(chunk))), list(chunk)))
+        return found
 
     def get(self, token: str) -> ListedFace | None:
         rows = self._database.read(_GET, (token,))

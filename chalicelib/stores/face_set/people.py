@@ -35,6 +35,7 @@ _SIZES = """SELECT id, faces FROM face_set_person FORCE INDEX (face_set_person_b
     WHERE set_id = ? AND id > ? AND id <= ? AND INSTR(plain, ?) > 0 ORDER BY id LIMIT ?"""
 _END_OF_SCAN = """SELECT id FROM face_set_person FORCE INDEX (face_set_person_by_set)
     WHERE set_id = ? AND id > ? ORDER BY id LIMIT 1 OFFSET ?"""
+_IS_IN = "SELECT id FROM face_set_person WHERE set_id = ? AND id = ?"
 _FIND = "SELECT id, name FROM face_set_person WHERE set_id = ? AND folded = ?"
 _BOTH = "SELECT folded, id, faces, becomes FROM face_set_person WHERE set_id = ? AND folded IN (?, ?) FOR UPDATE"
 _SOME_FACES = """SELECT theirs.face_id FROM face_set_person AS person
@@ -120,6 +121,10 @@ class People:
         """Return the person of a name, or None when no face of the set has it."""
         rows = self._database.read(_FIND, (set_id, fold(name)))
         return FoundPerson(*rows[0]) if rows else None
+
+    def is_in(self, set_id: int, person_id: int) -> bool:
+        """Return whether a person belongs to a face set."""
+        return bool(self._database.read(_IS_IN, (set_id, person_id)))
 
     def rename_some(self, set_id: int, name: str, new_name: str, after: int, *, merge: bool) -> Renamed | None:
         """Rename the first FACES_PER_RENAMING faces of a person with row ids above `after`, in one transaction.

@@ -54,27 +54,31 @@ class Api:
     ----------
     key
         Sent as `x-api-key`, and only over https or to this machine.
+    token
+        Sent as a bearer token, as carefully as a key.
     connections
         How many requests are sent at once.
 
     Raises
     ------
     InsecureError
-        When the key would be sent over http to another machine.
+        When the key or token would be sent over http to another machine.
     ValueError
-        When the URL is invalid, or the key has characters that a header cannot carry.
+        When the URL is invalid, or the key or token has characters that a header cannot carry.
     """
 
-    def __init__(self, url: str, key: str | None = None, connections: int = 1) -> None:
+    def __init__(self, url: str, key: str | None = None, connections: int = 1, *, token: str | None = None) -> None:
         self.url = url.rstrip("/")
         parts = urlsplit(self.url)
         local = parts.hostname in LOCAL_HOSTS
-        if key and parts.scheme != "https" and not local:
-            raise InsecureError("the key is sent only over https or to this machine")
+        secrets = {"key": key, "token": token}
+        if any(secrets.values()) and parts.scheme != "https" and not local:
+            raise InsecureError(f"the {'key' if key else 'token'} is sent only over https or to this machine")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("the URL must begin with http:// or https:// and a host")
-        if key and not (key.isascii() and key.isprintable()):
-            raise ValueError("the key must contain only printable ASCII characters")
+        for name, secret in secrets.items():
+            if secret and not (secret.isascii() and secret.isprintable()):
+                raise ValueError(f"the {name} must contain only printable ASCII characters")
         retry = Retry(
             connect=2,
             read=0,
@@ -93,6 +97,10 @@ class Api:
         self._session.mount("http://", adapter)
         if key:
             self._session.headers["x-api-key"] = key
+        if token:
+            self._session.headers["Authorization"] = f"Bearer {token}"
+            # Otherwise a .netrc file with the host's name would replace the header.
+            self._session.auth = lambda request: request
 
     def call(
         self,

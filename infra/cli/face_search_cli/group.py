@@ -29,8 +29,11 @@ in_face_set = click.option("--face-set", metavar="NAME", help="The face set; `de
 @click.option(
     "--key", envvar="FACE_SEARCH_KEY", help="The API key. Prefer FACE_SEARCH_KEY, because ps shows arguments."
 )
+@click.option(
+    "--token", envvar="FACE_SEARCH_TOKEN", help="A bearer token. Prefer FACE_SEARCH_TOKEN, because ps shows arguments."
+)
 @click.pass_context
-def main(context: click.Context, url: str, key: str | None) -> None:
+def main(context: click.Context, url: str, key: str | None, token: str | None) -> None:
     """Detect, search and store faces.
 
     A PICTURE is a JPEG or PNG file. If it exceeds the service's limits, it is scaled down before it is sent. A FACE is
@@ -41,7 +44,7 @@ def main(context: click.Context, url: str, key: str | None) -> None:
     when the service cannot be reached or fails.
     """
     try:
-        context.obj = functools.partial(Api, url, key)
+        context.obj = functools.partial(Api, url, key, token=token)
         context.obj()
     except (InsecureError, ValueError) as error:
         raise click.UsageError(f"{error} (URL: {url})") from None

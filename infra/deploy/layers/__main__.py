@@ -19,6 +19,7 @@ from models import build, sources
 
 ROOT = Path(__file__).parents[3]
 REQUIREMENTS = ROOT / "requirements.txt"
+IDENTITY_REQUIREMENTS = Path(__file__).with_name("identity-requirements.txt")
 # The Chalice modules that Chalice packs into the function.
 CHALICE_RUNTIME = ("__init__.py", "app.py")
 
@@ -67,15 +68,31 @@ def build_layers(packs: Sequence[str], goal: Target, into: Path) -> None:
     print(f"Function and layers for {goal}, unzipped: {sum(parts.values()):,} of {sizes.MAX_UNZIPPED_BYTES:,} bytes.")
 
 
-def install_dependencies(goal: Target, tree: Path) -> None:
-    """Install the function's dependencies into a folder, then prune, check and, where possible, compile them.
+def build_identity_layer(goal: Target, into: Path) -> None:
+    """Build identity.zip, the layer of the function that checks bearer tokens.
+
+    Raises
+    ------
+    LayerError
+        When the layer would not run on the target.
+    """
+    path = into / "identity.zip"
+    path.unlink(missing_ok=True)
+    with TemporaryDirectory(dir=into) as work:
+        install_dependencies(goal, Path(work) / "python", IDENTITY_REQUIREMENTS)
+        digest = archive.write_zip(Path(work), path)
+        print(f"{path}  {path.stat().st_size:,} bytes, {sizes.folder_bytes(Path(work)):,} unzipped  {digest}")
+
+
+def install_dependencies(goal: Target, tree: Path, requirements: Path | None = None) -> None:
+    """Install the function's or other dependencies into a folder, then prune, check and, where possible, compile them.
 
     Raises
     ------
     LayerError
         When a package cannot be installed or would not load on the target.
     """
-    installation.install(REQUIREMENTS, goal, tree)
+    installation.install(requirements or REQUIREMENTS, goal, tree)
     pruning.prune(tree)
     shared_libraries.check(tree, goal)
     if command := byte_code.interpreter(goal.python):

@@ -13,7 +13,7 @@ from chalicelib.vision.model_pack import ModelPackError, read_card
 from infra.deploy.layers import __main__ as layers
 from infra.deploy.layers.errors import LayerError
 from infra.deploy.layers.target import ARCHITECTURES, RUNTIMES, Target, target
-from infra.deploy.package import api_snapshot, chalice_project, function, gallery, stage, template
+from infra.deploy.package import api_snapshot, chalice_project, edge, function, gallery, identity, stage, template
 from infra.deploy.package.errors import PackageError
 from models import build, sources
 
@@ -35,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # Before the layers: writing takes seconds and may fail, and the layers take a minute.
         written = write(options.stage, goal, names, PACKAGES / options.stage)
         layers.build_layers(options.packs, goal, LAYERS)
+        if stage.parameters(options.stage).get("Identity") == "jwt":
+            layers.build_identity_layer(goal, LAYERS)
     except sources.SourceError as error:
         hint = "PACK=dlib needs only a package index; `make models PACK= FROM=` uses files from another source"
         sys.exit(f"Not packaged: {error}. {hint}.")
@@ -67,10 +69,14 @@ def write(stage_name: str, goal: Target, packs: Sequence[str], into: Path) -> Pa
         merged = json.loads((work / "packaged" / "sam.json").read_text(encoding="utf-8"))
         finished = template.finish(merged, goal, packs)
         template.check_parameters(chosen, finished, stage_name)
+        edge.check(chosen)
+        finished = identity.for_identity(finished, chosen)
         finished = api_snapshot.redeployed(finished, chosen)
         finished = gallery.for_gallery(finished, chosen.get("Gallery", "memory"))
         zipped = function.repack(work / "packaged" / "deployment.zip", into, goal.python)
     files = {"FunctionKey": zipped, "DepsLayerKey": LAYERS / "deps.zip", "ModelsLayerKey": LAYERS / "models.zip"}
+    if chosen.get("Identity") == "jwt":
+        files["IdentityLayerKey"] = LAYERS / "identity.zip"
     for name, content in (("template", finished), ("artifacts", {key: _shown(path) for key, path in files.items()})):
         (into / f"{name}.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return into / "template.json"
