@@ -26,17 +26,19 @@ _EXPORT = re.compile(r"^export ((?:async function|function|class|const) (\w+))",
 # Indentation, empty lines and comments on their own lines: an eighth of the document.
 _UNSEEN = re.compile(r"^(?:\s+|//[^\n]*\n|/\*.*?\*/\n)+", re.MULTILINE | re.DOTALL)
 # White space and zeros that style sheets do not need: an eighth of them. Their strings have none like these.
-_LOOSE = re.compile(r";?\s*(\})\s*|\s*([{;,])\s*|(?<=:)\s+|(?<=[ :(-])0(?=\.\d)")
-# Spaces beside operators: a fifteenth of the scripts. Strings and templates stay, and so does the rest of a line from a
-# nested template or a regular expression on, which must not begin with a space. `a + +b` is not `a++b`.
+_LOOSE = re.compile(r";?\s*(\})\s*|\s*([{;,>!])\s*|(?<=:)\s+|(?<=[ :(-])0(?=\.\d)")
+# Spaces beside operators, and brackets of a single argument: a fifteenth of the scripts. Strings and templates stay,
+# and so does the rest of a line from a nested template or a regular expression on, which must not begin with a space.
+# `+` is left out, because `a + +b` is not `a++b`.
 _LOOSE_SCRIPT = re.compile(
     r'("(?:[^"\\\n]|\\.)*"|`(?:[^`$\n]|\$\{[^`{}\n]*\})*`|`.*|/(?![/ ]).*)'
-    r"| ?([=?:,(){}<>&|;*!\[\]]+) ?"
+    r"|\((\w+)\) (=>) | ?([=?:,(){}<>&|;*!\[\]]) ?"
 )
 # Quotes around a value of a tag, which only some values need.
 _QUOTES = re.compile(r'(?<==)"([\w#.-]+)"(?=[ >])')
-# Ends of lines, and of the statement before a brace, that scripts do not need. Comments must have their own lines.
-_JOINT = re.compile(r";?\n(?=[})\].?:])|(?<=[{;,(\[])\n")
+# Ends of lines, and of the statement before a brace, that scripts do not need. Statements must end with a semicolon or
+# a block, and comments must have their own lines.
+_JOINT = re.compile(r";?\n(?=[})\].?:])|(?<=[{};,(\[])\n")
 
 
 class Page(NamedTuple):
@@ -59,7 +61,7 @@ def reference() -> Page:
 
 def _document(name: str, styles: Sequence[str], entry: str) -> Page:
     style = _LOOSE.sub(r"\1\2", "".join(_read(name) for name in styles))
-    script = _JOINT.sub("", _LOOSE_SCRIPT.sub(r"\1\2", _joined(entry, set())))
+    script = _JOINT.sub("", _LOOSE_SCRIPT.sub(r"\1\2\3\4", _joined(entry, set())))
     text = _QUOTES.sub(r"\1", _read(name)).replace("/* style */", style).replace("/* script */", script)
     etag = '"' + hashlib.sha256(text.encode()).hexdigest()[:16] + '"'
     return Page(text, {"Content-Type": "text/html; charset=utf-8", "ETag": etag, **_security(style, script)})

@@ -18,7 +18,7 @@ from tests.browser.gateway import Gateway, gateway
 from tests.e2e.http_api import HttpApi
 
 ASTRONAUT = pictures.jpeg(pictures.astronaut())
-MAX_FIRST_PAINT_BYTES = 142_000
+MAX_FIRST_PAINT_BYTES = 130_000
 FITS = "document.documentElement.scrollWidth <= innerWidth"
 KEY = "a-key-of-forty-letters-and-digits-0123456"
 

@@ -30,7 +30,7 @@ def test_spaces_are_removed_from_code_only() -> None:
         'x = y.replace(/^ , /, " ; ");\n'
     )
 
-    served = console._LOOSE_SCRIPT.sub(r"\1\2", source)
+    served = console._LOOSE_SCRIPT.sub(r"\1\2\3\4", source)
 
     assert (
         served == 'f("a = \\", b",`c ? ${d} : e`,g);\nh(`a ? ${b ? ` , ` : e}`, i);\nif(a / b>1)c=a + +b;\n'

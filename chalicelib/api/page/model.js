@@ -62,7 +62,7 @@ async function explain() {
         element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
         element("tbody", {}, ...rows),
       ),
-      element("p", { className: "quiet" }, model.thresholds[0]?.data ?? "No error rates were measured."),
+      element("p.quiet", {}, model.thresholds[0]?.data ?? "No error rates were measured."),
       element("h3", { hidden: !model.weaknesses.length }, "Known weaknesses"),
       element("ul", {}, ...model.weaknesses.map((weakness) => element("li", {}, weakness))),
     );
