@@ -11,8 +11,12 @@ export function personGroups({ groups, ungrouped }, pictures, changed) {
   const blocks = groups.map((tokens, index) => block(tokens.map((token) => known.get(token)), `Person ${index + 1}`, changed));
   const alone = ungrouped.map((token, index) => block([known.get(token)], `Single face ${index + 1}`, changed));
   return {
-    root: element("div.groups", {},
-      element("p.quiet", {},
+    root: element(
+      "div.groups",
+      {},
+      element(
+        "p.quiet",
+        {},
         "Name each person once. Faces without a name are not added. A dashed frame marks faces that are hard to recognise, and copies.",
       ),
       ...[...blocks, ...alone].map(({ root }) => root),

@@ -53,7 +53,7 @@ export function startFind() {
   });
   startWelcome(open);
   whenFaceSetChanges(() => (stage.picture ? again() : welcome()));
-  whenRemovalsChange(relabel);
+  whenRemovalsChange(() => faces.length && relabel());
   whenFacesChange(() => {
     stale ||= !saving;
     catchUp();
@@ -123,7 +123,8 @@ async function catchUp() {
     relabel();
     if (chosen >= 0) await showMatches(faces[chosen], known);
   } catch {
-    // The names from before stay.
+    // The names from before stay until the next change or visit.
+    stale = true;
   }
 }
 
@@ -187,7 +188,6 @@ function label(face, index) {
 
 /** The slider, an addition or a removal has changed the names. Removed faces have none, even if that may be undone. */
 function relabel() {
-  if (!stage.picture) return;
   for (const face of faces) {
     const { entry } = face;
     face.known = entry && !isHidden(entry.token) && !isHidden(personKey(entry.name)) ? entry : null;

@@ -104,9 +104,16 @@ export class Matches {
       crop(match.face_token),
       element("div.who", {}, element("strong", { tabIndex: -1 }, match.face_name), element("span.verdict")),
       this.pick && element("button", { "aria-label": `Choose ${match.face_name}`, onclick: () => this.pick(match.face_name) }, "Choose"),
-      element("div.quiet.why", {},
+      element(
+        "div.quiet.why",
+        {},
         rate(match.distance, this.thresholds),
-        element("details", {}, element("summary", {}, "Details", element("span.unseen", {}, ` of ${match.face_name}`)), element("span.number", {}, `Distance ${match.distance.toFixed(3)}`)),
+        element(
+          "details",
+          {},
+          element("summary", {}, "Details", element("span.unseen", {}, ` of ${match.face_name}`)),
+          element("span.number", {}, `Distance ${match.distance.toFixed(3)}`),
+        ),
       ),
     );
     row.dataset.key = key(match);

@@ -63,7 +63,9 @@ function replies(title, operation) {
 
 function article(method, path, operation) {
   const title = `${method.toUpperCase()} ${path}`;
-  return element("article.operation", { id: operation.operationId, "aria-labelledby": `${operation.operationId}-title` },
+  return element(
+    "article.operation",
+    { id: operation.operationId, "aria-labelledby": `${operation.operationId}-title` },
     element("h3", { id: `${operation.operationId}-title` }, element("span", { className: `method ${method}` }, method.toUpperCase()), path),
     prose(`${operation.summary}.`),
     ...(operation.description ? [prose(operation.description)] : []),
