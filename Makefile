@@ -83,8 +83,8 @@ format: $(VENV)/.test
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# Measure all figures of docs/benchmarks.md in one run. Takes half an hour, some GB of the MySQL server's disk, and 8 GB for
-# the peers, which get their own environment in build/.
+# Measure all figures of docs/benchmarks.md in one run, and copy them to the pages that quote them. Takes half an hour,
+# some GB of the MySQL server's disk, and 8 GB for the peers, which get their own environment in build/.
 bench: $(VENV)/.bench
 	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
 	@$(BIN)/python -m tests.harness.benchmarks.peers.run
@@ -94,8 +94,9 @@ bench: $(VENV)/.bench
 	@$(BIN)/python -m tests.harness.benchmarks.identify
 	@$(BIN)/python -m tests.harness.benchmarks.vector_index
 	@$(BIN)/python -m tests.harness.benchmarks.cold_start
+	@$(BIN)/python -m tests.documentation.quotes --write
 
-# Take docs/console.png with a photograph by NASA; needs Chromium.
+# Take the pictures of the console in docs/, with a photograph by NASA; needs Chromium.
 screenshot: $(VENV)/.test
 	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
 	@$(BIN)/python -m tests.browser.screenshot

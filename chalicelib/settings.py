@@ -27,6 +27,11 @@ SETTINGS = (
     Setting("TOKENS_TABLE", "face-search-tokens", "DynamoDB table of temporary faces"),
     Setting("CROPS_BUCKET", "face-search-crops", "S3 bucket of crops"),
     Setting(
+        "SEGMENTS",
+        "database",
+        "where compaction stores the packed codes that new containers load: database, or s3 (the crops' bucket)",
+    ),
+    Setting(
         "GALLERY",
         "memory",
         "where searches look: memory (exact), or s3vectors (for more faces than a container's memory holds; may miss "
@@ -73,6 +78,7 @@ CONTRACT_SIDE_PX, MOST_SIDE_PX = 4096, 8192
 # P-Net's windows are 12 px; below 20 px, people cannot be distinguished.
 SMALLEST_FACES_PX = range(20, 401)
 
+SEGMENT_PLACES = ("database", "s3")
 GALLERIES = ("memory", "s3vectors")
 
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
@@ -90,6 +96,7 @@ class Settings:
     database_url: str
     tokens_table: str
     crops_bucket: str
+    segments: str
     gallery: str
     vector_bucket: str
     token_ttl_seconds: int
@@ -115,6 +122,8 @@ class Settings:
             raise SettingsError("DATABASE_URL must begin with mysql:// or sqlite:///")
         if scheme == "sqlite" and environment.get("AWS_LAMBDA_FUNCTION_NAME"):
             raise SettingsError("DATABASE_URL must name a MySQL server on Lambda: a container's files are lost")
+        if values["SEGMENTS"] not in SEGMENT_PLACES:
+            raise SettingsError(f"SEGMENTS must be one of {', '.join(SEGMENT_PLACES)}")
         if values["GALLERY"] not in GALLERIES:
             raise SettingsError(f"GALLERY must be one of {', '.join(GALLERIES)}")
         if values["LOG_LEVEL"] not in _LOG_LEVELS:
@@ -127,6 +136,7 @@ class Settings:
             database_url=values["DATABASE_URL"],
             tokens_table=values["TOKENS_TABLE"],
             crops_bucket=values["CROPS_BUCKET"],
+            segments=values["SEGMENTS"],
             gallery=values["GALLERY"],
             vector_bucket=values["VECTOR_BUCKET"],
             token_ttl_seconds=_whole_number(values, "TOKEN_TTL_SECONDS", range(1, MAX_TOKEN_TTL_SECONDS + 1)),

@@ -19,6 +19,7 @@ from chalicelib.service.removal import Removal
 from chalicelib.settings import Settings, current_settings
 from chalicelib.stores.aws import sdk
 from chalicelib.stores.aws.crops import CropStore
+from chalicelib.stores.aws.segment_objects import SegmentObjects
 from chalicelib.stores.aws.tokens import TokenStore
 from chalicelib.stores.database.connect import connect
 from chalicelib.stores.face_set.exported_faces import ExportedFaces
@@ -68,7 +69,8 @@ class Wiring:
         self.face_listing = FaceListing(self.database)
         self.people = People(self.database)
         self.known_people = KnownPeople(self.people, self.face_listing, self.face_set_names)
-        self.segments = SegmentStore(self.database)
+        objects = SegmentObjects(lambda: self.s3, settings.crops_bucket)
+        self.segments = SegmentStore(self.database, objects, in_objects=settings.segments == "s3")
         self.model_change = ModelChange(self.database)
         self.vector_indexes = VectorIndexes(self.database)
         self.referenced_crops = ReferencedCrops(self.database)

@@ -116,10 +116,10 @@ def sqlite_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStac
 
 @pytest.fixture(scope="session")
 def mysql_stack(tmp_path_factory: pytest.TempPathFactory, mysql_server: int) -> Iterator[LocalStack]:
-    """`make run`, with the face set in a database of a MySQL server."""
+    """`make run`, with the face set in a database of a MySQL server and packed segments in S3, as when deployed."""
     with mysql_database(mysql_server) as database:
         url = f"mysql://root@127.0.0.1:{mysql_server}/{database}"
-        with local_stack(tmp_path_factory.mktemp("mysql") / "state", DATABASE_URL=url) as stack:
+        with local_stack(tmp_path_factory.mktemp("mysql") / "state", DATABASE_URL=url, SEGMENTS="s3") as stack:
             yield stack
 
 

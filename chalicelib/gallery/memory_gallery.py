@@ -7,12 +7,13 @@ import threading
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.gallery import code_changes, snapshot
+from chalicelib.gallery import code_changes
 from chalicelib.gallery.code_bounds import Candidates
 from chalicelib.gallery.codes import CodeBook
 from chalicelib.gallery.exact_search import ExactSearch
 from chalicelib.gallery.gallery import Contents
 from chalicelib.gallery.shared_lock import SharedLock
+from chalicelib.gallery.snapshot import Loading
 from chalicelib.stores.face_set.face_set import MAX_CHANGES_PER_POLL, Change, FaceSet
 from chalicelib.stores.face_set.segments import SegmentStore
 
@@ -29,6 +30,7 @@ class MemoryGallery(ExactSearch):
         self._segments = segments
         self._dimension = dimension
         self._loading = threading.Lock()
+        self._load_begun: Loading | None = None  # guarded by _loading
         self._lock = SharedLock()
         # Guarded by the lock: the codes, and the version of the face set that they reflect, None until loaded.
         self._codes = CodeBook(dimension)
@@ -67,14 +69,19 @@ class MemoryGallery(ExactSearch):
                 return changes[-1].version if changes else state.version
 
     def _load(self, outdated: int | None) -> None:
-        """Reload all segments unless another thread has already replaced the outdated version."""
+        """Reload all segments unless another thread has already replaced the outdated version.
+
+        A load that takes longer than its request is continued by the next request.
+        """
         with self._loading:
             if self._version != outdated:
                 return
-            codes = CodeBook(self._dimension)
-            version = snapshot.load(self._segments, self._embedding_id, codes)
+            if self._load_begun is None:
+                self._load_begun = Loading(self._face_set, self._segments, self._embedding_id, self._dimension)
+            self._load_begun.go_on()
+            loaded, self._load_begun = self._load_begun, None
             with self._lock.exclusive():
-                self._codes, self._version = codes, version
+                self._codes, self._version = loaded.codes, loaded.version
 
     def _apply(self, changes: list[Change]) -> None:
         with self._lock.exclusive():

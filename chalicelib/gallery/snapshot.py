@@ -7,6 +7,8 @@ the end. This is harmless, as applying a change twice has no effect.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from chalicelib.faces import DEFAULT_SET_ID
@@ -21,18 +23,41 @@ CHANGES_PER_STEP = 500_000
 CHANGES_KEPT = 100_000
 
 
-def load(segments: SegmentStore, embedding_id: str, codes: CodeBook) -> int:
-    """Fill a code book from the segments; return the version after which changes must be applied."""
-    version = segments.version()
-    for segment in segments.read(embedding_id):
-        ids = np.frombuffer(segment.ids, "<i8")
-        values = np.frombuffer(segment.codes, np.int8).reshape(len(ids), -1)
-        sets = np.frombuffer(segment.sets, "<i4") if segment.sets else np.full(len(ids), DEFAULT_SET_ID, np.int32)
-        codes.add([Coded(segment.exponent, segment.residual, ids, values, sets)])
-    return version
+class Loading:
+    """Fills a code book from the segments.
+
+    `version` is the version after which changes must be applied. Faces of a segment that is lost, as after restoring
+    the database from a backup, come from their rows.
+    """
+
+    def __init__(self, face_set: FaceSet, segments: SegmentStore, embedding_id: str, dimension: int) -> None:
+        self.codes = CodeBook(dimension)
+        self.version = segments.version()
+        self._face_set = face_set
+        self._segments = segments
+        self._embedding_id = embedding_id
+        self._next = 0
+
+    def go_on(self) -> None:
+        """Load what is missing. After an error, such as the end of a request's time, the next call continues."""
+        for segment in self._segments.read(self._embedding_id, self._repack, self._next):
+            ids = np.frombuffer(segment.ids, "<i8")
+            values = np.frombuffer(segment.codes, np.int8).reshape(len(ids), -1)
+            sets = np.frombuffer(segment.sets, "<i4") if segment.sets else np.full(len(ids), DEFAULT_SET_ID, np.int32)
+            self.codes.add([Coded(segment.exponent, segment.residual, ids, values, sets)])
+            # An error comes between two ranges, never between the segments of one.
+            self._next = int(ids[0]) // SEGMENT_IDS + 1
+
+    def _repack(self, number: int) -> list[Segment]:
+        return [each for each in _pack(self._face_set, number) if each.embedding_id == self._embedding_id]
 
 
-def compact(face_set: FaceSet, segments: SegmentStore, needed_from: int | None = None) -> int | None:
+def compact(
+    face_set: FaceSet,
+    segments: SegmentStore,
+    needed_from: int | None = None,
+    may_go_on: Callable[[], bool] = lambda: True,
+) -> int | None:
     """Update the segments to the face set's present version and prune the log; return that version.
 
     May be killed at any point, and may run in several processes at once. Each step records its version last, and a run
@@ -42,6 +67,9 @@ def compact(face_set: FaceSet, segments: SegmentStore, needed_from: int | None =
     ----------
     needed_from
         The version after which vector indexes still need the log; None when none does.
+    may_go_on
+        Called before each range that has not changed and is packed only because its bytes are lost, or in the other
+        place than the settings say. False leaves the others to the next run.
 
     Returns
     -------
@@ -51,6 +79,7 @@ def compact(face_set: FaceSet, segments: SegmentStore, needed_from: int | None =
     run = segments.claim()
     if run is None:
         return None
+    astray = segments.sweep(run)  # first, as a killed run may have left removed faces' bytes
     present = face_set.version()
     done = run.version
     while done < present:
@@ -58,9 +87,17 @@ def compact(face_set: FaceSet, segments: SegmentStore, needed_from: int | None =
         for number in face_set.touched(done, step, SEGMENT_IDS):
             if not segments.replace(run, number, _pack(face_set, number)):
                 return None
+            astray.discard(number)
         if not segments.state(run, step):
             return None
         done = step
+    for number in sorted(astray):
+        if not may_go_on():
+            break
+        if not segments.replace(run, number, _pack(face_set, number)):
+            return None
+    if done > run.version or astray:
+        segments.sweep(run)
     segments.release(run)
     face_set.prune(min(done - CHANGES_KEPT, done if needed_from is None else needed_from))
     return done

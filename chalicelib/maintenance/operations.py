@@ -108,7 +108,7 @@ def compact(parts: Wiring, *, may_go_on: Callable[[], bool] = lambda: True) -> s
     if parts.vectors is not None:
         applied = f"; {_apply(parts, parts.vectors, may_go_on)}"
         needed_from = parts.vectors.indexes.oldest_version()
-    version = snapshot.compact(parts.face_set, parts.segments, needed_from)
+    version = snapshot.compact(parts.face_set, parts.segments, needed_from, may_go_on)
     if version is None:
         measure(Metric.SKIPPED, 1)
         log.warning("nothing was compacted: another compaction is at work")

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib.stores.aws.crops import MAX_DELETIONS_PER_REQUEST, CropStore, StoredCrop
+from chalicelib.stores.aws.crops import CropStore, StoredCrop
+from chalicelib.stores.aws.s3_objects import MAX_DELETIONS_PER_REQUEST
 from chalicelib.stores.face_set.referenced_crops import ReferencedCrops
 
 # An addition copies its crop and then adds its row, within a minute. A crop younger than this may still get its row.

@@ -24,8 +24,9 @@ TEMPORARY_DAYS = 2
 MEMORY_GB = 1769 / 1024
 REQUEST_SECONDS = 0.15
 COLD_START_SECONDS = 2.0
-# A starting container reads the gallery from the database. Half of the containers run in the other data centre.
-GALLERY_GB = FACES * 136e-9
+# A starting container reads the packed segments from S3, one object for each 8,192 faces and scale: some two.
+SEGMENTS = 2
+# Half of the containers run in the other data centre than the database.
 OTHER_DATA_CENTRE_SHARE = 1 / 2
 COMPACTIONS = HOURS * 12
 COMPACTION_GB_SECONDS = 0.3
@@ -73,6 +74,7 @@ PRICES = {
     "DynamoDB, write": Price(0.625, "million", "airbyte.com/data-engineering-resources/dynamodb-pricing, July 2025"),
     "DynamoDB, read": Price(0.125, "million", "from memory"),
     "S3, PUT": Price(5.00, "million", "c3x.dev/blog/s3-request-fees-explained, undated"),
+    "S3, GET": Price(0.40, "million", "from memory"),
     "S3, storage": Price(0.023, "GB-month", "deepeshsoni.com/archives/256, undated"),
     "S3 Vectors, storage": Price(0.06, "GB-month", S3_VECTORS),
     "S3 Vectors, PUT": Price(0.20, "GB, 128 KB a request at least", S3_VECTORS),
@@ -139,7 +141,7 @@ def parts(load: Load, database: Database = SMALLEST) -> dict[str, float]:
     millions = load.requests / 1e6
     gb_seconds = load.requests * (REQUEST_SECONDS + load.cold_share * COLD_START_SECONDS) * MEMORY_GB
     scheduled = COMPACTIONS * COMPACTION_GB_SECONDS + RECONCILIATION_GB_SECONDS
-    between_gb = load.requests * (ROWS_GB + load.cold_share * GALLERY_GB) * OTHER_DATA_CENTRE_SHARE
+    between_gb = load.requests * ROWS_GB * OTHER_DATA_CENTRE_SHARE
     kept_gb = CROP_GB * (FACES + load.requests * TEMPORARY_DAYS / 30)
     return {
         "Database: server, storage, secret": database_costs(database),
@@ -151,6 +153,8 @@ def parts(load: Load, database: Database = SMALLEST) -> dict[str, float]:
         "API Gateway": usd("API Gateway, REST", millions) + usd("Traffic to the internet", load.requests * REPLY_GB),
         "Traffic between data centres": usd("Traffic between data centres", between_gb),
         "S3: crops": usd("S3, PUT", millions) + usd("S3, storage", kept_gb),
+        # Each compaction lists the objects, which costs as much as a PUT.
+        "S3: segments": usd("S3, PUT", COMPACTIONS / 1e6) + usd("S3, GET", millions * load.cold_share * SEGMENTS),
         "DynamoDB: tokens": usd("DynamoDB, write", millions * TOKEN_WRITE_UNITS),
     }
 

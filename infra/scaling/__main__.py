@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from chalicelib.deadline import REQUEST_SECONDS
 from infra.deploy import costs
 from infra.scaling import arithmetic
 from infra.scaling.arithmetic import DEMANDS, INDEX_DEMANDS, Gallery, Request
-from infra.scaling.figures import GUESSED, LIMITS, MEASURED, Figure
+from infra.scaling.figures import BANDWIDTHS, GUESSED, LIMITS, MEASURED, Figure
 from infra.scaling.scenarios import ACCOUNT, LOCK_SECONDS, Additions, Burst, Deployment, Steady, deployments
 
 FACES = (10_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 RATES = (1, 100, 10_000)
 TEN_MILLION = 10_000_000
+# The faces of a gallery, and the containers that load it at once.
+LOADED, LOADING = (1_000_000, TEN_MILLION), (1, 10)
 STEADY = [
     Steady(*kind, rate)
     for kind in (
@@ -41,6 +44,7 @@ def tables() -> dict[str, str]:
     return {
         "Latency": latency(),
         "Containers": containers(),
+        "Loading the gallery": loads(),
         "A burst from nothing": bursts(),
         "Connections": connections(),
         "Additions one by one": additions(),
@@ -78,6 +82,16 @@ def latency() -> str:
         )
     header = ["faces", "detect, ms", "add, ms", "search, ms", "first search of a container, s", "memory, MB"]
     return costs.table([*header, "S3 Vectors: add, ms", "S3 Vectors: search, ms", "S3 Vectors: first search, s"], rows)
+
+
+def loads() -> str:
+    rows = []
+    for source in (None, *BANDWIDTHS):
+        loaded = [arithmetic.load_seconds(faces, source, at_once) for faces in LOADED for at_once in LOADING]
+        within = [f"**{seconds:,.1f}**" if seconds > REQUEST_SECONDS else f"{seconds:,.1f}" for seconds in loaded]
+        rows.append([source or "S3", f"{BANDWIDTHS[source]:,}" if source else "any", *within])
+    columns = [f"{faces:,} faces, {at_once} at once, s" for faces in LOADED for at_once in LOADING]
+    return costs.table(["segments in", "MB/s", *columns], rows)
 
 
 def containers() -> str:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from infra.deploy import costs
-from infra.scaling.figures import CLASSES, GUESSED, LIMITS, MEASURED
+from infra.scaling.figures import BANDWIDTHS, CLASSES, GUESSED, LIMITS, MEASURED
 
 MEBIBYTE = 1 << 20
+# A face of the recommended pack in a segment: 160 bytes of code and its id.
+PACKED_BYTES = 168
 # Functions other than the API; each has one container (infra/deploy/template/parameters.yaml).
 OTHER_FUNCTIONS = 7
 SECONDS_A_MONTH = costs.HOURS * 3_600
@@ -54,7 +56,19 @@ def cold_seconds(gallery: Gallery, faces: int) -> float:
     start = GUESSED["a container's start"].value / 1_000
     if gallery is Gallery.S3_VECTORS:
         return start
-    return start + MEASURED["cold load from segments"].value * faces / 1e6
+    return start + load_seconds(faces)
+
+
+def load_seconds(faces: int, server: str | None = None, at_once: int = 1) -> float:
+    """Return the seconds in which each of some containers loads the gallery.
+
+    Its bytes come from S3, which serves each container at the container's own bandwidth, or from a database server of a
+    class, which divides its bandwidth among them. Computing goes on meanwhile.
+    """
+    bandwidth = GUESSED["a container's bandwidth"].value
+    if server is not None:
+        bandwidth = min(bandwidth, BANDWIDTHS[server] / at_once)
+    return max(MEASURED["cold load from segments"].value * faces / 1e6, PACKED_BYTES * faces / 1e6 / bandwidth)
 
 
 def memory_mb(gallery: Gallery, faces: int) -> float:

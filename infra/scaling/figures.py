@@ -43,6 +43,7 @@ GUESSED = {
     "Lambda's core, times slower": Figure(2.5, "", GUESS),
     "an addition on Lambda": Figure(40, "ms", f"{GUESS}: a read, a copy in S3, a commit"),
     "a container's start": Figure(1_000 * costs.COLD_START_SECONDS, "ms", f"{GUESS}, as in docs/costs.md"),
+    "a container's bandwidth": Figure(75, "MB/s", f"{GUESS}; public measurements of Lambda range from 50 to 90"),
     "an idle container is kept": Figure(600, "s", f"{GUESS}; AWS does not document it"),
     "a query of S3 Vectors, warm": Figure(100, "ms", f"{GUIDE}: as low as 100 ms"),
     "a query of S3 Vectors, cold": Figure(1_000, "ms", f"{GUIDE}: below a second"),
@@ -61,11 +62,16 @@ LIMITS = {
     "DynamoDB, writes": Figure(1_000, "a second and partition", "docs.aws.amazon.com; a new table begins with four"),
     "DynamoDB, reads": Figure(3_000, "a second and partition", "docs.aws.amazon.com"),
     "S3, PUT and COPY": Figure(3_500, "a second and prefix", "docs.aws.amazon.com; prefixes split with use"),
+    "S3, GET": Figure(5_500, "a second and prefix", "docs.aws.amazon.com; prefixes split with use"),
     "S3 Vectors, vectors written": Figure(2_500, "a second and index", GUIDE),
     "S3 Vectors, queries": Figure(200, "a second and index", f"{GUIDE}: hundreds; 200 assumed here"),
     "S3 Vectors, vectors": Figure(2_000_000_000, "an index, 10,000 indexes a bucket", GUIDE),
     "S3 Vectors, results": Figure(10_000, "a query, in pages of 100", f"{GUIDE}; an older one says 100"),
 }
+
+# The baseline bandwidth of EC2's instances of each class in MB/s, from memory of its documentation; RDS states none of
+# its own. Credits allow more for some minutes.
+BANDWIDTHS = {"db.t4g.small": 16, "db.t4g.medium": 32, "db.m7g.large": 117, "db.r7g.large": 117, "db.r7g.2xlarge": 469}
 
 # Connections and dollars an hour by class. Connections come from infra/deploy/template/parameters.yaml if the class is
 # there; otherwise they are RDS's default, the memory in bytes / 12,582,880. Prices of t4g are in docs/costs.md; the

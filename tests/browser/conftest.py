@@ -44,12 +44,7 @@ def api(sqlite_stack: LocalStack) -> Iterator[HttpApi]:
     """A client of the service; all face sets are emptied after the test."""
     client = HttpApi(sqlite_stack.port)
     yield client
-    for name in [known["face_set"] for known in client.get("/face_sets").body["face_sets"]]:
-        while faces := client.get("/faces", face_set=name).body["faces"]:
-            for face in faces:
-                client.remove(face["face_token"])
-        if name != "default":
-            client.send("DELETE", f"/face_sets/{name}")
+    client.remove_everything()
     client.session.close()
 
 

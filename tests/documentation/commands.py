@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+# These have tests that follow them from beginning to end.
+TUTORIALS = [*sorted((ROOT / "docs" / "tutorials").glob("*.md")), ROOT / "docs" / "examples" / "README.md"]
 # Decisions are left out, because they describe the past.
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -24,6 +26,7 @@ class Command:
     document: str
     line: int
     text: str
+    shown: str = ""  # the output that the document shows right below
 
     def __str__(self) -> str:
         return f"{self.document}:{self.line}: {self.text}"
@@ -32,13 +35,13 @@ class Command:
 def commands(document: Path) -> list[Command]:
     """Return the commands of a document's code blocks, without prompts and comments, with split lines joined."""
     found: list[Command] = []
-    fenced, joined = False, ""
+    fenced, joined, shows = False, "", False
     for number, line in enumerate(document.read_text("utf-8").splitlines(), 1):
         if _FENCE.match(line):
-            fenced = not fenced
+            fenced, shows = not fenced, False
             continue
         if not fenced and not _INDENTED.match(line):
-            joined = ""
+            joined, shows = "", False
             continue
         text = joined + line.strip()
         if text.endswith("\\"):
@@ -47,6 +50,9 @@ def commands(document: Path) -> list[Command]:
         joined = ""
         if command := _COMMAND.match(_COMMENT.sub("", text)):
             found.append(Command(document.relative_to(ROOT).as_posix(), number, command["text"].strip()))
+            shows = True
+        elif shows:
+            found[-1] = replace(found[-1], shown=found[-1].shown + text)
     return found
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.documentation.commands import DOCUMENTS, ROOT, Command, commands, targets_in_prose
+from tests.documentation.commands import DOCUMENTS, ROOT, TUTORIALS, Command, commands, targets_in_prose
 from tests.services import free_port
 
 MAX_START_SECONDS = 120.0
@@ -52,6 +52,8 @@ ELSEWHERE = {
     r"\S+ -m tests\.harness\.load\.run": "tests/e2e/test_load.py",
     r"\S+ -m tests\.harness\.load\.memory": "tests/e2e/test_memory_leaks.py",
     r"\S+ -m tests\.harness\.faults\.run": "tests/e2e/test_faults.py",
+    r"\S+ -m tests\.harness\.benchmarks\.cold_start": "tests/harness/benchmarks/cold_start.py",
+    r"\S+ -m tests\.documentation\.quotes": "tests/documentation/test_pages.py",
     r"\S+ -m tests\.harness\.benchmarks\.transfer": "tests/harness/benchmarks/transfer.py",
 }
 
@@ -74,11 +76,14 @@ def test_the_tests_of_other_commands_exist(pattern: str) -> None:
     assert any(re.match(pattern, command.text) for command in ALL)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
-def test_targets_in_the_prose_exist_in_the_makefile(document: Path) -> None:
+@pytest.mark.parametrize("document", [*DOCUMENTS, *TUTORIALS], ids=lambda document: document.stem)
+def test_the_documented_targets_exist_in_the_makefile(document: Path) -> None:
+    run = {
+        match[1] for command in commands(document) if (match := re.search(r"\bmake ([a-z][a-z0-9-]*)", command.text))
+    }
     rules = re.findall(r"^([a-z0-9][a-z0-9 -]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
-    assert targets_in_prose(document) <= {target for rule in rules for target in rule.split()}
+    assert run | targets_in_prose(document) <= {target for rule in rules for target in rule.split()}
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +117,7 @@ def test_commands_work_beside_a_running_service(newcomer: tuple[Path, dict[str, 
     token = ""
     tried: list[Command] = [command for command in ALL if RUN.match(command.text)]
     assert len(tried) >= 10
+    assert len([command for command in tried if command.document == "README.md" and command.shown]) == 3
     for command in tried:
         text = TOKEN.sub(token, command.text) if token else command.text
         text = text.replace("localhost:8000", f"localhost:{environment['PORT']}")
@@ -130,8 +136,25 @@ def test_commands_work_beside_a_running_service(newcomer: tuple[Path, dict[str, 
             assert reply["success"] is True, f"{command}\n{done.stdout}"
             if "/detect" in text:
                 token = reply["faces"][0]["face_token"]
+            if command.shown:
+                assert _alike(command.shown, done.stdout), f"{command}\n{done.stdout}"
             if "/search" in text:
                 assert [match["face_name"] for match in reply["cmp_result"]] == ["Ada"]
+
+
+def _alike(shown: str, output: str) -> bool:
+    """Return whether an output has all parts of the shown one in order, apart from `…`, tokens and numbers."""
+    parts, place = _plain(shown).split("…"), 0
+    for part in parts:
+        place = _plain(output).find(part, place)
+        if place < 0:
+            return False
+        place += len(part)
+    return True
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[0-9.]+", "0", TOKEN.sub("token", text)).replace(" ", "").strip()
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

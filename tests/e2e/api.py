@@ -106,6 +106,15 @@ class Api(ABC):
         for counted in self.get("/face_sets").body["face_sets"]:
             self.send("DELETE", f"/face_sets/{counted['face_set']}")
 
+    def remove_everything(self) -> None:
+        """Remove all faces and face sets, those that other clients added too."""
+        for name in [known["face_set"] for known in self.get("/face_sets").body["face_sets"]]:
+            while faces := self.get("/faces", face_set=name).body["faces"]:
+                for face in faces:
+                    self.remove(face["face_token"])
+            if name != "default":
+                self.send("DELETE", f"/face_sets/{name}")
+
 
 def form(*parts: Part) -> tuple[str, bytes]:
     """Return the content type and the body of a multipart form."""

@@ -118,6 +118,7 @@ def handler(table: str, bucket: str, database_url: str, gallery: str = "") -> It
         patch.setenv("TOKENS_TABLE", table)
         patch.setenv("CROPS_BUCKET", bucket)
         patch.setenv("DATABASE_URL", database_url)
+        patch.setenv("SEGMENTS", "s3")
         if gallery:
             patch.setenv("GALLERY", gallery)
         patch.setenv("VECTOR_BUCKET", bucket)

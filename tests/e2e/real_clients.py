@@ -116,6 +116,7 @@ class Node(Client):
     """Node.js, with the `fetch` that browsers also have."""
 
     program = "node"
+    required = True
 
     def answers(self, sent: Sequence[Sent]) -> list[Answer]:
         lines = "".join(json.dumps(vars(one)) + "\n" for one in sent)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from chalicelib.stores.aws.segment_objects import SegmentObjects
 from chalicelib.stores.database import mysql, pool, sqlite
 from chalicelib.stores.database.base import Database
 from chalicelib.stores.database.connect import connect
@@ -16,6 +17,7 @@ from tests.integration.vector_client import new_client
 from tests.integration.vector_faces import VectorFaces
 
 if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3vectors import S3VectorsClient
 
 INSERT = "INSERT INTO note (id, text) VALUES (?, ?)"
@@ -63,6 +65,12 @@ def notes(database_url: str) -> Database:
 
 def texts(database: Database) -> list[str]:
     return [row[0] for row in database.read("SELECT text FROM note ORDER BY id")]
+
+
+@pytest.fixture
+def objects(s3: S3Client, crops_bucket: str) -> SegmentObjects:
+    """An empty store of segments' bytes."""
+    return SegmentObjects(lambda: s3, crops_bucket)
 
 
 @pytest.fixture(scope="session")

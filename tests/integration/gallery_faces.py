@@ -9,7 +9,7 @@ from chalicelib.gallery import snapshot
 from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.stores.database.base import Database
 from chalicelib.stores.face_set.face_set import FaceSet
-from chalicelib.stores.face_set.segments import SegmentStore
+from chalicelib.stores.face_set.segments import Objects, SegmentStore
 from tests.embeddings import MODEL, known_faces, unit_vectors
 from tests.oracle import brute_force
 
@@ -17,9 +17,9 @@ from tests.oracle import brute_force
 class Faces:
     """A face set, and galleries that search it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, objects: Objects | None = None) -> None:
         self.face_set = FaceSet(database)
-        self.segments = SegmentStore(database)
+        self.segments = SegmentStore(database, objects, in_objects=objects is not None)
         self.gallery = self.new_gallery()
 
     def new_gallery(self) -> MemoryGallery:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from chalicelib.gallery import snapshot
 from chalicelib.maintenance import operations
 from chalicelib.settings import Settings
+from chalicelib.stores.aws.segment_objects import SegmentObjects
 from chalicelib.stores.database.base import Database
 from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.segments import LEASE_SECONDS, SEGMENT_IDS, Segment, SegmentStore
@@ -68,15 +69,15 @@ class TestCompaction:
     def test_a_removed_faces_code_is_gone_from_every_segment(self, faces: Faces, database: Database) -> None:
         known = faces.add(clustered(300))
         faces.compact()
-        code, face_id = self._code(database, 150)
+        code, face_id = self._code(faces, 150)
         assert code in self._all_bytes(database)
 
         faces.face_set.remove(known[150].token)
         faces.compact()
 
         assert code not in self._all_bytes(database)
-        assert face_id not in self._ids(database)
-        assert len(self._ids(database)) == 299
+        assert face_id not in self._codes(faces)
+        assert len(self._codes(faces)) == 299
 
     def test_only_segments_that_changed_are_packed_again(self, faces: Faces, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(snapshot, "SEGMENT_IDS", 50)
@@ -183,17 +184,16 @@ class TestCompaction:
 
         faces.expect(known[9], 1.0)
 
-    def test_a_segment_of_the_longest_embeddings_fits_into_a_packet(self, database: Database) -> None:
+    def test_a_segment_of_the_longest_embeddings_fits_into_a_packet(self, faces: Faces) -> None:
         """Uses 512 dimensions, and bytes that a driver must escape: quotes, backslashes, zeros."""
-        segments = SegmentStore(database)
-        run = segments.claim()
+        run = faces.segments.claim()
         assert run is not None
         codes = b"\\'\0\"" * (SEGMENT_IDS * 128)
         ids = np.arange(SEGMENT_IDS, dtype="<i8").tobytes()
 
-        segments.replace(run, 0, [Segment(MODEL, -17, 0.1, ids, codes)])
+        faces.segments.replace(run, 0, [Segment(MODEL, -17, 0.1, ids, codes)])
 
-        assert next(segments.read(MODEL)).codes == codes
+        assert next(faces.segments.read(MODEL)).codes == codes
 
     @staticmethod
     def _die_before_write(faces: Faces, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
@@ -217,21 +217,35 @@ class TestCompaction:
             except Killed:
                 return
 
-    @staticmethod
-    def _ids(database: Database) -> list[int]:
-        rows = database.read("SELECT ids FROM face_set_segment")
-        return [i for (ids,) in rows for i in np.frombuffer(ids, "<i8").tolist()]
-
-    @staticmethod
-    def _all_bytes(database: Database) -> bytes:
+    def _all_bytes(self, database: Database) -> bytes:
         return b"".join(codes for (codes,) in database.read("SELECT codes FROM face_set_segment"))
 
+    def _code(self, faces: Faces, index: int) -> tuple[bytes, int]:
+        codes = self._codes(faces)
+        face_id = sorted(codes)[index]
+        return codes[face_id].tobytes(), face_id
+
     @staticmethod
-    def _code(database: Database, index: int) -> tuple[bytes, int]:
-        rows = database.read("SELECT ids, codes FROM face_set_segment")
+    def _codes(faces: Faces) -> dict[int, NDArray[np.int8]]:
+        """Return the packed code of every face id."""
         by_id: dict[int, NDArray[np.int8]] = {}
-        for ids, codes in rows:
-            values = np.frombuffer(codes, np.int8).reshape(-1, 128)
-            by_id |= dict(zip(np.frombuffer(ids, "<i8").tolist(), values, strict=True))
-        face_id = sorted(by_id)[index]
-        return by_id[face_id].tobytes(), face_id
+        for segment in faces.segments.read(MODEL):
+            values = np.frombuffer(segment.codes, np.int8).reshape(-1, 128)
+            by_id |= dict(zip(np.frombuffer(segment.ids, "<i8").tolist(), values, strict=True))
+        return by_id
+
+
+class TestCompactionIntoS3(TestCompaction):
+    """The same with the bytes in S3; test_segment_objects.py has what differs there."""
+
+    @pytest.fixture
+    def faces(self, database: Database, objects: SegmentObjects) -> Faces:
+        return Faces(database, objects)
+
+    @pytest.fixture(autouse=True)
+    def _in_bucket(self, objects: SegmentObjects) -> None:
+        self._objects = objects
+
+    def _all_bytes(self, database: Database) -> bytes:
+        in_s3 = [self._objects.read(name, size) for name, size, _ in self._objects.listed()]
+        return b"".join([super()._all_bytes(database), *(data for data in in_s3 if data)])

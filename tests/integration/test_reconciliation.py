@@ -264,7 +264,7 @@ def test_a_crop_that_s3_does_not_delete_is_counted(
 
     assert (report.orphans, report.deleted, report.failed) == (1, 0, 1)
     assert [record.getMessage() for record in caplog.records if record.name.startswith("chalicelib")] == [
-        "1 crops could not be deleted: AccessDenied"
+        "1 objects could not be deleted: AccessDenied"
     ]
 
 

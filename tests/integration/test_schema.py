@@ -265,6 +265,36 @@ class TestVersionEight:
                 database.write(partial(Transaction.execute, sql=statement))
 
 
+class TestVersionNine:
+    """A segment's bytes may be in an object."""
+
+    INSERT = """INSERT INTO face_set_segment (number, embedding_id, exponent, residual, ids, codes, sets)
+        VALUES (?, 'm', 0, 0.5, ?, 'c', '')"""
+
+    @pytest.mark.parametrize("done", range(len(MIGRATIONS[8]) + 1))
+    def test_segments_in_the_database_stay_readable_and_the_previous_code_may_add_some(
+        self, database_url: str, done: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        database = connect(database_url)
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "MIGRATIONS", MIGRATIONS[:8])
+            migrate(database)
+        database.write(lambda t: t.execute(self.INSERT, (0, b"before")))
+        with monkeypatch.context() as patch:
+            patch.setattr(schema, "MIGRATIONS", (*MIGRATIONS[:8], (*MIGRATIONS[8][:done], "THIS FAILS")))
+            with pytest.raises(ServiceError):
+                migrate(database)
+        database.write(lambda t: t.execute(self.INSERT, (1, b"meanwhile")))
+
+        assert migrate(database) == len(MIGRATIONS)
+
+        database.write(lambda t: t.execute(self.INSERT, (2, b"after")))
+        assert [segment.ids for segment in SegmentStore(database).read("m")] == [b"before", b"meanwhile", b"after"]
+        run = SegmentStore(database).claim()
+        assert run is not None
+        assert not run.has_objects
+
+
 def test_a_database_newer_than_the_code_is_not_changed(database_url: str) -> None:
     database = connect(database_url)
     migrate(database)

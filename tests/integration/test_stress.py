@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -14,9 +15,10 @@ from chalicelib.stores.database.base import Database
 from chalicelib.stores.face_set.face_set import FaceSet
 from infra.local import resources
 from tests.embeddings import MODEL, known_faces, unit_vectors
+from tests.harness.stress.addresses import bucket
 from tests.harness.stress.comparing import Comparing, Probe
 from tests.harness.stress.final_check import check_index
-from tests.harness.stress.galleries import bucket, new_memory_gallery, vector_parts
+from tests.harness.stress.galleries import new_memory_gallery, vector_parts
 from tests.harness.stress.journal import Fate, Journal, Ledger, Operation
 from tests.harness.stress.numbered_faces import DIMENSION, embedding, face, make_sets, set_id
 from tests.harness.stress.plan import Fault, Plan
@@ -32,6 +34,7 @@ from tests.harness.stress.report import (
     OWN_WRITE,
     PHANTOM,
     RELOADS,
+    SOUGHT,
     WRITER_KILLS,
     Figures,
     Report,
@@ -54,6 +57,15 @@ def test_killed_processes_and_rollbacks_lose_and_invent_nothing(database_url: st
     assert found.searches > 100
     assert found.rollbacks > 20
     for kind in (WRITER_KILLS, COMPACTIONS, RELOADS):
+        assert found.counts[kind] > 0, kind
+
+
+def test_segments_in_s3_lose_and_keep_nothing(database_url: str) -> None:
+    found = run(database_url, changes=300, writers=3, readers=2, segments="s3", max_seconds=MAX_SECONDS)
+
+    assert found.failures == 0, found.table()
+    assert found.changes == 300
+    for kind in (COMPACTIONS, SOUGHT):
         assert found.counts[kind] > 0, kind
 
 
@@ -99,8 +111,10 @@ def test_a_gallery_that_differs_from_the_memory_gallery_is_found(
     make_sets(database)
     FaceSet(database).add_many([face(number) for number in range(30)])
     report = Report(tmp_path, "test")
+    plan = Plan(database_url, tmp_path, 0, 1, 1, 1, 1, time.time() + 60)
     broken, sound = (
-        new_memory_gallery(database, fault, Random(1), report) for fault in (Fault.SKIPS_ADDITIONS, Fault.NONE)
+        new_memory_gallery(database, replace(plan, fault=fault), Random(1), report)
+        for fault in (Fault.SKIPS_ADDITIONS, Fault.NONE)
     )
     broken.apply()
     FaceSet(database).add_many([face(number) for number in range(30, 60)])

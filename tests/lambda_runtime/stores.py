@@ -39,6 +39,7 @@ def stores(
             "AWS_ENDPOINT_URL": endpoint,
             "CROPS_BUCKET": name,
             "REQUEST_SECONDS": PATIENCE_SECONDS,
+            "SEGMENTS": "s3",
             "DATABASE_URL": f"mysql://root@127.0.0.1:{mysql_port}/{database}",
             "NO_PROXY": "127.0.0.1",
             "TOKENS_TABLE": name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -22,6 +23,9 @@ from tests.lambda_runtime.container import Container
 from tests.lambda_runtime.container_api import SCHEDULED, ContainerApi
 from tests.lambda_runtime.deployment import Deployment
 from tests.packs import deployed_pack
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 LEAST_MB, MOST_MB = 512, 1769
 
@@ -101,13 +105,14 @@ class TestRefusals(Refusals):
 
 class TestOtherFunctions:
     def test_the_next_container_loads_the_compacted_segments(
-        self, deployment: Deployment, environment: dict[str, str]
+        self, deployment: Deployment, environment: dict[str, str], s3: S3Client
     ) -> None:
         with Container(deployment, "app.app", environment) as container:
             token = ContainerApi(container).added(pictures.drawing(), "Ada")
 
         with Container(deployment, "app.compact", environment) as container:
             assert container.invoke(SCHEDULED) == "the segments show version 1"
+        assert s3.list_objects_v2(Bucket=environment["CROPS_BUCKET"], Prefix="segments/")["KeyCount"] == 1
 
         with Container(deployment, "app.app", environment) as container:
             found = ContainerApi(container).search_picture(pictures.drawing(), EVERYTHING)

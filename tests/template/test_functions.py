@@ -86,7 +86,7 @@ def test_the_service_accepts_its_settings(stack: Resolved, function: str) -> Non
     assert settings.token_ttl_seconds == 86_400
     assert json.loads(settings.tokens_table) == {"Ref": "TokensTable"}
     assert json.loads(settings.crops_bucket) == {"Ref": "CropsBucket"}
-    assert settings.gallery == "memory"
+    assert (settings.gallery, settings.segments) == ("memory", "s3")
     assert (settings.max_image_bytes, settings.max_image_side_px) == (2_097_152, 4096)
     assert "VECTOR_BUCKET" not in environment
 

@@ -10,7 +10,9 @@ from tests.template.resolved import Resolved
 
 CROPS = {"Fn::GetAtt": ["CropsBucket", "Arn"]}
 INDEXES = "${VectorBucket.VectorBucketArn}/index/*"
-FACES, TEMPORARY, EXPORTS = (f"${{CropsBucket.Arn}}/{prefix}/*" for prefix in ("faces", "temporary", "exports"))
+FACES, TEMPORARY, EXPORTS, SEGMENTS = (
+    f"${{CropsBucket.Arn}}/{prefix}/*" for prefix in ("faces", "temporary", "exports", "segments")
+)
 ARN = "arn:${AWS::Partition}:"
 # Actions without resource-level permissions, according to "Actions, resources, and condition keys for Amazon EC2" in
 # AWS's service authorization reference. Lambda's guide requires them in the role of every function in a network.
@@ -39,10 +41,16 @@ GRANTED: dict[str, dict[str, Any]] = {
             {"Fn::GetAtt": ["TokensTable", "Arn"]},
             *("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem"),
         ),
-        **_on([TEMPORARY, FACES], "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
+        **_on([TEMPORARY, FACES], "s3:PutObject", "s3:DeleteObject"),
+        **_on([TEMPORARY, FACES, SEGMENTS], "s3:GetObject"),
         **_on(CROPS, "s3:ListBucket"),
     },
-    "CompactRole": {**_log("CompactLog"), **_database(ROWS)},
+    "CompactRole": {
+        **_log("CompactLog"),
+        **_database(ROWS),
+        **_on(SEGMENTS, "s3:PutObject", "s3:DeleteObject"),
+        **_on(CROPS, "s3:ListBucket"),
+    },
     "ReconcileRole": {
         **_log("ReconcileLog"),
         **_database(ROWS),
@@ -52,6 +60,7 @@ GRANTED: dict[str, dict[str, Any]] = {
     "ReEmbedRole": {
         **_log("ReEmbedLog"),
         **_database(ROWS),
+        **_on(SEGMENTS, "s3:PutObject", "s3:DeleteObject"),
         **_on(FACES, "s3:GetObject"),
         **_on(CROPS, "s3:ListBucket"),
     },
@@ -122,10 +131,11 @@ def _granted(stack: Resolved, role: str) -> dict[str, Any]:
     return granted
 
 
-def test_reconcile_lists_permanent_crops_only(stack: Resolved) -> None:
-    [listing] = [s for name, s in stack.statements() if name == "ReconcileRole" and s["Action"] == "s3:ListBucket"]
+@pytest.mark.parametrize(("role", "prefix"), [("ReconcileRole", "faces/*"), ("CompactRole", "segments/*")])
+def test_a_scheduled_function_lists_its_own_prefix_only(stack: Resolved, role: str, prefix: str) -> None:
+    [listing] = [s for name, s in stack.statements() if name == role and s["Action"] == "s3:ListBucket"]
 
-    assert listing["Condition"] == {"StringLike": {"s3:prefix": "faces/*"}}
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": prefix}}
 
 
 def test_all_resources_are_allowed_only_for_actions_without_resource_permissions(

@@ -8,14 +8,17 @@ import re
 import numpy as np
 import pytest
 
+from chalicelib.deadline import REQUEST_SECONDS
 from chalicelib.gallery.vector_gallery import MAX_TAIL
+from chalicelib.stores.aws.sdk import ATTEMPT_SECONDS
 from chalicelib.stores.aws.vector_store import MAX_VECTORS_PER_SECOND
+from chalicelib.stores.face_set.segments import SEGMENT_IDS
 from infra.deploy import costs
 from infra.deploy.packaged_stage import ROOT
 from infra.scaling import __main__ as command
 from infra.scaling import arithmetic
 from infra.scaling.arithmetic import Gallery, Request
-from infra.scaling.figures import CLASSES, LIMITS, MEASURED
+from infra.scaling.figures import BANDWIDTHS, CLASSES, GUESSED, LIMITS, MEASURED
 from infra.scaling.scenarios import ACCOUNT, LOCK_SECONDS, Additions, Burst, Steady, deployments
 from infra.scaling.simulation import LINGERING_SECONDS, Fleet, Report, arrivals, simulate
 
@@ -34,8 +37,14 @@ def test_the_page_says_at_which_load_each_part_fails() -> None:
     rest = sum(arithmetic.million(Request.SEARCH, Gallery.S3_VECTORS, 1_000_000_000).values()) - query
     assert f"a search's query costs {query / rest:.0f} times what the rest" in page
     fits = [faces for faces in range(1_000_000, 100_000_000, 1_000_000) if arithmetic.fits(Gallery.MEMORY, faces)]
-    assert max(fits) == 25_000_000
-    assert "some 25 million faces | first searches" in page
+    assert max(fits) == 11_000_000
+    assert "some 11 million faces | first searches" in page
+    loading = GUESSED["a container's bandwidth"].value / arithmetic.PACKED_BYTES  # millions of faces a second
+    assert 7 < loading * (REQUEST_SECONDS - ATTEMPT_SECONDS) < 7.5
+    assert "some seven million faces | a container's first search" in page
+    gets = loading * 1e6 / SEGMENT_IDS
+    assert LIMITS["S3, GET"].value / gets == pytest.approx(100, abs=2)
+    assert "100 containers that load at once" in page
     assert arithmetic.memory_mb(Gallery.MEMORY, 71_000_000) <= LIMITS["Lambda, memory"].value
     assert arithmetic.memory_mb(Gallery.MEMORY, 72_000_000) > LIMITS["Lambda, memory"].value
     hours = [faces / MAX_VECTORS_PER_SECOND / 3_600 for faces in (10_000_000, 100_000_000, 1_000_000_000)]
@@ -121,6 +130,10 @@ def test_the_formulas_calculated_by_hand() -> None:
     assert arithmetic.memory_mb(Gallery.MEMORY, 30_000_000) == math.ceil((340e6 + 146 * 30e6) / 2**20)
     assert arithmetic.database_class(100) == "db.t4g.medium"
     assert arithmetic.index_copies(401) == 3
+    assert arithmetic.load_seconds(1_000_000) == pytest.approx(168 / 75)
+    assert arithmetic.load_seconds(1_000_000, "db.t4g.small") == pytest.approx(168 / 16)
+    assert arithmetic.load_seconds(1_000_000, "db.m7g.large", at_once=10) == pytest.approx(1_680 / 117)
+    assert BANDWIDTHS.keys() >= deployments().keys()
     detect = arithmetic.million(Request.DETECT, Gallery.MEMORY, 10_000)
     assert detect["Lambda"] == pytest.approx(1e6 * 0.15 * 1769 / 1024 * 0.0000133334 + 0.20)
 

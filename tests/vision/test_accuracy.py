@@ -1,4 +1,4 @@
-"""Recognition accuracy of the dlib pack, with the README's figures as lower bounds."""
+"""Recognition accuracy of the dlib pack, with published figures as lower bounds."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID, uuid4, uuid5
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from chalicelib import deadline
 from chalicelib.errors import ServiceError
 from chalicelib.faces import Landmarks
+from chalicelib.stores.aws import s3_objects
 from chalicelib.stores.aws.sdk import MAX_CONNECTIONS, error_code, faults_translated
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ _PERMANENT = "faces/"
 # Any UUID works, as long as it never changes.
 _TOKENS = UUID("5a0e4c1c-6c0b-4f0e-9a35-5b0f4d3c2a17")
 
-# S3's limits.
-CROPS_PER_PAGE = 1_000
-MAX_DELETIONS_PER_REQUEST = 1_000
+CROPS_PER_PAGE = s3_objects.OBJECTS_PER_PAGE
 
 _log = logging.getLogger(__name__)
 
@@ -133,32 +132,12 @@ class CropStore:
 
     def permanent(self, beginning: str) -> Iterator[list[StoredCrop]]:
         """Yield the permanent crops with names that start with `beginning`, page by page, sorted by name."""
-        after: dict[str, Any] = {}
-        while True:
-            with faults_translated():
-                reply = self._client.list_objects_v2(
-                    Bucket=self._bucket, Prefix=_PERMANENT + beginning, MaxKeys=CROPS_PER_PAGE, **after
-                )
-            yield [
-                StoredCrop(item["Key"].removeprefix(_PERMANENT), item["LastModified"].timestamp())
-                for item in reply.get("Contents", [])
-            ]
-            if not reply["IsTruncated"]:
-                return
-            after = {"ContinuationToken": reply["NextContinuationToken"]}
+        for page in s3_objects.pages(self._client, self._bucket, _PERMANENT + beginning, CROPS_PER_PAGE):
+            yield [StoredCrop(item["Key"].removeprefix(_PERMANENT), item["LastModified"].timestamp()) for item in page]
 
     def delete_many(self, permanent_names: Sequence[str]) -> int:
-        """Delete at most MAX_DELETIONS_PER_REQUEST crops in one request; return how many could not be deleted."""
-        with faults_translated():
-            reply = self._client.delete_objects(
-                Bucket=self._bucket,
-                Delete={"Objects": [{"Key": _PERMANENT + name} for name in permanent_names], "Quiet": True},
-            )
-        failures = reply.get("Errors", [])
-        if failures:
-            codes = sorted({failure.get("Code", "unknown") for failure in failures})
-            _log.warning("%d crops could not be deleted: %s", len(failures), ", ".join(codes))
-        return len(failures)
+        """Delete crops in one request, as `s3_objects.delete` does; return how many could not be deleted."""
+        return s3_objects.delete(self._client, self._bucket, [_PERMANENT + name for name in permanent_names])
 
     def delete_orphan(self, permanent_name: str) -> None:
         """Delete a crop that no row refers to any more. Never raises; after a failure, `reconcile` deletes the crop."""

@@ -12,6 +12,7 @@ from chalicelib.stores.database.base import Database, DatabaseFault, Fault, Tran
 from chalicelib.stores.face_set.change_log import lock_log
 from chalicelib.stores.face_set.folded_name import fold, is_person
 from chalicelib.stores.face_set.person_rows import insert_people
+from chalicelib.stores.face_set.schema_types import TYPES
 
 # Rows copied per statement: more would exceed the connection's read timeout.
 ROWS_PER_COPY = 20_000
@@ -22,42 +23,6 @@ _SET = "UPDATE face_set SET {column} = CASE id {cases} END WHERE id IN ({marks})
 
 _log = logging.getLogger(__name__)
 
-_TYPES = {
-    "mysql": {
-        "id": "BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY",
-        "integer": "BIGINT NOT NULL",
-        "added_integer": "BIGINT NOT NULL",
-        "token": "CHAR(24) CHARACTER SET ascii COLLATE ascii_bin NOT NULL",
-        "name": "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL",
-        "word": "VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL",
-        # 255 characters fold to at most three times as many, of four bytes each. An index key may have 3,072 bytes.
-        "folded": "VARBINARY(3060) NOT NULL",
-        "embedding": "VARBINARY(8192) NOT NULL",
-        "packed": "MEDIUMBLOB NOT NULL",
-        "added_packed": "MEDIUMBLOB NOT NULL",
-        "real": "DOUBLE NOT NULL",
-        "operation": "TINYINT NOT NULL",
-        "end": "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
-    },
-    "sqlite": {
-        # Without AUTOINCREMENT, the id of a removed face could be reused.
-        "id": "INTEGER PRIMARY KEY AUTOINCREMENT",
-        "integer": "INTEGER NOT NULL",
-        "added_integer": "INTEGER NOT NULL DEFAULT 0",
-        "token": "TEXT NOT NULL",
-        "name": "TEXT NOT NULL",
-        "word": "TEXT NOT NULL",
-        # SQLite needs a default to add a column to existing rows; MySQL gives existing rows an empty value.
-        "folded": "BLOB NOT NULL DEFAULT x''",
-        "embedding": "BLOB NOT NULL",
-        "packed": "BLOB NOT NULL",
-        "added_packed": "BLOB NOT NULL DEFAULT x''",
-        "real": "REAL NOT NULL",
-        "operation": "INTEGER NOT NULL",
-        "end": "",
-    },
-}
-
 Step = str | Callable[[Transaction], None]
 """A statement with its types in braces, or a function where one statement is not enough."""
 
@@ -67,7 +32,7 @@ def _unless_done(statement: str) -> Step:
 
     def step(transaction: Transaction) -> None:
         try:
-            transaction.execute(statement.format(**_TYPES[transaction.dialect]))
+            transaction.execute(statement.format(**TYPES[transaction.dialect]))
         except DatabaseFault as error:
             if error.fault is not Fault.SCHEMA:
                 raise
@@ -330,6 +295,14 @@ MIGRATIONS: tuple[tuple[Step, ...], ...] = (
         _trim_folded_names,
         _fill_people,
     ),
+    (
+        # Defaults in both dialects: the previous code may still write segments, and it fails to read one in an object.
+        _unless_done("ALTER TABLE face_set_segment ADD COLUMN object {optional_word}"),
+        _unless_done("ALTER TABLE face_set_segment ADD COLUMN sha256 {optional_word}"),
+        _unless_done("ALTER TABLE face_set_segment ADD COLUMN size {optional_integer}"),
+        # 0 when there is certainly no object.
+        _unless_done("ALTER TABLE face_set_compaction ADD COLUMN has_objects {optional_integer}"),
+    ),
 )
 
 
@@ -343,7 +316,7 @@ def migrate(database: Database) -> int:
     ServiceError
         As `Database.write` does; 503 also when another process is still migrating.
     """
-    types = _TYPES[database.dialect]
+    types = TYPES[database.dialect]
 
     def bring_up_to_date(transaction: Transaction) -> int:
         transaction.execute(_LEDGER.format(**types))

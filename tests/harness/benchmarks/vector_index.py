@@ -31,7 +31,7 @@ from infra.s3_vectors.installation import SEEN_PATH
 from infra.s3_vectors.rates import WRITTEN_VECTORS_PER_SECOND
 from tests.embeddings import MODEL, unit_vectors
 from tests.harness.benchmarks.report import machine, table, write_section
-from tests.harness.stress.galleries import lead_to
+from tests.harness.stress.addresses import lead_to
 
 FACES = 100_000
 DIMENSION = 128

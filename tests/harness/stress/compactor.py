@@ -12,6 +12,7 @@ from tests.harness.stress import conditions
 from tests.harness.stress.galleries import vector_parts
 from tests.harness.stress.plan import Plan
 from tests.harness.stress.report import COMPACTIONS, OVERTAKEN, REFUSED, REFUSED_RUNS, Report
+from tests.harness.stress.segment_bucket import frail_objects
 
 LONGEST_PAUSE_SECONDS = 0.1
 
@@ -24,7 +25,7 @@ def compact(plan: Plan, name: str) -> None:
     report = Report(plan.folder, name)
     conditions.take_naps(plan.random(f"{name} naps"), report, every=4, longest=1.5)
     database = connect(plan.url)
-    face_set, segments = FaceSet(database), conditions.SlowWrites(database, random)
+    face_set, segments = FaceSet(database), conditions.SlowWrites(database, frail_objects(plan, random, report), random)
     vectors = vector_parts(database, plan.vectors) if plan.vectors else None
     while True:
         plan.check_time()

@@ -26,7 +26,7 @@ from chalicelib.stores.aws import vector_store
 from chalicelib.stores.database.base import Database
 from chalicelib.stores.face_set import face_set, segments, vector_indexes
 from chalicelib.stores.face_set.face_set import FaceSet
-from chalicelib.stores.face_set.segments import Run, Segment, SegmentStore
+from chalicelib.stores.face_set.segments import Objects, Run, Segment, SegmentStore
 from tests.harness.stress.plan import Fault, Plan
 from tests.harness.stress.report import NAPS, Report
 
@@ -43,6 +43,7 @@ _CONSTANTS: tuple[tuple[ModuleType, str, float], ...] = (
     (snapshot, "CHANGES_PER_STEP", 50),
     (snapshot, "CHANGES_KEPT", 40),
     (segments, "SEGMENTS_PER_READ", 8),
+    (segments, "RANGES_AT_ONCE", 3),
     (segments, "LEASE_SECONDS", _LEASE_SECONDS),
     (face_set, "MAX_CHANGES_PER_PRUNING", 25),
     (face_set, "MAX_CHANGES_PER_POLL", 16),
@@ -62,6 +63,12 @@ _CONSTANTS: tuple[tuple[ModuleType, str, float], ...] = (
     (index_reconciliation, "PROBES", 5),
     (vector_store, "MAX_VECTORS_LISTED", 30),
 )
+# Requests to S3 take longer than statements, and most compactions must be able to finish.
+_CONSTANTS_WITH_S3: tuple[tuple[ModuleType, str, float], ...] = (
+    (segments, "LEASE_SECONDS", 3),
+    (snapshot, "SEGMENT_IDS", 512),
+    (snapshot, "CHANGES_PER_STEP", 1_000),
+)
 _LATE = 0.05
 _LONGEST_DELAY_SECONDS = 0.008
 _SLOW_LOADS = 0.3
@@ -77,6 +84,8 @@ def prepare(plan: Plan) -> None:
     if plan.vectors:
         # The log must be pruned while the index still needs it.
         setattr(snapshot, "CHANGES_KEPT", _CHANGES_KEPT_WITH_AN_INDEX)  # noqa: B010 - as below
+    if plan.segments:
+        _set(_CONSTANTS_WITH_S3)
     if plan.fault is Fault.STATES_TOO_EARLY:
         _write_late()
     if plan.fault is Fault.KEEPS_REMOVED:
@@ -88,11 +97,15 @@ def shrink_constants() -> None:
 
     Dozens of changes then prune the log, and take several steps, polls, statements and blocks.
     """
-    for module, name, value in _CONSTANTS:
-        assert hasattr(module, name)
-        setattr(module, name, value)
+    _set(_CONSTANTS)
     FaceSet.changes_since.__defaults__ = (face_set.MAX_CHANGES_PER_POLL,)
     vector_wiring.VectorWiring.store.__defaults__ = (_INDEX_PATIENCE_SECONDS,)
+
+
+def _set(constants: tuple[tuple[ModuleType, str, float], ...]) -> None:
+    for module, name, value in constants:
+        assert hasattr(module, name)
+        setattr(module, name, value)
 
 
 def delay_statements(chance: random.Random) -> None:
@@ -165,9 +178,14 @@ class SlowLoads(SegmentStore):
     """Delay some loads around their read of the version. Report every load except each gallery's first."""
 
     def __init__(
-        self, database: Database, chance: random.Random, first: Callable[[], None], again: Callable[[], None]
+        self,
+        database: Database,
+        objects: Objects | None,
+        chance: random.Random,
+        first: Callable[[], None],
+        again: Callable[[], None],
     ) -> None:
-        super().__init__(database)
+        super().__init__(database, objects)
         self._chance = chance
         self._next = first
         self._again = again
@@ -188,8 +206,8 @@ class SlowLoads(SegmentStore):
 class SlowWrites(SegmentStore):
     """Delay some compactions before a write for longer than their lease, so that another one overtakes them."""
 
-    def __init__(self, database: Database, chance: random.Random) -> None:
-        super().__init__(database)
+    def __init__(self, database: Database, objects: Objects | None, chance: random.Random) -> None:
+        super().__init__(database, objects, in_objects=objects is not None)
         self._chance = chance
         self.claimed = False
 
@@ -208,4 +226,4 @@ class SlowWrites(SegmentStore):
 
     def _hesitate(self, how_often: float) -> None:
         if self._chance.random() < how_often:
-            time.sleep(self._chance.uniform(1, 1.4) * _LEASE_SECONDS)
+            time.sleep(self._chance.uniform(1, 1.4) * segments.LEASE_SECONDS)

@@ -14,7 +14,8 @@ from infra.local import moto_server, resources
 from infra.s3_vectors.emulation import emulation
 from infra.s3_vectors.faults import Failure, Fault, ShareFails
 from tests.embeddings import MODEL
-from tests.harness.stress.galleries import bucket, lead_to, vector_parts
+from tests.harness.stress.addresses import bucket, lead_to
+from tests.harness.stress.galleries import vector_parts
 from tests.harness.stress.numbered_faces import DIMENSION
 from tests.harness.stress.report import FAILED_REQUESTS, REFUSED_REQUEST, REQUESTS, Report
 

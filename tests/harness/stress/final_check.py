@@ -11,6 +11,7 @@ from chalicelib.faces import Terms
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.exact_search import ExactSearch
 from chalicelib.gallery.memory_gallery import MemoryGallery
+from chalicelib.stores.aws.segment_objects import SegmentObjects
 from chalicelib.stores.database.base import Database
 from chalicelib.stores.database.connect import connect
 from chalicelib.stores.face_set.change_log import Operation
@@ -20,9 +21,10 @@ from tests.embeddings import MODEL
 from tests.harness.stress import conditions
 from tests.harness.stress.galleries import ids_of, new_gallery, vector_parts
 from tests.harness.stress.journal import Fate, Ledger
-from tests.harness.stress.numbered_faces import DIMENSION, SET_IDS, embedding, set_id, token
+from tests.harness.stress.numbered_faces import DIMENSION, SET_IDS, code, embedding, set_id, token
 from tests.harness.stress.plan import Plan
-from tests.harness.stress.report import GALLERY, INDEX, LOG, LOST, PHANTOM, SEARCHES, SEGMENT, Report
+from tests.harness.stress.report import ERASED, GALLERY, INDEX, LOG, LOST, PHANTOM, SEARCHES, SEGMENT, SOUGHT, Report
+from tests.harness.stress.segment_bucket import sound_objects
 from tests.oracle import brute_force
 
 PROBES = 48
@@ -43,13 +45,14 @@ def check_all(plan: Plan, name: str) -> None:
     _check_log(database, ledger, report)
 
     setattr(snapshot, "CHANGES_KEPT", 0)  # noqa: B010 - imported there, so the type checker forbids the assignment
-    segments = SegmentStore(database)
+    objects = sound_objects(plan)
+    segments = SegmentStore(database, objects, in_objects=objects is not None)
     if plan.vectors:
         check_index(database, face_set, plan, report)
     while snapshot.compact(face_set, segments) is None:  # the killed one's lease must run out
         plan.check_time()
         time.sleep(0.1)
-    _check_segments(database, report)
+    _check_segments(database, segments, objects, ledger, report)
     random = plan.random(name)
     numbers = [random.randrange(len(ledger.fates())) for _ in range(PROBES)]
     check_galleries({"new": new_gallery(database, plan, random, report)}, face_set, numbers, report)
@@ -166,12 +169,30 @@ def _check_log(database: Database, ledger: Ledger, report: Report) -> None:
             report.fail(LOG, number, f"operation {operation} on face id {face_id}")
 
 
-def _check_segments(database: Database, report: Report) -> None:
+def _check_segments(
+    database: Database, segments: SegmentStore, objects: SegmentObjects | None, ledger: Ledger, report: Report
+) -> None:
     """Check that the fully compacted segments contain every face once and no removed face."""
-    rows = database.read("SELECT number, ids, codes FROM face_set_segment")
-    ids = [face_id for _, data, _ in rows for face_id in np.frombuffer(data, "<i8").tolist()]
+    packed = list(segments.read(MODEL))
+    ids = [face_id for segment in packed for face_id in np.frombuffer(segment.ids, "<i8").tolist()]
     there = sorted(row[0] for row in database.read("SELECT id FROM face_set"))
     if sorted(ids) != there:
         report.fail(SEGMENT, "ids", f"{len(ids)} of {len(there)}, {len(set(ids) - set(there))} of them removed faces'")
-    if any(len(codes) != len(data) // 8 * 128 for _, data, codes in rows):
+    if any(len(segment.codes) != len(segment.ids) // 8 * DIMENSION for segment in packed):
         report.fail(SEGMENT, "codes", "more or fewer than ids")
+    rows = database.read("SELECT object, codes FROM face_set_segment")
+    stored = {name: objects.read(name, size) or b"" for name, size, _ in objects.listed()} if objects else {}
+    if objects and sorted(stored) != sorted(name for name, _ in rows):
+        report.fail(SEGMENT, "objects", f"{len(stored)} for {len(rows)} rows")
+    _check_erasure(b"".join([*stored.values(), *(codes for _, codes in rows)]), ledger, database, report)
+
+
+def _check_erasure(stored: bytes, ledger: Ledger, database: Database, report: Report) -> None:
+    """Look for the code of every removed face in all packed bytes. A face may have another face's code."""
+    there = {code(int(number)) for (number,) in database.read("SELECT face_token FROM face_set")}
+    for number in ledger.with_fate(Fate.GONE):
+        if (removed := code(number)) not in there and removed in stored:
+            report.fail(ERASED, number, "is still packed")
+    report.count(SOUGHT, len(ledger.with_fate(Fate.GONE)))
+    if not all(known in stored for known in there):
+        report.fail(SEGMENT, "codes", "are not where they are looked for")

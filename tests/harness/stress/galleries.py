@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -17,15 +15,17 @@ from chalicelib.stores.face_set.change_log import Operation
 from chalicelib.stores.face_set.face_set import MAX_CHANGES_PER_POLL, Change, FaceSet
 from chalicelib.vector_wiring import VectorWiring
 from tests.embeddings import MODEL
+from tests.harness.stress.addresses import bucket, lead_to
 from tests.harness.stress.conditions import SlowLoads
 from tests.harness.stress.numbered_faces import DIMENSION
 from tests.harness.stress.plan import Fault, Plan
 from tests.harness.stress.report import COLD_LOADS, RELOADS, Report
+from tests.harness.stress.segment_bucket import frail_objects
 
 
 def new_gallery(database: Database, plan: Plan, chance: random.Random, report: Report) -> ExactSearch:
     """Return a gallery as in a new container."""
-    memory = new_memory_gallery(database, plan.fault, chance, report)
+    memory = new_memory_gallery(database, plan, chance, report)
     if not plan.vectors:
         return memory
     gallery = vector_parts(database, plan.vectors).gallery(memory, MODEL, DIMENSION)
@@ -35,31 +35,16 @@ def new_gallery(database: Database, plan: Plan, chance: random.Random, report: R
     return gallery
 
 
-def new_memory_gallery(database: Database, fault: Fault, chance: random.Random, report: Report) -> MemoryGallery:
-    segments = SlowLoads(database, chance, lambda: report.count(COLD_LOADS), lambda: report.count(RELOADS))
-    return MemoryGallery(_BROKEN.get(fault, FaceSet)(database), segments, MODEL, DIMENSION)
-
-
-def lead_to(endpoint: str) -> None:
-    """Point this process's AWS clients to a server on this machine."""
-    os.environ.update(
-        AWS_ENDPOINT_URL=endpoint,
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",
-        AWS_DEFAULT_REGION="eu-central-1",
-        NO_PROXY="127.0.0.1",
-    )
+def new_memory_gallery(database: Database, plan: Plan, chance: random.Random, report: Report) -> MemoryGallery:
+    objects = frail_objects(plan, chance, report)
+    segments = SlowLoads(database, objects, chance, lambda: report.count(COLD_LOADS), lambda: report.count(RELOADS))
+    return MemoryGallery(_BROKEN.get(plan.fault, FaceSet)(database), segments, MODEL, DIMENSION)
 
 
 def vector_parts(database: Database, endpoint: str) -> VectorWiring:
     """Return the gallery of GALLERY=s3vectors."""
     lead_to(endpoint)
     return VectorWiring(database, bucket(endpoint))
-
-
-def bucket(endpoint: str) -> str:
-    """Return a run's own bucket name, because all moto servers of a process share their data."""
-    return f"stress-{urlsplit(endpoint).port}"
 
 
 def ids_of(gallery: MemoryGallery) -> list[int]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chalicelib.faces import TOKEN_LENGTH, Embedding, KnownFace
+from chalicelib.gallery.codes import encode
 from chalicelib.stores.database.base import Database
 from chalicelib.stores.face_set.face_set_names import FaceSetNames
 from tests.embeddings import MODEL, unit_vectors
@@ -51,6 +52,13 @@ def embedding(number: int) -> Embedding:
     spread *= random.uniform(0.05, 0.6) / np.linalg.norm(spread)
     factor = _FACTORS[random.integers(len(_FACTORS))]
     return np.asarray(factor * (_people()[random.integers(PEOPLE)] + spread), np.float32)
+
+
+@cache
+def code(number: int) -> bytes:
+    """Return the code under which a face is packed."""
+    [coded] = encode(np.zeros(1, np.int64), embedding(number)[None])
+    return coded.codes.tobytes()
 
 
 class Embeddings:

@@ -32,7 +32,8 @@ class TimeIsUpError(Exception):
 class Plan:
     """The plan. `ends_at` is in seconds since 1970; `changes` is the number of additions and removals to be answered.
 
-    `vectors` is the address of S3 Vectors; empty when galleries are in memory.
+    `vectors` is the address of S3 Vectors; empty when galleries are in memory. `segments` is the address of S3; empty
+    when the database has the segments' bytes.
     """
 
     url: str
@@ -45,6 +46,7 @@ class Plan:
     ends_at: float
     fault: Fault = Fault.NONE
     vectors: str = ""
+    segments: str = ""
     indexers: int = 0
 
     @property

@@ -6,6 +6,7 @@ import os
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 
 from chalicelib.errors import ServiceError
 from chalicelib.gallery.exact_search import ExactSearch
@@ -52,7 +53,7 @@ class _Reader:
         self._ledger = Ledger([plan.journal(writer) for writer in range(plan.writers)])
         self._embeddings = Embeddings()
         self._busy, self._lazy = self._new_gallery(), self._new_gallery()
-        self._memory = new_memory_gallery(self._database, Fault.NONE, self._random, report)
+        self._memory = new_memory_gallery(self._database, replace(plan, fault=Fault.NONE), self._random, report)
         self._comparing = Comparing(plan.url, report)
         self._lazy_at = 0
         # The faces mentioned most recently.

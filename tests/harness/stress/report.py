@@ -17,6 +17,7 @@ ENDLESS = "searches without an answer"
 GALLERY = "galleries unlike the rows"
 LOG = "faults of the log"
 SEGMENT = "faults of the segments"
+ERASED = "removed faces still packed"
 PROCESS = "failed processes"
 DIFFERENT = "searches unlike the memory gallery's"
 INDEX = "vector indexes unlike the rows"
@@ -32,6 +33,7 @@ FAILURES = (
     GALLERY,
     LOG,
     SEGMENT,
+    ERASED,
     PROCESS,
     DIFFERENT,
     INDEX,
@@ -51,8 +53,11 @@ OVERTAKEN = "compactions stopped by a later one"
 NAPS = "processes frozen for a while"
 SEARCHES = "searches checked"
 OWN_SEARCHES = "own writes looked for"
+SOUGHT = "removed faces looked for in the segments"
 COLD_LOADS = "cold loads"
 RELOADS = "reloads behind the pruned log"
+GONE = "segments replaced while they were read"
+FAILED_BYTES = "writes of segments failed on purpose"
 REFUSED = "answers 503, repeated"
 COMPARED = "searches compared with the memory gallery"
 APPLICATIONS = "applications to the vector index"
@@ -74,8 +79,11 @@ COUNTS = (
     NAPS,
     SEARCHES,
     OWN_SEARCHES,
+    SOUGHT,
     COLD_LOADS,
     RELOADS,
+    GONE,
+    FAILED_BYTES,
     REFUSED,
     COMPARED,
     APPLICATIONS,

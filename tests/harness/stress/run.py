@@ -1,8 +1,8 @@
 """Runs writers, readers and compactors in separate processes, kills some of them, and checks for lost changes.
 
 `python -m tests.harness.stress.run --url <database url> --changes 5000 --seed 1`; without a URL, once for each dialect
-in new databases. `--gallery s3vectors` searches through a vector index with failing requests. Exits with 1 when any
-change was lost, invented, or seen too late.
+in new databases. `--gallery s3vectors` searches through a vector index with failing requests, and `--segments s3` packs
+segments into S3. Exits with 1 when any change was lost, invented, or seen too late.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from tests.harness.stress.report import (
     Report,
     figures,
 )
+from tests.harness.stress.segment_bucket import segment_bucket
 from tests.harness.stress.writer import write
 
 # The mean number of answered changes between two kills.
@@ -67,11 +68,13 @@ def run(
     indexers: int = 2,
     fault: Fault = Fault.NONE,
     gallery: str = "memory",
+    segments: str = "database",
     max_seconds: float = 900.0,
 ) -> Figures:
     """Migrate and fill a database without faces in one run.
 
-    With the gallery `s3vectors`, the run uses a vector index with a share of failing requests.
+    With the gallery `s3vectors`, the run uses a vector index with a share of failing requests. With segments in `s3`, a
+    share of their writes fails.
 
     Raises
     ------
@@ -80,9 +83,13 @@ def run(
     """
     started = time.time()
     _prepare(url)
-    with TemporaryDirectory(prefix="face-search-stress-") as name:
+    with (
+        TemporaryDirectory(prefix="face-search-stress-") as name,
+        segment_bucket() if segments == "s3" else nullcontext("") as in_s3,
+    ):
         folder = Path(name)
-        plan = Plan(url, folder, changes, seed, writers, readers, compactors, started + max_seconds, fault)
+        ends_at = started + max_seconds
+        plan = Plan(url, folder, changes, seed, writers, readers, compactors, ends_at, fault, segments=in_s3)
         if gallery == "memory":
             with Children() as children:
                 _Run(plan, children).to_the_end()
@@ -214,6 +221,7 @@ def main() -> None:
         parser.add_argument(f"--{option}", type=int, default=default)
     parser.add_argument("--minutes", type=float, default=60.0, help="seconds until the run fails")
     parser.add_argument("--gallery", choices=("memory", "s3vectors"), default="memory")
+    parser.add_argument("--segments", choices=("database", "s3"), default="database")
     parser.add_argument(
         "--fault", choices=[fault.name for fault in Fault], default=Fault.NONE.name, help="what to break on purpose"
     )
@@ -231,9 +239,10 @@ def main() -> None:
 
 
 def _run_and_print(url: str, options: argparse.Namespace) -> int:
-    sizes = {name: getattr(options, name) for name in ("changes", "seed", "writers", "readers", "gallery")}
+    sizes = {name: getattr(options, name) for name in ("changes", "seed", "writers", "readers", "gallery", "segments")}
     found = run(url, fault=Fault[options.fault], max_seconds=options.minutes * 60, **sizes)
-    said = f"{options.gallery}, seed {options.seed}, {options.writers} writers, {options.readers} readers"
+    where = f"{options.gallery}, segments in {options.segments}"
+    said = f"{where}, seed {options.seed}, {options.writers} writers, {options.readers} readers"
     sys.stdout.write(f"{url.partition(':')[0]}, {said}\n{found.table()}\n\n")
     return found.failures
 
