@@ -25,13 +25,20 @@ _IMPORT = re.compile(r'^import ({[^;]*?}) from "\./([a-z_]+)\.js";$', re.MULTILI
 _EXPORT = re.compile(r"^export ((?:async function|function|class|const) (\w+))", re.MULTILINE)
 # Indentation, empty lines and comments on their own lines: an eighth of the document.
 _UNSEEN = re.compile(r"^(?:\s+|//[^\n]*\n|/\*.*?\*/\n)+", re.MULTILINE | re.DOTALL)
-# White space that style sheets do not need: an eighth of them. Their strings have none like it.
-_LOOSE = re.compile(r";?\s*(\})\s*|\s*([{;,])\s*|(?<=:)\s+")
-# Spaces beside operators: a fifteenth of the scripts. Strings stay, and so does the rest of a line from a template or a
-# regular expression on, which must not begin with a space. `+` is left out, because `a + +b` is not `a++b`.
-_LOOSE_SCRIPT = re.compile(r'("(?:[^"\\\n]|\\.)*"|`.*|/(?![/ ]).*)| ?([=?:,(){}<>&|;*!]+) ?')
-# Ends of lines that scripts do not need. Comments must have their own lines.
-_JOINT = re.compile(r"(?<=[{;,(\[])\n")
+# White space and zeros that style sheets do not need: an eighth of them. Their strings have none like these.
+_LOOSE = re.compile(r";?\s*(\})\s*|\s*([{;,>!])\s*|(?<=:)\s+|(?<=[ :(-])0(?=\.\d)")
+# Spaces beside operators, and brackets of a single argument: a fifteenth of the scripts. Strings and templates stay,
+# and so does the rest of a line from a nested template or a regular expression on, which must not begin with a space.
+# `+` is left out, because `a + +b` is not `a++b`.
+_LOOSE_SCRIPT = re.compile(
+    r'("(?:[^"\\\n]|\\.)*"|`(?:[^`$\n]|\$\{[^`{}\n]*\})*`|`.*|/(?![/ ]).*)'
+    r"|\((\w+)\) (=>) | ?([=?:,(){}<>&|;*!\[\]]) ?"
+)
+# Quotes around a value of a tag, which only some values need.
+_QUOTES = re.compile(r'(?<==)"([\w#.-]+)"(?=[ >])')
+# Ends of lines, and of the statement before a brace, that scripts do not need. Statements must end with a semicolon or
+# a block, and comments must have their own lines.
+_JOINT = re.compile(r";?\n(?=[})\].?:])|(?<=[{};,(\[])\n")
 
 
 class Page(NamedTuple):
@@ -54,22 +61,22 @@ def reference() -> Page:
 
 def _document(name: str, styles: Sequence[str], entry: str) -> Page:
     style = _LOOSE.sub(r"\1\2", "".join(_read(name) for name in styles))
-    script = _JOINT.sub("", _LOOSE_SCRIPT.sub(r"\1\2", _joined(entry, set())))
-    text = _read(name).replace("/* style */", style).replace("/* script */", script)
+    script = _JOINT.sub("", _LOOSE_SCRIPT.sub(r"\1\2\3\4", _joined(entry, set())))
+    text = _QUOTES.sub(r"\1", _read(name)).replace("/* style */", style).replace("/* script */", script)
     etag = '"' + hashlib.sha256(text.encode()).hexdigest()[:16] + '"'
     return Page(text, {"Content-Type": "text/html; charset=utf-8", "ETag": etag, **_security(style, script)})
 
 
 def _joined(name: str, joined: set[str]) -> str:
-    """Return a module after its imports, each once, as a function scope that returns the module's exports."""
+    """Return a module after its imports, each once. Its scope is a function, which gives its exports to all modules."""
     if name in joined:
         return ""
     joined.add(name)
     source = _read(f"{name}.js")
     imported = "".join(_joined(other, joined) for _, other in _IMPORT.findall(source))
     exported = ", ".join(exported for _, exported in _EXPORT.findall(source))
-    scope = _EXPORT.sub(r"\1", _IMPORT.sub(r"const \1=$\2;", source))
-    return f"{imported}const ${name} = (() => {{\n{scope}return {{ {exported} }};\n}})();\n"
+    scope = _EXPORT.sub(r"\1", _IMPORT.sub("", source)).lstrip()
+    return f"{imported}const {{ {exported} }} = (() => {{\n{scope}return {{ {exported} }};\n}})();\n"
 
 
 def _security(style: str, script: str) -> dict[str, str]:

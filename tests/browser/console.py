@@ -96,7 +96,7 @@ class Console:
     @property
     def alert(self) -> Locator:
         """The error message in the current view."""
-        return self.page.locator("section:visible .alert:visible")
+        return self.page.locator("section:visible [role=alert]:visible")
 
     @property
     def dialog(self) -> Locator:

@@ -23,7 +23,7 @@ def heading(console: Console, words: str) -> Locator:
 
 
 def name_of(console: Console, path: str) -> Locator:
-    return console.page.get_by_role("textbox", name=f"Name for {path}")
+    return console.page.get_by_role("combobox", name=f"Name for {path}")
 
 
 def press(console: Console, button: str) -> None:

@@ -60,7 +60,7 @@ def reviewed(console: Console) -> None:
     console.go("Add many")
     files = {"Grace.jpg": shown.drawing(), "crew.jpg": shown.two_faces(), "Eileen Collins.jpg": darker()}
     console.add_many({**files, "cat.jpg": shown.cat()})
-    expect(console.page.get_by_role("textbox", name="Name for Grace.jpg")).to_be_visible()
+    expect(console.page.get_by_role("combobox", name="Name for Grace.jpg")).to_be_visible()
 
 
 def save(console: Console, target: Path) -> None:

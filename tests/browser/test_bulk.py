@@ -95,7 +95,7 @@ class TestBulk:
         desktop.open("add")
         desktop.add_many({path: ASTRONAUT})
 
-        expect(desktop.page.get_by_role("textbox", name="Name for")).to_have_value(name)
+        expect(desktop.page.get_by_role("combobox", name="Name for")).to_have_value(name)
 
     def test_a_folder_is_dropped(self, desktop: Console, folder: Path) -> None:
         desktop.open("add")
@@ -170,7 +170,7 @@ class TestTrouble:
         desktop.open("add")
         desktop.add_many({"ada.jpg": ASTRONAUT, "drawing.jpg": drawing()})
         expect(desktop.text("1 picture was not read.")).to_be_visible()
-        name = desktop.page.get_by_role("textbox", name="Name for")
+        name = desktop.page.get_by_role("combobox", name="Name for")
         name.fill("Kept")
         press(desktop, "Retry")
 

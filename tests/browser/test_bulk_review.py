@@ -57,6 +57,16 @@ class TestReview:
         expect(heading(desktop, "1 face added")).to_be_visible()
         assert added(api) == ["Drawing"]
 
+    def test_known_people_are_suggested(self, desktop: Console, api: HttpApi) -> None:
+        api.added(blurred(), "Grace Hopper")
+        desktop.open("add")
+        desktop.add_many({"ada.jpg": ASTRONAUT})
+
+        name_of(desktop, "ada.jpg").fill("hop")
+
+        expect(desktop.page.locator("#known option")).to_have_attribute("value", "Grace Hopper")
+        assert name_of(desktop, "ada.jpg").get_attribute("list") == "known"
+
     def test_all_are_selected(self, desktop: Console) -> None:
         desktop.open("add")
         desktop.add_many({"a.jpg": ASTRONAUT, "b.jpg": ASTRONAUT})
@@ -145,7 +155,7 @@ class TestGroups:
         # Poor faces are not selected.
         expect(console.page.get_by_role("checkbox", name="Person 1: blurred.jpg")).not_to_be_checked()
         console.page.get_by_role("checkbox", name="Person 1: team.jpg").check()
-        console.page.get_by_role("textbox", name="Name of Person 1").fill("Eileen Collins")
+        console.page.get_by_role("combobox", name="Name of Person 1").fill("Eileen Collins")
         # The names stay while the pictures are reviewed.
         press(console, "Review by picture")
         press(console, "Group by person")
@@ -165,7 +175,7 @@ class TestGroups:
         desktop.open("add")
         desktop.add_many({"blurred.jpg": blurred(), "drawing.jpg": drawing()})
         press(desktop, "Group by person")
-        desktop.page.get_by_role("textbox", name="Name of Single face 1").fill("Eileen Collins")
+        desktop.page.get_by_role("combobox", name="Name of Single face 1").fill("Eileen Collins")
         press(desktop, "Add 1 face")
 
         expect(heading(desktop, "1 face added")).to_be_visible()
@@ -199,7 +209,7 @@ class TestGroups:
         desktop.add_many({"1.jpg": ASTRONAUT, "2.jpg": mirrored, "3.jpg": drawing()})
         press(desktop, "Group by person")
         expect(desktop.page.get_by_role("checkbox", name="Person 1: ")).to_have_count(2)
-        desktop.page.get_by_role("textbox", name="Name of Person 1").fill("Eileen Collins")
+        desktop.page.get_by_role("combobox", name="Name of Person 1").fill("Eileen Collins")
         press(desktop, "Add 2 faces")
 
         expect(heading(desktop, "2 faces added")).to_be_visible()
@@ -216,7 +226,7 @@ class TestLayout:
         expect(heading(desktop, "4 of 4 files can be added")).to_be_visible()
         assert fits(desktop)
         press(desktop, "Group by person")
-        desktop.page.get_by_role("textbox", name="Name of Person 1").fill("W" * 255)
+        desktop.page.get_by_role("combobox", name="Name of Person 1").fill("W" * 255)
         assert fits(desktop)
         desktop.page.locator("#bulk-add").click()
         expect(desktop.page.get_by_role("list", name="What became of each file")).to_be_visible()

@@ -85,8 +85,9 @@ class TestFind:
         expect(console.chips).to_have_text("Who is this?")
         expect(console.page.get_by_role("button", name="Add", exact=True)).to_be_visible()
         assert console.page.evaluate("document.activeElement !== document.body")
-        assert api.get("/faces").body["faces"] == []
+        # A new name undoes the removal.
         console.name_face("Eileen again")
+        expect(console.notice.get_by_role("button", name="Undo")).to_be_hidden()
         assert [face["face_name"] for face in api.get("/faces").body["faces"]] == ["Eileen again"]
 
     def test_the_threshold_filters_what_is_shown(self, console: Console, api: HttpApi) -> None:

@@ -63,7 +63,7 @@ class TestKeyboard:
 # The name of the focused element, as a screen reader announces it.
 _FOCUSED = """
 () => { const it = document.activeElement; return it.ariaLabel
-    || it.labels?.[0]?.textContent || it.textContent.trim(); }
+    || it.labels?.[0]?.textContent || it.textContent.trim() || it.title; }
 """
 
 

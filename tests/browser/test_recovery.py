@@ -36,21 +36,6 @@ class TestRetry:
         expect(console.page.get_by_role("heading", name="People")).to_be_focused()
         console.watch.complaints.clear()
 
-    def test_the_models_details(self, desktop: Console) -> None:
-        desktop.page.route("**/info", lambda route: route.abort())
-        desktop.open("compare")
-        for into in ("first", "second"):
-            desktop.choose(pictures.jpeg(pictures.astronaut()), into=into)
-        desktop.view("compare").get_by_role("button", name="How sure is a match?").click()
-        expect(desktop.dialog).to_contain_text("Details of the model are not available.")
-        desktop.page.unroute("**/info")
-
-        desktop.dialog.get_by_role("button", name="Retry").click()
-
-        expect(desktop.dialog.get_by_role("table")).to_be_visible()
-        expect(desktop.dialog.get_by_role("heading", name="How sure is a match?")).to_be_focused()
-        desktop.watch.complaints.clear()
-
     def test_an_error_that_stays_has_no_retry(self, desktop: Console) -> None:
         desktop.open()
         desktop.choose(b"text", "notes.txt", "text/plain")

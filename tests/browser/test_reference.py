@@ -97,6 +97,6 @@ class TestReference:
         reply = api.get("/docs")
 
         policy = dict(part.split(" ", 1) for part in reply.headers["content-security-policy"].split("; "))
-        [script] = re.findall(r'<script type="module">(.*?)</script>', reply.text, re.DOTALL)
+        [script] = re.findall(r"<script type=module>(.*?)</script>", reply.text, re.DOTALL)
         assert policy["default-src"] == "'none'"
         assert policy["script-src"] == f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"

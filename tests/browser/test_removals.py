@@ -6,6 +6,7 @@ import re
 
 from playwright.sync_api import Browser, expect
 
+from tests import pictures
 from tests.browser.conftest import DESKTOP
 from tests.browser.console import Console
 from tests.browser.crowd import add_people, wait_until
@@ -236,3 +237,51 @@ class TestRemoval:
         expect(desktop.cards).to_have_count(1)
         expect(desktop.notice).to_have_count(0)
         desktop.watch.forgive_refusals()
+
+
+class TestFind:
+    def test_a_face_of_the_picture_is_put_back(self, desktop: Console, api: HttpApi) -> None:
+        name_the_astronaut(desktop)
+
+        desktop.page.get_by_role("button", name="Remove Eileen from the face set").click()
+        expect(desktop.chips).to_have_text("Who is this?")
+        desktop.notice.get_by_role("button", name="Undo: Removed a picture of Eileen.").click()
+
+        expect(desktop.chips).to_have_text("Eileen")
+        expect(desktop.name_field).to_be_focused()
+        assert nothing_is_sent(desktop)
+        assert [face["face_name"] for face in api.get("/faces").body["faces"]] == ["Eileen"]
+
+    def test_a_removed_face_of_the_picture_gets_another_name(self, desktop: Console, api: HttpApi) -> None:
+        name_the_astronaut(desktop)
+
+        desktop.page.get_by_role("button", name="Remove Eileen from the face set").click()
+        with desktop.page.expect_response(re.compile("/identify$")):
+            desktop.page.clock.run_for((SECONDS_BEFORE + SECONDS_AFTER) * 1000)
+        assert api.get("/faces").body["faces"] == []
+        desktop.name_face("Grace")
+
+        assert [face["face_name"] for face in api.get("/faces").body["faces"]] == ["Grace"]
+
+    def test_a_person_is_renamed_elsewhere(self, desktop: Console) -> None:
+        desktop.open()
+        desktop.choose(pictures.jpeg(pictures.astronaut()))
+        desktop.name_face("Eileen")
+        desktop.go("People")
+        desktop.card("Eileen").click()
+        desktop.page.get_by_role("button", name="Rename Eileen").click()
+        desktop.dialog.get_by_label("Name").fill("Eileen Collins")
+        desktop.dialog.get_by_role("button", name="Rename").click()
+        expect(desktop.page.get_by_role("heading", name="Eileen Collins")).to_be_visible()
+
+        desktop.go("Find")
+
+        expect(desktop.chips).to_have_text("Eileen Collins")
+
+
+def name_the_astronaut(console: Console) -> None:
+    console.page.clock.install(time=0)
+    console.open()
+    console.choose(pictures.jpeg(pictures.astronaut()))
+    console.name_face("Eileen")
+    stop_the_clock(console)

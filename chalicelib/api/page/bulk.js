@@ -6,7 +6,7 @@ import { personGroups } from "./bulk_groups.js";
 import { read, suggest, unread } from "./bulk_pictures.js";
 import { download, fileRow, showReport } from "./bulk_report.js";
 import { pictureRows } from "./bulk_review.js";
-import { byId, plural } from "./dom.js";
+import { byId, number, onClick, plural, write } from "./dom.js";
 import { faceSet, facesChanged, whenFaceSetChanges } from "./face_sets.js";
 import { attempt, complain, say } from "./notices.js";
 import { acceptDrops } from "./sources.js";
@@ -16,8 +16,6 @@ import { explained } from "./words.js";
 const AT_ONCE = 3;
 const MOST_GROUPED = 1000;
 const STAGES = ["choose", "run", "review", "done"];
-// Failures of the service or the connection. The same request may succeed later.
-const PASSING = ["network", "busy", "unreadable", "key", "1003", "1005"];
 
 let pictures = [];
 let additions = [];
@@ -27,7 +25,7 @@ let people = { tokens: "", groups: null };
 let work = null;
 
 export function startBulk() {
-  const on = (id, listener) => byId(`bulk-${id}`).addEventListener("click", listener);
+  const on = (id, listener) => onClick(`bulk-${id}`, listener);
   const drop = (transfer) => attempt(byId("bulk-alert"), async () => choose(await dropped(transfer)));
   acceptDrops(byId("bulk-drop"), (_, event) => drop(event.dataTransfer));
   for (const kind of ["folder", "files"]) {
@@ -94,11 +92,11 @@ async function find() {
   suggest(pictures);
   const without = pictures.filter(({ failure }) => failure);
   const open = pictures.filter(isOpen).length;
-  byId("bulk-count").textContent = `${offered().length.toLocaleString("en")} of ${plural(pictures.length, "file")} can be added`;
+  write("bulk-count", `${number(offered().length)} of ${plural(pictures.length, "file")} can be added`);
   byId("bulk-unread").hidden = !open;
-  byId("bulk-unread-count").textContent = `${plural(open, "picture was", "pictures were")} not read.`;
+  write("bulk-unread-count", `${plural(open, "picture was", "pictures were")} not read.`);
   byId("bulk-without").hidden = !without.length;
-  byId("bulk-without-count").textContent = `${plural(without.length, "file")} without a face to add`;
+  write("bulk-without-count", `${plural(without.length, "file")} without a face to add`);
   byId("bulk-without-list").replaceChildren(...without.map(({ path, failure }) => fileRow(path, failure)));
   byId("bulk-group").hidden = !offered().length;
   showRows();
@@ -119,7 +117,7 @@ async function group() {
   const shown = review;
   const tokens = offered().flatMap(({ faces }) => faces.map(({ face_token: token }) => token));
   if (tokens.length > MOST_GROUPED) {
-    const most = MOST_GROUPED.toLocaleString("en");
+    const most = number(MOST_GROUPED);
     complain(byId("bulk-group-alert"), `These pictures have ${plural(tokens.length, "face")}. At most ${most} can be grouped. Choose fewer pictures.`);
     return;
   }
@@ -127,7 +125,7 @@ async function group() {
     show(people.groups, true);
     return;
   }
-  byId("bulk-group").textContent = "Grouping …";
+  write("bulk-group", "Grouping …");
   await attempt(byId("bulk-group-alert"), async () => {
     const reply = await call("POST", "groups", { face_tokens: tokens });
     // The user may have gone on meanwhile.
@@ -136,23 +134,23 @@ async function group() {
     show(people.groups, true);
     say(`${plural(reply.groups.length, "group")} and ${plural(reply.ungrouped.length, "single face")}`);
   });
-  if (review === shown) byId("bulk-group").textContent = "Group by person";
+  if (review === shown) write("bulk-group", "Group by person");
 }
 
 function show(next, grouped) {
   review = next;
   byId("bulk-group-alert").hidden = true;
   byId("bulk-names").hidden = grouped;
-  byId("bulk-group").textContent = grouped ? "Review by picture" : "Group by person";
+  write("bulk-group", grouped ? "Review by picture" : "Group by person");
   byId("bulk-rows").replaceChildren(review.root);
   count();
 }
 
 function count() {
   const { length } = review.additions();
-  byId("bulk-add").textContent = `Add ${plural(length, "face")}`;
+  write("bulk-add", `Add ${plural(length, "face")}`);
   byId("bulk-add").disabled = !length;
-  byId("bulk-set").textContent = `to face set ${faceSet()}`;
+  write("bulk-set", `to face set ${faceSet()}`);
 }
 
 async function add(wanted) {
@@ -168,7 +166,7 @@ async function add(wanted) {
   const faces = additions.filter(isOpen).length;
   const files = pictures.filter(isOpen).length;
   byId("bulk-retry").hidden = !faces && !files;
-  byId("bulk-retry").textContent = `Retry ${faces ? plural(faces, "face") : plural(files, "picture")}`;
+  write("bulk-retry", `Retry ${faces ? plural(faces, "face") : plural(files, "picture")}`);
   stage("done");
 }
 
@@ -177,12 +175,12 @@ async function each(items, title, step) {
   work = new AbortController();
   const { signal } = work;
   let [done, failed] = [0, 0];
-  byId("bulk-doing").textContent = title;
+  write("bulk-doing", title);
   const progress = () => {
     byId("bulk-progress").max = items.length;
     byId("bulk-progress").value = done;
-    const failures = failed ? `, ${failed.toLocaleString("en")} failed` : "";
-    byId("bulk-counts").textContent = `${done.toLocaleString("en")} of ${items.length.toLocaleString("en")}${failures}`;
+    const failures = failed ? `, ${number(failed)} failed` : "";
+    write("bulk-counts", `${number(done)} of ${number(items.length)}${failures}`);
     // Announce to screen readers at every tenth.
     if (done % Math.ceil(items.length / 10) === 0) say(byId("bulk-counts").textContent);
   };
@@ -198,7 +196,7 @@ async function each(items, title, step) {
         await step(item, signal);
       } catch (error) {
         if (error.name === "AbortError") return;
-        Object.assign(item, { failure: explained(error), passing: PASSING.includes(error.code) });
+        Object.assign(item, { failure: explained(error), passing: error.passes });
         failed += 1;
         // Every remaining item would ask for the key again.
         if (error.code === "key") work.abort();

@@ -12,11 +12,11 @@ export function personGroups({ groups, ungrouped }, pictures, changed) {
   const alone = ungrouped.map((token, index) => block([known.get(token)], `Single face ${index + 1}`, changed));
   return {
     root: element(
-      "div",
-      { className: "groups" },
+      "div.groups",
+      {},
       element(
-        "p",
-        { className: "quiet" },
+        "p.quiet",
+        {},
         "Name each person once. Faces without a name are not added. A dashed frame marks faces that are hard to recognise, and copies.",
       ),
       ...[...blocks, ...alone].map(({ root }) => root),
@@ -34,9 +34,9 @@ function block(faces, title, changed) {
     const checked = !reasons.length || faces.length === 1;
     return pick(face, `${title}: ${picture.path}`, reasons, { type: "checkbox", title: picture.path, checked, onchange: changed });
   });
-  const heading = element("h3", {}, `${title} `, element("span", { className: "quiet" }, count));
+  const heading = element("h3", {}, `${title} `, element("span.quiet", {}, count));
   return {
-    root: element("div", {}, heading, field, element("div", { className: "faces" }, ...picks)),
+    root: element("div", {}, heading, field, element("div.faces", {}, ...picks)),
     additions: () => {
       const name = asName(field.value);
       return faces.filter((_, index) => name && picks[index].firstChild.checked).map((face) => ({ ...face, name }));

@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { isPicture } from "./bulk_files.js";
-import { cutOut, prepared } from "./picture.js";
+import { cutOut, jpeg, prepared } from "./picture.js";
 
 // Shown at half this size, for sharp screens.
 const THUMBNAIL_PX = 112;
@@ -56,6 +56,4 @@ async function digest(file) {
 }
 
 // A JPEG takes a tenth of the memory of its pixels. The browser decodes it when it comes into view.
-function thumbnail(bitmap, face) {
-  return new Promise((resolve) => cutOut(bitmap, face, THUMBNAIL_PX).toBlob(resolve, "image/jpeg"));
-}
+const thumbnail = (bitmap, face) => jpeg(cutOut(bitmap, face, THUMBNAIL_PX));

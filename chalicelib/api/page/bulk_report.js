@@ -2,7 +2,7 @@
 
 import { csv } from "./bulk_files.js";
 import { flaws } from "./bulk_pictures.js";
-import { byId, element, plural } from "./dom.js";
+import { byId, element, number, plural, write } from "./dom.js";
 
 const SHOWN = 200;
 // The colours of verdicts.
@@ -19,13 +19,14 @@ export function showReport(pictures, additions, stopped) {
   rows.forEach((row) => kinds[kind(row)].push(row));
   const { failed, "not tried": open, alike, "left out": out } = kinds;
   const faces = `${plural(kinds.added.length + alike.length, "face")} added`;
-  byId("bulk-result").textContent = `${stopped ? "Stopped: " : ""}${faces}${failed.length ? `, ${failed.length.toLocaleString("en")} failed` : ""}`;
-  byId("bulk-rest").textContent = [
+  write("bulk-result", `${stopped ? "Stopped: " : ""}${faces}${failed.length ? `, ${number(failed.length)} failed` : ""}`);
+  const rest = [
     open.length && `${plural(open.length, "picture was", "pictures were")} not tried.`,
     out.length && `${plural(out.length, "file was", "files were")} left out.`,
     alike.length && `${plural(alike.length, "face looks", "faces look")} like somebody with another name.`,
     `Face set: ${additions.at(-1).set}.`,
-  ].filter(Boolean).join(" ");
+  ];
+  write("bulk-rest", rest.filter(Boolean).join(" "));
   const sorted = Object.values(kinds).flat();
   byId("bulk-outcomes").replaceChildren(
     ...sorted.slice(0, SHOWN).map((row) => {

@@ -4,6 +4,7 @@ import { flaws } from "./bulk_pictures.js";
 import { element, plural } from "./dom.js";
 import { asName } from "./names.js";
 import { say } from "./notices.js";
+import { imageOf } from "./picture.js";
 
 /** Return a face with an input over it, a checkbox or a radio button, that selects the face. */
 export function pick(face, label, reasons, properties) {
@@ -12,7 +13,10 @@ export function pick(face, label, reasons, properties) {
 }
 
 export function nameField(label, properties) {
-  return element("input", { "aria-label": label, maxLength: 255, autocomplete: "off", placeholder: "Name", ...properties });
+  const field = element("input", { "aria-label": label, maxLength: 255, autocomplete: "off", placeholder: "Name", ...properties });
+  // The property cannot be written.
+  field.setAttribute("list", "known");
+  return field;
 }
 
 /** Return the rows of pictures as `{root, additions()}`. Calls `changed` when a selection changes. */
@@ -39,17 +43,14 @@ export function pictureRows(pictures, changed) {
     root: element(
       "div",
       { hidden: !rows.length },
-      element("label", { className: "row" }, all, "Select all"),
+      element("label.row", {}, all, "Select all"),
       element("ul", {}, ...rows.map(({ root }) => root)),
     ),
     additions: () => wanted().map((picture) => ({ picture, face: picture.faces[picture.chosen], name: picture.name })),
   };
 }
 
-function portrait({ thumbnail }) {
-  const url = URL.createObjectURL(thumbnail);
-  return element("img", { className: "crop", alt: "", src: url, onload: () => URL.revokeObjectURL(url) });
-}
+const portrait = ({ thumbnail }) => imageOf(thumbnail, "img.crop", "");
 
 function pictureRow(picture, update, renamed) {
   const { path, faces } = picture;
@@ -62,7 +63,7 @@ function pictureRow(picture, update, renamed) {
     },
   });
   const face = element("span", {}, portrait(faces[picture.chosen]));
-  const words = element("span", { className: "quality poor" });
+  const words = element("span.quality.poor");
   const field = nameField(`Name for ${path}`, {
     // The service takes white space alone for no name.
     pattern: ".*\\S.*",
@@ -95,8 +96,8 @@ function pictureRow(picture, update, renamed) {
     draw();
   };
   const name = (text) => Object.assign(picture, { name: asName(text), edited: true });
-  const who = element("span", { className: "who" }, element("strong", {}, path), words);
-  const group = element("div", { className: "faces", role: "radiogroup", "aria-label": `Faces in ${path}` }, ...choices);
+  const who = element("span.who", {}, element("strong", {}, path), words);
+  const group = element("div.faces", { role: "radiogroup", "aria-label": `Faces in ${path}` }, ...choices);
   const row = { picture, field, draw, want, name, root: element("li", {}, box, face, who, field, faces.length > 1 ? group : null) };
   draw();
   return row;
@@ -125,6 +126,6 @@ function offer(rows, row) {
     offer(rows, row);
     say(`Renamed ${plural(others.length, "picture")}.`);
   };
-  row.root.append(element("button", { type: "button", className: "link", onclick: rename }, words));
+  row.root.append(element("button.link", { onclick: rename }, words));
   if (!offered) say(words);
 }

@@ -1,6 +1,7 @@
 // Takes pictures with the device's camera.
 
-import { byId } from "./dom.js";
+import { answered, byId } from "./dom.js";
+import { drawn, jpeg } from "./picture.js";
 
 const WORDS = {
   NotAllowedError: "The camera is not allowed here. Allow it in the browser's settings for this page, then try again.",
@@ -8,62 +9,62 @@ const WORDS = {
   NotReadableError: "The camera is in use by another program.",
 };
 
+const dialog = byId("camera-dialog");
+const video = byId("camera-picture");
+const refused = byId("camera-refused");
+const take = byId("camera-take");
+const turn = byId("camera-turn");
+
 let facing = "user";
 
-/** Resolve to a JPEG file, or to null if the dialog is closed without one. */
+/** Resolve to a JPEG, or to null if the dialog is closed without one. */
 export async function photographed() {
-  const dialog = byId("camera-dialog");
-  const video = byId("camera-picture");
-  byId("camera-refused").hidden = true;
-  byId("camera-take").disabled = true;
-  dialog.returnValue = "";
-  dialog.showModal();
-  const closed = new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+  refused.hidden = true;
+  take.disabled = true;
+  const closed = answered(dialog);
   let taken = null;
-  byId("camera-take").onclick = async () => {
-    taken = await still(video);
+  take.onclick = async () => {
+    taken = await still();
     dialog.close();
   };
-  byId("camera-turn").onclick = async () => {
+  turn.onclick = async () => {
     facing = facing === "user" ? "environment" : "user";
-    await watch(video);
+    await watch();
   };
-  await watch(video);
+  await watch();
   await closed;
-  stop(video);
+  stop();
   return taken;
 }
 
-async function watch(video) {
-  stop(video);
+async function watch() {
+  stop();
   try {
     const wanted = { facingMode: facing, width: { ideal: 1920 }, height: { ideal: 1080 } };
     const stream = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
     video.srcObject = stream;
     // The dialog was closed while the browser asked for permission.
-    if (!byId("camera-dialog").open) return stop(video);
+    if (!dialog.open) return stop();
     const cameras = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
-    byId("camera-turn").hidden = cameras.length < 2;
+    turn.hidden = cameras.length < 2;
     video.classList.toggle("mirrored", stream.getVideoTracks()[0].getSettings().facingMode !== "environment");
     await video.play();
-    byId("camera-take").disabled = false;
+    take.disabled = false;
   } catch (error) {
     if (error.name === "AbortError") return;
-    byId("camera-refused").textContent = WORDS[error.name] ?? "The camera cannot be used.";
-    byId("camera-refused").hidden = false;
+    refused.textContent = WORDS[error.name] ?? "The camera cannot be used.";
+    refused.hidden = false;
   }
 }
 
-function stop(video) {
+function stop() {
   video.srcObject?.getTracks().forEach((track) => track.stop());
   video.srcObject = null;
 }
 
-async function still(video) {
-  const canvas = document.createElement("canvas");
-  canvas.width = video.videoWidth;
-  canvas.height = video.videoHeight;
-  canvas.getContext("2d").drawImage(video, 0, 0);
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
-  return new File([blob], "camera.jpg", { type: "image/jpeg" });
+async function still() {
+  const bitmap = await createImageBitmap(video);
+  const blob = await jpeg(drawn(bitmap));
+  bitmap.close();
+  return blob;
 }

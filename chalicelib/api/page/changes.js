@@ -2,7 +2,7 @@
 
 import { call, finished } from "./api.js";
 import { confirmed } from "./dialogs.js";
-import { faceSet } from "./face_sets.js";
+import { faceSet, facesChanged } from "./face_sets.js";
 import { personPath, samePerson } from "./names.js";
 
 const CANDIDATES = 100;
@@ -29,6 +29,7 @@ export async function renamed(people, name) {
       await rename(person, name, merge);
     }
   }
+  facesChanged();
   return true;
 }
 

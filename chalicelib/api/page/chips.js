@@ -28,11 +28,10 @@ export function placeChips(frame, boxes, chosen) {
     }
     if (!chip.matches(".away")) placed.push(place);
     // The chip is inside the box's border, the tick beside the box.
-    chip.style.left = `${place.left - faces[index].left - boxes[index].clientLeft}px`;
-    chip.style.top = `${place.top - faces[index].top - boxes[index].clientTop}px`;
+    const { left, top } = faces[index];
+    move(chip, place.left - left - boxes[index].clientLeft, place.top - top - boxes[index].clientTop);
     if (!tick) continue;
-    tick.style.left = `${place.left + chip.offsetWidth}px`;
-    tick.style.top = `${place.top}px`;
+    move(tick, place.left + chip.offsetWidth, place.top);
     tick.style.height = `${chip.offsetHeight}px`;
   }
 }
@@ -49,6 +48,7 @@ function best(frame, width, height, faces, index, placed) {
   return places[costs.indexOf(Math.min(...costs))];
 }
 
+const move = (part, left, top) => Object.assign(part.style, { left: `${left}px`, top: `${top}px` });
 const rectangle = (left, top, width, height) => ({ left, top, right: left + width, bottom: top + height });
 const within = (value, most) => Math.max(0, Math.min(value, most));
 

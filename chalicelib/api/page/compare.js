@@ -1,7 +1,7 @@
 // Compare: shows whether two pictures show the same person.
 
 import { call } from "./api.js";
-import { byId } from "./dom.js";
+import { byId, element, write } from "./dom.js";
 import { info, thresholds } from "./model.js";
 import { attempt, say } from "./notices.js";
 import { prepared } from "./picture.js";
@@ -9,16 +9,24 @@ import { acceptPictures } from "./sources.js";
 import { Stage } from "./stage.js";
 import { looks, rate, Refusal, usual, verdict } from "./words.js";
 
+const alert = byId("compare-alert");
+const result = byId("compare-result");
+
 let slots;
 let work = new AbortController();
 
 export function startCompare() {
   slots = ["first", "second"].map((name) => {
-    const zone = byId(`${name}-drop`);
-    const slot = { name, zone, picture: null, file: null, faces: [], chosen: 0 };
-    slot.stage = new Stage(byId(`${name}-stage`), (index) => attempt(byId("compare-alert"), () => choose(slot, index)));
-    const { choose: button } = acceptPictures(zone, (file) => open(slot, file), `the ${name} picture`);
-    byId(`${name}-clear`).addEventListener("click", () => {
+    const which = `the ${name} picture`;
+    const zone = element("div.drop", { id: `${name}-drop` });
+    const place = element("div.stage", { id: `${name}-stage` });
+    const change = element("button", {}, "Change picture", element("span.unseen", {}, ` (${which})`));
+    const root = element("div.slot", { role: "group", "aria-label": which }, zone, element("div.viewer", {}, place, change));
+    byId("compare-pair").append(root);
+    const slot = { name, root, change, file: null, faces: [], chosen: 0 };
+    slot.stage = new Stage(place, (index) => attempt(alert, () => choose(slot, index)));
+    const { choose: button } = acceptPictures(zone, (file) => open(slot, file), which);
+    change.addEventListener("click", () => {
       clear(slot);
       button.focus();
     });
@@ -31,22 +39,22 @@ function clear(slot) {
   slot.stage.clear();
   slot.file = null;
   slot.faces = [];
-  slot.zone.parentElement.classList.remove("with-picture");
-  byId("compare-result").hidden = true;
-  byId("compare-alert").hidden = true;
+  slot.root.classList.remove("with-picture");
+  result.hidden = true;
+  alert.hidden = true;
 }
 
 async function open(slot, file) {
-  const focused = slot.zone.contains(document.activeElement);
+  const focused = slot.root.contains(document.activeElement);
   clear(slot);
   slot.file = file;
-  await attempt(byId("compare-alert"), async () => {
+  await attempt(alert, async () => {
     const picture = await prepared(file);
     // Another picture was opened here meanwhile.
     if (slot.file !== file) return;
-    slot.zone.parentElement.classList.add("with-picture");
+    slot.root.classList.add("with-picture");
     // The button that had the focus is hidden now.
-    if (focused) byId(`${slot.name}-clear`).focus();
+    if (focused) slot.change.focus();
     slot.stage.show(picture, file.name || "Your picture");
     slot.stage.busy("Looking for faces …");
     try {
@@ -83,11 +91,11 @@ async function compare() {
 function show(distance, known, weakness) {
   const { level, words } = verdict(distance, known, usual(known));
   byId("compare-verdict").className = `verdict large ${level}`;
-  byId("compare-verdict").textContent = distance ? `${words} the same person` : words;
-  byId("compare-rate").textContent = rate(distance, known);
-  byId("compare-weakness").textContent = weakness;
-  byId("compare-distance").textContent = `Distance ${distance.toFixed(3)}`;
-  byId("compare-result").hidden = false;
-  byId("compare-result").scrollIntoView({ block: "nearest" });
+  write("compare-verdict", distance ? `${words} the same person` : words);
+  write("compare-rate", rate(distance, known));
+  write("compare-weakness", weakness);
+  write("compare-distance", `Distance ${distance.toFixed(3)}`);
+  result.hidden = false;
+  result.scrollIntoView({ block: "nearest" });
   say(`${byId("compare-verdict").textContent}. ${byId("compare-rate").textContent}`);
 }

@@ -18,7 +18,7 @@ const inView = new IntersectionObserver((entries) => {
 
 /** Return an image that loads a face's crop. The background drawing stays if loading fails. */
 export function crop(token) {
-  const image = element("img", { className: "crop", alt: "", width: 64, height: 64 });
+  const image = element("img.crop", { alt: "", width: 64, height: 64 });
   image.dataset.token = token;
   inView.observe(image);
   return image;

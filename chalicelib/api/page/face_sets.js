@@ -2,11 +2,12 @@
 
 import { call, finished } from "./api.js";
 import { confirmed } from "./dialogs.js";
-import { byId, element, iconButton, plural } from "./dom.js";
+import { byId, element, iconButton, number, onClick, plural } from "./dom.js";
 import { attempt, notify } from "./notices.js";
 import { whenBack } from "./recovery.js";
 import { address, currentRoute, DEFAULT_SET, go, whenRouteChanges } from "./route.js";
 
+const listeners = [];
 let sets = null;
 
 export const faceSet = () => currentRoute().set;
@@ -20,14 +21,20 @@ export async function facesIn(name) {
   return known.find(({ face_set: other }) => other === name)?.faces ?? null;
 }
 
-/** Discard the loaded face sets after faces were added or removed. */
+/** Call `listener` after this page changed faces. */
+export const whenFacesChange = (listener) => listeners.push(listener);
+
+/** Say that faces were added, renamed or removed. */
 export function facesChanged() {
-  sets = null;
+  forget();
+  listeners.forEach((listener) => listener());
 }
+
+const forget = () => (sets = null);
 
 export function startFaceSets() {
   byId("face-set").addEventListener("change", () => choose(byId("face-set").value));
-  byId("face-sets-button").addEventListener("click", manage);
+  onClick("face-sets-button", manage);
   byId("face-set-form").addEventListener("submit", create);
   whenFaceSetChanges(load);
   load();
@@ -41,7 +48,7 @@ function listed() {
   sets ??= call("GET", "face_sets").then((reply) => reply.face_sets);
   const asked = sets;
   // Do not keep a failed reply.
-  asked.catch(() => sets === asked && facesChanged());
+  asked.catch(() => sets === asked && forget());
   return asked;
 }
 
@@ -64,12 +71,12 @@ function choose(set, replace = false) {
 function row({ face_set: name, faces }) {
   const remove = iconButton("bin", `Delete face set ${name}`, () => discard(name, faces));
   remove.hidden = name === DEFAULT_SET;
-  return element("li", {}, element("span", {}, element("strong", {}, name), element("span", { className: "quiet" }, plural(faces, "face"))), remove);
+  return element("li", {}, element("span", {}, element("strong", {}, name), element("span.quiet", {}, plural(faces, "face"))), remove);
 }
 
 async function manage() {
   byId("face-sets-dialog").showModal();
-  facesChanged();
+  forget();
   await attempt(byId("face-sets-alert"), refresh, { reads: true });
 }
 
@@ -79,7 +86,7 @@ async function create(event) {
   await attempt(byId("face-sets-alert"), async () => {
     const { created } = await call("POST", "face_sets", { face_set: name });
     byId("new-face-set").value = "";
-    facesChanged();
+    forget();
     await refresh();
     choose(name);
     notify(created ? `Created face set ${name} and switched to it.` : `Face set ${name} already exists. Switched to it.`);
@@ -91,13 +98,13 @@ async function discard(name, faces) {
   if (!(await confirmed(question, "Delete", { typed: name }))) return;
   const state = byId("face-sets-state");
   const shown = (removed) => {
-    state.textContent = `Deleting ${name}: ${removed.toLocaleString("en")} of ${plural(faces, "face")} removed …`;
+    state.textContent = `Deleting ${name}: ${number(removed)} of ${plural(faces, "face")} removed …`;
   };
   shown(0);
   await attempt(byId("face-sets-alert"), async () => {
     await finished("DELETE", `face_sets/${encodeURIComponent(name)}`, {}, shown);
     if (name === faceSet()) choose(DEFAULT_SET, true);
-    facesChanged();
+    forget();
     await refresh();
     // The button that had the focus is gone.
     byId("new-face-set").focus();

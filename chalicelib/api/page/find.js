@@ -1,13 +1,16 @@
 // Find: opens a picture, names everyone in it, and goes from one unnamed face to the next.
 
 import { call } from "./api.js";
-import { byId, plural } from "./dom.js";
-import { faceSet, facesChanged, whenFaceSetChanges } from "./face_sets.js";
+import { byId, onClick, plural, write } from "./dom.js";
+import { faceSet, facesChanged, whenFacesChange, whenFaceSetChanges } from "./face_sets.js";
 import { identified, searchedAgain } from "./identify.js";
 import { samePerson } from "./names.js";
 import { focusName, showFace, showMatches, showName, startNaming } from "./naming.js";
 import { attempt, notify, say } from "./notices.js";
+import { faceRemoval, personKey } from "./person.js";
 import { cutOut, prepared } from "./picture.js";
+import { isHidden, keep, remove, whenRemovalsChange } from "./removals.js";
+import { currentRoute, whenRouteChanges } from "./route.js";
 import { threshold } from "./scale.js";
 import { acceptDrops, acceptPictures } from "./sources.js";
 import { Stage } from "./stage.js";
@@ -17,33 +20,45 @@ import { looks } from "./words.js";
 // After an addition, the faces without a name are searched again, unless there are more than this.
 const MOST_SEARCHED_AGAIN = 20;
 
+const view = byId("find");
+const state = byId("find-state");
+const alert = byId("find-alert");
+
 let stage;
 let work = new AbortController();
 let faces = [];
 let known = [];
 let chosen = -1;
 let saving = false;
+// Another view, or a removal, has changed faces.
+let stale = false;
 
 export function startFind() {
   stage = new Stage(byId("find-stage"), (index) => goTo(index), (index) => save(faces[index], guess(faces[index]).face_name));
-  startNaming({ save, remove, changed: relabel });
+  startNaming({ save, remove: removeFace, changed: relabel });
   const { choose: button, input, camera } = acceptPictures(byId("find-drop"), open);
   acceptDrops(byId("find-stage"), ([file]) => file && open(file));
-  byId("find-another").addEventListener("click", () => input.click());
-  byId("find-camera").addEventListener("click", () => camera.click());
+  onClick("find-another", () => input.click());
+  onClick("find-camera", () => camera.click());
   byId("find-camera").hidden = camera.hidden;
-  byId("find-clear").addEventListener("click", () => {
+  onClick("find-clear", () => {
     close();
     button.focus();
   });
-  byId("face-previous").addEventListener("click", () => choose((chosen + faces.length - 1) % faces.length));
-  byId("face-next").addEventListener("click", () => choose((chosen + 1) % faces.length));
-  byId("similar-no").addEventListener("click", () => {
+  onClick("face-previous", () => choose((chosen + faces.length - 1) % faces.length));
+  onClick("face-next", () => choose((chosen + 1) % faces.length));
+  onClick("similar-no", () => {
     byId("find-similar").hidden = true;
     focusName();
   });
   startWelcome(open);
   whenFaceSetChanges(() => (stage.picture ? again() : welcome()));
+  whenRemovalsChange(() => faces.length && relabel());
+  whenFacesChange(() => {
+    stale ||= !saving;
+    catchUp();
+  });
+  whenRouteChanges(catchUp);
 }
 
 function begin() {
@@ -56,8 +71,8 @@ function close() {
   begin();
   stage.clear();
   faces = [];
-  byId("find").classList.remove("with-picture");
-  byId("find-alert").hidden = true;
+  view.classList.remove("with-picture");
+  alert.hidden = true;
   showPanel();
   welcome();
 }
@@ -66,56 +81,76 @@ async function open(file) {
   close();
   const signal = begin();
   const focused = document.activeElement;
-  await attempt(byId("find-alert"), async () => {
-    byId("find").classList.add("with-picture");
+  await attempt(alert, async () => {
+    view.classList.add("with-picture");
     // The button that had the focus is hidden now.
-    if (focused === document.body || !focused.checkVisibility()) byId("find-state").focus();
-    byId("find-state").textContent = "Opening the picture …";
-    byId("find-note").textContent = "";
+    if (focused === document.body || !focused.checkVisibility()) state.focus();
+    write("find-state", "Opening the picture …");
+    write("find-note", "");
     const picture = await prepared(file, signal);
     stage.show(picture, "Your picture");
-    byId("find-note").textContent = picture.note;
+    write("find-note", picture.note);
     await identify(signal);
   });
   // The file was not a picture, so there is nothing to show.
   if (!signal.aborted && !stage.picture) {
-    byId("find").classList.remove("with-picture");
+    view.classList.remove("with-picture");
     (focused !== document.body && focused.checkVisibility() ? focused : byId("main")).focus();
   }
 }
 
-/** Identify the same picture again, because the face set is another one or a face's token has become invalid. */
-async function again(index = -1) {
+/** Identify the same picture again, because the face set is another one. */
+async function again() {
   const signal = begin();
   faces = [];
   stage.draw([], []);
   showPanel();
-  await attempt(byId("find-alert"), () => identify(signal, index));
+  await attempt(alert, () => identify(signal));
 }
 
-async function identify(signal, index = -1) {
-  byId("find-state").textContent = "Looking for faces …";
+/** Take over the names that changed elsewhere, and new tokens for removed faces. */
+async function catchUp() {
+  if (!stale || !faces.length || currentRoute().view !== "find") return;
+  stale = false;
+  const entries = faces.map(({ entry }) => entry);
+  const shown = faces;
+  try {
+    const fresh = await identified(stage.picture, work.signal);
+    // Another picture or face set is shown meanwhile.
+    if (faces !== shown) return;
+    // A face that got a name meanwhile keeps it.
+    faces.forEach((face, index) => face.entry === entries[index] && Object.assign(face, fresh.faces[index]));
+    relabel();
+    if (chosen >= 0) await showMatches(faces[chosen], known);
+  } catch {
+    // The names from before stay until the next change or visit.
+    stale = true;
+  }
+}
+
+async function identify(signal) {
+  write("find-state", "Looking for faces …");
   say("Looking for faces");
   stage.busy("Looking for faces …");
   try {
     ({ faces, known } = await identified(stage.picture, signal));
   } catch (error) {
-    if (!signal.aborted) byId("find-state").textContent = "";
+    if (!signal.aborted) write("find-state", "");
     throw error;
   } finally {
     // Another picture or face set, chosen meanwhile, is busy itself.
     if (!signal.aborted) stage.idle();
   }
-  stage.draw(faces, faces.map(label));
-  showState();
-  say(byId("find-state").textContent);
+  stage.draw(faces, []);
+  relabel();
+  say(state.textContent);
   byId("panel-hint").textContent = faces.length
     ? "Everyone has a name. Choose a face to see who looks alike, or to rename it."
     : "A face must be at least 30 pixels in size and roughly face the camera. Try a larger or sharper picture.";
-  const first = faces[index] ? index : faces.length === 1 ? 0 : unnamedAfter(-1);
+  const first = faces.length === 1 ? 0 : unnamedAfter(-1);
   if (first < 0) return;
   choose(first);
-  if (document.activeElement === byId("find-state")) focusName();
+  if (document.activeElement === state) focusName();
 }
 
 function showPanel() {
@@ -131,7 +166,7 @@ function showState() {
   const counts = [[count("saved"), "named"], [count("guess"), "to confirm"], [count("unknown"), "without a name"]];
   const parts = counts.filter(([number]) => number).map(([number, words]) => `${number} ${words}`);
   const found = faces.length ? `${plural(faces.length, "face")}: ${parts.join(", ")}` : "No face found";
-  byId("find-state").textContent = `${found} (${width} × ${height} px)`;
+  write("find-state", `${found} (${width} × ${height} px)`);
 }
 
 /** Return the match that a face probably shows, or undefined. */
@@ -151,8 +186,12 @@ function label(face, index) {
   };
 }
 
-/** The slider, or an addition, has changed the guesses. */
+/** The slider, an addition or a removal has changed the names. Removed faces have none, even if that may be undone. */
 function relabel() {
+  for (const face of faces) {
+    const { entry } = face;
+    face.known = entry && !isHidden(entry.token) && !isHidden(personKey(entry.name)) ? entry : null;
+  }
   stage.label(faces.map(label));
   showState();
   if (chosen >= 0) showName(guess(faces[chosen]));
@@ -164,7 +203,7 @@ function choose(index) {
   stage.mark(index);
   byId("panel-empty").hidden = true;
   byId("panel-face").hidden = false;
-  byId("panel-place").textContent = faces.length > 1 ? `Face ${index + 1} of ${faces.length}` : "";
+  write("panel-place", faces.length > 1 ? `Face ${index + 1} of ${faces.length}` : "");
   byId("panel-steps").hidden = faces.length < 2;
   byId("panel-crop").replaceChildren(cutOut(stage.picture.bitmap, face));
   attempt(byId("add-alert"), () => showFace(face, guess(face), known));
@@ -187,13 +226,14 @@ function unnamedAfter(index) {
 async function save(face, name, next = true) {
   if (saving) return;
   saving = true;
+  keep(face.entry?.token);
   const before = face.known;
   await attempt(byId(chosen < 0 ? "find-alert" : "add-alert"), async () => {
     const wanted = { face_token: before?.token ?? face.face_token, face_name: name, face_set: faceSet(), check: "true" };
     const { face_token: token, similar } = await call("POST", "addface", wanted);
     notify(before?.name ? `Renamed ${before.name} to ${name}.` : `Added ${name} to the face set.`);
     facesChanged();
-    face.known = { token, name };
+    face.entry = { token, name };
     // Another picture or face set is shown meanwhile.
     if (!faces.includes(face)) return;
     relabel();
@@ -210,8 +250,8 @@ function showSimilar(face, match) {
   byId("find-similar").hidden = !match || samePerson(match.face_name, face.known.name);
   if (byId("find-similar").hidden) return;
   const other = match.face_name;
-  byId("similar-words").textContent = `${face.known.name} looks like ${other}: the same person?`;
-  byId("similar-yes").textContent = `Yes, rename to ${other}`;
+  write("similar-words", `${face.known.name} looks like ${other}: the same person?`);
+  write("similar-yes", `Yes, rename to ${other}`);
   byId("similar-yes").onclick = () => save(face, other, false);
 }
 
@@ -233,14 +273,10 @@ async function searchAgain() {
   }
 }
 
-async function remove(face) {
-  await attempt(byId("add-alert"), async () => {
-    await call("POST", "removeface", { face_token: face.known.token });
-    notify(`Removed ${face.known.name || "the face"} from the face set.`);
-    facesChanged();
-    // The button is about to be hidden.
-    byId("find-state").focus();
-    // The removed face's token is invalid now, so the face needs a new one.
-    if (faces.includes(face)) await again(faces.indexOf(face));
-  });
+function removeFace(face) {
+  const { token, name } = face.known;
+  // The button is about to be hidden.
+  state.focus();
+  const back = () => (faces.includes(face) ? goTo(faces.indexOf(face)) : byId("main").focus());
+  remove([faceRemoval(token, name)], name ? `a picture of ${name}` : "a picture without a name", back);
 }

@@ -1,6 +1,6 @@
 // Keeps the API key or the bearer token, for this tab only.
 
-import { byId } from "./dom.js";
+import { answered, byId, onClick } from "./dom.js";
 
 const STORED = "face-search-api-key";
 let asking = null;
@@ -26,31 +26,30 @@ export function askForKey(refused) {
 }
 
 async function asked(refused) {
-  const dialog = byId("key-dialog");
   const field = byId("key");
   byId("key-refused").hidden = !refused;
   field.value = "";
-  dialog.returnValue = "";
   // An open dialog stays open below this one's backdrop.
-  dialog.showModal();
-  await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+  const answer = await answered(byId("key-dialog"));
   const given = field.value.trim();
   field.value = "";
-  if (dialog.returnValue !== "use" || !given) return false;
+  if (answer !== "use" || !given) return false;
   sessionStorage.setItem(STORED, given);
   showKey();
   return true;
 }
 
-export function showKey() {
-  byId("key-button").title = apiKey() ? "API key in use until this tab is closed" : "Enter an API key";
-  byId("key-forget").hidden = apiKey() === null;
-  byId("key-button").classList.toggle("in-use", apiKey() !== null);
+function showKey() {
+  const button = byId("key-button");
+  const used = apiKey() !== null;
+  button.title = used ? "API key in use" : "Enter an API key";
+  button.classList.toggle("in-use", used);
+  byId("key-forget").hidden = !used;
 }
 
 export function startKey() {
-  byId("key-button").addEventListener("click", () => askForKey(false));
-  byId("key-forget").addEventListener("click", () => {
+  onClick("key-button", () => askForKey(false));
+  onClick("key-forget", () => {
     sessionStorage.removeItem(STORED);
     showKey();
     byId("key-dialog").close();

@@ -1,6 +1,6 @@
 // Lists people or faces page by page, and keeps the place in the list.
 
-import { byId, element, icon } from "./dom.js";
+import { byId, element, icon, onClick, skeletons, write } from "./dom.js";
 import { faceSet } from "./face_sets.js";
 import { attempt, say } from "./notices.js";
 import { isHidden, whenRemovalsChange } from "./removals.js";
@@ -8,12 +8,16 @@ import { isHidden, whenRemovalsChange } from "./removals.js";
 const PAGE = 48;
 const MOST = 1000;
 
+const grid = byId("people-list");
+const more = byId("people-more");
+const alert = byId("people-alert");
+
 let source = null;
 let cursor = null;
 let work = new AbortController();
 let items = new Map();
 
-const rows = () => [...byId("people-list").querySelectorAll("[data-key]:not([hidden])")];
+const rows = () => [...grid.querySelectorAll("[data-key]:not([hidden])")];
 /** Return the items of the rows that `wanted` accepts; of all without it. */
 export const shownItems = (wanted = () => true) => rows().filter(wanted).map(({ dataset }) => items.get(dataset.key));
 
@@ -31,20 +35,20 @@ export async function list(next, place = {}) {
   if (source !== next) {
     source = next;
     items = new Map();
-    byId("people-more").hidden = true;
-    byId("people-list").replaceChildren(...Array.from({ length: 6 }, () => element("li", { className: "skeleton", "aria-hidden": "true" })));
-    byId("people-state").textContent = "Loading …";
+    more.hidden = true;
+    grid.replaceChildren(...skeletons(6));
+    write("people-state", "Loading …");
     for (const id of ["people-empty", "person-empty"]) byId(id).hidden = true;
   }
   const again = () => list(next, place);
-  const listed = await attempt(byId("people-alert"), () => load(place.rows ?? 0, true), { again, reads: true });
+  const listed = await attempt(alert, () => load(place.rows ?? 0, true), { again, reads: true });
   if (byId("people").hidden) return;
   if (listed) {
     if (place.y !== undefined) scrollTo(0, place.y);
     if (place.key !== undefined) focusRow(place.key);
-  } else if (!byId("people-alert").hidden && !items.size) {
-    byId("people-list").replaceChildren();
-    byId("people-state").textContent = "";
+  } else if (!alert.hidden && !items.size) {
+    grid.replaceChildren();
+    write("people-state", "");
   }
 }
 
@@ -83,7 +87,7 @@ async function load(count, first) {
   } while (cursor !== null && found.length < Math.max(1, count));
   if (first) items = new Map();
   const made = found.map((item) => row(item, items.set(item.key, item).size));
-  byId("people-list")[first ? "replaceChildren" : "append"](...made);
+  grid[first ? "replaceChildren" : "append"](...made);
   summarise();
   say(byId("people-state").textContent);
   return made;
@@ -91,35 +95,35 @@ async function load(count, first) {
 
 function row(item, number) {
   const { open, label } = source.card(item, number);
-  const made = element("li", { className: "person", hidden: isHidden(item.key) }, open);
+  const made = element("li.person", { hidden: isHidden(item.key) }, open);
   open.classList.add("open");
-  open.inert = byId("people-list").classList.contains("selecting");
+  open.inert = grid.classList.contains("selecting");
   made.dataset.key = item.key;
-  if (label) made.append(element("label", { className: "pick" }, element("input", { type: "checkbox", "aria-label": `Select ${label}` }), icon("check")));
+  if (label) made.append(element("label.pick", {}, element("input", { type: "checkbox", "aria-label": `Select ${label}` }), icon("check")));
   return made;
 }
 
 function summarise() {
   const shown = shownItems();
-  byId("people-more").hidden = cursor === null;
-  byId("people-state").textContent = source.summary(shown, cursor === null);
+  more.hidden = cursor === null;
+  write("people-state", source.summary(shown, cursor === null));
   for (const id of ["people-empty", "person-empty"]) byId(id).hidden = shown.length > 0 || cursor !== null || id !== source.empty;
-  byId("people-select").hidden = !byId("people-list").querySelector("li:not([hidden]) .pick");
+  byId("people-select").hidden = !grid.querySelector("li:not([hidden]) .pick");
 }
 
 export function startList() {
-  byId("people-more").addEventListener("click", async () => {
-    byId("people-more").disabled = true;
-    const more = await attempt(byId("people-alert"), () => load(0, false), { again: () => byId("people-more").click() });
-    byId("people-more").disabled = false;
-    if (more?.length) focusRow(more[0].dataset.key);
+  onClick("people-more", async () => {
+    more.disabled = true;
+    const added = await attempt(alert, () => load(0, false), { again: () => more.click() });
+    more.disabled = false;
+    if (added?.length) focusRow(added[0].dataset.key);
   });
   whenRemovalsChange((removed) => {
-    for (const made of byId("people-list").querySelectorAll("[data-key]")) {
+    for (const made of grid.querySelectorAll("[data-key]")) {
       const { key } = made.dataset;
       made.hidden = isHidden(key);
       if (removed.some((thing) => thing.key === key) && items.delete(key)) made.remove();
     }
-    if (source && !byId("people-list").querySelector(".skeleton")) summarise();
+    if (source && !grid.querySelector(".skeleton")) summarise();
   });
 }

@@ -3,7 +3,7 @@
 import { startBulk } from "./bulk.js";
 import { startCompare } from "./compare.js";
 import { startDialogs } from "./dialogs.js";
-import { byId } from "./dom.js";
+import { byId, icon } from "./dom.js";
 import { startFaceSets } from "./face_sets.js";
 import { startFind } from "./find.js";
 import { startKey } from "./key.js";
@@ -14,6 +14,7 @@ import { startRecovery } from "./recovery.js";
 import { startRemovals } from "./removals.js";
 import { address, startRoutes, whenRouteChanges } from "./route.js";
 import { startSources } from "./sources.js";
+import { startSuggestions } from "./suggestions.js";
 
 const VIEWS = ["find", "people", "add", "compare"];
 
@@ -41,10 +42,12 @@ startDialogs();
 startKey();
 startAbout();
 startSources();
+startSuggestions();
 startFind();
 startPeople();
 startBulk();
 startCompare();
+for (const place of document.querySelectorAll("[data-icon]")) place.prepend(icon(place.dataset.icon));
 document.querySelector(".skip").addEventListener("click", (event) => {
   // The address names the view.
   event.preventDefault();

@@ -1,28 +1,26 @@
 // Lists the people who look like a face, nearest first.
 
-import { call } from "./api.js";
 import { crop } from "./crops.js";
-import { element, plural } from "./dom.js";
+import { element, plural, skeletons } from "./dom.js";
 import { faceSet, facesIn } from "./face_sets.js";
+import { LIMIT, searched } from "./identify.js";
 import { info, thresholds } from "./model.js";
 import { attempt, say } from "./notices.js";
-import { reach, Scale, threshold } from "./scale.js";
+import { Scale, threshold } from "./scale.js";
 import { rate, verdict } from "./words.js";
 
-// More than anyone looks through. The reply says if there are more.
-export const LIMIT = 100;
 const FIRST_SHOWN = 5;
 
 export class Matches {
   /** `pick` gets the name that the user chooses; without it nothing can be chosen. `changed` follows the slider. */
   constructor(root, { pick = null, changed = () => {} } = {}) {
     this.pick = pick;
-    this.list = element("ol", { className: "matches" });
-    this.state = element("p", { className: "quiet state", tabIndex: -1 });
-    this.more = element("button", { type: "button", hidden: true, onclick: () => this.showAll() }, "Show all");
-    this.alert = element("p", { className: "alert", role: "alert", hidden: true });
-    this.weakness = element("p", { className: "quiet weakness" });
-    this.tools = element("div", { className: "scale" });
+    this.list = element("ol.matches");
+    this.state = element("p.quiet.state", { tabIndex: -1 });
+    this.more = element("button", { hidden: true, onclick: () => this.showAll() }, "Show all");
+    this.alert = element("p", { role: "alert", hidden: true });
+    this.weakness = element("p.quiet.weakness");
+    this.tools = element("div.scale");
     this.scale = new Scale(this.tools, () => {
       this.draw();
       changed();
@@ -44,10 +42,9 @@ export class Matches {
   async search(token, signal) {
     this.clear();
     this.state.textContent = "Searching …";
-    this.list.replaceChildren(...[1, 2, 3].map(() => element("li", { className: "skeleton", "aria-hidden": "true" })));
+    this.list.replaceChildren(...skeletons(FIRST_SHOWN));
     await attempt(this.alert, async () => {
-      const wanted = { face_token: token, threshold: reach(await thresholds()), limit: LIMIT, group: "name", face_set: faceSet() };
-      const reply = await call("GET", "search", wanted, signal);
+      const reply = await searched(token, await thresholds(), signal);
       // The reply's thresholds, because the service's model may have changed meanwhile.
       await this.show(reply.cmp_result, await thresholds(reply), reply.truncated);
       say(this.state.textContent);
@@ -105,13 +102,18 @@ export class Matches {
       "li",
       {},
       crop(match.face_token),
-      element("div", { className: "who" }, element("strong", { tabIndex: -1 }, match.face_name), element("span", { className: "verdict" })),
-      this.pick && element("button", { type: "button", "aria-label": `Choose ${match.face_name}`, onclick: () => this.pick(match.face_name) }, "Choose"),
+      element("div.who", {}, element("strong", { tabIndex: -1 }, match.face_name), element("span.verdict")),
+      this.pick && element("button", { "aria-label": `Choose ${match.face_name}`, onclick: () => this.pick(match.face_name) }, "Choose"),
       element(
-        "div",
-        { className: "quiet why" },
+        "div.quiet.why",
+        {},
         rate(match.distance, this.thresholds),
-        element("details", {}, element("summary", {}, "Details", element("span", { className: "unseen" }, ` of ${match.face_name}`)), element("span", { className: "number" }, `Distance ${match.distance.toFixed(3)}`)),
+        element(
+          "details",
+          {},
+          element("summary", {}, "Details", element("span.unseen", {}, ` of ${match.face_name}`)),
+          element("span.number", {}, `Distance ${match.distance.toFixed(3)}`),
+        ),
       ),
     );
     row.dataset.key = key(match);

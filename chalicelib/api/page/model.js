@@ -2,7 +2,6 @@
 
 import { call } from "./api.js";
 import { byId, element } from "./dom.js";
-import { complain } from "./notices.js";
 import { oneIn } from "./words.js";
 
 let asked = null;
@@ -32,41 +31,33 @@ export function startAbout() {
   document.querySelectorAll("[data-about]").forEach((button) => button.addEventListener("click", about));
 }
 
-function about() {
+/** The button is beside matches, so the reply of `/info` is there. */
+async function about() {
   byId("about-dialog").showModal();
-  explain();
-}
-
-async function explain() {
-  const place = byId("about-model");
-  try {
-    const { model, limits } = await info();
-    const rows = [...model.thresholds]
-      .sort((a, b) => a.distance - b.distance)
-      .map((threshold) =>
-        element(
-          "tr",
-          {},
-          element("th", { scope: "row" }, threshold.distance.toFixed(3)),
-          element("td", {}, oneIn(threshold.fmr)),
-          element("td", {}, threshold.worst_false_match_rate ? oneIn(threshold.worst_false_match_rate) : "not measured"),
-          element("td", {}, `${(threshold.true_match_rate * 100).toFixed(1)} %`),
-        ),
-      );
-    const head = ["Distance up to", "Strangers who match", "Strangers who match, worst group", "Same-person pairs that match"];
-    place.replaceChildren(
-      element("p", {}, element("strong", {}, model.title), `. The service finds faces of at least ${limits.smallest_face_px} px.`),
+  const { model, limits } = await info();
+  const rows = [...model.thresholds]
+    .sort((a, b) => a.distance - b.distance)
+    .map((threshold) =>
       element(
-        "table",
-        { hidden: !rows.length },
-        element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
-        element("tbody", {}, ...rows),
+        "tr",
+        {},
+        element("th", { scope: "row" }, threshold.distance.toFixed(3)),
+        element("td", {}, oneIn(threshold.fmr)),
+        element("td", {}, threshold.worst_false_match_rate ? oneIn(threshold.worst_false_match_rate) : "not measured"),
+        element("td", {}, `${(threshold.true_match_rate * 100).toFixed(1)} %`),
       ),
-      element("p", { className: "quiet" }, model.thresholds[0]?.data ?? "No error rates were measured."),
-      element("h3", { hidden: !model.weaknesses.length }, "Known weaknesses"),
-      element("ul", {}, ...model.weaknesses.map((weakness) => element("li", {}, weakness))),
     );
-  } catch {
-    complain(place, "Details of the model are not available.", explain);
-  }
+  const head = ["Distance up to", "Strangers who match", "Strangers who match, worst group", "Same-person pairs that match"];
+  byId("about-model").replaceChildren(
+    element("p", {}, element("strong", {}, model.title), `. The service finds faces of at least ${limits.smallest_face_px} px.`),
+    element(
+      "table",
+      { hidden: !rows.length },
+      element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
+      element("tbody", {}, ...rows),
+    ),
+    element("p.quiet", {}, model.thresholds[0]?.data ?? "No error rates were measured."),
+    element("h3", { hidden: !model.weaknesses.length }, "Known weaknesses"),
+    element("ul", {}, ...model.weaknesses.map((weakness) => element("li", {}, weakness))),
+  );
 }

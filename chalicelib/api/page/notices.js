@@ -1,12 +1,10 @@
 // Shows notices and errors.
 
-import { byId, element } from "./dom.js";
+import { byId, element, write } from "./dom.js";
 import { whenBack } from "./recovery.js";
 import { explained } from "./words.js";
 
 const NOTICE_MILLISECONDS = 5000;
-// Failures of the service or the connection. The same request may succeed later.
-const PASSING = ["network", "busy", "unreadable", "key", "1003", "1005"];
 
 let fading = 0;
 // The text beside the notice's button, while it has one.
@@ -40,12 +38,12 @@ export function withdraw() {
 function show(text, said) {
   clearTimeout(fading);
   say(said);
-  byId("notice-text").textContent = text;
+  write("notice-text", text);
   byId("notice").classList.add("shown");
 }
 
 export function say(text) {
-  byId("said").textContent = text;
+  write("said", text);
 }
 
 /** Keep notices in the topmost dialog: everything outside it is hidden from screen readers and clicks. */
@@ -68,11 +66,10 @@ export async function attempt(place, work, { again = () => attempt(place, work),
     return await work();
   } catch (error) {
     if (error.name === "AbortError") return undefined;
-    const passes = PASSING.includes(error.code);
-    complain(place, explained(error), passes ? again : null);
+    complain(place, explained(error), error.passes ? again : null);
     const [words] = place.children;
     // Without a key the service does not answer, however long the page waits.
-    if (passes && error.code !== "key") {
+    if (error.passes && error.code !== "key") {
       whenBack(() => {
         if (!words.checkVisibility()) return;
         if (reads) again();
@@ -85,14 +82,13 @@ export async function attempt(place, work, { again = () => attempt(place, work),
 
 /** Show an error, with a button that runs `again`, if given. */
 export function complain(place, text, again = null) {
-  const retry = element("button", { type: "button", hidden: !again }, "Retry");
-  retry.addEventListener("click", () => {
+  const onclick = () => {
     // The button goes, and the focus must not go with it.
     const title = place.closest("section, dialog").querySelector(":is(h1, h2):not([hidden] *)");
     title.tabIndex = -1;
     title.focus({ preventScroll: true });
     again();
-  });
-  place.replaceChildren(element("span", { className: "grow" }, text), retry);
+  };
+  place.replaceChildren(element("span.grow", {}, text), element("button", { hidden: !again, onclick }, "Retry"));
   place.hidden = false;
 }

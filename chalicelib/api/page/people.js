@@ -3,20 +3,20 @@
 import { call } from "./api.js";
 import { renamed } from "./changes.js";
 import { crop } from "./crops.js";
-import { byId, element, plural } from "./dom.js";
+import { byId, element, number, plural } from "./dom.js";
 import { list, startList } from "./list.js";
 import { NO_NAME } from "./names.js";
 import { facesOf, personKey, personRemoval, startPerson, withoutName } from "./person.js";
 import { hiddenOf } from "./removals.js";
 import { address, currentRoute, go } from "./route.js";
 import { selectFrom, startSelection } from "./selection.js";
+import { whenTyped } from "./suggestions.js";
 import { startViewer } from "./viewer.js";
 
-const PAUSE_MILLISECONDS = 250;
 // Faces without a name are counted up to here.
 const MOST_UNNAMED = 100;
 
-let typing = 0;
+let stopTyping;
 
 export function startPeople() {
   // Before the list, which shows how many pictures a person has.
@@ -24,10 +24,7 @@ export function startPeople() {
   startList();
   startSelection();
   startViewer();
-  byId("people-name").addEventListener("input", () => {
-    clearTimeout(typing);
-    typing = setTimeout(search, PAUSE_MILLISECONDS);
-  });
+  stopTyping = whenTyped(byId("people-name"), search);
   byId("people-form").addEventListener("submit", (event) => {
     event.preventDefault();
     search();
@@ -35,7 +32,7 @@ export function startPeople() {
 }
 
 function search() {
-  clearTimeout(typing);
+  stopTyping();
   const name = byId("people-name").value.trim();
   const before = currentRoute().name;
   // Back leads from a search to everyone, not through its letters.
@@ -45,7 +42,7 @@ function search() {
 /** Show a route's people or person. */
 export function showPeople({ person, name, set }, place, before) {
   const field = byId("people-name");
-  clearTimeout(typing);
+  stopTyping();
   byId("people-all").hidden = person !== "";
   byId("person").hidden = person === "";
   byId("person-back").href = address({ view: "people" });
@@ -80,9 +77,9 @@ function peopleNamed(part, set) {
     card,
     summary: (items, complete) => {
       const { length } = items.filter(({ name }) => name !== NO_NAME);
-      const number = complete ? plural(length, "person", "people") : `${length.toLocaleString("en")}+ people`;
-      if (part) return `${length ? number : "No people"} with “${part}” in the name`;
-      return length ? number : "";
+      const count = complete ? plural(length, "person", "people") : `${number(length)}+ people`;
+      if (part) return `${length ? count : "No people"} with “${part}” in the name`;
+      return length ? count : "";
     },
     removal: ({ name }) => personRemoval(name),
     move: renamed,
@@ -99,7 +96,7 @@ function card({ name, key, cover, faces, more }) {
     crop(cover),
     element("strong", {}, title),
     " ",
-    element("span", { className: "quiet" }, words),
+    element("span.quiet", {}, words),
   );
   return { open, label: name === NO_NAME ? "" : name };
 }

@@ -4,13 +4,15 @@ import { call } from "./api.js";
 import { personNamed, renamed } from "./changes.js";
 import { crop } from "./crops.js";
 import { named } from "./dialogs.js";
-import { byId, element, plural } from "./dom.js";
-import { faceSet } from "./face_sets.js";
+import { byId, element, onClick, plural, write } from "./dom.js";
+import { faceSet, facesChanged } from "./face_sets.js";
 import { NO_NAME, personPath, samePerson } from "./names.js";
 import { attempt, notify } from "./notices.js";
 import { hiddenOf, remove, whenRemovalsChange } from "./removals.js";
 import { address, go } from "./route.js";
 import { view } from "./viewer.js";
+
+const menu = byId("person-menu");
 
 // The person of the page, as /people gives it.
 let person = null;
@@ -21,6 +23,9 @@ export const personKey = (name) => `${faceSet()}/${name.toLowerCase()}`;
 /** Return the request that removes a person. */
 export const personRemoval = (name) => ({ path: personPath(name), fields: { face_set: faceSet() }, person: personKey(name) });
 
+/** Return the request that removes a person's face. */
+export const faceRemoval = (token, name) => ({ key: token, path: `faces/${token}`, person: personKey(name) });
+
 /** Return the faces without a name, of a reply of /faces. */
 export const withoutName = (faces) => faces.filter((face) => samePerson(face.face_name, NO_NAME));
 
@@ -29,8 +34,8 @@ export function facesOf(name) {
   const unnamed = samePerson(name, NO_NAME);
   person = { name, faces: 0 };
   showCover();
-  byId("person-menu").open = false;
-  byId("person-menu").hidden = byId("person-rename").hidden = true;
+  menu.open = false;
+  menu.hidden = byId("person-rename").hidden = true;
   showTitle(unnamed ? "Unnamed" : name);
   const source = {
     empty: "person-empty",
@@ -48,23 +53,24 @@ export function facesOf(name) {
         person = known ?? { name: faces[0]?.face_name ?? name, cover: faces[0]?.face_token, faces: 0 };
         showTitle(person.name);
         showCover(person.cover);
-        byId("person-menu").hidden = byId("person-rename").hidden = !faces.length;
+        menu.hidden = byId("person-rename").hidden = !faces.length;
       }
       return { items: (unnamed ? withoutName(faces) : faces).map((face) => ({ ...face, key: face.face_token, cover: face.face_token })), next_cursor };
     },
     card: (item, number) => {
       item.number = number;
       const label = source.label(item);
-      return { open: element("button", { type: "button", "aria-label": label, onclick: () => view(item, source) }, crop(item.key)), label };
+      return { open: element("button", { "aria-label": label, onclick: () => view(item, source) }, crop(item.key)), label };
     },
     summary: ({ length }, complete) => {
       if (!complete && !person.faces) return `${length}+ pictures`;
       const count = complete ? length : person.faces - hiddenOf(personKey(name));
       return count ? plural(count, "picture") : "";
     },
-    removal: ({ key }) => ({ path: `faces/${key}`, person: personKey(name) }),
+    removal: ({ key }) => faceRemoval(key, name),
     move: async (items, other) => {
       for (const { key } of items) await call("PUT", `faces/${key}`, { face_name: other });
+      facesChanged();
       return true;
     },
     cover: unnamed ? null : chooseCover,
@@ -78,11 +84,11 @@ function none(error) {
 }
 
 function showTitle(title) {
-  byId("person-name").textContent = title;
+  write("person-name", title);
   document.title = `${title} – Face search`;
-  byId("person-rename").ariaLabel = byId("person-rename").title = `Rename ${title}`;
+  byId("person-rename").title = `Rename ${title}`;
   byId("person-more").ariaLabel = `More for ${title}`;
-  byId("person-missing").textContent = `There are no pictures of ${title} in this face set.`;
+  write("person-missing", `There are no pictures of ${title} in this face set.`);
 }
 
 function showCover(token = "") {
@@ -119,15 +125,14 @@ export function startPerson() {
   whenRemovalsChange((removed) => {
     for (const { person: key } of removed) if (person && key === personKey(person.name)) person.faces -= 1;
   });
-  const menu = byId("person-menu");
   const close = () => {
     // The focus must not go with the menu.
     if (menu.querySelector("div").contains(document.activeElement)) byId("person-more").focus();
     menu.open = false;
   };
-  byId("person-merge").addEventListener("click", () => rename(`Merge ${person.name} with …`, "", "Merge"));
-  byId("person-remove").addEventListener("click", removeAll);
-  byId("person-rename").addEventListener("click", () => rename(`Rename ${person.name}`, person.name, "Rename"));
+  onClick("person-merge", () => rename(`Merge ${person.name} with …`, "", "Merge"));
+  onClick("person-remove", removeAll);
+  onClick("person-rename", () => rename(`Rename ${person.name}`, person.name, "Rename"));
   // Before the action, so that its dialog returns the focus to the button.
   addEventListener("click", ({ target }) => byId("person-more").contains(target) || close(), true);
   menu.addEventListener("keydown", ({ key }) => key === "Escape" && close());

@@ -57,7 +57,7 @@ async function reduced(original, file, limits) {
   for (;;) {
     const canvas = drawn(original, scale);
     for (const quality of QUALITIES) {
-      const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", quality));
+      const blob = await jpeg(canvas, quality);
       if (blob !== null && blob.size <= limits.bytes) {
         const bitmap = await createImageBitmap(canvas);
         original.close();
@@ -69,9 +69,8 @@ async function reduced(original, file, limits) {
 }
 
 export function drawn(bitmap, scale = 1) {
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
-  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  const side = (px) => Math.max(1, Math.round(px * scale));
+  const canvas = element("canvas", { width: side(bitmap.width), height: side(bitmap.height) });
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
   // JPEG has no transparency; transparent areas would turn black.
@@ -81,11 +80,22 @@ export function drawn(bitmap, scale = 1) {
   return canvas;
 }
 
+/** Resolve to a canvas as a JPEG, or to null if it is too large for the browser. */
+export function jpeg(canvas, quality = QUALITIES[0]) {
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", quality));
+}
+
+/** Return an element that shows a picture. */
+export function imageOf(blob, tag, alt) {
+  const src = URL.createObjectURL(blob);
+  return element(tag, { src, alt, onload: () => URL.revokeObjectURL(src) });
+}
+
 /** Return a square crop around a face's box, with a margin. */
 export function cutOut(bitmap, face, side = 128) {
   const [[left, top], [right, bottom]] = [face.top_left, face.bottom_right];
   const size = Math.max(right - left, bottom - top) * 1.3;
-  const canvas = element("canvas", { width: side, height: side, className: "crop" });
+  const canvas = element("canvas.crop", { width: side, height: side });
   const context = canvas.getContext("2d");
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, (left + right - size) / 2, (top + bottom - size) / 2, size, size, 0, 0, side, side);

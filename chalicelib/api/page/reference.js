@@ -1,7 +1,7 @@
 // The page of the API's documentation: shows the OpenAPI document, by tag.
 
 import { curl } from "./curl.js";
-import { byId, element } from "./dom.js";
+import { byId, element, write } from "./dom.js";
 import { field, fields, kind, worded } from "./schema.js";
 
 // The page may be below a stage's path.
@@ -20,7 +20,7 @@ function parameters(operation) {
   const rows = operation.parameters.map((one) =>
     field(one.name, `in the ${one.in}; ${kind(one.schema)}${one.required ? "; required" : ""}`, one.description),
   );
-  return [element("h4", {}, "Arguments"), element("ul", { className: "fields" }, ...rows)];
+  return [element("h4", {}, "Arguments"), element("ul.fields", {}, ...rows)];
 }
 
 function body(operation) {
@@ -31,10 +31,10 @@ function body(operation) {
   const named = (choices) => choices.map((one) => one.required[0]).join(", ");
   return [
     element("h4", {}, "Body"),
-    element("p", { className: "quiet" }, `One of: ${types.join(", ")}. Only a multipart form has files.`),
+    element("p.quiet", {}, `One of: ${types.join(", ")}. Only a multipart form has files.`),
     ...allOf.map(({ oneOf }) => element("p", {}, `Exactly one of these is required: ${named(oneOf)}.`)),
     ...(anyOf.length ? [element("p", {}, `At least one of these is required: ${named(anyOf)}.`)] : []),
-    element("ul", { className: "fields" }, ...rows),
+    element("ul.fields", {}, ...rows),
   ];
 }
 
@@ -47,7 +47,7 @@ function replies(title, operation) {
       "div",
       {},
       element("p", {}, element("strong", {}, status), ` ${reply.description} `, type && type !== "application/json" ? code(type) : null),
-      shape && element("details", {}, element("summary", {}, "Fields of the reply", element("span", { className: "unseen" }, ` ${status} of ${title}`)), shape),
+      shape && element("details", {}, element("summary", {}, "Fields of the reply", element("span.unseen", {}, ` ${status} of ${title}`)), shape),
     );
   });
   const bad = all.filter(([status]) => status >= "400").flatMap(([status, reply]) => {
@@ -57,19 +57,19 @@ function replies(title, operation) {
   return [
     element("h4", {}, "Replies"),
     ...good,
-    element("details", {}, element("summary", {}, "Errors", element("span", { className: "unseen" }, ` of ${title}`)), element("ul", { className: "fields" }, ...bad)),
+    element("details", {}, element("summary", {}, "Errors", element("span.unseen", {}, ` of ${title}`)), element("ul.fields", {}, ...bad)),
   ];
 }
 
 function article(method, path, operation) {
   const title = `${method.toUpperCase()} ${path}`;
   return element(
-    "article",
-    { className: "operation", id: operation.operationId, "aria-labelledby": `${operation.operationId}-title` },
+    "article.operation",
+    { id: operation.operationId, "aria-labelledby": `${operation.operationId}-title` },
     element("h3", { id: `${operation.operationId}-title` }, element("span", { className: `method ${method}` }, method.toUpperCase()), path),
     prose(`${operation.summary}.`),
     ...(operation.description ? [prose(operation.description)] : []),
-    element("p", { className: "quiet" }, operation.security.length ? "Where deployed, needs an API key in the header x-api-key." : "Needs no API key."),
+    element("p.quiet", {}, operation.security.length ? "Where deployed, needs an API key in the header x-api-key." : "Needs no API key."),
     ...parameters(operation),
     ...body(operation),
     element("h4", {}, "Example"),
@@ -82,7 +82,7 @@ function show() {
   const every = Object.entries(described.paths).flatMap(([path, operations]) =>
     METHODS.filter((method) => operations[method]).map((method) => ({ method, path, operation: operations[method] })),
   );
-  byId("title").textContent = `${described.info.title} API ${described.info.version}`;
+  write("title", `${described.info.title} API ${described.info.version}`);
   byId("about").append(
     ...described.info.description.trim().split(/\n\n+/).map((text) => prose(text.replace(/\n/g, " "))),
     prose("HEAD is accepted wherever GET only reads. It has the headers of GET's reply."),
@@ -95,7 +95,7 @@ function show() {
     );
     byId("contents").append(element("h2", {}, title), element("ul", {}, ...links));
     const articles = tagged.map(({ method, path, operation }) => article(method, path, operation));
-    byId("operations").append(element("section", { className: "tag", "aria-label": title }, element("h2", {}, title), prose(description), ...articles));
+    byId("operations").append(element("section.tag", { "aria-label": title }, element("h2", {}, title), prose(description), ...articles));
   }
   byId("state").hidden = true;
   // The browser looked for the address's anchor before it existed.
@@ -111,7 +111,7 @@ async function load() {
     described = await reply.json();
   } catch {
     byId("state").hidden = true;
-    byId("alert").textContent = "The documentation could not be loaded. Check your connection, then reload the page.";
+    write("alert", "The documentation could not be loaded. Check your connection, then reload the page.");
     byId("alert").hidden = false;
     return;
   }

@@ -25,10 +25,10 @@ export const hiddenOf = (person) => [...hidden.values()].filter((thing) => thing
 /** Call `listener` when things were hidden or shown again, with those that are removed for good. */
 export const whenRemovalsChange = (listener) => listeners.push(listener);
 
-/** Remove `things`, each `{key, path, fields, person}`. `words` names them. */
-export function remove(things, words) {
+/** Remove `things`, each `{key, path, fields, person}`. `words` names them. `focus` follows an undo in the same view. */
+export function remove(things, words, focus = () => focusThing(things[0].key)) {
   commit();
-  waiting = { things, words, hash: location.hash, y: scrollY };
+  waiting = { things, words, focus, hash: location.hash, y: scrollY };
   hide(things);
   timer = setTimeout(commit, UNDO_MILLISECONDS);
   offer(`Removed ${words}.`, "Undo", undo);
@@ -61,17 +61,30 @@ function restore(things) {
 
 const changed = (removed = []) => listeners.forEach((listener) => listener(removed));
 
-function undo() {
-  const { things, hash, y } = waiting;
+/** Undo the removal that waits, if it removes the thing with this key. */
+export function keep(key) {
+  if (waiting?.things.some((thing) => thing.key === key)) cancel();
+}
+
+function cancel() {
+  const { things } = waiting;
   clearTimeout(timer);
   waiting = null;
   withdraw();
   restore(things);
+}
+
+function undo() {
+  const { things, focus, hash, y } = waiting;
+  cancel();
   say("Nothing was removed.");
-  const [{ key }] = things;
   // The list shows the rows again, with their focus, when it is loaded again.
-  if (location.hash !== hash) go(hash, { place: { y, key } });
-  else (document.querySelector(`[data-key="${CSS.escape(key)}"] .open`) ?? byId("main")).focus();
+  if (location.hash !== hash) go(hash, { place: { y, key: things[0].key } });
+  else focus();
+}
+
+function focusThing(key) {
+  (document.querySelector(`[data-key="${CSS.escape(key)}"] .open`) ?? byId("main")).focus();
 }
 
 function commit() {

@@ -1,5 +1,8 @@
 // Draws a sample picture of two people, so that the first try needs no photograph.
 
+import { element } from "./dom.js";
+import { jpeg } from "./picture.js";
+
 const WIDTH = 800;
 const HEIGHT = 440;
 
@@ -8,18 +11,16 @@ const PEOPLE = [
   { left: 400, skin: "#a8714f", shade: "#b29f95", hair: "#b78b63", shirt: "#2f6b57", lips: "#d98a8a", jaw: 84, eyes: 55, nose: 34, fringe: 39, glasses: "#861b19" },
 ];
 
-/** Resolve to a picture's file. Its two faces are strangers to the recommended model: it guesses neither's name. */
+/** Resolve to a picture. Its two faces are strangers to the recommended model: it guesses neither's name. */
 export function sample() {
-  const canvas = document.createElement("canvas");
-  canvas.width = WIDTH;
-  canvas.height = HEIGHT;
+  const canvas = element("canvas", { width: WIDTH, height: HEIGHT });
   const context = canvas.getContext("2d");
   // Edges as sharp as a drawing's are unlike a photograph.
   context.filter = "blur(2.5px)";
   context.fillStyle = "#b0bec8";
   context.fillRect(-9, -9, WIDTH + 18, HEIGHT + 18);
   PEOPLE.forEach((person) => portrait(context, person));
-  return new Promise((resolve) => canvas.toBlob((blob) => resolve(new File([blob], "sample.jpg", { type: blob.type })), "image/jpeg", 0.9));
+  return jpeg(canvas);
 }
 
 function portrait(context, { left, skin, shade, hair, shirt, lips, jaw, eyes, nose, fringe, glasses }) {

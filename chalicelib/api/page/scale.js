@@ -22,12 +22,12 @@ export class Scale {
   constructor(root, changed) {
     this.changed = changed;
     this.slider = element("input", { type: "range", step: STEP, oninput: () => this.take(Number(this.slider.value)) });
-    this.presets = element("div", { className: "presets", role: "group", "aria-label": "Strangers who would match" });
-    this.words = element("p", { className: "quiet" });
-    this.value = element("p", { className: "number quiet" });
+    this.presets = element("div.presets", { role: "group", "aria-label": "Strangers who would match" });
+    this.words = element("p.quiet");
+    this.value = element("p.number.quiet");
     root.append(
       element("label", {}, "How alike must faces be?", this.slider),
-      element("p", { className: "ends quiet", "aria-hidden": "true" }, element("span", {}, "Very alike"), element("span", {}, "Somewhat alike")),
+      element("p.ends.quiet", { "aria-hidden": "true" }, element("span", {}, "Very alike"), element("span", {}, "Somewhat alike")),
       this.presets,
       this.words,
       element("details", {}, element("summary", {}, "Details of the slider"), this.value),
@@ -64,6 +64,6 @@ export class Scale {
 
   preset({ fmr, distance }) {
     const text = fmr === undefined ? "The authors' advice" : oneIn(fmr);
-    return element("button", { type: "button", onclick: () => this.take(distance) }, text);
+    return element("button", { onclick: () => this.take(distance) }, text);
   }
 }

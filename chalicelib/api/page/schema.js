@@ -12,7 +12,7 @@ export function worded(text) {
 
 /** Return an entry of a list of fields. `inner` is the list of the field's own fields. */
 export function field(name, rules, text, inner = null) {
-  return element("li", {}, element("code", {}, name), element("span", { className: "quiet" }, ` ${rules}`), ...(text ? [" – ", ...worded(text)] : []), inner);
+  return element("li", {}, element("code", {}, name), element("span.quiet", {}, ` ${rules}`), ...(text ? [" – ", ...worded(text)] : []), inner);
 }
 
 /** Name a schema's type, with its limits. */
@@ -45,5 +45,5 @@ export function fields(schema, resolved, depth = 0) {
     const optional = whole.required?.includes(name) ? "" : ", not always";
     return field(name, `${kind(one)}${of}${optional}`, part.description ?? one.description, fields(one, resolved, depth + 1));
   });
-  return element("ul", { className: "fields" }, ...rows);
+  return element("ul.fields", {}, ...rows);
 }

@@ -1,14 +1,17 @@
 // Moves and removes what the list shows, one or several selected.
 
 import { named } from "./dialogs.js";
-import { byId } from "./dom.js";
+import { byId, onClick, write } from "./dom.js";
 import { focusBeside, listAgain, shownItems } from "./list.js";
 import { attempt, notify } from "./notices.js";
 import { remove } from "./removals.js";
 
+const grid = byId("people-list");
+const choice = byId("choice");
+
 let source = null;
 
-const boxes = () => [...byId("people-list").querySelectorAll("li:not([hidden]) .pick input")];
+const boxes = () => [...grid.querySelectorAll("li:not([hidden]) .pick input")];
 const chosen = () => shownItems((row) => row.querySelector(":checked"));
 
 /**
@@ -46,10 +49,10 @@ function end() {
 }
 
 function select(selecting) {
-  byId("people-list").classList.toggle("selecting", selecting);
-  byId("choice").hidden = !selecting;
+  grid.classList.toggle("selecting", selecting);
+  choice.hidden = !selecting;
   byId("people-select").ariaPressed = String(selecting);
-  for (const open of byId("people-list").querySelectorAll(".open")) open.inert = selecting;
+  for (const open of grid.querySelectorAll(".open")) open.inert = selecting;
   check(false);
 }
 
@@ -60,20 +63,20 @@ function check(checked) {
 
 function count() {
   const { length } = chosen();
-  byId("choice-count").textContent = `${length} selected`;
+  write("choice-count", `${length} selected`);
   byId("choice-move").disabled = byId("choice-remove").disabled = !length;
 }
 
 export function startSelection() {
   const turn = () => {
-    select(byId("choice").hidden);
-    (byId("choice").hidden ? byId("people-select") : boxes()[0]).focus();
+    select(choice.hidden);
+    (choice.hidden ? byId("people-select") : boxes()[0]).focus();
   };
-  byId("people-select").addEventListener("click", turn);
-  byId("choice-end").addEventListener("click", turn);
-  byId("people").addEventListener("keydown", ({ key }) => key === "Escape" && !byId("choice").hidden && turn());
-  byId("people-list").addEventListener("change", count);
-  byId("choice-all").addEventListener("click", () => check(true));
-  byId("choice-move").addEventListener("click", () => moveItems(chosen()));
-  byId("choice-remove").addEventListener("click", () => removeItems(chosen()));
+  onClick("people-select", turn);
+  onClick("choice-end", turn);
+  byId("people").addEventListener("keydown", ({ key }) => key === "Escape" && !choice.hidden && turn());
+  grid.addEventListener("change", count);
+  onClick("choice-all", () => check(true));
+  onClick("choice-move", () => moveItems(chosen()));
+  onClick("choice-remove", () => removeItems(chosen()));
 }

@@ -11,14 +11,14 @@ const zones = [];
  */
 export function acceptPictures(zone, open, wanted = "a picture") {
   // Several buttons of a view choose pictures: screen readers hear which one.
-  const which = () => (wanted === "a picture" ? null : element("span", { className: "unseen" }, ` (${wanted})`));
+  const which = () => (wanted === "a picture" ? null : element("span.unseen", {}, ` (${wanted})`));
   const input = element("input", { type: "file", accept: "image/*", hidden: true });
   input.addEventListener("change", () => {
     const [file] = input.files;
     input.value = "";
     if (file) open(file);
   });
-  const choose = element("button", { type: "button", className: "primary", onclick: () => input.click() }, icon("picture"), "Choose a picture", which());
+  const choose = element("button.primary", { onclick: () => input.click() }, icon("picture"), "Choose a picture", which());
   const camera = element(
     "button",
     {
@@ -36,8 +36,8 @@ export function acceptPictures(zone, open, wanted = "a picture") {
   );
   zone.append(
     icon("drop"),
-    element("p", { className: "invitation" }, `Drop ${wanted} here`, element("span", { className: "wide-only" }, ", or paste one")),
-    element("div", { className: "row" }, choose, camera),
+    element("p.invitation", {}, `Drop ${wanted} here`, element("span.wide-only", {}, ", or paste one")),
+    element("div.row", {}, choose, camera),
     input,
   );
   acceptDrops(zone, ([file]) => file && open(file));

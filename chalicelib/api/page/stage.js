@@ -1,9 +1,8 @@
 // Shows a picture with its faces drawn over it.
 
 import { placeChips } from "./chips.js";
-import { element, icon } from "./dom.js";
-
-const SVG = "http://www.w3.org/2000/svg";
+import { drawing, element, icon } from "./dom.js";
+import { imageOf } from "./picture.js";
 
 export class Stage {
   /** Call `choose` with the index of a selected face, and `confirm` with that of a confirmed guess. */
@@ -19,10 +18,8 @@ export class Stage {
   show(picture, description) {
     this.clear();
     this.picture = picture;
-    const url = URL.createObjectURL(picture.blob);
-    const image = element("img", { src: url, alt: description, onload: () => URL.revokeObjectURL(url) });
     // The frame has the picture's aspect ratio, so percentages of the frame are positions in the picture.
-    this.frame = element("div", { className: "frame" }, image);
+    this.frame = element("div.frame", {}, imageOf(picture.blob, "img", description));
     this.frame.style.setProperty("--shape", `${picture.width} / ${picture.height}`);
     this.frame.style.setProperty("--widest", `${picture.width}px`);
     this.frame.style.setProperty("--ratio", picture.width / picture.height);
@@ -41,7 +38,7 @@ export class Stage {
 
   busy(text) {
     this.idle();
-    this.frame.append(element("p", { className: "busy" }, element("span", { className: "spinner" }), text));
+    this.frame.append(element("p.busy", {}, element("span.spinner"), text));
   }
 
   idle() {
@@ -53,12 +50,14 @@ export class Stage {
     const { width, height } = this.picture;
     this.frame.querySelectorAll(".face, .tick, .landmarks").forEach((drawn) => drawn.remove());
     this.boxes = faces.map((face, index) => {
-      const box = element("button", { type: "button", className: "face", ariaPressed: "false", onclick: () => this.choose(index) });
+      const box = element("button.face", { ariaPressed: "false", onclick: () => this.choose(index) });
       const [[left, top], [right, bottom]] = [face.top_left, face.bottom_right];
-      box.style.left = `${(left / width) * 100}%`;
-      box.style.top = `${(top / height) * 100}%`;
-      box.style.width = `${((right - left) / width) * 100}%`;
-      box.style.height = `${((bottom - top) / height) * 100}%`;
+      Object.assign(box.style, {
+        left: share(left, width),
+        top: share(top, height),
+        width: share(right - left, width),
+        height: share(bottom - top, height),
+      });
       return box;
     });
     this.frame.append(landmarks(faces, width, height), ...this.boxes);
@@ -83,33 +82,25 @@ export class Stage {
     labels.forEach(({ text = "", more, kind = "", yes = "" }, index) => {
       const box = this.boxes[index];
       box.className = `face ${kind}`;
-      box.replaceChildren(element("span", { className: "chip" }, text), element("span", { className: "unseen" }, more));
+      box.replaceChildren(element("span.chip", {}, text), element("span.unseen", {}, more));
       const tick = box.nextElementSibling?.matches(".tick") ? box.nextElementSibling : null;
       // The focus must not go with the tick.
       if (!yes && tick === document.activeElement) box.focus();
       if (!yes) tick?.remove();
-      else if (tick) tick.ariaLabel = tick.title = yes;
-      else box.after(element("button", { type: "button", className: "tick", title: yes, "aria-label": yes, onclick: () => this.confirm(index) }, icon("check")));
+      else if (tick) tick.title = yes;
+      else box.after(element("button.tick", { title: yes, onclick: () => this.confirm(index) }, icon("check")));
     });
     this.place();
   }
 }
 
+const share = (part, whole) => `${(part / whole) * 100}%`;
+
 function landmarks(faces, width, height) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.setAttribute("class", "landmarks");
-  svg.setAttribute("aria-hidden", "true");
-  for (const face of faces) {
-    const size = face.bottom_right[0] - face.top_left[0];
-    for (const [x, y] of face.landmarks) {
-      const dot = document.createElementNS(SVG, "circle");
-      // Integer coordinates are pixel centres.
-      dot.setAttribute("cx", x + 0.5);
-      dot.setAttribute("cy", y + 0.5);
-      dot.setAttribute("r", Math.max(1, size * 0.018));
-      svg.append(dot);
-    }
-  }
-  return svg;
+  const dots = faces.flatMap(({ landmarks: points, top_left: [left], bottom_right: [right] }) => {
+    const r = Math.max(1, (right - left) * 0.018);
+    // Integer coordinates are pixel centres.
+    return points.map(([x, y]) => drawing("circle", { cx: x + 0.5, cy: y + 0.5, r }));
+  });
+  return drawing("svg", { class: "landmarks", viewBox: `0 0 ${width} ${height}`, "aria-hidden": true }, ...dots);
 }

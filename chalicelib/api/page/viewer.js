@@ -1,12 +1,14 @@
 // Shows one picture of the list larger, with its actions.
 
 import { crop } from "./crops.js";
-import { byId } from "./dom.js";
+import { byId, onClick, write } from "./dom.js";
 import { focusRow, shownItems } from "./list.js";
 import { Matches } from "./matches.js";
 import { moveItems, removeItems } from "./selection.js";
 
 const days = new Intl.DateTimeFormat("en", { dateStyle: "long" });
+
+const viewer = byId("viewer");
 
 let matches;
 let source = null;
@@ -16,13 +18,13 @@ let shown = null;
 export function view(item, from) {
   source = from;
   show(item);
-  byId("viewer").showModal();
+  viewer.showModal();
 }
 
 function show(item) {
   shown = item;
-  byId("viewer-title").textContent = source.label(item);
-  byId("viewer-date").textContent = `Added on ${days.format(new Date(item.added_at))}`;
+  write("viewer-title", source.label(item));
+  write("viewer-date", `Added on ${days.format(new Date(item.added_at))}`);
   byId("viewer-picture").replaceChildren(crop(item.key));
   byId("viewer-alert").hidden = true;
   byId("viewer-cover").hidden = !source.cover;
@@ -36,7 +38,7 @@ function step(by) {
 
 async function showAlike() {
   const searching = new AbortController();
-  byId("alike-title").textContent = `Faces like ${source.label(shown)}`;
+  write("alike-title", `Faces like ${source.label(shown)}`);
   byId("alike-dialog").addEventListener("close", () => searching.abort(), { once: true });
   byId("alike-dialog").showModal();
   await matches.search(shown.key, searching.signal);
@@ -44,15 +46,15 @@ async function showAlike() {
 
 export function startViewer() {
   matches = new Matches(byId("alike-matches"));
-  byId("viewer-previous").addEventListener("click", () => step(-1));
-  byId("viewer-next").addEventListener("click", () => step(1));
-  byId("viewer").addEventListener("keydown", ({ key }) => {
+  onClick("viewer-previous", () => step(-1));
+  onClick("viewer-next", () => step(1));
+  viewer.addEventListener("keydown", ({ key }) => {
     if (key === "ArrowLeft") step(-1);
     if (key === "ArrowRight") step(1);
   });
-  byId("viewer").addEventListener("close", () => shownItems().includes(shown) && focusRow(shown.key));
-  byId("viewer-move").addEventListener("click", () => moveItems([shown]));
-  byId("viewer-cover").addEventListener("click", () => source.cover(shown));
-  byId("viewer-alike").addEventListener("click", showAlike);
-  byId("viewer-remove").addEventListener("click", () => removeItems([shown]));
+  viewer.addEventListener("close", () => shownItems().includes(shown) && focusRow(shown.key));
+  onClick("viewer-move", () => moveItems([shown]));
+  onClick("viewer-cover", () => source.cover(shown));
+  onClick("viewer-alike", showAlike);
+  onClick("viewer-remove", () => removeItems([shown]));
 }

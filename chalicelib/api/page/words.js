@@ -1,10 +1,16 @@
 // Explains errors and distances in plain words.
 
+import { number } from "./dom.js";
+
+// Failures of the service or the connection. The same request may succeed later.
+const PASSING = ["network", "busy", "unreadable", "key", "1003", "1005"];
+
 /** A failed request. `code` is an API code, "network", "key", "busy" or "unreadable", or "picture" for a bad file. */
 export class Refusal extends Error {
   constructor(code, { status = 0, detail = "" } = {}) {
     super(`${code} ${detail}`);
     this.code = code;
+    this.passes = PASSING.includes(code);
     this.status = status;
     this.detail = detail;
   }
@@ -72,7 +78,7 @@ export function verdict(distance, thresholds, threshold) {
 }
 
 export function oneIn(fmr) {
-  return `1 in ${Math.round(1 / fmr).toLocaleString("en")}`;
+  return `1 in ${number(Math.round(1 / fmr))}`;
 }
 
 /** Say in one sentence how many strangers are as alike as this distance, in the worst measured group too. */
@@ -82,16 +88,16 @@ export function rate(distance, thresholds) {
   const reached = thresholds.find((threshold) => distance <= threshold.distance + 1e-9);
   const { fmr, worst = 0 } = reached ?? thresholds.at(-1);
   const pairs = Math.round(1 / fmr);
-  const inWorst = Math.round(worst * pairs).toLocaleString("en");
+  const inWorst = number(Math.round(worst * pairs));
   const groups = worst * pairs >= 1.5 ? `; in some groups of people ${reached ? "up to" : "more than"} ${inWorst}` : "";
-  return `Of ${pairs.toLocaleString("en")} pairs of strangers, ${reached ? "at most 1 is" : "more than 1 are"} this alike${groups}.`;
+  return `Of ${number(pairs)} pairs of strangers, ${reached ? "at most 1 is" : "more than 1 are"} this alike${groups}.`;
 }
 
 /** Say how many strangers match within a distance, in a face set of `faces` faces. */
 export function meaning(distance, thresholds, faces) {
   const reached = thresholds.find((threshold) => distance <= threshold.distance + 1e-9);
   const expected = Math.round(faces * (reached?.fmr ?? 0));
-  const count = expected ? ` Of this face set's faces, up to ${expected.toLocaleString("en")} may match a stranger by chance.` : "";
+  const count = expected ? ` Of this face set's faces, up to ${number(expected)} may match a stranger by chance.` : "";
   return rate(distance, thresholds) + count;
 }
 
