@@ -45,9 +45,11 @@ def reserved_executions(chosen: Mapping[str, str]) -> int:
     values = {name: chosen.get(name, described.get("Default")) for name, described in parts["Parameters"].items()}
     if values["ReserveConcurrency"] != "true":
         return 0
-    functions = [each for each in parts["Resources"].values() if "LoggingConfig" in each.get("Properties", {})]
+    reserving = [
+        each for each in parts["Resources"].values() if "ReservedConcurrentExecutions" in each.get("Properties", {})
+    ]
     # Each function but the API's reserves one.
-    return int(parts["Mappings"]["Capacity"][values["DatabaseClass"]]["ApiConcurrency"]) + len(functions) - 1
+    return int(parts["Mappings"]["Capacity"][values["DatabaseClass"]]["ApiConcurrency"]) + len(reserving) - 1
 
 
 def _concurrency(account: Account, chosen: Mapping[str, str]) -> Iterator[str]:

@@ -122,11 +122,13 @@ class Reader:
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
         """Run a command. Its errors are in its output, as in a terminal."""
+        # Under `make test`, another make would print the folders that it enters.
+        around = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
         path = os.pathsep.join([str(self.programs), str(Path(sys.executable).parent), os.environ["PATH"]])
         return subprocess.run(
             ["bash", "-c", self._with_tokens(command)],
             cwd=self.folder,
-            env={**os.environ, "NO_PROXY": "localhost,127.0.0.1", **self.environment, "PATH": path},
+            env={**around, "NO_PROXY": "localhost,127.0.0.1", **self.environment, "PATH": path},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -247,13 +247,15 @@ def test_a_hidden_face_is_no_cover(as_caller: AsCaller, owner: Caller, token: st
 def test_a_cursor_of_another_face_set_shows_none_of_its_faces(as_caller: AsCaller, owner: Caller, token: str) -> None:
     """Cursors are readable, so a client may write one."""
     guest = as_caller(face_sets="guests", access="read")
+    other = owner.added(pictures.drawing(), "Ada", face_set="staff")
+    first = owner.get("/faces", face_set="staff", name="ada", limit="1").body["next_cursor"]
+    [person, _] = cursors.decode(first, 2) or (0, 0)
 
     def shown(api: Caller, face_set: str) -> list[str]:
-        written = [cursors.encode(person, 0) for person in range(1, 60)]
-        replies = [api.get("/faces", face_set=face_set, name="no such name", cursor=cursor) for cursor in written]
-        return [face["face_token"] for reply in replies for face in reply.body["faces"]]
+        reply = api.get("/faces", face_set=face_set, name="no such name", cursor=cursors.encode(person, 0))
+        return [face["face_token"] for face in reply.body["faces"]]
 
-    assert shown(owner, "staff") == [token]
+    assert shown(owner, "staff") == [token, other]
     assert shown(guest, "guests") == []
 
 
