@@ -22,7 +22,7 @@ BLOCK_FACES = 262_144
 PART_FACES = 65_536
 FIRST_CAPACITY = 256
 GROWTH = 1.5
-# Faces whose codes are stored together: as many as a kernel of AVX-512 multiplies at once.
+# Faces in a tile: as many as a kernel of AVX-512 multiplies at once.
 TILE = 64
 # In a smaller block, slicing costs more than it saves.
 LEAST_SLICED = 8_192
@@ -175,7 +175,7 @@ class _Part(NamedTuple):
         return slice(self.start // TILE, -(-self.end // TILE))
 
     def chosen(self, product: Products, square: int, farthest: float) -> tuple[Ids, NDArray[np.int64]]:
-        """Return the places of the faces whose |2 p - c|^2 can be at most `farthest`, and the least it can be."""
+        """Return the places of faces with |2 p - c|^2 of perhaps at most `farthest`, and the least it can be."""
         chosen = np.flatnonzero(product >= math.ceil(max((square - farthest) / 4, LEAST_INT32)))
         return chosen + self.start, square - 4 * product[chosen].astype(np.int64)
 

@@ -14,7 +14,7 @@ from chalicelib.stores.face_set.face_set import FaceRow
 
 
 class PersonSearch:
-    """The search of one probe (d, float64) among its candidates, whose rows are given to `read` step by step."""
+    """Searches the candidates of one probe (d, float64). `read` takes their rows, step by step."""
 
     def __init__(self, probe: NDArray[np.float64], candidates: Candidates, terms: Terms) -> None:
         self._probe = probe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from chalicelib.faces import DEFAULT_NAME, DEFAULT_SET_ID, Embedding, KnownFace,
 from chalicelib.gallery import exact_search
 from chalicelib.gallery.exact_search import ExactSearch
 from chalicelib.stores.database.base import Database
-from chalicelib.stores.face_set.face_set import FaceSet
+from chalicelib.stores.face_set.face_set import FaceRow, FaceSet
 from tests.embeddings import MODEL
 from tests.integration.gallery_faces import Faces, clustered
 from tests.integration.vector_faces import VectorFaces
@@ -119,10 +120,10 @@ def test_faces_removed_after_the_proposal_are_replaced(faces: Faces, monkeypatch
     nearest = [match.token for match in expected(faces.face_set, asked[0], 2.5, 6).matches]
     fetch, removed = faces.face_set.fetch, []
 
-    def removing(*arguments: object) -> object:
+    def removing(ids: Sequence[int] | NDArray[np.int64], embedding_id: str) -> list[FaceRow]:
         while nearest:
             removed.append(faces.face_set.remove(nearest.pop()))
-        return fetch(*arguments)  # type: ignore[arg-type]
+        return fetch(ids, embedding_id)
 
     monkeypatch.setattr(faces.face_set, "fetch", removing)
 

@@ -204,7 +204,7 @@ SCHEMAS: dict[str, Schema] = {
         face_neme=_NAME,
         similar=_list(
             reference("Match"),
-            "With check=true, people with other names whose faces are within the distance of the false match rate "
+            "With check=true, people with other names who look alike: within the distance of the false match rate "
             "1e-4, nearest first.",
             maxItems=MAX_SIMILAR,
         ),
