@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -14,9 +16,11 @@ from chalicelib.stores.aws.vector_store import StoredVector
 from chalicelib.stores.database.base import Database
 from chalicelib.stores.face_set.face_set import FaceSet
 from infra.local import resources
+from tests.conftest import absent
 from tests.embeddings import MODEL, known_faces, unit_vectors
 from tests.harness.stress.addresses import bucket
 from tests.harness.stress.comparing import Comparing, Probe
+from tests.harness.stress.databases import new_mysql, new_sqlite
 from tests.harness.stress.final_check import check_index
 from tests.harness.stress.galleries import new_memory_gallery, vector_parts
 from tests.harness.stress.journal import Fate, Journal, Ledger, Operation
@@ -60,10 +64,14 @@ def test_killed_processes_and_rollbacks_lose_and_invent_nothing(database_url: st
         assert found.counts[kind] > 0, kind
 
 
-def test_segments_in_s3_lose_and_keep_nothing(database_url: str) -> None:
+@pytest.mark.parametrize("new", [new_sqlite, new_mysql], ids=["sqlite", "mysql"])
+def test_segments_in_s3_lose_and_keep_nothing(new: Callable[[], AbstractContextManager[str | None]]) -> None:
     """A compaction may take longer than few changes, so the run is repeated with more."""
     for changes in (300, 600, 1_200, 2_400):
-        found = run(database_url, changes=changes, writers=3, readers=2, segments="s3", max_seconds=MAX_SECONDS)
+        with new() as url:
+            if url is None:
+                absent("there is no MySQL server on 127.0.0.1:3306, and no mariadbd or mysqld to start one")
+            found = run(url, changes=changes, writers=3, readers=2, segments="s3", max_seconds=MAX_SECONDS)
         assert found.failures == 0, found.table()
         assert found.changes == changes
         if found.counts[COMPACTIONS] and found.counts[SOUGHT]:
