@@ -69,7 +69,7 @@ def _joined(distances: NDArray[np.float64], sizes: NDArray[np.float64], threshol
     """Join clusters until none is within the threshold of another; return the cluster of each face.
 
     A chain leads from a cluster to its nearest one, and on, over ever smaller distances. Its last two clusters are each
-    other's nearest, so average linkage joins them at some time, whatever it joins elsewhere before.
+    other's nearest. Other joins do not change that, so average linkage joins these two sooner or later.
     """
     labels = np.arange(len(sizes))
     waiting = np.ones(len(sizes), np.bool_)

@@ -91,7 +91,7 @@ class Reader:
     programs
         A folder for the commands that the reader has installed.
     replaced
-        What stands on the page, and what stands for it here.
+        Maps commands of the page to the commands that run here.
     """
 
     folder: Path

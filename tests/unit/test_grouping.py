@@ -1,4 +1,4 @@
-"""Faces are grouped by average linkage, whatever their order."""
+"""Faces are grouped by average linkage, and their order does not matter."""
 
 from __future__ import annotations
 

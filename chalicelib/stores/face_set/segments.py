@@ -23,7 +23,7 @@ from chalicelib.stores.face_set.segment_bytes import joined, parted
 SEGMENT_IDS = 8_192
 # Ranges read per statement.
 SEGMENTS_PER_READ = 4
-# Ranges whose objects are read at once, and the most that wait in memory: 18 MB at 128 dimensions.
+# Ranges read from S3 at once, which bounds their memory: 18 MB at 128 dimensions.
 RANGES_AT_ONCE = 16
 # A run that is silent for longer loses its claim to another.
 LEASE_SECONDS = 120
