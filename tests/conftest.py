@@ -39,8 +39,10 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     long_tests.mark(items)
+    if config.args == ["tests"] and (unused := long_tests.unused([item.nodeid for item in items])):
+        raise pytest.UsageError(f"tests/long_tests.py names tests that do not exist: {', '.join(unused)}")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,6 +5,7 @@ Two kinds: tests that take long, and the whole contract over a carrier that a fe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 import pytest
@@ -85,19 +86,43 @@ LONG = {
     "tests/deploy/test_refusals.py::test_credentials_and_region_are_checked_first[[]environment[15]*": (
         "one case each of credentials, profile and region stays"
     ),
-    "tests/integration/test_serving.py::test_requests_stay_correct_while_the_model_is_switched*mysql]": (
-        "the same on SQLite stays"
-    ),
     "tests/unit/test_cost_against_size.py::test_pictures[[]restarts]": "unit/test_jpeg_flaws.py reads the same markers",
     "tests/unit/test_cost_against_size.py::test_pictures[[]gaps]": "unit/test_jpeg_flaws.py reads the same markers",
-    "tests/vision/test_yunet_pictures.py::TestRealPictures::test_one_face_is_found_in_every_portrait": (
+    "tests/vision/test_yunet_pictures.py::TestRealPictures::test_one_face_is_found_in_every_portrait*": (
         "the group photographs stay"
     ),
     "tests/vision/test_yunet_pictures.py::TestRealPictures::test_faces_are_found_from_30_px_up*": (
         "the small face in the largest picture stays"
     ),
-    "tests/vision/test_yunet_pictures.py::TestRealPictures::test_the_largest_picture_needs_little_memory": (
+    "tests/vision/test_yunet_pictures.py::TestRealPictures::test_the_largest_picture_needs_little_memory*": (
         "lambda_runtime/test_endpoints.py bounds a container's memory"
+    ),
+    **{
+        f"tests/browser/{file}.py::*[[]phone]": "the same journeys on a desktop stay; others look at a phone's layout"
+        for file in ("test_bulk", "test_compare", "test_face_sets", "test_sources", "test_welcome")
+    },
+    "tests/browser/test_naming.py::TestNaming::*[[]phone]": "the same on a desktop stays, and the chips on a phone",
+    "tests/e2e/test_load.py::*": "it tests the load test; e2e/test_errors.py has 64 clients at once",
+    "tests/integration/test_stress.py::test_killed_processes_and_rollbacks_lose_and_invent_nothing[[]mysql]": (
+        "the run with segments in S3 kills writers of MySQL too"
+    ),
+    "tests/integration/test_stress.py::test_segments_in_s3_lose_and_keep_nothing[[]sqlite]": (
+        "MySQL stays; integration/test_segment_objects.py kills a compaction at each step on both"
+    ),
+    "tests/integration/test_stress.py::test_a_gallery_that_follows_ids_is_found_to_lose_faces*": (
+        "it tests the harness, not the service"
+    ),
+    "tests/integration/test_reconciliation.py::test_additions_and_removals_continue_during_reconciliation[[]sqlite]": (
+        "the same on MySQL stays"
+    ),
+    "tests/cli/test_import.py::test_an_interrupted_or_killed_import_continues_and_adds_no_face_twice[[]9]": (
+        "an interrupted import stays; integration tests kill the service's own steps"
+    ),
+    "tests/deploy/test_quotas.py::test_a_new_account_is_refused_before_anything_is_created[[]arguments0]": (
+        "the deployment itself stays"
+    ),
+    "tests/integration/test_serving.py::test_requests_stay_correct_while_the_model_is_switched*": (
+        "integration/test_model_change.py has every step of a switch"
     ),
     "tests/layers/test_build.py::test_the_arm64_layers_fit_lambdas_limit": (
         "`make layers` itself stops at the limit; the layers of this machine's kind stay"
@@ -107,6 +132,11 @@ LONG = {
 
 def is_long(node_id: str) -> bool:
     return any(fnmatchcase(node_id, pattern) for pattern in LONG)
+
+
+def unused(node_ids: Sequence[str]) -> list[str]:
+    """Return the patterns that match none of these tests, such as one of a test that has parameters now."""
+    return [pattern for pattern in LONG if not any(fnmatchcase(node_id, pattern) for node_id in node_ids)]
 
 
 def mark(items: list[pytest.Item]) -> None:

@@ -146,7 +146,8 @@ class TestWays:
 
 
 class TestKinds:
-    @pytest.mark.parametrize("orientation", range(1, 9))
+    # Upside down, mirrored and turned, turned.
+    @pytest.mark.parametrize("orientation", [3, 5, 6])
     def test_exif_orientation(self, desktop: Console, orientation: int) -> None:
         upright = np.ascontiguousarray(pictures.astronaut()[:400])
         desktop.open()

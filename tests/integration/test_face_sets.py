@@ -267,7 +267,7 @@ class TestRemoval:
         def add(seed: int) -> int:
             face_set = FaceSet(connect(database_url))
             begun.wait()
-            for number, face in enumerate(known_faces(unit_vectors(200, seed=seed), set_id=sets.ids[1])):
+            for number, face in enumerate(known_faces(unit_vectors(40, seed=seed), set_id=sets.ids[1])):
                 try:
                     face_set.add(face)
                 except ServiceError as error:
@@ -275,7 +275,7 @@ class TestRemoval:
                         continue
                     answers.append(f"{error.code} {error.status}")
                     return number
-            return 200
+            return 40
 
         with ThreadPoolExecutor(6) as executor:
             adding = [executor.submit(add, seed) for seed in range(6)]

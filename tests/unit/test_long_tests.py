@@ -1,25 +1,14 @@
-"""The tests that `make test` leaves out exist, so a rename does not bring them back unnoticed."""
+"""The smoke tests exist. tests/conftest.py checks the other names of tests/long_tests.py."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
-from tests.long_tests import LONG, SMOKE
+from tests.long_tests import SMOKE
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.mark.parametrize("pattern", LONG)
-def test_a_pattern_names_a_test(pattern: str) -> None:
-    file, *names = pattern.split("::")
-    text = (ROOT / file).read_text()
-
-    for name in names:
-        plain = re.split(r"[*\[]", name)[0]
-        assert re.search(rf"(class|def) {plain}", text), name
 
 
 @pytest.mark.parametrize("name", sorted(SMOKE))

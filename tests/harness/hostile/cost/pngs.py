@@ -41,7 +41,7 @@ def chunks() -> Iterator[Costly]:
 def compressed_data() -> Iterator[Costly]:
     """The largest picture's data in the smallest pieces, more data than pixels, and empty blocks."""
     rows = zlib.compress(bytes(SIDE * (8 * SIDE + 8)), 9)
-    bomb = chunk(b"IDAT", _compressed_zeros(200))
+    bomb = chunk(b"IDAT", _compressed_zeros(50))
     for interlaced in (0, 1):
         largest = SIGNATURE + header(SIDE, SIDE, 16, png_writer.RGB_ALPHA, interlaced)
         whole = chunk(b"IDAT", rows)
