@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,11 +14,14 @@ from chalicelib.gallery.products import products
 Codes = NDArray[np.int8]
 SetIds = NDArray[np.int32]
 Products = NDArray[np.int32]
+Limits = NDArray[np.float64]
+# A probe, and what was found of it so far.
+Asked = tuple[Probe, Found]
 
 # Enough for the fixed costs of a block, few enough that its products stay in the processor's cache.
 BLOCK_FACES = 262_144
 # Faces multiplied with several probes at once: fewer, as there are more products.
-PART_FACES = 65_536
+PART_FACES = 32_768
 FIRST_CAPACITY = 256
 GROWTH = 1.5
 # Faces in a tile: as many as a kernel of AVX-512 multiplies at once.
@@ -103,50 +105,66 @@ class Block:
     def near(self, probes: Sequence[Probe], found: Sequence[Found], set_id: int) -> None:
         """Add to `found` a set's faces that can be within reach of each probe."""
         step = PART_FACES if len(probes) > 1 else BLOCK_FACES
-        for start in range(0, self.count, step):
-            self._near(_Part(start, min(start + step, self.count)), probes, found, set_id)
+        asked = list(zip(probes, found, strict=True))
+        ends = range(step, self.count + step, step)
+        parts = (slice((end - step) // TILE, -(-min(end, self.count) // TILE)) for end in ends)
+        left = _joined([left for tiles in parts for left in self._near(tiles, asked, set_id)])
+        for number, (probe, one) in enumerate(asked):
+            own = left if len(asked) == 1 else left.only(left.numbers == number)
+            if len(own.places):
+                one.add(self.ids[own.places], *probe.bounds(own.squares))
 
-    def _near(self, part: _Part, probes: Sequence[Probe], found: Sequence[Found], set_id: int) -> None:
-        whole: list[tuple[Probe, Found, Products]] = []
-        sliced = self.count >= LEAST_SLICED and len(self._slices) > 1
-        for probe, one, product in zip(probes, found, self._products(part, probes, 0), strict=True):
-            if not sliced or not one.sliced or not self._by_first_slice(part, probe, one, product, set_id):
-                whole.append((probe, one, product))
-        if whole and len(self._slices) > 1:
-            others = self._products(part, [probe for probe, _, _ in whole], 1)
-            for (_, _, product), other in zip(whole, others, strict=True):
-                np.add(product, other, out=product)
-        for probe, one, product in whole:
-            places, squares = part.chosen(product, probe.square, probe.farthest(one.reach))
-            of_set = self._sets[places] == set_id
-            one.add(self.ids[places[of_set]], *probe.bounds(squares[of_set]))
+    def _near(self, tiles: slice, asked: Sequence[Asked], set_id: int) -> Iterator[_Left]:
+        """Judge the faces of some tiles by their first slice, and by both for probes that it leaves too many."""
+        product = self._products(tiles, asked, 0)
+        can_slice = self.count >= LEAST_SLICED and len(self._slices) > 1
+        sliced = np.array([can_slice and one.sliced for _, one in asked])
+        many = ~sliced
+        if sliced.any():
+            farthest, squares = _limits(asked, [probe.first_square for probe, _ in asked])
+            left = self._left(tiles, product, np.where(sliced, farthest, -1.0), squares, set_id)
+            counts = np.bincount(left.numbers, minlength=len(asked))
+            many |= counts * FEW > product.shape[0] * TILE
+            for number in np.flatnonzero(many).tolist():
+                asked[number][1].sliced = False
+            yield self._by_both_slices(left.only(~many[left.numbers]), asked, farthest)
+        if many.any():
+            chosen = [one for one, is_chosen in zip(asked, many.tolist(), strict=True) if is_chosen]
+            product = product if len(chosen) == len(asked) else product[:, many]
+            if len(self._slices) > 1:
+                np.add(product, self._products(tiles, chosen, 1), out=product)
+            left = self._left(tiles, product, *_limits(chosen, [probe.square for probe, _ in chosen]), set_id)
+            yield left._replace(numbers=np.flatnonzero(many)[left.numbers])
 
-    def _products(self, part: _Part, probes: Sequence[Probe], number: int) -> list[Products]:
-        """Return u c - terms of each probe with each face of a part, for one slice of the dimensions."""
-        asked = np.concatenate([probe.shifted[number] for probe in probes])
-        # Tiles x probes x TILE. Those of a single probe are changed in place, without another array.
-        multiplied = products(asked, self._slices[number][part.tiles])
-        terms = self._terms[number][part.tiles]
-        into = multiplied[:, 0] if len(probes) == 1 else None
-        found = (np.subtract(multiplied[:, probe], terms, out=into) for probe in range(len(probes)))
-        return [product.ravel()[: part.end - part.start] for product in found]
+    def _products(self, tiles: slice, asked: Sequence[Asked], number: int) -> Products:
+        """Return u c - terms of each face with each probe, for one slice of the dimensions: tiles x probes x TILE."""
+        shifted = np.concatenate([probe.shifted[number] for probe, _ in asked])
+        multiplied = products(shifted, self._slices[number][tiles])
+        return np.subtract(multiplied, self._terms[number][tiles, None], out=multiplied)
 
-    def _by_first_slice(self, part: _Part, probe: Probe, one: Found, product: Products, set_id: int) -> bool:
-        """Add the faces within reach; or return False, and stop slicing, if the first slice leaves too many."""
-        farthest = probe.farthest(one.reach)
-        places, squares = part.chosen(product, probe.first_square, farthest)
-        if len(places) * FEW > len(product):
-            one.sliced = False
-            return False
+    def _left(self, tiles: slice, product: Products, farthest: Limits, squares: Ids, set_id: int) -> _Left:
+        """Return a set's faces with |2 p - c|^2 of perhaps at most `farthest`; `squares` are |2 p|^2 of the probes."""
+        least = np.ceil(np.maximum((squares - farthest) / 4, LEAST_INT32)).astype(np.int32)
+        flat = np.flatnonzero(product >= least[:, None])
+        places, numbers = flat + tiles.start * TILE, np.zeros(len(flat), np.int64)
+        if len(squares) > 1:
+            rows, columns = np.divmod(flat, TILE)
+            tile, numbers = np.divmod(rows, len(squares))
+            places = (tiles.start + tile) * TILE + columns
+        # Free places belong to no set.
         of_set = self._sets[places] == set_id
-        places, squares = places[of_set], squares[of_set]
-        if len(places):
-            tiles, columns = np.divmod(places, TILE)
-            differences = self._slices[1][tiles, :, columns].astype(np.int32) - probe.doubled[self._ends[0] :]
-            squares += np.einsum("ij,ij->i", differences, differences)
-            within = squares <= farthest
-            one.add(self.ids[places[within]], *probe.bounds(squares[within]))
-        return True
+        flat, numbers, places = flat[of_set], numbers[of_set], places[of_set]
+        return _Left(numbers, places, squares[numbers] - 4 * product.ravel()[flat].astype(np.int64))
+
+    def _by_both_slices(self, left: _Left, asked: Sequence[Asked], farthest: Limits) -> _Left:
+        """Return those of a few faces that are within reach by the second slice too."""
+        if not len(left.places):
+            return left
+        tiles, columns = np.divmod(left.places, TILE)
+        doubled = np.stack([probe.doubled[self._ends[0] :] for probe, _ in asked])
+        differences = self._slices[1][tiles, :, columns].astype(np.int32) - doubled[left.numbers]
+        squares = left.squares + np.einsum("ij,ij->i", differences, differences)
+        return left._replace(squares=squares).only(squares <= farthest[left.numbers])
 
     def _grow(self, capacity: int) -> None:
         tiles = -(-capacity // TILE)
@@ -164,20 +182,24 @@ class Block:
         self.ids, self._sets = (grown(values, (tiles * TILE,)) for values in (self.ids, self._sets))
 
 
-class _Part(NamedTuple):
-    """The places from `start`, a multiple of TILE, up to `end`."""
+class _Left(NamedTuple):
+    """Faces that a probe has left, each with the probe's number, its place, and the least |2 p - c|^2 can be."""
 
-    start: int
-    end: int
+    numbers: Ids
+    places: Ids
+    squares: NDArray[np.int64]
 
-    @property
-    def tiles(self) -> slice:
-        return slice(self.start // TILE, -(-self.end // TILE))
+    def only(self, mask: NDArray[np.bool_]) -> _Left:
+        return _Left(*(values[mask] for values in self))
 
-    def chosen(self, product: Products, square: int, farthest: float) -> tuple[Ids, NDArray[np.int64]]:
-        """Return the places of faces with |2 p - c|^2 of perhaps at most `farthest`, and the least it can be."""
-        chosen = np.flatnonzero(product >= math.ceil(max((square - farthest) / 4, LEAST_INT32)))
-        return chosen + self.start, square - 4 * product[chosen].astype(np.int64)
+
+def _joined(left: Sequence[_Left]) -> _Left:
+    return left[0] if len(left) == 1 else _Left(*map(np.concatenate, zip(*left, strict=True)))
+
+
+def _limits(asked: Sequence[Asked], squares: Sequence[int]) -> tuple[Limits, Ids]:
+    """Return the largest |2 p - c|^2 of a face within reach of each probe, and `squares`, as arrays."""
+    return np.array([probe.farthest(one.reach) for probe, one in asked]), np.array(squares, np.int64)
 
 
 def _terms(codes: Codes) -> NDArray[np.int32]:
