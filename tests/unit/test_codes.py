@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -71,14 +73,20 @@ KINDS = [
     seed=st.integers(0, 2**32),
     nearest=st.floats(0, 1),
     most=st.integers(1, 500),
+    sliced=st.booleans(),
 )
-def test_no_near_face_is_missing(kind: str, count: int, dimension: int, seed: int, nearest: float, most: int) -> None:
+def test_no_near_face_is_missing(
+    kind: str, count: int, dimension: int, seed: int, nearest: float, most: int, sliced: bool
+) -> None:
     vectors = _faces(kind, count, dimension, seed)
     probe = vectors[0] + vectors[-1] * np.float32(0.1) if seed % 2 else vectors[0]
     distances = _distances(probe, vectors)
     threshold = float(np.sort(distances)[int(nearest * (count - 1))])  # one face lies exactly on it
 
-    candidates = _book(vectors).near(probe.astype(np.float64), threshold, most)
+    # Small blocks are sliced too, whatever the first slice leaves.
+    least_sliced, few = (0, 1) if sliced else (code_block.LEAST_SLICED, code_block.FEW)
+    with mock.patch.object(code_block, "LEAST_SLICED", least_sliced), mock.patch.object(code_block, "FEW", few):
+        candidates = _book(vectors).near(probe.astype(np.float64), threshold, most)
 
     near = np.flatnonzero(distances <= threshold)
     wanted = near[np.lexsort((near, distances[near]))][:most]
@@ -210,11 +218,15 @@ class TestSlices:
 
         assert [dimensions for _, dimensions, _ in read] == [128, 32] * (len(read) // 2)
 
-    def test_several_probes_find_what_each_alone_finds(self) -> None:
+    @pytest.mark.parametrize("least_sliced", [0, 8_192])
+    def test_several_probes_find_what_each_alone_finds(
+        self, monkeypatch: pytest.MonkeyPatch, least_sliced: int
+    ) -> None:
+        monkeypatch.setattr(code_block, "LEAST_SLICED", least_sliced)
         vectors = np.concatenate([_faces(kind, 3_000, 160, 15) for kind in ("ordered by variance", "unit length")])
         book, probes = _book(vectors), vectors[::600].astype(np.float64)
 
-        for threshold, most in ((0.5, 100), (1.3, 20), (100.0, 5)):
+        for threshold, most in ((0.5, 100), (1.0, 100), (1.3, 20), (100.0, 5)):
             together = book.near_each(probes, threshold, most)
 
             for probe, found in zip(probes, together, strict=True):
