@@ -7,7 +7,7 @@ from typing import Any
 
 from chalicelib import errors
 from chalicelib.api.openapi import failures
-from chalicelib.api.openapi.paths import KEY
+from chalicelib.api.openapi.builders import KEY
 
 # The security scheme of each setting, by the scheme's name.
 SCHEMES: dict[str, tuple[str, dict[str, Any]]] = {
