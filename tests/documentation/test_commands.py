@@ -36,6 +36,7 @@ ELSEWHERE = {
     r"make accuracy|python -m models.accuracy": "tests/models/accuracy/test_command.py",
     r"make layers": "tests/layers/test_build.py",
     r"make package": "tests/template/test_package.py",
+    r"make image|docker (build|run|exec|cp|tag|push) |aws ecr ": "tests/image/test_dockerfile.py",
     r"(AWS_REGION=\S+ )?make (deploy|destroy)|git pull && make deploy": "tests/deploy/test_deploy.py",
     # Commands against AWS itself. No test runs them, as the document says.
     r"curl .*execute-api|aws (rds|lambda invoke|s3vectors|apigateway|s3 sync) ": "docs/deploying.md",
