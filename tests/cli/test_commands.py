@@ -239,7 +239,10 @@ def test_an_invalid_command_line_is_explained(run: Run, arguments: tuple[str, ..
 
 
 def test_an_unreachable_service_ends_with_code_4(run: Run) -> None:
-    assert "cannot be reached" in run("--url", f"http://localhost:{free_port()}", "info", code=4).stderr
+    url = f"http://localhost:{free_port()}"
+    said = run("--url", url, "info", code=4).stderr
+    assert said.startswith(f"face-search: {url} cannot be reached (")
+    assert said.endswith(": FACE_SEARCH_URL or --url names another service\n")
 
 
 LISTED: Any = (200, {}, {"success": True, "face_sets": []})

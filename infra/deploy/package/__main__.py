@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         goal = target(options.arch, options.runtime)
         names = [str(read_card(build.card_path(pack))["name"]) for pack in options.packs]
+        print(f"Packaging the function and the template of stage {options.stage} ...", flush=True)
         # Before the layers: writing takes seconds and may fail, and the layers take a minute.
         written = write(options.stage, goal, names, PACKAGES / options.stage)
         chosen = stage.parameters(options.stage)
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if chosen.get("Identity") == "jwt":
             layers.build_identity_layer(goal, LAYERS)
     except sources.SourceError as error:
-        hint = "PACK=dlib needs only a package index; `make models PACK= FROM=` uses files from another source"
+        hint = "PACK=dlib needs only a package index; `make models PACK= FROM=` uses local files (docs/models.md)"
         sys.exit(f"Not packaged: {error}. {hint}.")
     except (PackageError, LayerError, build.BuildError, ModelPackError) as error:
         sys.exit(f"Not packaged: {error}.")
