@@ -10,6 +10,14 @@ from pathlib import Path
 
 from infra.image.__main__ import DOCKERFILE
 
+# Settings with which a function starts and answers /health. Nothing listens there.
+NO_STORES = {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+    "CROPS_BUCKET": "none",
+    "DATABASE_URL": "mysql://root@127.0.0.1:9/none",
+    "TOKENS_TABLE": "none",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:

@@ -12,7 +12,8 @@ from infra.deploy.layers import __main__ as layers
 from infra.deploy.layers.target import Target
 from infra.image import contents
 from tests.e2e import pictures
-from tests.image.dockerfile import stages
+from tests.e2e.lambda_api import health
+from tests.image.dockerfile import NO_STORES, stages
 from tests.lambda_runtime.container import Container
 from tests.lambda_runtime.container_api import ContainerApi
 from tests.lambda_runtime.deployment import Deployment, own_target
@@ -53,6 +54,12 @@ def test_the_image_answers_in_the_runtime_client(image: Deployment, environment:
         assert (match["face_token"], match["face_name"]) == (token, "Eileen Collins")
         assert api.get("/health").body == {"status": "ok"}
         assert all(json.loads(line) for line in container.log().splitlines())
+
+
+def test_the_image_answers_without_stores(image: Deployment) -> None:
+    """tests/image/test_docker.py asks the built image the same, in AWS's emulator of the runtime."""
+    with Container(image, "app.app", NO_STORES) as container:
+        assert container.invoke(health())["statusCode"] == 200
 
 
 def _sizes(folder: Path) -> dict[str, int]:

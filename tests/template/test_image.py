@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.deploy.layers import __main__ as layers
+from infra.deploy.package import __main__ as package
+from infra.deploy.package import stage
 from infra.deploy.package.errors import PackageError
 from infra.deploy.package.gallery import references
 from infra.deploy.package.image import LAYERS, for_image
@@ -43,6 +47,27 @@ def test_the_layers_are_gone_and_everything_else_is_as_before(template: Template
     assert with_image["Resources"].keys() <= template["Resources"].keys()
     assert template["Parameters"].keys() ^ with_image["Parameters"].keys() == {*LAYERS.values(), "ImageUri"}
     assert references(with_image["Resources"]) & {*LAYERS, *LAYERS.values()} == set()
+
+
+def test_make_package_builds_no_layers_for_an_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stage, "parameters", lambda _: IMAGE)
+    monkeypatch.setattr(package, "write", lambda *_: tmp_path / "template.json")
+    monkeypatch.setattr(layers, "build_layers", None)  # a call would fail
+
+    package.main(["mine", "dlib"])
+
+    assert f"The functions run from the image {IMAGE['ImageUri']}" in capsys.readouterr().out
+
+
+def test_only_the_zip_of_the_other_functions_is_uploaded_for_an_image(with_image: Template, tmp_path: Path) -> None:
+    zipped = tmp_path / "function.zip"
+    keys = {name for name in with_image["Parameters"] if name.endswith("Key")}
+
+    assert package.artifacts(IMAGE, zipped) == {"FunctionKey": zipped}
+    assert package.artifacts(IMAGE | {"Identity": "jwt"}, zipped).keys() == keys == {"FunctionKey", "IdentityLayerKey"}
+    assert package.artifacts({"ImageUri": ""}, zipped).keys() == {"FunctionKey", *LAYERS.values()}
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -90,14 +90,20 @@ def write(stage_name: str, goal: Target, packs: Sequence[str], into: Path) -> Pa
         finished = image.for_image(finished, chosen)
         finished = gallery.for_gallery(finished, chosen.get("Gallery", "memory"))
         zipped = function.repack(work / "packaged" / "deployment.zip", into, goal.python)
-    files = {"FunctionKey": zipped, "DepsLayerKey": LAYERS / "deps.zip", "ModelsLayerKey": LAYERS / "models.zip"}
-    if chosen.get(image.PARAMETER):
-        del files["DepsLayerKey"], files["ModelsLayerKey"]
-    if chosen.get("Identity") == "jwt":
-        files["IdentityLayerKey"] = LAYERS / "identity.zip"
+    files = artifacts(chosen, zipped)
     for name, content in (("template", finished), ("artifacts", {key: _shown(path) for key, path in files.items()})):
         (into / f"{name}.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return into / "template.json"
+
+
+def artifacts(chosen: Mapping[str, str], zipped: Path) -> dict[str, Path]:
+    """Return the files to upload for a stage's parameters, by the template's parameters, given the function's zip."""
+    files = {"FunctionKey": zipped}
+    if not chosen.get(image.PARAMETER):
+        files |= {"DepsLayerKey": LAYERS / "deps.zip", "ModelsLayerKey": LAYERS / "models.zip"}
+    if chosen.get("Identity") == "jwt":
+        files["IdentityLayerKey"] = LAYERS / "identity.zip"
+    return files
 
 
 def _shown(path: Path) -> str:
