@@ -16,6 +16,19 @@ LAYERS = {"DepsLayer": "DepsLayerKey", "ModelsLayer": "ModelsLayerKey"}
 URI = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+@sha256:[0-9a-f]{64}")
 
 
+def check_region(chosen: Mapping[str, str], region: str) -> None:
+    """Check that a stage's image is in the region where the stage is deployed, where Lambda requires it.
+
+    Raises
+    ------
+    PackageError
+        When it is in another region.
+    """
+    uri = chosen.get(PARAMETER, "")
+    if uri and f".dkr.ecr.{region}." not in uri:
+        raise PackageError(f"the stage sets {PARAMETER} to {uri}, but Lambda needs an image in its region, {region}")
+
+
 def for_image(finished: Template, chosen: Mapping[str, str]) -> Template:
     """Return the template with the functions of a stage's ImageUri, or without that parameter if the stage has none.
 
