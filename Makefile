@@ -13,6 +13,7 @@ PACK ?= retail-0095
 # Without PACK=, `make run`, `make stack` and `make test` use the first pack that can be built.
 CHOSEN := $(if $(filter file,$(origin PACK)),auto,$(PACK))
 ARCH ?= arm64
+TARGET ?= local
 RUNTIME ?= python3.13
 EXAMPLES ?= 200
 VENV := .venv
@@ -24,7 +25,7 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-ann
 # Some containers set this to write no bytecode; every process then spends seconds compiling its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run stack re-embed export import migrate compact reconcile rebuild-index discard test test-all test-mysql test-arm64 fuzz hostile mutants check format bench screenshot accuracy models layers package deploy destroy lock clean
+.PHONY: run stack re-embed export import migrate compact reconcile rebuild-index discard test test-all test-mysql test-arm64 fuzz hostile mutants check format bench screenshot accuracy models layers package image deploy destroy lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
@@ -121,6 +122,12 @@ layers: $(VENV)/.run
 # infra/deploy/stages/$(STAGE).toml.
 package: $(VENV)/.run
 	@$(BIN)/python -m infra.deploy.package $(STAGE) $(PACK) --arch $(ARCH) --runtime $(RUNTIME)
+
+# Build a container image with Docker: TARGET=local serves what `make run` serves, TARGET=lambda is another package of the
+# function. Without Docker, prepare the image's files in build/image/$(TARGET) and print the command.
+image: $(VENV)/.run
+	@$(BIN)/python -m infra.image $(TARGET) $(if $(filter local,$(TARGET)),$(CHOSEN),$(PACK)) --runtime $(RUNTIME) \
+		$(if $(filter-out file,$(origin ARCH)),--arch $(ARCH))
 
 # Deploy a stage to AWS (docs/deploying.md): package it, upload changes, deploy, migrate its database, and print how to call
 # it. AWS_PROFILE and AWS_REGION set credentials and region. CONFIRM=replace deploys although data are lost.

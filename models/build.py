@@ -75,7 +75,8 @@ def card_path(pack: str) -> Path:
 
 
 def build_auto(files: Sequence[Path] = ()) -> str:
-    """Keep the pack in use, or build the first available pack of PREFERENCE; return a line that names it and says why.
+    """Keep the pack in use, or build the first available pack of PREFERENCE; return a line that names it and says why,
+    and a line for each weakness.
 
     With local `files`, the pack is the first of PREFERENCE that uses one of them.
     """
@@ -109,9 +110,9 @@ def _pack_of(files: Sequence[Path]) -> str:
 
 
 def _chosen(folder: Path, why: str) -> str:
-    """Make a pack the current one; return a line with its name, the reason and its weaknesses."""
+    """Make a pack the current one; return a line with its name and the reason, and a line for each weakness."""
     weaknesses = model_pack.read_card(folder / "card.toml").get("weaknesses", ())
-    return " ".join([f"{use(folder)}, {why}.", *(str(weakness["text"]) for weakness in weaknesses)])
+    return "\n  ".join([f"{use(folder)}, {why}.", *(str(weakness["text"]) for weakness in weaknesses)])
 
 
 def use(folder: Path) -> str:

@@ -50,6 +50,9 @@ SMOKE = frozenset(
 
 # A pattern of test ids: why it is left out, and what guards the same in every run.
 LONG = {
+    "tests/image/test_docker.py::*": (
+        "minutes, and needs Docker; image/test_local.py and lambda_runtime/test_image.py run the images' files"
+    ),
     "tests/e2e/test_re_embed.py::test_killed_and_run_again_while_clients_work*": (
         "a minute; integration/test_re_embedding.py stops and repeats a run at every step"
     ),

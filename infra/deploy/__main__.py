@@ -15,6 +15,7 @@ from infra.deploy import change_set, migration, next_steps, quotas, vector_bucke
 from infra.deploy.account import CONFIG, Account, explained, sign_in
 from infra.deploy.artifacts import ArtifactBucket
 from infra.deploy.errors import DeployError
+from infra.deploy.package import image
 from infra.deploy.package.errors import PackageError
 from infra.deploy.package.stage import parameters
 from infra.deploy.packaged_stage import Package, load
@@ -55,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         chosen = parameters(options.stage)
         account = sign_in()
+        image.check_region(chosen, account.region)
         with explained():
             if _stack(account, options.stage).status() in (GONE, EMPTY):
                 quotas.check(account, chosen)

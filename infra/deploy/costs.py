@@ -46,8 +46,11 @@ PUT_BATCH = 500
 DATA_CENTRES = 2
 INDEXED_FACES = (10_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 
-# What a stage may add. The times are assumptions: 50 ms to copy lines with 256 MB, 100 ms to check a token with 512 MB.
+# What a stage may add. The times and the image's size are assumptions: 50 ms to copy lines with 256 MB, 100 ms to check
+# a token with 512 MB.
 FIREWALL_RULES = 3
+# Compressed: AWS's base image, the layers and a model pack of 4 MB.
+IMAGE_GB = 0.3
 AUDIT_GB, AUDIT_GB_SECONDS, CHECK_GB_SECONDS = 0.4e-6, 0.05 / 4, 0.1 / 2
 
 STORAGE_GB = 20
@@ -106,6 +109,7 @@ PRICES = {
         "GB, 0.01 for each end",
         "lastweekinaws.com/blog/aws-cross-az-data-transfer-costs-more-than-aws-says, undated",
     ),
+    "ECR, storage": Price(0.10, "GB-month", "cloudburn.io/blog/amazon-ecr-pricing, March 2026"),
     "WAF, web ACL": Price(5.00, "month", "c3x.dev/blog/aws-waf-cost-explained, undated"),
     "WAF, rule": Price(1.00, "month", "c3x.dev/blog/aws-waf-cost-explained, undated"),
     "WAF, request": Price(0.60, "million", "c3x.dev/blog/aws-waf-cost-explained, undated"),
@@ -194,6 +198,7 @@ def additions(requests: int) -> dict[str, float]:
         + usd("Lambda, arm64", requests * AUDIT_GB_SECONDS),
         '`Identity = "jwt"`: a token checked for every ten requests': usd("Lambda, request", millions / 10)
         + usd("Lambda, arm64", requests / 10 * CHECK_GB_SECONDS),
+        "`ImageUri`: an image of 0.3 GB": usd("ECR, storage", IMAGE_GB),
         "`DomainName`: domain, certificate": 0,
     }
 

@@ -120,10 +120,13 @@ def serve(bind: str, port: int, state: Path, settings: Settings, hurry: threadin
         sys.exit("The face set cannot be served; see the line above.")
     sample_face.write(state / "sample.jpg")
     server = make_server(app.app, bind, port).server
-    url = f"http://{'localhost' if bind == LOOPBACK else bind}:{port}"
+    address = ipaddress.ip_address(socket.gethostbyname(bind))
+    # 0.0.0.0 stands for all addresses of this machine. Not every browser opens it.
+    url = f"http://{'localhost' if bind == LOOPBACK or address.is_unspecified else bind}:{port}"
     print(f"Face set: {without_password(settings.database_url)}, model pack: {served.name}")
-    if not ipaddress.ip_address(socket.gethostbyname(bind)).is_loopback:
-        print(f"No API key is required: everyone who can reach {bind} can read and change the face set.")
+    if not address.is_loopback:
+        place = "this machine" if address.is_unspecified else bind
+        print(f"No API key is required: everyone who can reach {place} can read and change the face set.")
     print(f"Serving on {url} (Ctrl-C stops). Open this URL in a browser for the console, or try the API:")
     print(f"  curl -F image_file=@{state / 'sample.jpg'} {url}/detect", flush=True)
     try:

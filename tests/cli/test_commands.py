@@ -114,6 +114,28 @@ def test_an_addition_warns_of_another_name_for_the_same_face(run: Run) -> None:
     assert "looks like" not in run("add", "ada.jpg", "--name", "Ada").stdout
 
 
+def test_several_faces_get_one_name(run: Run, folder: Path) -> None:
+    found = json.loads(run("detect", "eileen.jpg", "--json").stdout)["faces"][0]["face_token"]
+    added(run, "eileen.jpg", "Aileen")
+
+    said = run("add", found, "eileen.jpg", "ada.jpg", "--name", "Eileen Collins").stdout
+
+    assert [row[1:] for row in rows(said)[:3]] == [["Eileen", "Collins"]] * 3
+    assert rows(said)[0][0] == found
+    assert said.splitlines()[-1] == "looks like Aileen"
+    assert "Eileen Collins   3" in run("people", "list").stdout
+    lines = run("add", found, "ada.jpg", "--name", "Eileen", "--json").stdout.splitlines()
+    assert [json.loads(line)["face_name"] for line in lines] == ["Eileen", "Eileen"]
+
+
+def test_the_faces_before_one_that_cannot_be_added_are_listed(run: Run) -> None:
+    done = run("add", "eileen.jpg", "cat.jpg", "ada.jpg", "--name", "Eileen", code=1)
+
+    assert len(rows(done.stdout)) == 1
+    assert done.stderr == "face-search: no face in the picture cat.jpg\n"
+    assert "Eileen   1" in run("people", "list").stdout
+
+
 def test_files_and_tokens_can_be_compared(run: Run) -> None:
     token = added(run, "eileen.jpg", "Eileen")
 
@@ -217,7 +239,10 @@ def test_an_invalid_command_line_is_explained(run: Run, arguments: tuple[str, ..
 
 
 def test_an_unreachable_service_ends_with_code_4(run: Run) -> None:
-    assert "cannot be reached" in run("--url", f"http://localhost:{free_port()}", "info", code=4).stderr
+    url = f"http://localhost:{free_port()}"
+    said = run("--url", url, "info", code=4).stderr
+    assert said.startswith(f"face-search: {url} cannot be reached (")
+    assert said.endswith(": FACE_SEARCH_URL or --url names another service\n")
 
 
 LISTED: Any = (200, {}, {"success": True, "face_sets": []})

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from infra.deploy.account import explained
 from infra.deploy.errors import DeployError
-from tests.deploy.conftest import Operator
+from tests.deploy.conftest import REGION, Operator
 
 NOBODY = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": ""}
 
@@ -33,6 +33,18 @@ def test_credentials_and_region_are_checked_first(operator: Operator, environmen
         assert done.stderr.startswith("Not deployed: ")
         assert told in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_an_image_in_another_region_is_refused_first(operator: Operator) -> None:
+    uri = f"123456789012.dkr.ecr.us-west-2.amazonaws.com/face-search@sha256:{'0' * 64}"
+    (operator.root / "infra" / "deploy" / "stages" / "dev.toml").write_text(f'[parameters]\nImageUri = "{uri}"\n')
+
+    done = operator.deploy("--check")
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"Not deployed: the stage sets ImageUri to {uri}, but Lambda needs an image in its region, {REGION}.\n"
+    )
 
 
 def test_the_error_for_an_unknown_stage_names_the_file_to_write(operator: Operator) -> None:

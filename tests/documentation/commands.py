@@ -15,7 +15,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _FENCE = re.compile(r"^(```+)")
 # A code block by indentation, either plain or in a numbered list.
 _INDENTED = re.compile(r"^(?: {4}| {7})(?=\S)")
-_PROGRAM = r"make|curl|git|python3?|pip|aws|face-search|mariadb(?:-dump)?|echo|cp|rm|\.venv/bin/\S+"
+_PROGRAM = r"make|curl|git|docker|python3?|pip|aws|face-search|mariadb(?:-dump)?|echo|cp|rm|\.venv/bin/\S+"
 _COMMAND = re.compile(rf"^(?:\$ )?(?P<text>(?:[A-Z_]+=\S+ )*(?:{_PROGRAM})(?= |$).*)")
 _COMMENT = re.compile(r"\s{2,}#.*$")
 _MAKE_TARGET = re.compile(r"`make ((?:[A-Z_]+=\S+ )*)(?P<target>[a-z-]+)")

@@ -21,23 +21,35 @@ QUOTATION = re.compile(r"(?P<begin><!--q:(?P<name>[a-z0-9-]+)-->)(?P<text>.*?)(?
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure, the first group of the first pattern that its page contains; rounded unless `decimals` is None."""
+    """A figure, the first group of the first pattern that its page contains; rounded unless `decimals` is None.
+
+    `factor` is 100 for a page that has rates instead of per cent.
+    """
 
     page: str
     patterns: tuple[str, ...]
     decimals: int | None = None
+    factor: int = 1
 
     def read(self) -> str:
         page = (ROOT / self.page).read_text("utf-8")
         for pattern in self.patterns:
             if match := re.search(pattern, page, re.MULTILINE):
                 text = match[1]
-                return text if self.decimals is None else f"{float(text.replace(',', '')):,.{self.decimals}f}"
+                if self.decimals is None:
+                    return text
+                return f"{float(text.replace(',', '')) * self.factor:,.{self.decimals}f}"
         raise LookupError(f"{self.page} has no {self.patterns[0]}")
 
 
 # A pack's row in the table of other packs: LFW's true matches at FMR 1e-3 and 1e-4.
 _LFW = r"^\| {} \| [^|]+ \| [\d.]+ / ([\d.]+ / [\d.]+) % \|"
+
+# A card's true matches on LFW at a false match rate.
+_CARD = r"^fmr = {}\n.*\ndata = .LFW.*\ntrue_match_rate = ([\d.]+)"
+# The last cell of a row of the detectors: faces found in the hard crowds, and other boxes.
+_FOUND, _OTHER = r"^\| {} \| \d+, .*\| ([\d,]+), [a-z ]*\d+ \|$", r"^\| {} \| \d+, .*\| [\d,]+, [a-z ]*(\d+) \|$"
+_YUNET_ONET = "docs/decisions/0142-yunet-proposes-onet-decides.md"
 
 FIGURES = {
     "search-10m": Figure("docs/benchmarks.md", (r"^\| 10,000,000 \| ([\d.]+) \|",), 0),
@@ -57,6 +69,18 @@ FIGURES = {
     "lfw-mobilefacenet": Figure("docs/accuracy.md", (_LFW.format("mobilefacenet"),)),
     "lfw-dlib": Figure("docs/accuracy.md", (_LFW.format("dlib"),)),
     "dlib-east-asia-false": Figure("docs/accuracy.md", (r"^\| dlib \|.*\| ([\d.]+) % \|$",), 0),
+    "lfw-dlib-yunet-1e-3": Figure("models/cards/dlib-yunet.toml", (_CARD.format("1e-3"),), 1, 100),
+    "lfw-dlib-yunet-1e-4": Figure("models/cards/dlib-yunet.toml", (_CARD.format("1e-4"),), 1, 100),
+    "lfw-sface": Figure("models/cards/sface.toml", (r"^text = .*accuracy is known: ([\d.]+) % on LFW",)),
+    "lfw-facenet": Figure("models/cards/facenet.toml", (r"^text = .*crops: ([\d.]+) % on LFW",)),
+    "asia-facenet": Figure("models/cards/facenet.toml", (r"^text = .*Asia: ([\d.]+) % of true matches at FMR 1e-3",)),
+    "hard-faces": Figure("docs/benchmarks.md", (r"hard crowds, (\d+) faces",), 0),
+    "hard-found": Figure(_YUNET_ONET, (_FOUND.format("YuNet with O-Net, 16 px"),), 0),
+    "hard-other": Figure(_YUNET_ONET, (_OTHER.format("YuNet with O-Net, 16 px"),), 0),
+    "hard-found-facenet": Figure("docs/benchmarks.md", (_FOUND.format("facenet-pytorch"),), 0),
+    "hard-other-facenet": Figure("docs/benchmarks.md", (_OTHER.format("facenet-pytorch"),), 0),
+    "hard-found-strict": Figure("docs/benchmarks.md", (_FOUND.format("facenet-pytorch, last threshold 0.9"),), 0),
+    "hard-other-strict": Figure("docs/benchmarks.md", (_OTHER.format("facenet-pytorch, last threshold 0.9"),), 0),
     "break-even": Figure("docs/costs.md", (r"^\| `dev`: .*\| ([\d,]+) \|$",)),
     "cost-idle": Figure("docs/costs.md", (r"^\| \*\*Together\*\* \| \*\*([\d.]+)",), 0),
     "cost-million": Figure("docs/costs.md", (r"^\| \*\*Together\*\* \|.*\| \*\*([\d.]+)\*\* \|$",), 0),

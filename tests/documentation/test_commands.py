@@ -36,6 +36,7 @@ ELSEWHERE = {
     r"make accuracy|python -m models.accuracy": "tests/models/accuracy/test_command.py",
     r"make layers": "tests/layers/test_build.py",
     r"make package": "tests/template/test_package.py",
+    r"make image|docker (build|run|exec|cp|tag|push) |aws ecr ": "tests/image/test_dockerfile.py",
     r"(AWS_REGION=\S+ )?make (deploy|destroy)|git pull && make deploy": "tests/deploy/test_deploy.py",
     # Commands against AWS itself. No test runs them, as the document says.
     r"curl .*execute-api|aws (rds|lambda invoke|s3vectors|apigateway|s3 sync) ": "docs/deploying.md",
@@ -47,7 +48,7 @@ ELSEWHERE = {
     r"make screenshot$": "tests/browser/screenshot.py",
     r"make test-arm64": "tests/lambda_runtime/arm64.py",
     r"make import .*DATABASE_URL=mysql": "tests/integration/transfer/test_transfer.py",
-    r"pip install \./infra/cli": "tests/cli/test_commands.py",
+    r"pip install \./infra/cli|python3 -m venv ": "tests/cli/test_commands.py",
     r"face-search |PYTHONPATH=infra/cli \S+ -m face_search_cli": "tests/cli/test_documentation.py",
     r"\S+ -m tests\.harness\.load\.run": "tests/e2e/test_load.py",
     r"\S+ -m tests\.harness\.load\.memory": "tests/e2e/test_memory_leaks.py",
@@ -74,6 +75,15 @@ def test_every_command_is_accounted_for() -> None:
 def test_the_tests_of_other_commands_exist(pattern: str) -> None:
     assert (ROOT / ELSEWHERE[pattern]).is_file()
     assert any(re.match(pattern, command.text) for command in ALL)
+
+
+@pytest.mark.parametrize("document", [*DOCUMENTS, *TUTORIALS], ids=lambda document: document.name)
+def test_pip_is_run_in_an_environment(document: Path) -> None:
+    """Debian, Ubuntu, Fedora and Homebrew refuse `pip install` outside one ("Externally managed environments")."""
+    text = document.read_text("utf-8")
+    installs = re.search(r"^ {4}pip install", text, re.MULTILINE)
+
+    assert not installs or "bin/activate" in text[: installs.start()]
 
 
 @pytest.mark.parametrize("document", [*DOCUMENTS, *TUTORIALS], ids=lambda document: document.stem)

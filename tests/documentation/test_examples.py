@@ -13,6 +13,7 @@ from tests.cli.scripted_server import Answer, scripted_server
 from tests.documentation.commands import ROOT
 from tests.documentation.conftest import needed
 from tests.documentation.pages import Reader
+from tests.e2e import pictures
 
 FOLDER = ROOT / "docs" / "examples"
 PROGRAMS = {
@@ -184,3 +185,38 @@ def test_a_service_that_never_answers_is_an_error(reader: Reader, program: str) 
 
 def refusal(code: str, detail: str) -> dict[str, Any]:
     return {"sucess": False, "success": False, "error_code": code, "error_msg": "…", "detail": detail}
+
+
+@pytest.mark.parametrize("example", ["door", "photo_library", "registrations"])
+def test_a_python_example_without_arguments_explains_itself(reader: Reader, example: str) -> None:
+    done = reader.run(f"python docs/examples/python/{example}.py")
+
+    assert done.returncode == 1
+    assert f"python {example}.py" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_a_folder_without_photographs_is_named(reader: Reader) -> None:
+    (reader.folder / "empty" / "deep").mkdir(parents=True)
+
+    done = reader.run("python docs/examples/python/photo_library.py suggest empty")
+
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "There is no .jpg or .png in empty or its folders.")
+
+
+def test_a_missing_file_is_named(reader: Reader) -> None:
+    done = reader.run('python docs/examples/python/registrations.py add "Ada Lovelace" nothing.jpg')
+
+    assert (done.returncode, done.stdout) == (1, "[Errno 2] No such file or directory: 'nothing.jpg'\n")
+
+
+def test_photographs_in_folders_are_found_in_any_format(reader: Reader) -> None:
+    photographs = reader.folder / "holidays" / "sea"
+    photographs.mkdir(parents=True)
+    (photographs / "eileen.JPEG").write_bytes(pictures.astronaut())
+    (photographs / "portrait.png").write_bytes(pictures.astronaut_png())
+
+    done = reader.run("python docs/examples/python/photo_library.py suggest holidays")
+
+    lines = [line.split(",")[1] for line in done.stdout.splitlines()]
+    assert lines == ["photograph", "holidays/sea/eileen.JPEG", "holidays/sea/portrait.png"]

@@ -118,7 +118,7 @@ class Groups:
     def test_no_body(self, api: Api) -> None:
         assert_refused(api.send("POST", "/groups"), 400, missing_argument("face_tokens"))
 
-    @pytest.mark.parametrize("bad", ["no", "A" * 25, "é" * 24, "", 5, True, f"{TOKEN},{TOKEN}"])
+    @pytest.mark.parametrize("bad", ["no", "A" * 25, "é" * 24, "", 5, True, f"{TOKEN},{TOKEN}", f'["{TOKEN}"]'])
     def test_a_malformed_token_among_others(self, api: Api, bad: Any) -> None:
         assert_refused(api.post_json("/groups", {"face_tokens": [TOKEN, bad]}), 400, BAD_TOKENS)
 

@@ -49,6 +49,11 @@ class LambdaApi(Api):
         return app.app(sent, context())
 
 
+def health() -> dict[str, Any]:
+    """Return the event of a request for /health."""
+    return event("GET", "/health", [], {"Host": "abcdefghij.execute-api.eu-central-1.amazonaws.com"}, None)
+
+
 def event(method: str, path: str, query: Query, headers: dict[str, str], body: bytes | None) -> dict[str, Any]:
     """Return a request's event; the body is base64 for the only media type registered as binary, otherwise text.
 

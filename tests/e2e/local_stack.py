@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -32,9 +32,24 @@ class LocalStack:
     """`run` or `stack` on its own folder, without this environment's settings except the models and the gallery.
 
     Use `local_stack`, which waits until the stack is up and stops it.
+
+    Parameters
+    ----------
+    clone
+        The folder with the service.
+    options
+        More options of the command.
     """
 
-    def __init__(self, what: str, state: Path, settings: dict[str, str], moto_port: int | None = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        state: Path,
+        settings: dict[str, str],
+        moto_port: int | None = None,
+        clone: Path = ROOT,
+        options: Sequence[str] = (),
+    ) -> None:
         self.port = free_port()
         self.state = state
         self._what = what
@@ -44,6 +59,7 @@ class LocalStack:
             "-m",
             "infra.local",
             what,
+            *options,
             "--port",
             str(self.port),
             "--state",
@@ -53,7 +69,7 @@ class LocalStack:
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 arguments,
-                cwd=ROOT,
+                cwd=clone,
                 env=environment(**settings),
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -117,9 +133,17 @@ class LocalStack:
 
 
 @contextmanager
-def local_stack(state: Path, what: str = "run", moto_port: int | None = None, **settings: str) -> Iterator[LocalStack]:
+def local_stack(
+    state: Path,
+    what: str = "run",
+    moto_port: int | None = None,
+    clone: Path = ROOT,
+    options: Sequence[str] = (),
+    /,
+    **settings: str,
+) -> Iterator[LocalStack]:
     """Start a stack; after the block, check that it stops cleanly, unless the block has stopped it."""
-    stack = LocalStack(what, state, settings, moto_port)
+    stack = LocalStack(what, state, settings, moto_port, clone, options)
     try:
         stack.wait_until_up()
         yield stack

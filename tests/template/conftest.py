@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from infra.deploy.layers.target import target
 from infra.deploy.package import __main__ as package
-from infra.deploy.package import gallery, stage
+from infra.deploy.package import gallery, image, stage
 from tests.template.resolved import Resolved, Template
 
 STAGES = ("dev", "prod")
+IMAGE = {"ImageUri": f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/face-search@sha256:{'0123456789abcdef' * 4}"}
 # What a stage may add to the defaults, apart from the gallery.
 EXTRAS = {
     "AuditLogDays": "365",
@@ -31,10 +33,18 @@ EXTRAS = {
 
 
 @pytest.fixture(scope="session")
-def packages_and_whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], Template]:
-    """Return each stage's package folder, without layers, and the template before its gallery is chosen."""
+def packages_and_whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], Template, Template]:
+    """Return each stage's package folder, without layers, and the template before its gallery is chosen.
+
+    The last is the same template for functions from a container image.
+    """
     folder = tmp_path_factory.mktemp("package")
     goal, choose, wholes = target("arm64", "python3.13"), gallery.for_gallery, list[Template]()
+    package_as, imaged = image.for_image, list[Template]()
+
+    def seen_before(finished: Template, chosen: Mapping[str, str]) -> Template:
+        imaged.append(package_as(finished, IMAGE))
+        return package_as(finished, chosen)
 
     def seen(finished: Template, chosen: str) -> Template:
         wholes.append(copy.deepcopy(finished))
@@ -42,19 +52,26 @@ def packages_and_whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[s
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gallery, "for_gallery", seen)
+        patch.setattr(image, "for_image", seen_before)
         folders = {name: package.write(name, goal, ["sface", "dlib"], folder / name).parent for name in STAGES}
-    return folders, wholes[0]
+    return folders, wholes[0], imaged[0]
 
 
 @pytest.fixture(scope="session")
-def packages(packages_and_whole: tuple[dict[str, Path], Template]) -> dict[str, Path]:
+def packages(packages_and_whole: tuple[dict[str, Path], Template, Template]) -> dict[str, Path]:
     return packages_and_whole[0]
 
 
 @pytest.fixture(scope="session")
-def whole(packages_and_whole: tuple[dict[str, Path], Template]) -> Template:
+def whole(packages_and_whole: tuple[dict[str, Path], Template, Template]) -> Template:
     """Return the template of a stage with its gallery in S3 Vectors."""
     return gallery.for_gallery(packages_and_whole[1], "s3vectors")
+
+
+@pytest.fixture(scope="session")
+def with_image(packages_and_whole: tuple[dict[str, Path], Template, Template]) -> Template:
+    """Return the template of a stage with functions from a container image."""
+    return gallery.for_gallery(packages_and_whole[2], "memory")
 
 
 @pytest.fixture(scope="session")

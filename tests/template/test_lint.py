@@ -12,7 +12,7 @@ from infra.deploy import certificates
 from infra.deploy.package import stage
 from infra.deploy.package.gallery import references
 from infra.deploy.package.identity import for_identity
-from tests.template.conftest import EXTRAS
+from tests.template.conftest import EXTRAS, IMAGE
 from tests.template.resolved import Template, texts
 
 # No rule is disabled here. The template disables E3691 for the database alone, because cfn-lint knows only MySQL
@@ -21,12 +21,12 @@ REGIONS = ["eu-central-1", "us-east-1", "ap-southeast-4"]
 
 
 @pytest.mark.parametrize(
-    ("name", "extras"), [("dev", {"Gallery": "memory"}), ("prod", {"Gallery": "s3vectors"} | EXTRAS)]
+    ("name", "extras"), [("dev", {"Gallery": "memory"} | IMAGE), ("prod", {"Gallery": "s3vectors"} | EXTRAS)]
 )
-def test_cfn_lint_finds_no_problem(template: Template, whole: Template, name: str, extras: dict[str, str]) -> None:
+def test_cfn_lint_finds_no_problem(with_image: Template, whole: Template, name: str, extras: dict[str, str]) -> None:
     from cfnlint.api import lint  # takes seconds
 
-    chosen = for_identity(copy.deepcopy(template if extras["Gallery"] == "memory" else whole), extras)
+    chosen = for_identity(copy.deepcopy(with_image if "ImageUri" in extras else whole), extras)
     for parameter, value in (stage.parameters(name) | extras).items():
         described = chosen["Parameters"][parameter]
         described["Default"] = int(value) if described["Type"] == "Number" else value

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from infra.deploy.layers import byte_code
 from infra.deploy.layers.target import target
 from infra.deploy.package import __main__ as package
 from infra.deploy.package import stage
@@ -17,6 +19,7 @@ from tests.template.conftest import STAGES
 from tests.template.resolved import Template
 
 ROOT = Path(__file__).parents[2]
+TUTORIAL = ROOT / "docs" / "tutorials" / "deploy-to-aws.md"
 
 
 def test_artifacts_are_listed_by_the_templates_parameters(packages: dict[str, Path], template: Template) -> None:
@@ -30,6 +33,14 @@ def test_artifacts_are_listed_by_the_templates_parameters(packages: dict[str, Pa
     assert {*artifacts, "ArtifactBucket", "IdentityLayerKey"} == set(packaged.GIVEN)
     without_default = {name for name, described in template["Parameters"].items() if "Default" not in described}
     assert without_default == set(packaged.GIVEN) - {"IdentityLayerKey"}
+
+
+def test_the_tutorial_states_the_size_of_the_function(packages: dict[str, Path]) -> None:
+    stated = re.search(r"function\.zip: uploaded, ([\d.]+) MB", TUTORIAL.read_text("utf-8"))
+
+    assert stated
+    if byte_code.interpreter("3.13"):  # most of the size
+        assert float(stated[1]) == pytest.approx((packages["dev"] / "function.zip").stat().st_size / 1e6, abs=0.1)
 
 
 def test_the_first_pack_is_the_default_and_only_packaged_packs_are_allowed(template: Template) -> None:

@@ -34,6 +34,8 @@ def person_at_the_door(picture: bytes) -> str:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     try:
         print(f"Open the door for {person_at_the_door(Path(sys.argv[1]).read_bytes())}.")
     except (ValueError, OSError, FaceSearchError) as reason:

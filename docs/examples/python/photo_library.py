@@ -13,11 +13,16 @@ from pathlib import Path
 from face_search import FaceSearchError, call
 
 
+def photographs(folder: Path) -> list[Path]:
+    found = sorted(file for file in folder.rglob("*") if file.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    return found or sys.exit(f"There is no .jpg or .png in {folder} or its folders.")
+
+
 def suggest(folder: Path) -> None:
     """Write a line for each face in the folder, with the nearest known person."""
     table = csv.writer(sys.stdout)
     table.writerow(["name", "photograph", "face_token"])
-    for file in sorted(folder.glob("*.jpg")):
+    for file in photographs(folder):
         try:
             faces = call("POST", "/identify", file.read_bytes())["faces"]
         except FaceSearchError as error:
@@ -47,8 +52,9 @@ def confirm(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    command, place = sys.argv[1:]
+    if len(sys.argv) != 3 or sys.argv[1] not in ("suggest", "confirm"):
+        sys.exit(__doc__)
     try:
-        {"suggest": suggest, "confirm": confirm}[command](Path(place))
-    except FaceSearchError as error:
+        {"suggest": suggest, "confirm": confirm}[sys.argv[1]](Path(sys.argv[2]))
+    except (FaceSearchError, OSError) as error:
         sys.exit(f"{error}")

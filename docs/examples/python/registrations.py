@@ -36,11 +36,13 @@ def duplicates() -> list[list[str]]:
     return [[names[token] for token in group] for group in call("POST", "/groups", face_tokens=list(names))["groups"]]
 
 
-def main(command: str, *arguments: str) -> None:
+def main(command: str = "", *arguments: str) -> None:
     if command == "duplicates":
         for group in duplicates():
             print("One person?", ", ".join(group))
         return
+    if command != "add" or len(arguments) != 2:
+        sys.exit(__doc__)
     name, file = arguments
     if others := add(name, Path(file).read_bytes()):
         sys.exit(f"Not added: {name} looks like {', '.join(others)}.")
@@ -50,5 +52,5 @@ def main(command: str, *arguments: str) -> None:
 if __name__ == "__main__":
     try:
         main(*sys.argv[1:])
-    except FaceSearchError as error:
+    except (FaceSearchError, OSError) as error:
         sys.exit(f"{error}")

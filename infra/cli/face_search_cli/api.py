@@ -143,7 +143,9 @@ class Api:
         except UnicodeEncodeError:
             raise RefusedError("1001", "an argument is not valid Unicode text") from None
         except requests.RequestException as error:
-            raise UnavailableError(f"{self.url} cannot be reached ({type(error).__name__})") from None
+            raise UnavailableError(
+                f"{self.url} cannot be reached ({type(error).__name__}): FACE_SEARCH_URL or --url names another service"
+            ) from None
         return self._reply(response)
 
     def prepared(self, file: bytes, *, pair: bool = False) -> bytes:

@@ -12,7 +12,7 @@ import click
 from . import pictures, tables
 from .api import Api
 from .folder_import import similar
-from .group import NO, Face, Picture, Token, answer, as_json, command, end, in_face_set, main
+from .group import NO, Face, Picture, Token, UnreadFace, answer, as_json, command, end, in_face_set, main
 from .lists import list_all
 
 # The service's reference threshold, for models without measured error rates.
@@ -74,33 +74,48 @@ def identify(connect: Callable[..., Api], picture: bytes, raw: bool, **arguments
 
 
 @command(main, "add")
-@click.argument("face", type=Face())
+@click.argument("faces", nargs=-1, required=True, type=UnreadFace(), metavar="FACE...")
 @click.option("--name", help="The person's name.")
 @click.option("--refuse-poor", is_flag=True, help="Refuse a face that is hard to recognise.")
 @in_face_set
 @as_json
 def add(
-    connect: Callable[..., Api], face: bytes | str, name: str | None, refuse_poor: bool, face_set: str | None, raw: bool
+    connect: Callable[..., Api],
+    faces: tuple[Path | str, ...],
+    name: str | None,
+    refuse_poor: bool,
+    face_set: str | None,
+    raw: bool,
 ) -> None:
-    """Add a FACE to a face set. A token that was already added is renamed.
+    """Add one or several FACEs to a face set, all under one name. A token that was already added is renamed.
 
-    Lists people with other names who look like this face.
+    Lists people with other names who look like a face. Stops at the first face that cannot be added.
     """
     api = connect()
-    if isinstance(face, bytes):
-        faces = api.call("POST", "/detect", pictures={"image_file": face}).body["faces"]
-        if not faces:
-            end(NO, "no face in the picture")
-        face = faces[0]["face_token"]
-    arguments: dict[str, Any] = {"face_token": face, "face_name": name, "face_set": face_set, "check": "true"}
-    reply = api.call("POST", "/addface", {**arguments, "quality_filter": "auto" if refuse_poor else None})
+    arguments: dict[str, Any] = {"face_name": name, "face_set": face_set, "check": "true"}
+    arguments["quality_filter"] = "auto" if refuse_poor else None
+    added: list[dict[str, Any]] = []
+    try:
+        for face in faces:
+            reply = api.call("POST", "/addface", {"face_token": _token(api, face), **arguments})
+            added.append(reply.body)
+            if raw:
+                click.echo(reply.text)
+    finally:
+        if added and not raw:
+            tables.show(("face_token", "face_name"), [(each["face_token"], each["face_name"]) for each in added])
+            for like in dict.fromkeys(filter(None, map(similar, added))):
+                click.echo(tables.printable(like))
 
-    def show() -> None:
-        tables.show(("face_token", "face_name"), [(reply.body["face_token"], reply.body["face_name"])])
-        if like := similar(reply.body):
-            click.echo(tables.printable(like))
 
-    answer(reply, raw, show)
+def _token(api: Api, face: Path | str) -> str:
+    """Return a token, or that of the largest face in a picture."""
+    if isinstance(face, str):
+        return face
+    found = api.call("POST", "/detect", pictures={"image_file": face.read_bytes()}).body["faces"]
+    if not found:
+        end(NO, f"no face in the picture {face}")
+    return str(found[0]["face_token"])
 
 
 @command(main, "remove")

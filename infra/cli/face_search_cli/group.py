@@ -99,6 +99,22 @@ class Face(click.ParamType[bytes | str]):
             self.fail(_fault(error), param, ctx)
 
 
+class UnreadFace(click.ParamType[Path | str]):
+    """The path of a picture file, which the command reads when its turn comes, or a token."""
+
+    name = "face"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path | str:
+        try:
+            if Path(value).is_file():
+                return Path(value)
+        except OSError as error:  # also raised when the value is too long for a file name
+            self.fail(_fault(error), param, ctx)
+        if not _TOKEN.fullmatch(value):
+            self.fail(f"{value} is neither a file nor a token", param, ctx)
+        return str(value)
+
+
 class Picture(Face):
     name = "picture"
 

@@ -14,6 +14,7 @@ from . import tables
 from .api import Api, RefusedError
 from .folder import pictures_in
 from .group import NO, USAGE, as_json, command, end, main
+from .progress import pictures_done
 
 # The service's limit for one request.
 MAX_FACES = 1_000
@@ -60,25 +61,27 @@ def _detected(api: Api, files: Sequence[tuple[Path, str]]) -> tuple[dict[str, Pi
     """Return the faces of all pictures by token, and the number of pictures left out; print why."""
     faces: dict[str, PicturedFace] = {}
     left_out = 0
-    for path, fault in files:
-        try:
-            if fault:
-                raise RefusedError("left out", fault)
-            found = api.call("POST", "/detect", pictures={"image_file": path.read_bytes()}).body["faces"]
-        except (RefusedError, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            _note(path, str(reason))
-            left_out += 1
-            continue
-        if not found:
-            _note(path, "no face")
-        several = len(found) > 1
-        faces |= {
-            face["face_token"]: PicturedFace(str(path), number if several else 0)
-            for number, face in enumerate(found, start=1)
-        }
-        if len(faces) > MAX_FACES:
-            end(USAGE, f"the pictures show more than {MAX_FACES:,} faces: give fewer pictures")
+    with pictures_done(len(files)) as advance:
+        for path, fault in files:
+            advance()
+            try:
+                if fault:
+                    raise RefusedError("left out", fault)
+                found = api.call("POST", "/detect", pictures={"image_file": path.read_bytes()}).body["faces"]
+            except (RefusedError, OSError) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
+                _note(path, str(reason))
+                left_out += 1
+                continue
+            if not found:
+                _note(path, "no face")
+            several = len(found) > 1
+            faces |= {
+                face["face_token"]: PicturedFace(str(path), number if several else 0)
+                for number, face in enumerate(found, start=1)
+            }
+            if len(faces) > MAX_FACES:
+                end(USAGE, f"the pictures show more than {MAX_FACES:,} faces: give fewer pictures")
     return faces, left_out
 
 

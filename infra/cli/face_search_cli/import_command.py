@@ -12,7 +12,6 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from . import tables
 from .api import Api
@@ -21,6 +20,7 @@ from .folder import pictures_in
 from .folder_import import SUCCESSES, FolderImport, Outcome
 from .group import NO, USAGE, command, end, in_face_set, main
 from .journal import Journal, JournalError
+from .progress import pictures_done
 
 INTERRUPTED = 130
 # How many failed files the summary lists; the report has all.
@@ -70,7 +70,7 @@ def import_folder(
         with (
             Journal(journal, f"{api.url} {face_set or 'default'}") as kept,
             _writing(report) as write,
-            _progress(len(pictures)) as advance,
+            pictures_done(len(pictures)) as advance,
             ExitStack() as stack,
         ):
             importing = FolderImport(api, kept, face_set=face_set, refuse_poor=refuse_poor, again=again, jobs=jobs)
@@ -127,13 +127,3 @@ def _writing(report: Path | None) -> Iterator[Callable[[Outcome], None]]:
 def _no_formula(cell: object) -> object:
     """Return a cell that no spreadsheet reads as a formula: with a single quote in front, as OWASP recommends."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
-    """Yield a function that advances a progress bar by one file. The bar appears only on a terminal."""
-    console = tables.console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("pictures", total=total)
-        yield lambda: bar.advance(task)

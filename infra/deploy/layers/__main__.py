@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         build_layers(options.packs, target(options.arch, options.runtime), options.into)
     except sources.SourceError as error:
-        hint = "PACK=dlib needs only a package index; `make models PACK= FROM=` uses files from another source"
+        hint = "PACK=dlib needs only a package index; `make models PACK= FROM=` uses local files (docs/models.md)"
         sys.exit(f"The layers were not built: {error}. {hint}.")
     except (LayerError, build.BuildError, ModelPackError) as error:
         sys.exit(f"The layers were not built: {error}.")
@@ -92,7 +92,9 @@ def install_dependencies(goal: Target, tree: Path, requirements: Path | None = N
     LayerError
         When a package cannot be installed or would not load on the target.
     """
-    installation.install(requirements or REQUIREMENTS, goal, tree)
+    chosen = requirements or REQUIREMENTS
+    print(f"Installing the packages of {chosen.name} for {goal} ...", flush=True)
+    installation.install(chosen, goal, tree)
     pruning.prune(tree)
     shared_libraries.check(tree, goal)
     if command := byte_code.interpreter(goal.python):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +13,17 @@ from chalicelib.vision.model_pack import ModelPackError, read_card
 from infra.deploy.layers import __main__ as layers
 from infra.deploy.layers.errors import LayerError
 from infra.deploy.layers.target import ARCHITECTURES, RUNTIMES, Target, target
-from infra.deploy.package import api_snapshot, chalice_project, edge, function, gallery, identity, stage, template
+from infra.deploy.package import (
+    api_snapshot,
+    chalice_project,
+    edge,
+    function,
+    gallery,
+    identity,
+    image,
+    stage,
+    template,
+)
 from infra.deploy.package.errors import PackageError
 from models import build, sources
 
@@ -32,13 +42,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         goal = target(options.arch, options.runtime)
         names = [str(read_card(build.card_path(pack))["name"]) for pack in options.packs]
+        print(f"Packaging the function and the template of stage {options.stage} ...", flush=True)
         # Before the layers: writing takes seconds and may fail, and the layers take a minute.
         written = write(options.stage, goal, names, PACKAGES / options.stage)
-        layers.build_layers(options.packs, goal, LAYERS)
-        if stage.parameters(options.stage).get("Identity") == "jwt":
+        chosen = stage.parameters(options.stage)
+        if chosen.get(image.PARAMETER):
+            print(f"The functions run from the image {chosen[image.PARAMETER]}, so there are no layers for them.")
+        else:
+            layers.build_layers(options.packs, goal, LAYERS)
+        if chosen.get("Identity") == "jwt":
             layers.build_identity_layer(goal, LAYERS)
     except sources.SourceError as error:
-        hint = "PACK=dlib needs only a package index; `make models PACK= FROM=` uses files from another source"
+        hint = "PACK=dlib needs only a package index; `make models PACK= FROM=` uses local files (docs/models.md)"
         sys.exit(f"Not packaged: {error}. {hint}.")
     except (PackageError, LayerError, build.BuildError, ModelPackError) as error:
         sys.exit(f"Not packaged: {error}.")
@@ -72,14 +87,23 @@ def write(stage_name: str, goal: Target, packs: Sequence[str], into: Path) -> Pa
         edge.check(chosen)
         finished = identity.for_identity(finished, chosen)
         finished = api_snapshot.redeployed(finished, chosen)
+        finished = image.for_image(finished, chosen)
         finished = gallery.for_gallery(finished, chosen.get("Gallery", "memory"))
         zipped = function.repack(work / "packaged" / "deployment.zip", into, goal.python)
-    files = {"FunctionKey": zipped, "DepsLayerKey": LAYERS / "deps.zip", "ModelsLayerKey": LAYERS / "models.zip"}
-    if chosen.get("Identity") == "jwt":
-        files["IdentityLayerKey"] = LAYERS / "identity.zip"
+    files = artifacts(chosen, zipped)
     for name, content in (("template", finished), ("artifacts", {key: _shown(path) for key, path in files.items()})):
         (into / f"{name}.json").write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return into / "template.json"
+
+
+def artifacts(chosen: Mapping[str, str], zipped: Path) -> dict[str, Path]:
+    """Return the files to upload for a stage's parameters, by the template's parameters, given the function's zip."""
+    files = {"FunctionKey": zipped}
+    if not chosen.get(image.PARAMETER):
+        files |= {"DepsLayerKey": LAYERS / "deps.zip", "ModelsLayerKey": LAYERS / "models.zip"}
+    if chosen.get("Identity") == "jwt":
+        files["IdentityLayerKey"] = LAYERS / "identity.zip"
+    return files
 
 
 def _shown(path: Path) -> str:

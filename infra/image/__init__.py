@@ -1,0 +1,1 @@
+"""Container images of the service: for AWS Lambda, and for one machine with Docker."""

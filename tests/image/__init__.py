@@ -1,0 +1,1 @@
+"""The container images, checked without Docker."""
