@@ -26,6 +26,7 @@ SETTINGS = (
     ),
     Setting("TOKENS_TABLE", "face-search-tokens", "DynamoDB table of temporary faces"),
     Setting("CROPS_BUCKET", "face-search-crops", "S3 bucket of crops"),
+    Setting("INCOMING_BUCKET", "face-search-incoming", "S3 bucket of incoming pictures and their results"),
     Setting(
         "SEGMENTS",
         "database",
@@ -106,6 +107,7 @@ class Settings:
     database_url: str
     tokens_table: str
     crops_bucket: str
+    incoming_bucket: str
     segments: str
     gallery: str
     vector_bucket: str
@@ -152,6 +154,7 @@ class Settings:
             database_url=values["DATABASE_URL"],
             tokens_table=values["TOKENS_TABLE"],
             crops_bucket=values["CROPS_BUCKET"],
+            incoming_bucket=values["INCOMING_BUCKET"],
             segments=values["SEGMENTS"],
             gallery=values["GALLERY"],
             vector_bucket=values["VECTOR_BUCKET"],

@@ -18,6 +18,7 @@ from chalicelib.service.known_people import KnownPeople
 from chalicelib.service.removal import Removal
 from chalicelib.settings import Settings, current_settings
 from chalicelib.stores.aws import sdk
+from chalicelib.stores.aws.chosen_tokens import ChosenTokens
 from chalicelib.stores.aws.crops import CropStore
 from chalicelib.stores.aws.segment_objects import SegmentObjects
 from chalicelib.stores.aws.tokens import TokenStore
@@ -58,6 +59,7 @@ class Wiring:
         self._s3: S3Client | None = None
         self._crops: CropStore | None = None
         self._tokens: TokenStore | None = None
+        self._chosen_tokens: ChosenTokens | None = None
         self.packs = PackFolder(Path(settings.model_dir), settings.smallest_face_px, sealed=on_lambda())
         # None of these connects before its first use.
         self.database = connect(settings.database_url)
@@ -99,6 +101,13 @@ class Wiring:
                 table, ttl_seconds = self.settings.tokens_table, self.settings.token_ttl_seconds
                 self._tokens = TokenStore(sdk.client("dynamodb"), table, ttl_seconds)
             return self._tokens
+
+    @property
+    def chosen_tokens(self) -> ChosenTokens:
+        with self._lock:
+            if self._chosen_tokens is None:
+                self._chosen_tokens = ChosenTokens(sdk.client("dynamodb"), self.settings.tokens_table)
+            return self._chosen_tokens
 
     @property
     def removal(self) -> Removal:

@@ -29,6 +29,7 @@ from chalicelib.faces import (
 )
 from chalicelib.gallery.gallery import Contents, Gallery
 from chalicelib.images import decoding
+from chalicelib.images.decoding import Limits
 from chalicelib.service.comparison import Comparison, Picture, compare
 from chalicelib.service.detection import detect
 from chalicelib.service.grouping import Grouping, grouped
@@ -112,18 +113,34 @@ class FaceService:
         image, faces = detect(self._model.detector, file)
         return Found(self._keep(image, faces)[0], truncated=faces.truncated)
 
-    def identify(self, file: bytes, threshold: float | None, limit: int, face_set: str = DEFAULT_SET) -> Identified:
+    def detect_largest(self, file: bytes, limits: Limits | None = None) -> SavedFace:
+        """Find the largest face of a picture, and store it under a token; raise 1007 for a picture without a face."""
+        image, faces = detect(self._model.detector, file, limits)
+        if not faces:
+            raise errors.no_face(self._model.smallest_face)
+        [saved], _ = self._keep(image, faces[:1])
+        return saved
+
+    def identify(
+        self,
+        file: bytes,
+        threshold: float | None,
+        limit: int,
+        face_set: str = DEFAULT_SET,
+        limits: Limits | None = None,
+    ) -> Identified:
         """Find the faces of a picture as `detect` does, and the nearest people of a face set for each.
 
         Parameters
         ----------
         threshold : the largest distance; None for the model's threshold at a false match rate of IDENTIFY_RATE.
         limit : the most people for each face. All faces together get at most MAX_IDENTIFIED.
+        limits : of the picture; by default those of requests.
         """
         set_id = self._names.id_of(face_set)
         if threshold is None:
             threshold = distance_at(IDENTIFY_RATE, self._model.thresholds)
-        image, faces = detect(self._model.detector, file)
+        image, faces = detect(self._model.detector, file, limits)
         saved, embeddings = self._keep(image, faces)
         results: list[SearchResult] = []
         if saved:
@@ -193,6 +210,11 @@ class FaceService:
             raise
         if not added:  # another request has added the same token: the row names that request's crop
             self._crops.delete_orphan(crop)
+
+    def check(self, face_set: str) -> None:
+        """Check that faces can be added to a face set: it exists, and the database answers and has this model."""
+        self._names.id_of(face_set)
+        self.count()
 
     def count(self) -> int:
         """Return the number of known faces in all face sets."""

@@ -32,6 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "api/openapi": {"api", "images", "vision", "service"},
     "maintenance": {"vision", "gallery", "service", "telemetry", "wiring", "vector_wiring", *DATA},
     "maintenance/transfer": {"maintenance", "images", "vision", "wiring", "stores", "stores/aws", "stores/face_set"},
+    "incoming": {"api", "images", "service", "stores/aws", "stores/face_set", "telemetry", "wiring"},
     "cold_start": {"wiring"},
 }
 
