@@ -265,8 +265,8 @@ def import_faces(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return commands.import_in_time(wiring(), event, context.get_remaining_time_in_millis)
 
 
-@app.lambda_function(name="incoming")
-def incoming(event: dict[str, Any], _: Any) -> str:
+@app.lambda_function(name="intake")
+def intake(event: dict[str, Any], _: Any) -> str:
     from chalicelib.incoming import messages
 
     return messages.take_messages(wiring(), event)

@@ -46,6 +46,7 @@ CREATED_BY = {
     "AWS::IAM::Policy": "iam.PutRolePolicy",
     "AWS::IAM::Role": "iam.CreateRole",
     "AWS::Lambda::EventInvokeConfig": "lambda.PutFunctionEventInvokeConfig",
+    "AWS::Lambda::EventSourceMapping": "lambda.CreateEventSourceMapping",
     "AWS::Lambda::Function": "lambda.CreateFunction",
     "AWS::Lambda::LayerVersion": "lambda.PublishLayerVersion",
     "AWS::Lambda::Permission": "lambda.AddPermission",
@@ -64,6 +65,8 @@ CREATED_BY = {
     "AWS::S3Vectors::VectorBucketPolicy": "s3vectors.PutVectorBucketPolicy",
     "AWS::SNS::Subscription": "sns.Subscribe",
     "AWS::SNS::Topic": "sns.CreateTopic",
+    "AWS::SQS::Queue": "sqs.CreateQueue",
+    "AWS::SQS::QueuePolicy": "sqs.SetQueueAttributes",
     "AWS::WAFv2::WebACL": "wafv2.CreateWebACL",
     "AWS::WAFv2::WebACLAssociation": "wafv2.AssociateWebACL",
 }
