@@ -48,6 +48,12 @@ INDEXED_FACES = (10_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 
 # What a stage may add. The times are assumptions: 50 ms to copy lines with 256 MB, 100 ms to check a token with 512 MB.
 FIREWALL_RULES = 3
+# With Incoming, 2 MB a picture for 7 days, and 150 ms in 2 GB. Five readers of the queue wait 20 s each.
+PICTURE_GB, PICTURE_DAYS, INTAKE_GB_SECONDS = 2e-3, 7, 0.15 * 2
+QUEUE_READS = HOURS * 3600 / 20 * 5
+# A message is sent, read and deleted. The picture is read, and its result looked for. The picture, the crop, the crop's copy
+# and the result are written.
+QUEUE_REQUESTS, INTAKE_READS, INTAKE_WRITES = 3, 2, 4
 AUDIT_GB, AUDIT_GB_SECONDS, CHECK_GB_SECONDS = 0.4e-6, 0.05 / 4, 0.1 / 2
 
 STORAGE_GB = 20
@@ -105,6 +111,9 @@ PRICES = {
         0.02,
         "GB, 0.01 for each end",
         "lastweekinaws.com/blog/aws-cross-az-data-transfer-costs-more-than-aws-says, undated",
+    ),
+    "SQS, request": Price(
+        0.40, "million", "factualminds.com/blog/amazon-sqs-pricing-64kb-rule-fifo-vs-standard, June 2026"
     ),
     "WAF, web ACL": Price(5.00, "month", "c3x.dev/blog/aws-waf-cost-explained, undated"),
     "WAF, rule": Price(1.00, "month", "c3x.dev/blog/aws-waf-cost-explained, undated"),
@@ -195,6 +204,16 @@ def additions(requests: int) -> dict[str, float]:
         '`Identity = "jwt"`: a token checked for every ten requests': usd("Lambda, request", millions / 10)
         + usd("Lambda, arm64", requests / 10 * CHECK_GB_SECONDS),
         "`DomainName`: domain, certificate": 0,
+        "`Incoming`: a picture by S3 for each request": usd(
+            "SQS, request", (QUEUE_READS + requests * QUEUE_REQUESTS) / 1e6
+        )
+        + usd("CloudWatch, alarm")
+        + usd("S3, PUT", millions * INTAKE_WRITES)
+        + usd("S3, GET", millions * INTAKE_READS)
+        + usd("S3, storage", requests * PICTURE_GB * PICTURE_DAYS / 30)
+        + usd("Lambda, request", millions)
+        + usd("Lambda, arm64", requests * INTAKE_GB_SECONDS)
+        + usd("DynamoDB, write", 2 * millions),
     }
 
 
