@@ -21,6 +21,7 @@ from chalicelib.api.routing import (
     write_json,
 )
 from chalicelib.faces import Match
+from chalicelib.happenings import Happening
 from chalicelib.service.face_service import FaceService
 from chalicelib.settings import current_settings
 from chalicelib.telemetry.middleware import observe
@@ -36,7 +37,12 @@ def sets_of(tokens: Sequence[str]) -> Mapping[str, str]:
     return wiring().face_listing.sets_of(tokens)
 
 
+def publish(happened: Sequence[Happening]) -> None:
+    wiring().event_bus.publish(happened)
+
+
 app.sets_of = sets_of
+app.publish = publish
 # The first middleware is the outermost, so the others see bodies before they become text.
 app.register_middleware(write_json, "http")
 observe(app)

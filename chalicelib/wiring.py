@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.gallery.gallery import Gallery
 from chalicelib.gallery.memory_gallery import MemoryGallery
@@ -20,6 +20,7 @@ from chalicelib.settings import Settings, current_settings
 from chalicelib.stores.aws import sdk
 from chalicelib.stores.aws.chosen_tokens import ChosenTokens
 from chalicelib.stores.aws.crops import CropStore
+from chalicelib.stores.aws.event_bus import EventBus
 from chalicelib.stores.aws.segment_objects import SegmentObjects
 from chalicelib.stores.aws.tokens import TokenStore
 from chalicelib.stores.database.connect import connect
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
     from chalicelib.vector_wiring import VectorWiring
+
+# Events are sent after REQUEST_SECONDS at the latest, and the reply waits for them: below API Gateway's 29 s.
+EVENT_ATTEMPTS, EVENT_SECONDS = 1, 2.0
 
 
 class Wiring:
@@ -77,6 +81,7 @@ class Wiring:
         self.vector_indexes = VectorIndexes(self.database)
         self.referenced_crops = ReferencedCrops(self.database)
         self.exported_faces = ExportedFaces(self.database)
+        self.event_bus = EventBus(_events_client, settings.event_bus)
         self.active_pack = ActivePack(self.packs, self.model_change, self._build_service)
 
     @property
@@ -142,6 +147,10 @@ class Wiring:
         embedding_id, dimension = pack.embedding_id, pack.embedder.dimension
         memory = MemoryGallery(self.face_set, self.segments, embedding_id, dimension)
         return memory if self.vectors is None else self.vectors.gallery(memory, embedding_id, dimension)
+
+
+def _events_client() -> Any:
+    return sdk.client("events", EVENT_ATTEMPTS, EVENT_SECONDS)
 
 
 def model(pack: ModelPack) -> Model:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
-from chalicelib import deadline
+from chalicelib import deadline, happenings
 from chalicelib.errors import ServiceError
 from chalicelib.incoming.bucket import Bucket
 from chalicelib.incoming.inbox import Inbox
@@ -45,24 +45,27 @@ def take_messages(parts: Wiring, event: dict[str, Any]) -> str:
         1003 when a store failed or time ran out. The queue then repeats the whole event.
     """
     use_case = intake(parts, Bucket(parts.s3, parts.settings.incoming_bucket))
-    taken = [take(use_case, arrival, parts.settings.request_seconds) for arrival in _arrivals(event)]
+    taken = [take(parts, use_case, arrival) for arrival in _arrivals(event)]
     return f"{sum(taken)} of {len(taken)} pictures were taken in"
 
 
-def take(use_case: Intake, arrival: Arrival, seconds: float) -> bool:
-    """Take in one picture within a time limit, and write its line of the audit log; return False if nothing was done.
+def take(parts: Wiring, use_case: Intake, arrival: Arrival) -> bool:
+    """Take in one picture within a time limit, and announce and audit what was done; return False if nothing was done.
 
     Raises
     ------
     ServiceError
         What `Intake.take` raises.
     """
-    with audit.following() as trail, deadline.within(seconds):
+    with audit.following() as trail, happenings.collecting() as happened:
         try:
-            outcome = use_case.take(arrival.path)
+            with deadline.within(parts.settings.request_seconds):
+                outcome = use_case.take(arrival.path)
         except ServiceError as error:
             audit.write(trail, caller=arrival.principal, action="S3", status=error.status, error_code=error.code)
             raise
+        finally:
+            parts.event_bus.publish(happened)
         if outcome is None:
             return False
         action, status, code = outcome

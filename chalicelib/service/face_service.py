@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib import errors
+from chalicelib import errors, happenings
 from chalicelib.errors import ServiceError
 from chalicelib.faces import (
     DEFAULT_SET,
@@ -28,6 +28,7 @@ from chalicelib.faces import (
     new_token,
 )
 from chalicelib.gallery.gallery import Contents, Gallery
+from chalicelib.happenings import Happening, Kind
 from chalicelib.images import decoding
 from chalicelib.images.decoding import Limits
 from chalicelib.service.comparison import Comparison, Picture, compare
@@ -148,6 +149,8 @@ class FaceService:
             with self._searching():
                 results = self._gallery.identify(embeddings, Terms(threshold, limit, set_id))
         found = Found(zip(saved, results, strict=True), truncated=faces.truncated)
+        nearest = {face.token: result.matches[0].token for face, result in found if result.matches}
+        happenings.note(Happening(Kind.IDENTIFIED, face_set, [face.token for face in saved], nearest))
         return Identified(found, threshold, self._model.thresholds)
 
     def search_picture(self, file: bytes, terms: Terms, face_set: str = DEFAULT_SET) -> Searched:
@@ -208,7 +211,9 @@ class FaceService:
             if isinstance(error, ModelChangedError) or error.refused:  # otherwise the row may exist
                 self._crops.delete_orphan(crop)
             raise
-        if not added:  # another request has added the same token: the row names that request's crop
+        if added:
+            happenings.note(Happening(Kind.ADDED, face_set, [token]))
+        else:  # another request has added the same token: the row names that request's crop
             self._crops.delete_orphan(crop)
 
     def check(self, face_set: str) -> None:

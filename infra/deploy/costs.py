@@ -51,8 +51,8 @@ FIREWALL_RULES = 3
 # With Incoming, 2 MB a picture for 7 days, and 150 ms in 2 GB. Five readers of the queue wait 20 s each.
 PICTURE_GB, PICTURE_DAYS, INTAKE_GB_SECONDS = 2e-3, 7, 0.15 * 2
 QUEUE_READS = HOURS * 3600 / 20 * 5
-# A message is sent, read and deleted. The picture is read, and its result looked for. The picture, the crop, its copy and
-# the result are written.
+# A message is sent, read and deleted. The picture is read, and its result looked for. The picture, the crop, its copy,
+# and the result are written.
 QUEUE_REQUESTS, INTAKE_READS, INTAKE_WRITES = 3, 2, 4
 AUDIT_GB, AUDIT_GB_SECONDS, CHECK_GB_SECONDS = 0.4e-6, 0.05 / 4, 0.1 / 2
 

@@ -111,7 +111,7 @@ SERVICES = {
     "cloudwatch": ("CloudWatch", "`alarm:face-search-*`, `dashboard/*`"),
     "dynamodb": ("DynamoDB", "`table/face-search-*`"),
     "ec2": ("EC2", "all; `Describe…` accepts no resource"),
-    "events": ("EventBridge", "`rule/face-search-*`"),
+    "events": ("EventBridge", "`rule/face-search-*`, `event-bus/face-search-*`"),
     "iam": ("IAM", "`role/face-search-*`, `policy/face-search-*`; `role/aws-service-role/*` once in an account"),
     "kms": ("KMS", "AWS's own keys of RDS and Secrets Manager; the key of `KmsKeyArn`"),
     "lambda": ("Lambda", "`function:face-search-*`, `layer:*Layer*`, `event-source-mapping:*`"),

@@ -145,7 +145,7 @@ def _take_all(folder: WatchedFolder, use_case: Intake, parts: Wiring, stopping: 
         if stopping.is_set():
             break
         try:
-            messages.take(use_case, Arrival(path, None), parts.settings.request_seconds)
+            messages.take(parts, use_case, Arrival(path, None))
         except ServiceError:
             log.warning("a picture in the watched folder was not taken in; the next attempt follows")
             return False

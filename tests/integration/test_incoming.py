@@ -23,9 +23,11 @@ from chalicelib.service.face_service import FaceService
 from chalicelib.settings import Settings
 from chalicelib.stores.aws.chosen_tokens import ChosenTokens
 from chalicelib.stores.database.base import Database
+from chalicelib.telemetry import audit
 from chalicelib.wiring import Wiring
 from tests.e2e import pictures
-from tests.incoming import TEST_MESSAGE, arrived, event
+from tests.event_listener import Listener
+from tests.incoming import PRINCIPAL, TEST_MESSAGE, arrived, event
 from tests.services import free_port
 
 if TYPE_CHECKING:
@@ -38,7 +40,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 class Stack:
     """The service with a bucket of incoming pictures."""
 
-    def __init__(self, s3: S3Client, database_url: str, bucket: str) -> None:
+    def __init__(self, s3: S3Client, database_url: str, bucket: str, **settings: str) -> None:
         self.s3 = s3
         self.bucket = f"incoming-{secrets.token_hex(8)}"
         place: Any = {"LocationConstraint": s3.meta.region_name}
@@ -51,6 +53,7 @@ class Stack:
             "INCOMING_BUCKET": self.bucket,
             "GALLERY": "memory",
             "REQUEST_SECONDS": "600",
+            **settings,
         }
         self.parts = Wiring(Settings.from_environment(self.environment))
 
@@ -298,6 +301,47 @@ def test_the_time_for_a_picture_is_limited(stack: Stack, monkeypatch: pytest.Mon
 
     with pytest.raises(ServiceError, match="1003"):
         stack.take(PATH)
+
+
+@on_sqlite
+def test_additions_and_identifications_are_events_once(
+    database_url: str, database: Database, s3: S3Client, crops_bucket: str
+) -> None:
+    listener = Listener()
+    stack = Stack(s3, database_url, crops_bucket, EVENT_BUS=listener.name)
+    path = "incoming/identify/default/gate.jpg"
+    with closing(stack.parts):
+        added = stack.put_and_take(PATH, pictures.astronaut())["face_token"]
+        [face] = stack.put_and_take(path, pictures.astronaut_png())["faces"]
+        for again in (PATH, path):
+            stack.take(again)
+
+    assert [(event["detail-type"], event["detail"]) for event in listener.heard()] == [
+        ("Face added", {"face_set": "default", "face_tokens": [added]}),
+        (
+            "Face identified",
+            {"face_set": "default", "face_tokens": [face["face_token"]], "nearest": {face["face_token"]: added}},
+        ),
+    ]
+
+
+@on_sqlite
+def test_each_picture_is_a_line_of_the_audit_log(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(audit, "_is_on", lambda: True)
+
+    token = stack.put_and_take(PATH, pictures.astronaut())["face_token"]
+    stack.put_and_take("incoming/add/default/Ada/2.jpg", pictures.cat())
+    stack.take(PATH)
+
+    lines = [vars(record) for record in caplog.records if record.message == audit.MESSAGE]
+    assert [(line["caller"], line["action"], line["face_set"], line["status"]) for line in lines] == [
+        (PRINCIPAL, "S3 add", "default", 200),
+        (PRINCIPAL, "S3 add", "default", 422),
+    ]
+    assert [line["face_tokens"] for line in lines] == [[token], []]
+    assert "Ada" not in str([line["message"] for line in lines])
 
 
 @on_sqlite

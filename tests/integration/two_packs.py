@@ -50,6 +50,7 @@ class Place:
                     log_level="INFO",
                     identity="key",
                     audit=False,
+                    event_bus=None,
                     cors_origin=None,
                 )
             )

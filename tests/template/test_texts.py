@@ -41,6 +41,7 @@ CREATED_BY = {
     "AWS::EC2::SubnetRouteTableAssociation": "ec2.AssociateRouteTable",
     "AWS::EC2::VPC": "ec2.CreateVpc",
     "AWS::EC2::VPCEndpoint": "ec2.CreateVpcEndpoint",
+    "AWS::Events::EventBus": "events.CreateEventBus",
     "AWS::Events::Rule": "events.PutRule",
     "AWS::IAM::ManagedPolicy": "iam.CreatePolicy",
     "AWS::IAM::Policy": "iam.PutRolePolicy",
