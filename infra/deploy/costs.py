@@ -115,6 +115,7 @@ PRICES = {
     "SQS, request": Price(
         0.40, "million", "factualminds.com/blog/amazon-sqs-pricing-64kb-rule-fifo-vs-standard, June 2026"
     ),
+    "EventBridge, event": Price(1.00, "million", "wring.co/blog/aws-eventbridge-pricing-guide, undated"),
     "WAF, web ACL": Price(5.00, "month", "c3x.dev/blog/aws-waf-cost-explained, undated"),
     "WAF, rule": Price(1.00, "month", "c3x.dev/blog/aws-waf-cost-explained, undated"),
     "WAF, request": Price(0.60, "million", "c3x.dev/blog/aws-waf-cost-explained, undated"),
@@ -204,6 +205,7 @@ def additions(requests: int) -> dict[str, float]:
         '`Identity = "jwt"`: a token checked for every ten requests': usd("Lambda, request", millions / 10)
         + usd("Lambda, arm64", requests / 10 * CHECK_GB_SECONDS),
         "`DomainName`: domain, certificate": 0,
+        "`Events`: an event for each request, and the endpoint": usd("EventBridge, event", millions) + idle_endpoint(),
         "`Incoming`: a picture by S3 for each request": usd(
             "SQS, request", (QUEUE_READS + requests * QUEUE_REQUESTS) / 1e6
         )
@@ -264,8 +266,8 @@ def vector_comparison(faces: int) -> float:
     return usd("Interface endpoint, traffic", 30 * faces * VECTOR_JSON_BYTES / 1e9)
 
 
-def vector_endpoint() -> float:
-    """Return the monthly cost in US dollars of the endpoint to S3 Vectors without traffic."""
+def idle_endpoint() -> float:
+    """Return the monthly cost in US dollars of an interface endpoint, to S3 Vectors or EventBridge, without traffic."""
     return usd("Interface endpoint", HOURS * DATA_CENTRES)
 
 
