@@ -7,9 +7,10 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+from botocore.exceptions import IncompleteReadError
 from botocore.response import StreamingBody
 
 from chalicelib.api import replies
@@ -276,6 +277,24 @@ def test_the_largest_picture_is_taken_and_a_larger_one_is_not_read(
     monkeypatch.undo()
     refusal = stack.result("incoming/add/default/Ada/2.jpg")
     assert (refusal["error_code"], refusal["detail"]) == ("1004", "the picture may have at most 20000000 bytes")
+
+
+@on_sqlite
+def test_a_picture_that_is_cut_off_on_the_way_is_read_again(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.put(PATH, pictures.astronaut())
+    with monkeypatch.context() as patch:
+        # The SDK compares the bytes read with the length announced.
+        patch.setattr(StreamingBody, "_verify_content_length", lambda _: _cut_off())
+        with pytest.raises(StoreUnavailableError):
+            stack.take(PATH)
+    assert stack.file(PATH) is None
+
+    stack.take(PATH)
+    assert len(stack.matches(pictures.astronaut())) == 1
+
+
+def _cut_off() -> NoReturn:
+    raise IncompleteReadError(actual_bytes=1, expected_bytes=2)
 
 
 @on_sqlite
