@@ -29,7 +29,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
-	@exec $(BIN)/python -m infra.local run --bind $(BIND) --port $(PORT) --state $(STATE)
+	@exec $(BIN)/python -m infra.local run --bind $(BIND) --port $(PORT) --state $(STATE) $(if $(INCOMING),--incoming $(INCOMING))
 
 # Start everything except the app, which `.venv/bin/chalice local --stage local` then serves.
 stack: $(VENV)/.run

@@ -21,6 +21,7 @@ from chalicelib.api.routing import (
     write_json,
 )
 from chalicelib.faces import Match
+from chalicelib.happenings import Happening
 from chalicelib.service.face_service import FaceService
 from chalicelib.settings import current_settings
 from chalicelib.telemetry.middleware import observe
@@ -36,7 +37,12 @@ def sets_of(tokens: Sequence[str]) -> Mapping[str, str]:
     return wiring().face_listing.sets_of(tokens)
 
 
+def publish(happened: Sequence[Happening]) -> None:
+    wiring().event_bus.publish(happened)
+
+
 app.sets_of = sets_of
+app.publish = publish
 # The first middleware is the outermost, so the others see bodies before they become text.
 app.register_middleware(write_json, "http")
 observe(app)
@@ -263,6 +269,13 @@ def import_faces(event: dict[str, Any], context: Any) -> dict[str, Any]:
     from chalicelib.maintenance.transfer import commands
 
     return commands.import_in_time(wiring(), event, context.get_remaining_time_in_millis)
+
+
+@app.lambda_function(name="intake")
+def intake(event: dict[str, Any], _: Any) -> str:
+    from chalicelib.incoming import messages
+
+    return messages.take_messages(wiring(), event)
 
 
 cold_start.prepare(os.environ)

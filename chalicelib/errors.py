@@ -137,6 +137,14 @@ def unknown_token() -> ServiceError:
     return ServiceError("1006", 404, "the face_token is unknown or has expired")
 
 
+def removed_since() -> ServiceError:
+    detail = (
+        "the face was removed after it had been added, or its addition was interrupted too long ago; put the picture "
+        "under another name to add the face again"
+    )
+    return ServiceError("1006", 404, detail)
+
+
 def unknown_tokens(unknown: Sequence[str], given: int) -> ServiceError:
     """Return the error for some of the tokens of one request; it names the first of them."""
     named = ", ".join(unknown[:MOST_NAMED_TOKENS])

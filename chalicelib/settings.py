@@ -26,6 +26,7 @@ SETTINGS = (
     ),
     Setting("TOKENS_TABLE", "face-search-tokens", "DynamoDB table of temporary faces"),
     Setting("CROPS_BUCKET", "face-search-crops", "S3 bucket of crops"),
+    Setting("INCOMING_BUCKET", "face-search-incoming", "S3 bucket of incoming pictures and their results"),
     Setting(
         "SEGMENTS",
         "database",
@@ -68,6 +69,9 @@ SETTINGS = (
         "tokens, which limit a caller); local servers work with key only",
     ),
     Setting("AUDIT", "off", "on: a deployed service logs a line for each request with its caller and its face tokens"),
+    Setting(
+        "EVENT_BUS", "", "bus of Amazon EventBridge that gets an event for each addition, removal and identification"
+    ),
     Setting("CORS_ORIGIN", "", "origin of pages that may call the service from a browser, or *; none by default"),
 )
 
@@ -91,6 +95,8 @@ GALLERIES = ("memory", "s3vectors")
 IDENTITIES = ("key", "iam", "jwt")
 
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
+# CreateEventBus' rule.
+_BUS = re.compile(r"[A-Za-z0-9/._-]{1,256}")
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,9}")
 _SWITCH = ("off", "on")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -106,6 +112,7 @@ class Settings:
     database_url: str
     tokens_table: str
     crops_bucket: str
+    incoming_bucket: str
     segments: str
     gallery: str
     vector_bucket: str
@@ -117,6 +124,7 @@ class Settings:
     log_level: str
     identity: str
     audit: bool
+    event_bus: str | None
     cors_origin: str | None
 
     @classmethod
@@ -144,6 +152,8 @@ class Settings:
             raise SettingsError(f"IDENTITY must be one of {', '.join(IDENTITIES)}")
         if values["AUDIT"] not in _SWITCH:
             raise SettingsError(f"AUDIT must be one of {', '.join(_SWITCH)}")
+        if values["EVENT_BUS"] and not _BUS.fullmatch(values["EVENT_BUS"]):
+            raise SettingsError("EVENT_BUS must be the name of a bus: 1 to 256 of A-Z, a-z, 0-9, /, ., _ and -")
         origin = values["CORS_ORIGIN"]
         if origin and not _ORIGIN.fullmatch(origin):
             raise SettingsError("CORS_ORIGIN must be one origin, such as https://example.com, or *")
@@ -152,6 +162,7 @@ class Settings:
             database_url=values["DATABASE_URL"],
             tokens_table=values["TOKENS_TABLE"],
             crops_bucket=values["CROPS_BUCKET"],
+            incoming_bucket=values["INCOMING_BUCKET"],
             segments=values["SEGMENTS"],
             gallery=values["GALLERY"],
             vector_bucket=values["VECTOR_BUCKET"],
@@ -165,6 +176,7 @@ class Settings:
             log_level=values["LOG_LEVEL"],
             identity=values["IDENTITY"],
             audit=values["AUDIT"] == "on",
+            event_bus=values["EVENT_BUS"] or None,
             cors_origin=origin or None,
         )
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.gallery.gallery import Gallery
 from chalicelib.gallery.memory_gallery import MemoryGallery
@@ -18,7 +18,9 @@ from chalicelib.service.known_people import KnownPeople
 from chalicelib.service.removal import Removal
 from chalicelib.settings import Settings, current_settings
 from chalicelib.stores.aws import sdk
+from chalicelib.stores.aws.chosen_tokens import ChosenTokens
 from chalicelib.stores.aws.crops import CropStore
+from chalicelib.stores.aws.event_bus import EventBus
 from chalicelib.stores.aws.segment_objects import SegmentObjects
 from chalicelib.stores.aws.tokens import TokenStore
 from chalicelib.stores.database.connect import connect
@@ -47,6 +49,9 @@ if TYPE_CHECKING:
 
     from chalicelib.vector_wiring import VectorWiring
 
+# Events are sent after REQUEST_SECONDS at the latest, and the reply waits for them: below API Gateway's 29 s.
+EVENT_ATTEMPTS, EVENT_SECONDS = 1, 2.0
+
 
 class Wiring:
     """The components of one process. None connects before its first use; `close` closes the idle connections."""
@@ -58,6 +63,7 @@ class Wiring:
         self._s3: S3Client | None = None
         self._crops: CropStore | None = None
         self._tokens: TokenStore | None = None
+        self._chosen_tokens: ChosenTokens | None = None
         self.packs = PackFolder(Path(settings.model_dir), settings.smallest_face_px, sealed=on_lambda())
         # None of these connects before its first use.
         self.database = connect(settings.database_url)
@@ -75,6 +81,7 @@ class Wiring:
         self.vector_indexes = VectorIndexes(self.database)
         self.referenced_crops = ReferencedCrops(self.database)
         self.exported_faces = ExportedFaces(self.database)
+        self.event_bus = EventBus(_events_client, settings.event_bus)
         self.active_pack = ActivePack(self.packs, self.model_change, self._build_service)
 
     @property
@@ -99,6 +106,13 @@ class Wiring:
                 table, ttl_seconds = self.settings.tokens_table, self.settings.token_ttl_seconds
                 self._tokens = TokenStore(sdk.client("dynamodb"), table, ttl_seconds)
             return self._tokens
+
+    @property
+    def chosen_tokens(self) -> ChosenTokens:
+        with self._lock:
+            if self._chosen_tokens is None:
+                self._chosen_tokens = ChosenTokens(sdk.client("dynamodb"), self.settings.tokens_table)
+            return self._chosen_tokens
 
     @property
     def removal(self) -> Removal:
@@ -133,6 +147,10 @@ class Wiring:
         embedding_id, dimension = pack.embedding_id, pack.embedder.dimension
         memory = MemoryGallery(self.face_set, self.segments, embedding_id, dimension)
         return memory if self.vectors is None else self.vectors.gallery(memory, embedding_id, dimension)
+
+
+def _events_client() -> Any:
+    return sdk.client("events", EVENT_ATTEMPTS, EVENT_SECONDS)
 
 
 def model(pack: ModelPack) -> Model:

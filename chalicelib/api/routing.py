@@ -11,12 +11,13 @@ from urllib.parse import unquote
 
 from chalice.app import Chalice, Request, Response
 
-from chalicelib import deadline, errors
+from chalicelib import deadline, errors, happenings
 from chalicelib.api import arguments, bodies, cors, permissions, replies, request_event, response_headers
 from chalicelib.api.callers import SetsOf, caller, caller_id
 from chalicelib.api.console import Page
 from chalicelib.api.reply_bytes import as_text
 from chalicelib.errors import ServiceError
+from chalicelib.happenings import Happening
 from chalicelib.settings import SettingsError, current_settings
 from chalicelib.telemetry import audit, logs
 
@@ -28,13 +29,14 @@ View = Callable[[arguments.Arguments], Any]
 class Service(Chalice):
     """The app. It also answers malformed events with a contract error, and HEAD without a body.
 
-    `sets_of` finds the face sets of tokens. Set `keeps_head_bodies` for a server that omits the body of a HEAD reply
-    itself, after reading its length.
+    `sets_of` finds the face sets of tokens. `publish` announces what a request did, and must not raise. Set
+    `keeps_head_bodies` for a server that omits the body of a HEAD reply itself, after reading its length.
     """
 
     keeps_head_bodies = False
     # Set by app.py, as this module knows no store.
     sets_of: SetsOf
+    publish: Callable[[Sequence[Happening]], None]
 
     def __call__(self, event: Any, context: Any) -> Any:
         try:
@@ -89,8 +91,10 @@ def endpoint(
         def answer(**path_arguments: str) -> Any:
             request = app.current_request
             assert request is not None
-            with audit.following() as trail:
+            with audit.following() as trail, happenings.collecting() as happened:
                 reply = reply_to(request, path_arguments)
+            if happened:
+                app.publish(happened)
             if key:  # the other routes concern no face
                 _audit(trail, request, view.__name__, reply)
             return reply

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -24,31 +25,51 @@ MAX_CROP_SIDE_PX = 320
 CROP_JPEG_QUALITY = 95
 
 
-def decode(data: bytes) -> Image:
+class Limits(NamedTuple):
+    """The most bytes of a picture's file, and the longest side in pixels."""
+
+    bytes: int
+    side_px: int
+
+
+def limits_of_requests() -> Limits:
+    """Return the limits of pictures in requests, which the settings have."""
+    return Limits(current_settings().max_image_bytes, current_settings().max_image_side_px)
+
+
+def decode(data: bytes, limits: Limits | None = None) -> Image:
     """Return the picture in a JPEG or PNG file: height x width x 3, RGB, turned upright by its EXIF orientation.
 
     The size of the file, its structure and the picture's sides are checked before any pixel is decoded.
+
+    Parameters
+    ----------
+    limits
+        By default those of requests.
 
     Raises
     ------
     ServiceError
         1004, with 413 for too many bytes, 415 for another file type, 400 for a broken file or sides out of range.
     """
-    if len(data) > current_settings().max_image_bytes:
-        raise too_many_bytes(data)
+    limits = limits or limits_of_requests()
+    if len(data) > limits.bytes:
+        raise too_many_bytes(data, limits)
     file = _parse(data)
-    if not _are_within_limits(file):
-        raise errors.file_error(f"the picture's sides {_must_be()}; it is {file.width} x {file.height}")
+    if not _are_within(limits, file):
+        raise errors.file_error(f"the picture's sides {_must_be(limits)}; it is {file.width} x {file.height}")
     return file.pixels()
 
 
-def too_many_bytes(data: bytes = b"") -> errors.ServiceError:
+def too_many_bytes(data: bytes = b"", limits: Limits | None = None) -> errors.ServiceError:
     """Return the error for a file that is too large; it also names the sides if these are known and out of range."""
-    detail = f"the picture may have at most {current_settings().max_image_bytes} bytes"
+    limits = limits or limits_of_requests()
+    detail = f"the picture may have at most {limits.bytes} bytes"
     with suppress(ServiceError):
         file = _parse(data)
-        if not _are_within_limits(file):
-            detail += f", and its sides {_must_be()}; it has {len(data)} bytes and is {file.width} x {file.height}"
+        if not _are_within(limits, file):
+            sides = f"its sides {_must_be(limits)}"
+            detail += f", and {sides}; it has {len(data)} bytes and is {file.width} x {file.height}"
     return errors.file_error(detail, status=413)
 
 
@@ -60,12 +81,12 @@ def _parse(data: bytes) -> PngFile | JpegFile:
     raise errors.file_error("the file is neither a JPEG nor a PNG", status=415)
 
 
-def _are_within_limits(file: PngFile | JpegFile) -> bool:
-    return all(MIN_SIDE_PX <= side <= current_settings().max_image_side_px for side in (file.width, file.height))
+def _are_within(limits: Limits, file: PngFile | JpegFile) -> bool:
+    return all(MIN_SIDE_PX <= side <= limits.side_px for side in (file.width, file.height))
 
 
-def _must_be() -> str:
-    return f"must be {MIN_SIDE_PX} to {current_settings().max_image_side_px} px"
+def _must_be(limits: Limits) -> str:
+    return f"must be {MIN_SIDE_PX} to {limits.side_px} px"
 
 
 def crop(image: Image, box: Box) -> tuple[bytes, Box, float]:

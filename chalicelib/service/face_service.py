@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chalicelib import errors
+from chalicelib import errors, happenings
 from chalicelib.errors import ServiceError
 from chalicelib.faces import (
     DEFAULT_SET,
@@ -28,7 +28,9 @@ from chalicelib.faces import (
     new_token,
 )
 from chalicelib.gallery.gallery import Contents, Gallery
+from chalicelib.happenings import Happening, Kind
 from chalicelib.images import decoding
+from chalicelib.images.decoding import Limits
 from chalicelib.service.comparison import Comparison, Picture, compare
 from chalicelib.service.detection import detect
 from chalicelib.service.grouping import Grouping, grouped
@@ -112,18 +114,34 @@ class FaceService:
         image, faces = detect(self._model.detector, file)
         return Found(self._keep(image, faces)[0], truncated=faces.truncated)
 
-    def identify(self, file: bytes, threshold: float | None, limit: int, face_set: str = DEFAULT_SET) -> Identified:
+    def detect_largest(self, file: bytes, limits: Limits | None = None) -> SavedFace:
+        """Find the largest face of a picture, and store it under a token; raise 1007 for a picture without a face."""
+        image, faces = detect(self._model.detector, file, limits)
+        if not faces:
+            raise errors.no_face(self._model.smallest_face)
+        [saved], _ = self._keep(image, faces[:1])
+        return saved
+
+    def identify(
+        self,
+        file: bytes,
+        threshold: float | None,
+        limit: int,
+        face_set: str = DEFAULT_SET,
+        limits: Limits | None = None,
+    ) -> Identified:
         """Find the faces of a picture as `detect` does, and the nearest people of a face set for each.
 
         Parameters
         ----------
         threshold : the largest distance; None for the model's threshold at a false match rate of IDENTIFY_RATE.
         limit : the most people for each face. All faces together get at most MAX_IDENTIFIED.
+        limits : of the picture; by default those of requests.
         """
         set_id = self._names.id_of(face_set)
         if threshold is None:
             threshold = distance_at(IDENTIFY_RATE, self._model.thresholds)
-        image, faces = detect(self._model.detector, file)
+        image, faces = detect(self._model.detector, file, limits)
         saved, embeddings = self._keep(image, faces)
         results: list[SearchResult] = []
         if saved:
@@ -131,6 +149,8 @@ class FaceService:
             with self._searching():
                 results = self._gallery.identify(embeddings, Terms(threshold, limit, set_id))
         found = Found(zip(saved, results, strict=True), truncated=faces.truncated)
+        nearest = {face.token: result.matches[0].token for face, result in found if result.matches}
+        happenings.note(Happening(Kind.IDENTIFIED, face_set, [face.token for face in saved], nearest))
         return Identified(found, threshold, self._model.thresholds)
 
     def search_picture(self, file: bytes, terms: Terms, face_set: str = DEFAULT_SET) -> Searched:
@@ -191,8 +211,15 @@ class FaceService:
             if isinstance(error, ModelChangedError) or error.refused:  # otherwise the row may exist
                 self._crops.delete_orphan(crop)
             raise
-        if not added:  # another request has added the same token: the row names that request's crop
+        if added:
+            happenings.note(Happening(Kind.ADDED, face_set, [token]))
+        else:  # another request has added the same token: the row names that request's crop
             self._crops.delete_orphan(crop)
+
+    def check(self, face_set: str) -> None:
+        """Check that faces can be added to a face set: it exists, and the database answers and has this model."""
+        self._names.id_of(face_set)
+        self.count()
 
     def count(self) -> int:
         """Return the number of known faces in all face sets."""

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from chalicelib import deadline, errors
+from chalicelib import deadline, errors, happenings
 from chalicelib.faces import DEFAULT_SET
+from chalicelib.happenings import Happening, Kind
 from chalicelib.stores.aws.crops import CropStore, temporary_name
 from chalicelib.stores.aws.sdk import MAX_CONNECTIONS
 from chalicelib.stores.aws.tokens import TokenStore
@@ -63,12 +64,14 @@ class Removal:
 
     def remove(self, token: str) -> None:
         """Remove one face from its face set; raise 1006 when it is in none."""
-        if self._face_set.set_of(token) is None:
+        face_set = self._listing.sets_of([token]).get(token)
+        if face_set is None:
             raise errors.unknown_token()
         self._forget(token)
         crop = self._face_set.remove(token)
         if crop is None:
             raise errors.unknown_token()
+        happenings.note(Happening(Kind.REMOVED, face_set, [token]))
         self._crops.delete_orphan(crop)
 
     def remove_set(self, name: str) -> Removed:
@@ -90,7 +93,7 @@ class Removal:
             while True:
                 tokens = [face.token for face in self._listing.page(set_id, 0, FACES_PER_BATCH)]
                 if tokens:
-                    removed += self._remove_many(executor, tokens)
+                    removed += self._remove_many(executor, name, tokens)
                 elif self._names.delete_if_empty(set_id):
                     return Removed(removed, done=True)
                 if self._clock() > end:
@@ -118,20 +121,25 @@ class Removal:
         with ThreadPoolExecutor(MAX_CONNECTIONS) as executor:
             while True:
                 tokens = [face.token for face in self._listing.page_of_people([person.id], 0, FACES_PER_BATCH)]
-                removed += self._remove_many(executor, tokens, fold(name))
+                removed += self._remove_many(executor, face_set, tokens, fold(name))
                 if len(tokens) < FACES_PER_BATCH:
                     return person.name, Removed(removed, done=True)
                 if self._clock() > end:
                     return person.name, Removed(removed, done=self._people.find(set_id, name) is None)
 
-    def _remove_many(self, executor: ThreadPoolExecutor, tokens: Sequence[str], folded: bytes | None = None) -> int:
-        """Remove some faces, as `FaceSet.remove_many` does; return their number."""
+    def _remove_many(
+        self, executor: ThreadPoolExecutor, face_set: str, tokens: Sequence[str], folded: bytes | None = None
+    ) -> int:
+        """Remove some faces of a face set, as `FaceSet.remove_many` does; return their number."""
         if not tokens:
             return 0
         audit.touched(tokens)
         # Reading the results raises the first failure.
         list(executor.map(deadline.carried(self._forget), tokens))
         crops = self._face_set.remove_many(tokens, folded)
+        # Some faces may have got another name meanwhile.
+        kept = {} if len(crops) == len(tokens) else self._listing.sets_of(tokens)
+        happenings.note(Happening(Kind.REMOVED, face_set, [token for token in tokens if token not in kept]))
         list(executor.map(deadline.carried(self._crops.delete_orphan), crops))
         return len(crops)
 

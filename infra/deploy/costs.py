@@ -51,6 +51,12 @@ INDEXED_FACES = (10_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000)
 FIREWALL_RULES = 3
 # Compressed: AWS's base image, the layers and a model pack of 4 MB.
 IMAGE_GB = 0.3
+# With Incoming, 2 MB a picture for 7 days, and 150 ms in 2 GB. Five readers of the queue wait 20 s each.
+PICTURE_GB, PICTURE_DAYS, INTAKE_GB_SECONDS = 2e-3, 7, 0.15 * 2
+QUEUE_READS = HOURS * 3600 / 20 * 5
+# A message is sent, read and deleted. The picture is read, and its result looked for. The picture, the crop, its copy,
+# and the result are written.
+QUEUE_REQUESTS, INTAKE_READS, INTAKE_WRITES = 3, 2, 4
 AUDIT_GB, AUDIT_GB_SECONDS, CHECK_GB_SECONDS = 0.4e-6, 0.05 / 4, 0.1 / 2
 
 STORAGE_GB = 20
@@ -110,6 +116,10 @@ PRICES = {
         "lastweekinaws.com/blog/aws-cross-az-data-transfer-costs-more-than-aws-says, undated",
     ),
     "ECR, storage": Price(0.10, "GB-month", "cloudburn.io/blog/amazon-ecr-pricing, March 2026"),
+    "SQS, request": Price(
+        0.40, "million", "factualminds.com/blog/amazon-sqs-pricing-64kb-rule-fifo-vs-standard, June 2026"
+    ),
+    "EventBridge, event": Price(1.00, "million", "wring.co/blog/aws-eventbridge-pricing-guide, undated"),
     "WAF, web ACL": Price(5.00, "month", "c3x.dev/blog/aws-waf-cost-explained, undated"),
     "WAF, rule": Price(1.00, "month", "c3x.dev/blog/aws-waf-cost-explained, undated"),
     "WAF, request": Price(0.60, "million", "c3x.dev/blog/aws-waf-cost-explained, undated"),
@@ -200,6 +210,17 @@ def additions(requests: int) -> dict[str, float]:
         + usd("Lambda, arm64", requests / 10 * CHECK_GB_SECONDS),
         "`ImageUri`: an image of 0.3 GB": usd("ECR, storage", IMAGE_GB),
         "`DomainName`: domain, certificate": 0,
+        "`Events`: an event for each request, and the endpoint": usd("EventBridge, event", millions) + idle_endpoint(),
+        "`Incoming`: a picture by S3 for each request": usd(
+            "SQS, request", (QUEUE_READS + requests * QUEUE_REQUESTS) / 1e6
+        )
+        + usd("CloudWatch, alarm")
+        + usd("S3, PUT", millions * INTAKE_WRITES)
+        + usd("S3, GET", millions * INTAKE_READS)
+        + usd("S3, storage", requests * PICTURE_GB * PICTURE_DAYS / 30)
+        + usd("Lambda, request", millions)
+        + usd("Lambda, arm64", requests * INTAKE_GB_SECONDS)
+        + usd("DynamoDB, write", 2 * millions),
     }
 
 
@@ -250,8 +271,8 @@ def vector_comparison(faces: int) -> float:
     return usd("Interface endpoint, traffic", 30 * faces * VECTOR_JSON_BYTES / 1e9)
 
 
-def vector_endpoint() -> float:
-    """Return the monthly cost in US dollars of the endpoint to S3 Vectors without traffic."""
+def idle_endpoint() -> float:
+    """Return the monthly cost in US dollars of an interface endpoint, to S3 Vectors or EventBridge, without traffic."""
     return usd("Interface endpoint", HOURS * DATA_CENTRES)
 
 

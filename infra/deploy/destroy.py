@@ -19,14 +19,16 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 DATABASE = "AWS::RDS::DBInstance"
-CROPS = "AWS::S3::Bucket"
+BUCKET = "AWS::S3::Bucket"
+# The buckets that `--data delete` deletes, by logical id, and what they contain. A bucket of CloudTrail's events stays.
+CONTENTS = {"CropsBucket": "crops", "IncomingBucket": "incoming pictures"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.deploy.destroy", description=__doc__)
     parser.add_argument("stage")
     parser.add_argument("--confirm", default="", help="repeat the stage's name to skip the prompt")
-    parser.add_argument("--data", choices=("keep", "delete"), default="keep", help="keep or delete the crops")
+    parser.add_argument("--data", choices=("keep", "delete"), default="keep", help="keep or delete the pictures")
     options = parser.parse_args(arguments)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def destroy(stage: str, account: Account, *, confirm: str, delete_data: bool) -> None:
-    """Delete the stack after confirmation, and the crops if `delete_data`.
+    """Delete the stack after confirmation, and the crops and incoming pictures if `delete_data`.
 
     Raises
     ------
@@ -54,11 +56,11 @@ def destroy(stage: str, account: Account, *, confirm: str, delete_data: bool) ->
         return
     stack = Stack(stack.client, found["StackId"])  # a deleted stack is found only by its id
     # Read from the resources, because a stack has no outputs if its first deployment failed.
-    crops = next(iter(stack.resources(CROPS)), None)
+    buckets = {what: name for logical, what in CONTENTS.items() for name in stack.resources(BUCKET, logical)}
     databases, vectors = stack.resources(DATABASE), stack.resources(vector_bucket.TYPE)
     for database in databases:
         _refuse_protected(account, database, stage)
-    _confirm(stage, account, crops, vectors, confirm, delete_data=delete_data)
+    _confirm(stage, account, buckets, vectors, confirm, delete_data=delete_data)
     if (status := stack.idle()) != GONE:
         before = stack.newest_event()
         stack.client.delete_stack(StackName=stack.name)
@@ -73,11 +75,12 @@ def destroy(stage: str, account: Account, *, confirm: str, delete_data: bool) ->
     for bucket in vectors:
         name = vector_bucket.delete(account.session.client("s3vectors", config=CONFIG), bucket)
         print(f"Deleted the vector bucket {name} with all its indexes.")
-    if crops and delete_data:
-        _delete_bucket(account.session.client("s3", config=CONFIG), crops, account.id)
-        print(f"Deleted the bucket {crops} with all crops.")
-        crops = None
-    _print_what_remains(account, crops, databases)
+    if delete_data:
+        for what, bucket in buckets.items():
+            _delete_bucket(account.session.client("s3", config=CONFIG), bucket, account.id)
+            print(f"Deleted the bucket {bucket} with all {what}.")
+        buckets = {}
+    _print_what_remains(account, buckets, databases)
 
 
 def _refuse_protected(account: Account, database: str, stage: str) -> None:
@@ -99,14 +102,14 @@ def _refuse_protected(account: Account, database: str, stage: str) -> None:
 
 
 def _confirm(
-    stage: str, account: Account, crops: str | None, vectors: list[str], confirm: str, *, delete_data: bool
+    stage: str, account: Account, buckets: dict[str, str], vectors: list[str], confirm: str, *, delete_data: bool
 ) -> None:
-    pictures = "deleted permanently, with their bucket" if delete_data else "kept in their bucket"
+    fate = "deleted permanently, with their bucket" if delete_data else "kept in their bucket"
+    pictures = [f"\nThe {what} in {bucket} are {fate}." for what, bucket in buckets.items()]
     print(
         f"This deletes stage {stage} of account {account.id}, region {account.region}: the API, its key and address, "
         f"the functions, the tokens{', the vector indexes' if vectors else ''}, and the database except for a final "
-        "snapshot.\n"
-        f"The crops{f' in {crops}' if crops else ''} are {pictures}."
+        f"snapshot.{''.join(pictures)}"
     )
     if not confirm and sys.stdin.isatty():
         with suppress(EOFError):
@@ -127,17 +130,17 @@ def _delete_bucket(s3: S3Client, bucket: str, owner: str) -> None:
             )
             if errors := answer.get("Errors"):
                 raise DeployError(
-                    f"{len(errors)} crops could not be deleted, the first with {errors[0].get('Code')}: "
+                    f"{len(errors)} pictures could not be deleted, the first with {errors[0].get('Code')}: "
                     f"run `aws s3 rb s3://{bucket} --force` to try again"
                 )
     s3.delete_bucket(Bucket=bucket, ExpectedBucketOwner=owner)
 
 
-def _print_what_remains(account: Account, crops: str | None, databases: list[str]) -> None:
+def _print_what_remains(account: Account, buckets: dict[str, str], databases: list[str]) -> None:
     region = account.region
     print("\nThese remain, at a small cost, until you delete them:")
-    if crops:
-        print(f"  the crops:               aws s3 rb s3://{crops} --force --region {region}")
+    for what, bucket in buckets.items():
+        print(f"  {f'the {what}:':24} aws s3 rb s3://{bucket} --force --region {region}")
     for database in databases:
         print(
             "  the database's snapshot: aws rds describe-db-snapshots --snapshot-type manual "

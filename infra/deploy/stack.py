@@ -64,14 +64,15 @@ class Stack:
         outputs = described.get("Outputs", []) if described else []
         return {output["OutputKey"]: output["OutputValue"] for output in outputs}
 
-    def resources(self, resource_type: str) -> list[str]:
-        """Return the physical ids of the stack's remaining resources of a type."""
+    def resources(self, resource_type: str, logical_id: str | None = None) -> list[str]:
+        """Return the physical ids of the stack's remaining resources of a type, or of the one with a logical id."""
         pages = self.client.get_paginator("list_stack_resources").paginate(StackName=self.name)
         return [
             resource["PhysicalResourceId"]
             for page in pages
             for resource in page["StackResourceSummaries"]
             if resource["ResourceType"] == resource_type
+            and logical_id in (None, resource["LogicalResourceId"])
             and resource["ResourceStatus"] != "DELETE_COMPLETE"
             and resource.get("PhysicalResourceId")
         ]

@@ -43,7 +43,8 @@ def main() -> None:
             share_one_heap()
         with stack(arguments.state, arguments.moto_port) as settings:
             if arguments.what == "run":
-                serve(arguments.bind, arguments.port, arguments.state, settings, hurry)
+                watched = arguments.incoming or arguments.state
+                serve(arguments.bind, arguments.port, arguments.state, settings, hurry, watched)
             else:
                 _stay(settings)
     except (SettingsError, ModelPackError) as error:
@@ -102,8 +103,8 @@ def _create(settings: Settings) -> None:
         vector_index.make(settings)
 
 
-def serve(bind: str, port: int, state: Path, settings: Settings, hurry: threading.Event) -> None:
-    """Serve the API until a stop signal, on the stack that the environment points to.
+def serve(bind: str, port: int, state: Path, settings: Settings, hurry: threading.Event, watched: Path) -> None:
+    """Serve the API, and take in the pictures of a watched folder, until a stop signal.
 
     After the signal, running requests have GRACE_SECONDS to finish, or until `hurry` is set.
     """
@@ -113,6 +114,7 @@ def serve(bind: str, port: int, state: Path, settings: Settings, hurry: threadin
     from infra.local import sample_face
     from infra.local.regular_compaction import compacted_regularly
     from infra.local.server import make_server
+    from infra.local.watched_folder import taken_in
 
     try:  # loads the models: what is wrong shows now, not at the first request
         served, _ = wiring.wiring().active_pack.answer(lambda service: (service.pack, service.count()))
@@ -130,7 +132,10 @@ def serve(bind: str, port: int, state: Path, settings: Settings, hurry: threadin
     print(f"Serving on {url} (Ctrl-C stops). Open this URL in a browser for the console, or try the API:")
     print(f"  curl -F image_file=@{state / 'sample.jpg'} {url}/detect", flush=True)
     try:
-        with compacted_regularly(wiring.wiring(), app.COMPACTION_MINUTES * 60):
+        with (
+            taken_in(wiring.wiring(), watched),
+            compacted_regularly(wiring.wiring(), app.COMPACTION_MINUTES * 60),
+        ):
             server.serve_forever()
     finally:
         server.finish(GRACE_SECONDS, hurry)
@@ -217,6 +222,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--bind", default=LOOPBACK, help="IPv4 address or name of this machine to listen on")
     parser.add_argument("--state", type=Path, default=Path(".local"), help="folder for the stack's data")
+    parser.add_argument(
+        "--incoming",
+        type=Path,
+        help="with `run`, folder with the watched folder `incoming`; by default the state's folder",
+    )
     parser.add_argument(
         "--moto-port",
         type=int,

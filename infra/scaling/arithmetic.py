@@ -193,7 +193,7 @@ def month(gallery: Gallery, faces: int, rate: float) -> dict[str, float] | None:
     if gallery is Gallery.S3_VECTORS:
         copies = index_copies(rate * shares[Request.SEARCH])
         kept = costs.vector_storage(faces) + costs.vector_comparison(faces)
-        parts["S3 Vectors"] += costs.vector_endpoint() + copies * kept
+        parts["S3 Vectors"] += costs.idle_endpoint() + copies * kept
     return parts
 
 

@@ -59,6 +59,21 @@ def test_crops_are_deleted_on_request(operator: Operator) -> None:
     assert kept == [f"face-search-artifacts-{operator.account}-{REGION}"]
 
 
+def test_of_several_buckets_only_those_with_pictures_are_deleted(operator: Operator) -> None:
+    bucket = {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain"}
+    operator.change_template(CropEventsBucket=bucket, IncomingBucket=bucket)
+    operator.deployed()
+    crops_bucket(operator)
+
+    done = operator.destroy("--confirm", "dev", "--data", "delete")
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("with all crops.") == done.stdout.count("with all incoming pictures.") == 1
+    kept = [entry["Name"] for entry in operator.client("s3").list_buckets()["Buckets"]]
+    assert [name for name in kept if "artifacts" not in name] != []
+    assert all("artifacts" in name or "cropevents" in name for name in kept)
+
+
 @pytest.mark.parametrize("protected", [True, False])
 def test_a_protected_database_stops_the_deletion_before_it_starts(operator: Operator, protected: bool) -> None:
     operator.change_template(

@@ -39,7 +39,8 @@ ELSEWHERE = {
     r"make image|docker (build|run|exec|cp|tag|push) |aws ecr ": "tests/image/test_dockerfile.py",
     r"(AWS_REGION=\S+ )?make (deploy|destroy)|git pull && make deploy": "tests/deploy/test_deploy.py",
     # Commands against AWS itself. No test runs them, as the document says.
-    r"curl .*execute-api|aws (rds|lambda invoke|s3vectors|apigateway|s3 sync) ": "docs/deploying.md",
+    r"curl .*execute-api|aws (rds|lambda invoke|s3vectors|apigateway|s3 sync|s3 cp) ": "docs/deploying.md",
+    r"cp \.local/sample\.jpg \.local/incoming/": "tests/documentation/test_incoming.py",
     r"mariadb(-dump)? |echo |cp -a |rm -rf ": "tests/e2e/test_backup.py",
     r"make fuzz$": "tests/specification/test_fuzz.py",
     r"make hostile$": "tests/unit/test_hostile_pictures.py",

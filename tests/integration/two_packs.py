@@ -38,6 +38,7 @@ class Place:
                     database_url=self.database_url,
                     tokens_table=self.tokens_table,
                     crops_bucket=self.crops_bucket,
+                    incoming_bucket="",
                     segments="s3",
                     gallery="memory",
                     vector_bucket="",
@@ -49,6 +50,7 @@ class Place:
                     log_level="INFO",
                     identity="key",
                     audit=False,
+                    event_bus=None,
                     cors_origin=None,
                 )
             )

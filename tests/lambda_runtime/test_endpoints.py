@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
 from chalicelib.api.console import page
+from chalicelib.incoming import paths
 from tests.e2e import pictures
 from tests.e2e.carriers import Carriers
 from tests.e2e.comparing import Comparing
@@ -19,6 +21,7 @@ from tests.e2e.identifying import Identifying, SimilarPeople
 from tests.e2e.person_management import People
 from tests.e2e.refusals import Refusals
 from tests.e2e.walk import EVERYTHING, Walk
+from tests.incoming import arrived
 from tests.lambda_runtime.container import Container
 from tests.lambda_runtime.container_api import SCHEDULED, ContainerApi
 from tests.lambda_runtime.deployment import Deployment
@@ -135,6 +138,27 @@ class TestOtherFunctions:
 
         assert "0 of 0 without a face deleted" in answer
         assert not answer.startswith("0 crops")
+
+    def test_a_picture_in_the_incoming_bucket_is_added(
+        self, deployment: Deployment, environment: dict[str, str], s3: S3Client
+    ) -> None:
+        bucket = f"{environment['CROPS_BUCKET']}-incoming"
+        place: Any = {"LocationConstraint": s3.meta.region_name}
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
+        path = "incoming/add/default/Ada + Zoë/1.jpg"
+        s3.put_object(Bucket=bucket, Key=path, Body=pictures.astronaut())
+
+        with Container(deployment, "app.intake", environment | {"INCOMING_BUCKET": bucket}) as container:
+            answers = [container.invoke(arrived(path)) for _ in range(2)]
+            assert '"message":"taken in"' in container.log()
+            assert "Zoë" not in container.log()
+        assert answers == ["1 of 1 pictures were taken in", "0 of 1 pictures were taken in"]
+
+        added = json.loads(s3.get_object(Bucket=bucket, Key=paths.result_of(path))["Body"].read())
+        with Container(deployment, "app.app", environment) as container:
+            [found] = ContainerApi(container).search_picture(pictures.astronaut_png())["cmp_result"]
+            assert (found["face_token"], found["face_name"]) == (added["face_token"], "Ada + Zoë")
+            ContainerApi(container).remove(added["face_token"])
 
     def test_an_export_can_be_imported_again(self, deployment: Deployment, environment: dict[str, str]) -> None:
         with Container(deployment, "app.app", environment) as container:

@@ -31,14 +31,16 @@ places = [module.__file__ for module in (cv2, multipart, numpy, onnxruntime, pym
 print(json.dumps([embeddings.tolist(), places, cached]))
 """
 
-# Import the SDK as a function does, and print its folder and the members of S3 Vectors' reply to a query.
+# Import the SDK as a function does, and print its folder, the members of S3 Vectors' reply to a query, and the operations
+# of EventBridge.
 SDK = """
 import json
 from pathlib import Path
 import botocore
 from chalicelib.stores.aws import sdk
 members = sdk.client("s3vectors").meta.service_model.operation_model("QueryVectors").output_shape.members
-print(json.dumps([str(Path(botocore.__file__).parents[1]), sorted(members)]))
+events = sdk.client("events", 1, 2.0).meta.service_model.operation_names
+print(json.dumps([str(Path(botocore.__file__).parents[1]), sorted(members), events]))
 """
 
 
@@ -62,10 +64,11 @@ def test_the_sdk_is_the_layers_and_knows_the_pages_of_a_query(deployment: Deploy
     """An older SDK drops `nextToken`: a query's first page would pass for its whole result."""
     with Container(deployment, command=["-c", SDK]) as container:
         assert container.exit_code() == 0, container.log()
-        folder, members = json.loads(container.log())
+        folder, members, events = json.loads(container.log())
 
     assert Path(folder).is_relative_to("/opt/python" if namespaces_work() else deployment.opt)
     assert "nextToken" in members
+    assert "PutEvents" in events
 
 
 def test_the_tests_use_the_layers_packages() -> None:

@@ -9,6 +9,7 @@ from infra.deploy.layers.pruning import prune
 STAYS = {
     "botocore/data/_retry.json",
     "botocore/data/endpoints.json",
+    "botocore/data/events/2015-10-07/service-2.json.gz",
     "botocore/data/s3vectors/2025-07-15/service-2.json.gz",
     "botocore/docs/docstring.py",
     "cv2/cv2.abi3.so",

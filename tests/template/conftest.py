@@ -28,6 +28,8 @@ EXTRAS = {
     "HostedZoneId": "Z0123456789ABC",
     "Tracing": "true",
     "CropEventsDays": "90",
+    "Incoming": "true",
+    "Events": "true",
     "KmsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/12345678-1234-1234-1234-123456789012",
 }
 

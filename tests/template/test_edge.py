@@ -129,7 +129,7 @@ class TestOwnKey:
             (role, statement) for role, statement in with_extras.statements() if "kms:Decrypt" in statement["Action"]
         ]
 
-        assert len(using) == 8
+        assert len(using) == 9
         for _, statement in using:
             assert (statement["Action"], statement["Resource"]) == (["kms:Decrypt", "kms:GenerateDataKey"], KEY)
             [services] = statement["Condition"]["StringEquals"].values()

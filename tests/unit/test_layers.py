@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-GROUND = {"errors", "deadline", "settings", "faces", "names", "times"}
+GROUND = {"errors", "deadline", "settings", "faces", "names", "times", "happenings"}
 DATA = {"stores/aws", "stores/database", "stores/face_set"}
 # The chalicelib folders and modules that each folder, or top-level module, may import besides its own and the ground.
 ALLOWED: dict[str, set[str]] = {
@@ -32,6 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "api/openapi": {"api", "images", "vision", "service"},
     "maintenance": {"vision", "gallery", "service", "telemetry", "wiring", "vector_wiring", *DATA},
     "maintenance/transfer": {"maintenance", "images", "vision", "wiring", "stores", "stores/aws", "stores/face_set"},
+    "incoming": {"api", "images", "service", "stores/aws", "stores/face_set", "telemetry", "wiring"},
     "cold_start": {"wiring"},
 }
 

@@ -23,6 +23,7 @@ PLACES = (
     "chalicelib/gallery",
     "chalicelib/vision",
     "chalicelib/images",
+    "chalicelib/incoming",
     "chalicelib/identity",
     "chalicelib/telemetry",
     "chalicelib/stores/database",

@@ -53,6 +53,8 @@ def test_an_empty_variable_counts_as_absent() -> None:
         ("CORS_ORIGIN", "a.example", "CORS_ORIGIN must be one origin"),
         ("IDENTITY", "none", "IDENTITY must be one of key, iam, jwt"),
         ("AUDIT", "true", "AUDIT must be one of off, on"),
+        ("EVENT_BUS", "a bus", "EVENT_BUS must be the name of a bus"),
+        ("EVENT_BUS", "a" * 257, "EVENT_BUS must be the name of a bus"),
         ("LOG_LEVEL", "loud", "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR"),
     ],
 )

@@ -55,7 +55,9 @@ def client(service: Literal["dynamodb"]) -> DynamoDBClient: ...
 def client(service: Literal["s3"]) -> S3Client: ...
 @overload
 def client(service: Literal["s3vectors"], max_attempts: int = ...) -> S3VectorsClient: ...
-def client(service: str, max_attempts: int = MAX_ATTEMPTS) -> Any:
+@overload
+def client(service: Literal["events"], max_attempts: int, read_timeout_seconds: float) -> Any: ...
+def client(service: str, max_attempts: int = MAX_ATTEMPTS, read_timeout_seconds: float = READ_TIMEOUT_SECONDS) -> Any:
     """Return a new client with short timeouts. The SDK reads credentials, region and endpoint from the environment.
 
     This function and the client are thread-safe.
@@ -66,7 +68,7 @@ def client(service: str, max_attempts: int = MAX_ATTEMPTS) -> Any:
     style: Literal["auto", "virtual"] = "auto" if os.environ.get("AWS_ENDPOINT_URL") else "virtual"
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        read_timeout=READ_TIMEOUT_SECONDS,
+        read_timeout=read_timeout_seconds,
         retries={"mode": "standard", "total_max_attempts": max_attempts},
         max_pool_connections=MAX_CONNECTIONS,
         signature_version="s3v4" if service == "s3" else None,
@@ -107,12 +109,12 @@ def _session() -> Session:
                 return json.loads(gzip.decompress(Path(f"{file_path}.json.gz").read_bytes()))
             return None
 
-    class LoaderOfThree(Loader):
+    class LoaderOfFour(Loader):
         def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002  # the SDK's signature
-            return ["dynamodb", "s3", "s3vectors"]
+            return ["dynamodb", "events", "s3", "s3vectors"]
 
     session = Session()
-    session.register_component("data_loader", LoaderOfThree(file_loader=PlainFileLoader()))
+    session.register_component("data_loader", LoaderOfFour(file_loader=PlainFileLoader()))
     return session
 
 

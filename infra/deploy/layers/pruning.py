@@ -43,6 +43,7 @@ BOTOCORE_DATA = frozenset(
         "_retry.json",
         "dynamodb",
         "endpoints.json",
+        "events",
         "partitions.json",
         "s3",
         "s3vectors",

@@ -15,7 +15,7 @@ def main() -> None:
     share_one_heap()
     try:
         with __main__.stack_of(state) as settings:
-            __main__.serve(__main__.LOOPBACK, port, state, settings, hurry)
+            __main__.serve(__main__.LOOPBACK, port, state, settings, hurry, state)
     except ending.Stopped:
         ending.leave()
 
