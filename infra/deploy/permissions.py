@@ -106,6 +106,10 @@ SERVICES = {
         "API Gateway",
         "`/restapis*`, `/apikeys*`, `/usageplans*`, `/account`, `/tags*`, `/domainnames*`; `/webacl` of the stage",
     ),
+    "codedeploy": (
+        'CodeDeploy, for `Shift = "canary"`',
+        "`application:face-search-*`, `deploymentgroup:face-search-*/live`, `deploymentconfig:CodeDeployDefault.*`",
+    ),
     "cloudtrail": ("CloudTrail, for `CropEventsDays`", "`trail/face-search-*`"),
     "cloudformation": ("CloudFormation", "`stack/face-search-*`"),
     "cloudwatch": ("CloudWatch", "`alarm:face-search-*`, `dashboard/*`"),

@@ -13,7 +13,17 @@ from chalicelib.vision.model_pack import ModelPackError, read_card
 from infra.deploy.layers import __main__ as layers
 from infra.deploy.layers.errors import LayerError
 from infra.deploy.layers.target import ARCHITECTURES, RUNTIMES, Target, target
-from infra.deploy.package import api_snapshot, chalice_project, edge, function, gallery, identity, stage, template
+from infra.deploy.package import (
+    api_snapshot,
+    chalice_project,
+    edge,
+    function,
+    gallery,
+    identity,
+    stage,
+    template,
+    versions,
+)
 from infra.deploy.package.errors import PackageError
 from models import build, sources
 
@@ -67,9 +77,10 @@ def write(stage_name: str, goal: Target, packs: Sequence[str], into: Path) -> Pa
         parts.write_text(json.dumps(template.parts()), encoding="utf-8")
         chalice_project.package(work / "project", work / "packaged", parts)
         merged = json.loads((work / "packaged" / "sam.json").read_text(encoding="utf-8"))
-        finished = template.finish(merged, goal, packs)
+        finished = template.finish(versions.behind_the_alias(merged), goal, packs)
         template.check_parameters(chosen, finished, stage_name)
         edge.check(chosen)
+        versions.check(chosen)
         finished = identity.for_identity(finished, chosen)
         finished = api_snapshot.redeployed(finished, chosen)
         finished = gallery.for_gallery(finished, chosen.get("Gallery", "memory"))

@@ -1,0 +1,43 @@
+"""Prepares the template for versions of the API's function: who is invoked, and how a version is described."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from chalicelib.stores.face_set.schema import MIGRATIONS
+from infra.deploy.package.errors import PackageError
+from infra.deploy.package.template import Template
+
+FUNCTION = "${APIHandler.Arn}"
+
+
+def behind_the_alias(merged: Template) -> Template:
+    """Return Chalice's merged template with its API on the alias `live`, and with described versions.
+
+    The alias is written as text. A reference would form a circle: the alias waits for the alarm of a shift, and the
+    alarm for the API.
+    """
+    resources = merged["Resources"]
+    body = resources["RestAPI"]["Properties"]["DefinitionBody"]
+    uri = f"functions/{FUNCTION}"
+    resources["RestAPI"]["Properties"]["DefinitionBody"] = json.loads(
+        json.dumps(body).replace(f"{uri}/invocations", f"{uri}:live/invocations")
+    )
+    # Lambda publishes no version of an unchanged function, so the function has the description too. `make rollback`
+    # reads the schema from it.
+    for name in ("APIHandler", "ApiVersion"):
+        resources[name]["Properties"]["Description"] = {"Fn::Sub": f"release ${{Release}}, schema {len(MIGRATIONS)}"}
+    return merged
+
+
+def check(chosen: Mapping[str, str]) -> None:
+    """Check a stage's parameters for how its containers start.
+
+    Raises
+    ------
+    PackageError
+        When the stage wants snapshots and provisioned containers, which Lambda does not combine.
+    """
+    if chosen.get("SnapStart") == "true" and chosen.get("ProvisionedContainers", "0") != "0":
+        raise PackageError("the stage sets SnapStart and ProvisionedContainers: Lambda has one or the other")
