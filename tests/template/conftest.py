@@ -25,6 +25,8 @@ EXTRAS = {
     "DomainName": "faces.example.com",
     "HostedZoneId": "Z0123456789ABC",
     "Tracing": "true",
+    "Shift": "canary",
+    "ProvisionedContainers": "2",
     "CropEventsDays": "90",
     "KmsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/12345678-1234-1234-1234-123456789012",
 }
