@@ -46,6 +46,9 @@ OWN = (
             "ListStackResources",
         )
     ),
+    # `python -m infra.deploy.smoke`.
+    "ce:GetCostAndUsage",
+    "logs:FilterLogEvents",
     "s3:AbortMultipartUpload",
     "s3:DeleteObject",
     "s3:GetObject",
@@ -110,6 +113,7 @@ SERVICES = {
         'CodeDeploy, for `Shift = "canary"`',
         "`application:face-search-*`, `deploymentgroup:face-search-*/live`, `deploymentconfig:CodeDeployDefault.*`",
     ),
+    "ce": ("Cost Explorer, for the smoke test's `--bill`", "all"),
     "cloudtrail": ("CloudTrail, for `CropEventsDays`", "`trail/face-search-*`"),
     "cloudformation": ("CloudFormation", "`stack/face-search-*`"),
     "cloudwatch": ("CloudWatch", "`alarm:face-search-*`, `dashboard/*`"),
