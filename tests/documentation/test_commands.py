@@ -37,6 +37,9 @@ ELSEWHERE = {
     r"make layers": "tests/layers/test_build.py",
     r"make package": "tests/template/test_package.py",
     r"(AWS_REGION=\S+ )?make (deploy|destroy)|git pull && make deploy": "tests/deploy/test_deploy.py",
+    r"make rollback": "tests/deploy/test_versions.py",
+    r"\S+ -m infra\.deploy\.smoke": "tests/deploy/test_smoke.py",
+    r"\S+ -m infra\.deploy\.release_files": "tests/deploy/test_release_files.py",
     # Commands against AWS itself. No test runs them, as the document says.
     r"curl .*execute-api|aws (rds|lambda invoke|s3vectors|apigateway|s3 sync) ": "docs/deploying.md",
     r"mariadb(-dump)? |echo |cp -a |rm -rf ": "tests/e2e/test_backup.py",
