@@ -101,7 +101,11 @@ def deploy(stage: str, account: Account, *, replace: bool) -> None:
         print("The stack is up to date.")
     else:
         vectors = set() if changes.creates else set(stack.resources(vector_bucket.TYPE))
-        _apply(changes, stack, stage, replace=replace)
+        try:
+            _apply(changes, stack, stage, replace=replace)
+        except DeployError:
+            _keep_live(live, stack, account)
+            raise
         for left in vectors - set(stack.resources(vector_bucket.TYPE)):
             name = vector_bucket.delete(account.session.client("s3vectors", config=CONFIG), left)
             print(f"Deleted the vector bucket {name} with all its indexes: the stage no longer uses it.")
@@ -154,6 +158,21 @@ def _with_release(
             print(f"All requests change to the new version at once, {reason}.")
             parameters["Shift"] = "all-at-once"
     return parameters, live
+
+
+def _keep_live(version: str | None, stack: Stack, account: Account) -> None:
+    """Let clients reach a version again, if CloudFormation undid a deployment after a rollback.
+
+    It returned to the version that the rollback had left.
+    """
+    function = stack.outputs().get("ApiFunction")
+    if version is None or function is None or not stack.status().endswith("_COMPLETE"):
+        return
+    versions = Versions(account, function)
+    alias = versions.alias()
+    if alias["FunctionVersion"] != version:
+        versions.point(version, alias["RevisionId"])
+        print(f"Version {version} of the API's function is live again.")
 
 
 def _stack(account: Account, stage: str) -> Stack:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from infra.deploy.errors import DeployError
 from infra.deploy.rollback import roll_back
 from tests.deploy.conftest import REGION, STAGES, Operator, new_operator
 from tests.deploy.function_versions import ALIAS, publish
+from tests.deploy.test_failures import fail
 
 
 def live(operator: Operator) -> str:
@@ -62,6 +64,20 @@ def test_a_rollback_and_the_next_deployment(operator: Operator) -> None:
     assert done.returncode == 0, done.stderr
     assert re.search(r"reach version 1 again \(release \S+, schema 3\), not version 2 \(release", done.stdout)
     assert (live(operator), operator.asked[-1]) == ("1", "1")
+
+    execute = operator.backend.execute_change_set
+    undo = fail(operator, "UPDATE_ROLLBACK_COMPLETE", ("ApiRole", "UPDATE_FAILED", "no right"))
+
+    def undone(*given: Any, **names: Any) -> None:
+        """Fail, and return to the version that CloudFormation knows."""
+        client = operator.client("lambda")
+        client.update_alias(FunctionName=function(operator), Name=ALIAS, FunctionVersion="2")
+        undo(*given, **names)
+
+    operator.backend.execute_change_set = undone
+    assert "Version 1 of the API's function is live again." in operator.deploy().stdout
+    assert live(operator) == "1"
+    operator.backend.execute_change_set = execute
 
     printed = operator.deployed()
 

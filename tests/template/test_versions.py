@@ -156,7 +156,13 @@ class TestStarts:
         }
 
     def test_lambda_does_not_combine_them(self) -> None:
-        packaged.check({"SnapStart": "true", "ProvisionedContainers": "0"})
-        packaged.check({"SnapStart": "false", "ProvisionedContainers": "2"})
+        packaged.check({"SnapStart": "true", "ProvisionedContainers": "0"}, "3.13")
+        packaged.check({"SnapStart": "false", "ProvisionedContainers": "2"}, "3.13")
         with pytest.raises(PackageError, match="SnapStart and ProvisionedContainers: Lambda has one or the other"):
-            packaged.check({"SnapStart": "true", "ProvisionedContainers": "2"})
+            packaged.check({"SnapStart": "true", "ProvisionedContainers": "2"}, "3.13")
+
+    def test_the_oldest_python_has_no_snapshots(self) -> None:
+        packaged.check({"SnapStart": "true"}, "3.12")
+        packaged.check({"SnapStart": "false"}, "3.11")
+        with pytest.raises(PackageError, match=r"the stage sets SnapStart, which python3\.11 does not have"):
+            packaged.check({"SnapStart": "true"}, "3.11")

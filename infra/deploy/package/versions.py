@@ -10,6 +10,8 @@ from infra.deploy.package.errors import PackageError
 from infra.deploy.package.template import Template
 
 FUNCTION = "${APIHandler.Arn}"
+# "Improving startup performance with Lambda SnapStart", AWS Lambda's developer guide: python3.12 and later.
+WITHOUT_SNAPSHOTS = ("3.11",)
 
 
 def behind_the_alias(merged: Template) -> Template:
@@ -31,13 +33,21 @@ def behind_the_alias(merged: Template) -> Template:
     return merged
 
 
-def check(chosen: Mapping[str, str]) -> None:
+def check(chosen: Mapping[str, str], python: str) -> None:
     """Check a stage's parameters for how its containers start.
+
+    Parameters
+    ----------
+    python
+        The minor version that runs the functions, like 3.13.
 
     Raises
     ------
     PackageError
-        When the stage wants snapshots and provisioned containers, which Lambda does not combine.
+        When the stage wants snapshots and provisioned containers, which Lambda does not combine, or snapshots of a
+        Python that has none.
     """
+    if chosen.get("SnapStart") == "true" and python in WITHOUT_SNAPSHOTS:
+        raise PackageError(f"the stage sets SnapStart, which python{python} does not have")
     if chosen.get("SnapStart") == "true" and chosen.get("ProvisionedContainers", "0") != "0":
         raise PackageError("the stage sets SnapStart and ProvisionedContainers: Lambda has one or the other")
