@@ -51,6 +51,11 @@ def test_a_changed_function_is_published_and_the_last_two_versions_are_kept(oper
     assert (live(operator), published(operator)) == ("3", ["2", "3"])
     assert operator.asked == [ALIAS] * 4
 
+    operator.health[ALIAS] = 500
+    done = operator.deploy()
+    assert "version 3 of the API's function is live and does not work: GET /health was answered with" in done.stderr
+    assert "`make rollback STAGE=dev` returns to the version before" in done.stderr
+
 
 def test_a_rollback_and_the_next_deployment(operator: Operator) -> None:
     set_parameters(operator, Shift="canary")
@@ -87,24 +92,9 @@ def test_a_rollback_and_the_next_deployment(operator: Operator) -> None:
     assert (live(operator), published(operator)) == ("3", ["1", "3"])
     assert operator.stack.parameters["Shift"] == "all-at-once"
 
-
-def test_a_new_schema_comes_at_once(operator: Operator) -> None:
-    set_parameters(operator, Shift="canary")
-    operator.deployed()
     path = operator.root / "build/package/dev/template.json"
     path.write_text(path.read_text().replace("schema 3", "schema 4"))
-
     assert "at once, because the new version needs another database schema." in operator.deployed()
-    assert operator.stack.parameters["Shift"] == "all-at-once"
-
-
-def test_a_version_that_does_not_answer_is_reported(operator: Operator) -> None:
-    operator.health[ALIAS] = 500
-
-    done = operator.deploy()
-
-    assert "version 1 of the API's function is live and does not work: GET /health was answered with" in done.stderr
-    assert "`make rollback STAGE=dev` returns to the version before" in done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -155,14 +155,31 @@ class TestStarts:
             "ProvisionedConcurrentExecutions": "2"
         }
 
-    def test_lambda_does_not_combine_them(self) -> None:
-        packaged.check({"SnapStart": "true", "ProvisionedContainers": "0"}, "3.13")
-        packaged.check({"SnapStart": "false", "ProvisionedContainers": "2"}, "3.13")
-        with pytest.raises(PackageError, match="SnapStart and ProvisionedContainers: Lambda has one or the other"):
-            packaged.check({"SnapStart": "true", "ProvisionedContainers": "2"}, "3.13")
+    @pytest.mark.parametrize(
+        ("chosen", "python"),
+        [
+            ({}, "3.11"),
+            ({"SnapStart": "true", "ProvisionedContainers": "0"}, "3.12"),
+            ({"SnapStart": "false", "ProvisionedContainers": "60"}, "3.13"),
+            ({"ProvisionedContainers": "61", "DatabaseClass": "db.t4g.medium"}, "3.13"),
+            ({"ProvisionedContainers": "61", "ReserveConcurrency": "false"}, "3.13"),
+        ],
+    )
+    def test_what_lambda_has_is_accepted(self, template: Template, chosen: dict[str, str], python: str) -> None:
+        packaged.check(chosen, template, python)
 
-    def test_the_oldest_python_has_no_snapshots(self) -> None:
-        packaged.check({"SnapStart": "true"}, "3.12")
-        packaged.check({"SnapStart": "false"}, "3.11")
-        with pytest.raises(PackageError, match=r"the stage sets SnapStart, which python3\.11 does not have"):
-            packaged.check({"SnapStart": "true"}, "3.11")
+    @pytest.mark.parametrize(
+        ("chosen", "python", "reason"),
+        [
+            ({"SnapStart": "true", "ProvisionedContainers": "2"}, "3.13", "Lambda has one or the other"),
+            ({"SnapStart": "true"}, "3.11", r"SnapStart, which python3\.11 does not have"),
+            ({"ProvisionedContainers": "61"}, "3.13", "ProvisionedContainers to 61, but reserves 60 containers"),
+            ({"ProvisionedContainers": "two"}, "3.13", "to two: it must be a whole number from 0"),
+            ({"ProvisionedContainers": "-1"}, "3.13", "to -1: it must be a whole number from 0"),
+        ],
+    )
+    def test_what_lambda_lacks_is_refused(
+        self, template: Template, chosen: dict[str, str], python: str, reason: str
+    ) -> None:
+        with pytest.raises(PackageError, match=reason):
+            packaged.check(chosen, template, python)

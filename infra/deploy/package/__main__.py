@@ -80,7 +80,7 @@ def write(stage_name: str, goal: Target, packs: Sequence[str], into: Path) -> Pa
         finished = template.finish(versions.behind_the_alias(merged), goal, packs)
         template.check_parameters(chosen, finished, stage_name)
         edge.check(chosen)
-        versions.check(chosen, goal.python)
+        versions.check(chosen, finished, goal.python)
         finished = identity.for_identity(finished, chosen)
         finished = api_snapshot.redeployed(finished, chosen)
         finished = gallery.for_gallery(finished, chosen.get("Gallery", "memory"))

@@ -33,7 +33,7 @@ def behind_the_alias(merged: Template) -> Template:
     return merged
 
 
-def check(chosen: Mapping[str, str], python: str) -> None:
+def check(chosen: Mapping[str, str], finished: Template, python: str) -> None:
     """Check a stage's parameters for how its containers start.
 
     Parameters
@@ -44,10 +44,20 @@ def check(chosen: Mapping[str, str], python: str) -> None:
     Raises
     ------
     PackageError
-        When the stage wants snapshots and provisioned containers, which Lambda does not combine, or snapshots of a
-        Python that has none.
+        When the stage wants snapshots and provisioned containers, which Lambda does not combine, snapshots of a Python
+        that has none, or more provisioned containers than it reserves.
     """
+    provisioned = chosen.get("ProvisionedContainers", "0")
+    if not provisioned.isdecimal():
+        raise PackageError(f"the stage sets ProvisionedContainers to {provisioned}: it must be a whole number from 0")
     if chosen.get("SnapStart") == "true" and python in WITHOUT_SNAPSHOTS:
         raise PackageError(f"the stage sets SnapStart, which python{python} does not have")
-    if chosen.get("SnapStart") == "true" and chosen.get("ProvisionedContainers", "0") != "0":
+    if chosen.get("SnapStart") == "true" and int(provisioned):
         raise PackageError("the stage sets SnapStart and ProvisionedContainers: Lambda has one or the other")
+    if chosen.get("ReserveConcurrency", "true") == "true":
+        database_class = chosen.get("DatabaseClass", finished["Parameters"]["DatabaseClass"]["Default"])
+        reserved = finished["Mappings"]["Capacity"][database_class]["ApiConcurrency"]
+        if int(provisioned) > int(reserved):
+            raise PackageError(
+                f"the stage sets ProvisionedContainers to {provisioned}, but reserves {reserved} containers"
+            )
