@@ -25,7 +25,7 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-ann
 # Some containers set this to write no bytecode; every process then spends seconds compiling its imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run stack re-embed export import migrate compact reconcile rebuild-index discard test test-all test-mysql test-arm64 fuzz hostile mutants check format bench screenshot accuracy models layers package image deploy destroy lock clean
+.PHONY: run stack re-embed export import migrate compact reconcile rebuild-index discard test test-all test-mysql test-arm64 fuzz hostile mutants check format bench screenshot accuracy models layers package image deploy rollback destroy lock clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m models.build $(CHOSEN) $(if $(FROM),--from $(FROM))
@@ -135,6 +135,10 @@ deploy: $(VENV)/.run
 	@$(BIN)/python -m infra.deploy $(STAGE) --check
 	@$(MAKE) --no-print-directory package
 	@$(BIN)/python -m infra.deploy $(STAGE) $(if $(CONFIRM),--confirm $(CONFIRM))
+
+# Let clients of a stage reach the previous version of the API's function again, within seconds.
+rollback: $(VENV)/.run
+	@$(BIN)/python -m infra.deploy.rollback $(STAGE)
 
 # Delete a stage from AWS, except a snapshot of its database. Asks for confirmation unless CONFIRM=$(STAGE) is set.
 # DATA=delete deletes the crops too.

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 
 # Chalice's handler of the function that answers requests. Other functions need no networks, or different ones.
 HANDLER = "app.app"
+# How Lambda says that it will take a snapshot of the container once everything is imported.
+SNAPSHOT = "snap-start"
 
 log = logging.getLogger(__name__)
 
@@ -40,3 +44,17 @@ def prepare(environment: Mapping[str, str]) -> None:
     finally:
         gc.freeze()
         gc.enable()
+    if environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") == SNAPSHOT:
+        _prepare_restoring()
+
+
+def _prepare_restoring() -> None:
+    """Give each container that Lambda restores from the snapshot random numbers of its own.
+
+    The SDK spreads its retries by them. Everything that must not be guessed comes from the kernel. The snapshot has no
+    connections and no credentials, because nothing before it sends a request.
+    """
+    import random
+
+    with suppress(ImportError):  # a runtime without snapshots
+        importlib.import_module("snapshot_restore_py").register_after_restore(random.seed)

@@ -6,6 +6,7 @@ Safe to repeat: existing artifacts are not uploaded again, and an unchanged stac
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -19,7 +20,8 @@ from infra.deploy.package import image
 from infra.deploy.package.errors import PackageError
 from infra.deploy.package.stage import parameters
 from infra.deploy.packaged_stage import Package, load
-from infra.deploy.stack import EMPTY, GONE, REACHED, Stack
+from infra.deploy.stack import EMPTY, GONE, REACHED, Stack, stack_name
+from infra.deploy.versions import RELEASE, Versions, new_schema, release, schema
 
 if TYPE_CHECKING:
     from infra.deploy.change_set import ChangeSet
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 # How many changes are printed one by one.
 MAX_LISTED = 60
 # The outputs needed to migrate and call a stack.
-OUTPUTS = ("ApiUrl", "ApiKeyId", "MigrateFunction")
+OUTPUTS = ("ApiUrl", "ApiKeyId", "ApiFunction", "ApiVersionNumber", "MigrateFunction")
 # By the stage's Identity: what a caller needs first, and curl's options that prove who calls.
 _FETCH = {
     "key": "Fetch its key",
@@ -89,10 +91,11 @@ def deploy(stage: str, account: Account, *, replace: bool) -> None:
     if obstacle := next_steps.obstacle(stack.idle(), stack, stage):
         _print_failures(stack)
         raise DeployError(obstacle)
+    parameters, live = _with_release(package, given, stack, account)
     changes = change_set.propose(
         stack,
         template_url=bucket.url(template),
-        parameters=package.parameters | given,
+        parameters=parameters,
         tags={"service": "face-search", "stage": stage},
         name=f"deploy-{datetime.now(UTC):%Y%m%d-%H%M%S}",
     )
@@ -100,7 +103,11 @@ def deploy(stage: str, account: Account, *, replace: bool) -> None:
         print("The stack is up to date.")
     else:
         vectors = set() if changes.creates else set(stack.resources(vector_bucket.TYPE))
-        _apply(changes, stack, stage, replace=replace)
+        try:
+            _apply(changes, stack, stage, replace=replace)
+        except DeployError:
+            _keep_live(live, stack, account)
+            raise
         for left in vectors - set(stack.resources(vector_bucket.TYPE)):
             name = vector_bucket.delete(account.session.client("s3vectors", config=CONFIG), left)
             print(f"Deleted the vector bucket {name} with all its indexes: the stage no longer uses it.")
@@ -109,19 +116,69 @@ def deploy(stage: str, account: Account, *, replace: bool) -> None:
         raise DeployError(
             f"{stack.name} has no output {', '.join(missing)}: it was not made from this project's template"
         )
+    versions = Versions(account, outputs["ApiFunction"])
+    if changes is not None:
+        # Before the migration: a repeated deployment no longer knows which version was live.
+        versions.prune({versions.live(), outputs["ApiVersionNumber"], live or ""})
     answer = migration.migrate(
         account, function=outputs["MigrateFunction"], secret=outputs.get("DatabaseSecretArn"), stage=stage
     )
     print(f"Database: {answer}.")
+    if reason := versions.failure():
+        raise DeployError(
+            f"version {versions.live()} of the API's function is live and does not work: {reason}. "
+            f"`make rollback STAGE={stage}` returns to the version before"
+        )
+    print(f"Version {versions.live()} of the API's function is live, and answers.")
     _print_how_to_call(outputs, account.region)
+
+
+def _with_release(
+    package: Package, given: dict[str, str], stack: Stack, account: Account
+) -> tuple[dict[str, str], str | None]:
+    """Return the stack's parameters, and the version of the API's function that is live now.
+
+    After a rollback the alias is not where CloudFormation left it. The function is then published again, so that this
+    deployment changes the alias. CodeDeploy would refuse a shift from another version than CloudFormation's.
+    """
+    template = json.loads(package.template.read_text("utf-8"))
+    parameters = package.parameters | given
+    outputs = stack.outputs()
+    if not {"ApiFunction", "ApiVersionNumber"} <= outputs.keys():
+        return parameters | {RELEASE: release(template, parameters, None)}, None
+    versions = Versions(account, outputs["ApiFunction"])
+    live = versions.live()
+    rolled_back = live != outputs["ApiVersionNumber"]
+    parameters[RELEASE] = release(template, parameters, None if rolled_back else stack.parameters().get(RELEASE))
+    if rolled_back:
+        print(f"Version {live} is live since a rollback from version {outputs['ApiVersionNumber']}.")
+    if parameters.get("Shift") == "canary":
+        present = versions.one(live)
+        new_tables = present is None or schema(present.get("Description", "")) != new_schema(template)
+        if rolled_back or new_tables:
+            reason = "after a rollback" if rolled_back else "because the new version needs another database schema"
+            print(f"All requests change to the new version at once, {reason}.")
+            parameters["Shift"] = "all-at-once"
+    return parameters, live
+
+
+def _keep_live(version: str | None, stack: Stack, account: Account) -> None:
+    """Let clients reach a version again, if CloudFormation undid a deployment after a rollback.
+
+    It returned to the version that the rollback had left.
+    """
+    function = stack.outputs().get("ApiFunction")
+    if version is None or function is None or not stack.status().endswith("_COMPLETE"):
+        return
+    versions = Versions(account, function)
+    alias = versions.alias()
+    if alias["FunctionVersion"] != version:
+        versions.point(version, alias["RevisionId"])
+        print(f"Version {version} of the API's function is live again.")
 
 
 def _stack(account: Account, stage: str) -> Stack:
     return Stack(account.session.client("cloudformation", config=CONFIG), stack_name(stage))
-
-
-def stack_name(stage: str) -> str:
-    return f"face-search-{stage}"
 
 
 def _upload(package: Package, bucket: ArtifactBucket) -> dict[str, str]:

@@ -57,6 +57,8 @@ QUEUE_READS = HOURS * 3600 / 20 * 5
 # A message is sent, read and deleted. The picture is read, and its result looked for. The picture, the crop, its copy,
 # and the result are written.
 QUEUE_REQUESTS, INTAKE_READS, INTAKE_WRITES = 3, 2, 4
+# With SnapStart, the live version and the one before have a snapshot each.
+SNAPSHOTS = 2
 AUDIT_GB, AUDIT_GB_SECONDS, CHECK_GB_SECONDS = 0.4e-6, 0.05 / 4, 0.1 / 2
 
 STORAGE_GB = 20
@@ -77,6 +79,13 @@ S3_VECTORS = (
 )
 PRICES = {
     "Lambda, arm64": Price(0.0000133334, "GB-second", "cloudchipr.com/blog/aws-lambda-pricing, 2024"),
+    "Lambda, provisioned, arm64": Price(0.0000033334, "GB-second", "from memory"),
+    "Lambda, snapshot": Price(
+        0.0000015046, "GB-second", "dev.to, The Hidden Cost of AWS Lambda SnapStart for Python, April 2026"
+    ),
+    "Lambda, restored snapshot": Price(
+        0.0001397998, "GB", "dev.to, The Hidden Cost of AWS Lambda SnapStart for Python, April 2026"
+    ),
     "Lambda, request": Price(0.20, "million", "cloudchipr.com/blog/aws-lambda-pricing, 2024"),
     "API Gateway, REST": Price(3.50, "million", "awsforengineers.com/blog/aws-api-gateway-pricing-explained, May 2025"),
     "db.t4g.small": Price(0.032, "hour", "infratally.com/articles/aws-rds-pricing-explained-2026.html, 2026"),
@@ -195,7 +204,7 @@ def additions(requests: int) -> dict[str, float]:
 
     X-Ray traces at most every request. Each request writes one crop and an audit line of 0.4 KB to two logs.
     """
-    millions = requests / 1e6
+    millions, kept_gb_seconds = requests / 1e6, HOURS * 3600 * MEMORY_GB
     return {
         "`RequestsPerAddress`: WAF with three rules": usd("WAF, web ACL")
         + usd("WAF, rule", FIREWALL_RULES)
@@ -209,6 +218,12 @@ def additions(requests: int) -> dict[str, float]:
         '`Identity = "jwt"`: a token checked for every ten requests': usd("Lambda, request", millions / 10)
         + usd("Lambda, arm64", requests / 10 * CHECK_GB_SECONDS),
         "`ImageUri`: an image of 0.3 GB": usd("ECR, storage", IMAGE_GB),
+        "`SnapStart`: two snapshots, one container started for every hundred requests": usd(
+            "Lambda, snapshot", SNAPSHOTS * kept_gb_seconds
+        )
+        + usd("Lambda, restored snapshot", requests * LOADS[-1].cold_share * MEMORY_GB),
+        "`ProvisionedContainers`: each": usd("Lambda, provisioned, arm64", kept_gb_seconds),
+        '`Shift = "canary"`: CodeDeploy for Lambda': 0,
         "`DomainName`: domain, certificate": 0,
         "`Events`: an event for each request, and the endpoint": usd("EventBridge, event", millions) + idle_endpoint(),
         "`Incoming`: a picture by S3 for each request": usd(

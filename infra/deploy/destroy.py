@@ -9,11 +9,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from infra.deploy import next_steps, vector_bucket
-from infra.deploy.__main__ import stack_name
 from infra.deploy.account import CONFIG, Account, explained, sign_in
 from infra.deploy.artifacts import bucket_name
 from infra.deploy.errors import DeployError
-from infra.deploy.stack import GONE, Stack
+from infra.deploy.stack import GONE, Stack, stack_name
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -55,7 +55,7 @@ def migrate(account: Account, *, function: str, secret: str | None, stage: str) 
         answer = client.invoke(FunctionName=function, Payload=payload)
     body = answer["Payload"].read().decode()
     if "FunctionError" in answer:
-        group = _log_group(client, function)
+        group = log_group(client, function)
         raise DeployError(
             f"the database was not migrated: {_reason(body)}. For details, run `aws logs tail {group} --since 15m "
             f"--region {account.region}`. The new code is deployed, and requests that need the new schema fail until "
@@ -76,7 +76,7 @@ def _administrator(account: Account, secret: str) -> dict[str, str]:
     return {"user": kept["username"], "password": kept["password"]}
 
 
-def _log_group(client: LambdaClient, function: str) -> str:
+def log_group(client: LambdaClient, function: str) -> str:
     logging = client.get_function_configuration(FunctionName=function).get("LoggingConfig", {})
     return logging.get("LogGroup", f"/aws/lambda/{function}")
 

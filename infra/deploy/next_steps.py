@@ -26,6 +26,11 @@ _ADVICE = (
         "CloudWatch Logs role ARN must be set",
         'API Gateway has no role to write logs in this region: set ApiLogsAccountRole = "create" in the stage\'s file',
     ),
+    (
+        "CodeDeploy",
+        "CodeDeploy returned to the old version: the new one failed its test, with a reason in the log of SmokeTest, "
+        'or raised the alarm ServerErrorsAlarmed. Without the parameter Shift = "canary", all requests change at once',
+    ),
     ("deletion protection", 'set DatabaseDeletionProtection = "false" in the stage\'s file, and deploy that first'),
     (
         "custom-named resource requires replacing",

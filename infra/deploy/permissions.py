@@ -46,6 +46,9 @@ OWN = (
             "ListStackResources",
         )
     ),
+    # `python -m infra.deploy.smoke`.
+    "ce:GetCostAndUsage",
+    "logs:FilterLogEvents",
     "s3:AbortMultipartUpload",
     "s3:DeleteObject",
     "s3:GetObject",
@@ -111,6 +114,11 @@ SERVICES = {
         "API Gateway",
         "`/restapis*`, `/apikeys*`, `/usageplans*`, `/account`, `/tags*`, `/domainnames*`; `/webacl` of the stage",
     ),
+    "codedeploy": (
+        'CodeDeploy, for `Shift = "canary"`',
+        "`application:face-search-*`, `deploymentgroup:face-search-*/live`, `deploymentconfig:CodeDeployDefault.*`",
+    ),
+    "ce": ("Cost Explorer, for the smoke test's `--bill`", "all"),
     "cloudtrail": ("CloudTrail, for `CropEventsDays`", "`trail/face-search-*`"),
     "cloudformation": ("CloudFormation", "`stack/face-search-*`"),
     "cloudwatch": ("CloudWatch", "`alarm:face-search-*`, `dashboard/*`"),

@@ -29,6 +29,10 @@ _BEGINNINGS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_
 _GIVEN_UP = ("cancelled", "The following resource(s) failed")
 
 
+def stack_name(stage: str) -> str:
+    return f"face-search-{stage}"
+
+
 class Stack:
     """One stack, identified by its name or id. Progress goes to `tell`, one line at a time."""
 
@@ -63,6 +67,11 @@ class Stack:
         described = self.describe()
         outputs = described.get("Outputs", []) if described else []
         return {output["OutputKey"]: output["OutputValue"] for output in outputs}
+
+    def parameters(self) -> dict[str, str]:
+        described = self.describe()
+        parameters = described.get("Parameters", []) if described else []
+        return {each["ParameterKey"]: each["ParameterValue"] for each in parameters if "ParameterValue" in each}
 
     def resources(self, resource_type: str, logical_id: str | None = None) -> list[str]:
         """Return the physical ids of the stack's remaining resources of a type, or of the one with a logical id."""

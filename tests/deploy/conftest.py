@@ -48,6 +48,9 @@ class Operator:
     events: list[Any] = field(default_factory=list)
     answer: Any = "the schema is at version 3"
     fails: bool = False
+    # The versions and aliases that were asked for their health, and the statuses of those that do not answer 200.
+    asked: list[str] = field(default_factory=list)
+    health: dict[str, int] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
         return self.session.client(service, endpoint_url=self.endpoint)
@@ -93,8 +96,13 @@ class Operator:
         template["Resources"] = {name: value for name, value in template["Resources"].items() if value is not None}
         path.write_text(json.dumps(template))
 
-    def invoke(self, _name: str, _qualifier: Any, body: Any, _headers: Any, response_headers: Any) -> bytes:
-        """Stand in for the function, which moto cannot run without Docker."""
+    def invoke(self, name: str, _qualifier: Any, body: Any, _headers: Any, response_headers: Any) -> bytes:
+        """Stand in for the functions, which moto cannot run without Docker."""
+        qualifier = name.partition(":")[2]
+        if qualifier:  # the deployment asks a version of the API's function for its health
+            assert json.loads(body)["path"] == "/health"
+            self.asked.append(qualifier)
+            return json.dumps({"statusCode": self.health.get(qualifier, 200), "body": "{}"}).encode()
         self.events.append(json.loads(body))
         if self.fails:
             response_headers["x-amz-function-error"] = "Unhandled"
@@ -125,7 +133,9 @@ def moto_url(aws_endpoint: str) -> Iterator[str]:
     from moto.s3.responses import S3Response
 
     import tests.deploy.vector_buckets  # noqa: F401  # moto finds it once it is there
+    from tests.deploy import function_versions
 
+    function_versions.add_to_moto()
     account_limits.add_to_moto()
     url = aws_endpoint.replace("127.0.0.1", "localhost")
     requests.post(f"{url}/moto-api/config", json={"lambda": {"use_docker": False}}, timeout=60)
@@ -162,12 +172,16 @@ def _apply_with_outputs(self: ChangeSet) -> None:
 
 @pytest.fixture
 def operator(moto_url: str, tmp_path: Path) -> Operator:
+    return new_operator(moto_url, tmp_path / "project")
+
+
+def new_operator(url: str, root: Path) -> Operator:
     """Return the operator of an account without a deployment, with stage `dev` packaged."""
-    root = tmp_path / "project"
     shutil.copytree(
         ROOT / "infra" / "deploy", root / "infra" / "deploy", ignore=shutil.ignore_patterns("__pycache__", "stages")
     )
     (root / "infra" / "__init__.py").touch()
+    (root / "chalicelib").symlink_to(ROOT / "chalicelib")
     stages, package = root / STAGES, root / "build" / "package" / "dev"
     stages.mkdir()
     package.mkdir(parents=True)
@@ -176,7 +190,7 @@ def operator(moto_url: str, tmp_path: Path) -> Operator:
     keys = {"FunctionKey": "function", "DepsLayerKey": "deps", "ModelsLayerKey": "models"}
     listed = {key: f"build/package/dev/{name}.zip" for key, name in keys.items()}
     (package / "artifacts.json").write_text(json.dumps(listed))
-    made = operator_of(moto_url, root, str(next(_ACCOUNTS)))
+    made = operator_of(url, root, str(next(_ACCOUNTS)))
     # The secret that RDS creates for its master user.
     secret = json.dumps({"username": "master", "password": PASSWORD})
     made.client("secretsmanager").create_secret(Name="master-user", SecretString=secret)

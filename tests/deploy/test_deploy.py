@@ -106,7 +106,7 @@ def test_us_east_1_is_deployed_to_without_a_location_constraint(operator: Operat
     done = operator.deploy(AWS_REGION="us-east-1")
 
     # The master user's secret is in the other region, and every step before it succeeded.
-    assert "Creating 5 resources" in done.stdout
+    assert "Creating 8 resources" in done.stdout
     assert "GetSecretValue failed" in done.stderr
 
 

@@ -17,6 +17,7 @@ from infra.deploy.account import Account
 from infra.deploy.artifacts import ArtifactBucket
 from infra.deploy.errors import DeployError
 from infra.deploy.migration import IDLE, IDLE_SECONDS, migrate
+from infra.deploy.versions import Versions
 
 OWNER = "123456789012"
 
@@ -98,6 +99,19 @@ def test_an_inactive_function_is_invoked_again_once_it_is_active() -> None:
         assert migrate(account(session, "eu-central-1"), function="f", secret=None, stage="dev") == (
             "the schema is at version 3"
         )
+
+
+def test_an_inactive_version_is_asked_again_once_it_is_active() -> None:
+    session = Session("lambda", "eu-central-1")
+    asked = {"FunctionName": "f:7", "Payload": ANY}
+    with Stubber(session.stubbed) as stub:
+        stub.add_client_error("invoke", "ResourceConflictException", expected_params=asked)
+        active = {"Configuration": {"State": "Active"}}
+        stub.add_response("get_function", active, {"FunctionName": "f", "Qualifier": "7"})
+        stub.add_response("invoke", {"Payload": body('{"statusCode": 200}')}, asked)
+
+        assert Versions(account(session, "eu-central-1"), "f").failure("7") is None
+        stub.assert_no_pending_responses()
 
 
 def test_a_failed_migration_names_the_functions_log() -> None:

@@ -38,6 +38,9 @@ ELSEWHERE = {
     r"make package": "tests/template/test_package.py",
     r"make image|docker (build|run|exec|cp|tag|push) |aws ecr ": "tests/image/test_dockerfile.py",
     r"(AWS_REGION=\S+ )?make (deploy|destroy)|git pull && make deploy": "tests/deploy/test_deploy.py",
+    r"make rollback": "tests/deploy/test_versions.py",
+    r"\S+ -m infra\.deploy\.smoke": "tests/deploy/test_smoke.py",
+    r"\S+ -m infra\.deploy\.release_files": "tests/deploy/test_release_files.py",
     # Commands against AWS itself. No test runs them, as the document says.
     r"curl .*execute-api|aws (rds|lambda invoke|s3vectors|apigateway|s3 sync|s3 cp) ": "docs/deploying.md",
     r"cp \.local/sample\.jpg \.local/incoming/": "tests/documentation/test_incoming.py",

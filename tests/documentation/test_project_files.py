@@ -12,6 +12,11 @@ import yaml  # type: ignore[import-untyped]
 from tests.documentation.commands import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+# What single jobs may do: sign in to AWS, and write a release.
+MORE_PERMISSIONS = {
+    "deploy.yml": {"deploy": {"contents": "read", "id-token": "write"}},
+    "release.yml": {"release": {"contents": "write"}},
+}
 TEMPLATES = ROOT / ".github" / "ISSUE_TEMPLATE"
 FORMS = sorted(path for path in TEMPLATES.glob("*.yml") if path.name != "config.yml")
 
@@ -26,8 +31,36 @@ def test_a_workflow_only_reads_and_pins_its_actions(path: Path) -> None:
     steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
 
     assert workflow["permissions"] == {"contents": "read"}
+    own = {name: job["permissions"] for name, job in workflow["jobs"].items() if "permissions" in job}
+    assert own == MORE_PERMISSIONS.get(path.name, {})
     assert all(job["timeout-minutes"] for job in workflow["jobs"].values())
     assert [step["uses"] for step in steps if "uses" in step and not re.search(r"@v\d+$", step["uses"])] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_no_command_of_a_workflow_contains_an_expression(path: Path) -> None:
+    """An input or the name of a branch or tag would be read as part of the command."""
+    steps = [step for job in read(path)["jobs"].values() for step in job["steps"]]
+
+    assert [step["run"] for step in steps if "${{" in step.get("run", "")] == []
+
+
+def test_the_deployment_is_on_demand_measures_and_deletes_the_stage() -> None:
+    [workflow] = [read(path) for path in WORKFLOWS if path.name == "deploy.yml"]
+    steps = workflow["jobs"]["deploy"]["steps"]
+    commands = [step["run"] for step in steps if "run" in step]
+
+    # YAML reads the key `on` as true.
+    assert list(workflow[True]) == ["workflow_dispatch"]
+    assert workflow[True]["workflow_dispatch"]["inputs"].keys() == {"stage", "region", "keep"}
+    assert workflow["jobs"]["deploy"]["environment"] == "aws"
+    assert commands[:2] == [
+        'make deploy STAGE="$STAGE"',
+        '.venv/bin/python -m infra.deploy.smoke "$STAGE" --repeats 50',
+    ]
+    # Also after a failure, and when the run is cancelled.
+    assert steps[-1]["run"] == 'make destroy STAGE="$STAGE" CONFIRM="$STAGE" DATA=delete'
+    assert steps[-1]["if"] == "${{ always() && !inputs.keep }}"
 
 
 def test_ci_runs_the_projects_own_script_on_the_oldest_and_newest_python() -> None:

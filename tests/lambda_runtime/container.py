@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import resource
+import socket
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -60,6 +62,11 @@ def namespaces_work() -> bool:
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         return False
+
+
+def _ip(address: str) -> str:
+    """Return an address of /proc/net/tcp, which has its bytes in the machine's order."""
+    return socket.inet_ntoa(int(address, 16).to_bytes(4, sys.byteorder))
 
 
 class Container:
@@ -155,6 +162,10 @@ class Container:
         self._api.close()
         self._log.close()
 
+    @property
+    def runtime_address(self) -> str:
+        return self._api.address
+
     def init_seconds(self) -> float:
         """Wait for the function to request its first invocation, and return the seconds since the process started.
 
@@ -164,6 +175,26 @@ class Container:
             If the function cannot be initialised.
         """
         return self._result(self._api.initialised) - self.started
+
+    def wait_for_snapshot(self) -> None:
+        """Wait until the runtime is ready for a snapshot: with AWS_LAMBDA_INITIALIZATION_TYPE=snap-start."""
+        self._result(self._api.snapshot)
+
+    def restore(self) -> None:
+        """Let the runtime continue as after a snapshot."""
+        self._api.restored.set()
+
+    def open_files(self) -> list[str]:
+        """Return what the process has open, apart from its input and output, such as socket:[1234]."""
+        folder = Path(f"/proc/{self._process.pid}/fd")
+        return [str(link.readlink()) for link in folder.iterdir() if int(link.name) > 2]
+
+    def peers(self) -> set[str]:
+        """Return the addresses that the process is connected to, as ip:port."""
+        inodes = {name.removeprefix("socket:[").removesuffix("]") for name in self.open_files() if "socket:" in name}
+        lines = Path(f"/proc/{self._process.pid}/net/tcp").read_text().splitlines()[1:]
+        found = [line.split()[2] for line in lines if line.split()[9] in inodes]
+        return {f"{_ip(address)}:{int(port, 16)}" for address, _, port in (peer.partition(":") for peer in found)}
 
     def invoke(self, event: Any) -> Any:
         """Return the function's answer to an event.

@@ -31,11 +31,14 @@ class RuntimeApi:
     """Serves one runtime on `address`, from `start` to `close`.
 
     `initialised` completes when the runtime first requests an invocation, with that moment by `time.perf_counter`. It
-    fails with a FunctionError if the runtime reports that initialisation failed.
+    fails with a FunctionError if the runtime reports that initialisation failed. With snapshots, `snapshot` completes
+    when the runtime is ready for one, and the runtime continues once `restored` is set.
     """
 
     def __init__(self) -> None:
         self.initialised: Future[float] = Future()
+        self.snapshot: Future[None] = Future()
+        self.restored = threading.Event()
         self._waiting: queue.Queue[tuple[str, int, bytes] | None] = queue.Queue()
         self._answers: dict[str, Future[Any]] = {}
         self._server = _Server(("127.0.0.1", 0), _handler(self))
@@ -49,6 +52,7 @@ class RuntimeApi:
         self._thread.start()
 
     def close(self) -> None:
+        self.restored.set()
         self._waiting.put(None)
         self._server.shutdown()
         self._server.server_close()
@@ -94,6 +98,13 @@ def _handler(api: RuntimeApi) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
+            if self.path == f"{VERSION}/restore/next":
+                api.snapshot.set_result(None)
+                api.restored.wait()
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             assert self.path == f"{VERSION}/invocation/next"
             invocation = api.next()
             if invocation is None:

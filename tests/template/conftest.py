@@ -27,6 +27,8 @@ EXTRAS = {
     "DomainName": "faces.example.com",
     "HostedZoneId": "Z0123456789ABC",
     "Tracing": "true",
+    "Shift": "canary",
+    "ProvisionedContainers": "2",
     "CropEventsDays": "90",
     "Incoming": "true",
     "Events": "true",

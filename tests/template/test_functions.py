@@ -159,7 +159,7 @@ def test_compaction_and_reconciliation_are_scheduled(stack: Resolved) -> None:
     } == {
         "Compact": "events.amazonaws.com",
         "Reconcile": "events.amazonaws.com",
-        "APIHandler": "apigateway.amazonaws.com",
+        "LiveAlias": "apigateway.amazonaws.com",
     }
 
 

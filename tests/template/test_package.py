@@ -30,7 +30,7 @@ def test_artifacts_are_listed_by_the_templates_parameters(packages: dict[str, Pa
         "DepsLayerKey": "build/layers/deps.zip",
         "ModelsLayerKey": "build/layers/models.zip",
     }
-    assert {*artifacts, "ArtifactBucket", "IdentityLayerKey"} == set(packaged.GIVEN)
+    assert {*artifacts, "ArtifactBucket", "IdentityLayerKey", "Release"} == set(packaged.GIVEN)
     without_default = {name for name, described in template["Parameters"].items() if "Default" not in described}
     assert without_default == set(packaged.GIVEN) - {"IdentityLayerKey"}
 

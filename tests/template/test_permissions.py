@@ -19,6 +19,7 @@ PAGE = ROOT / "docs" / "deploying.md"
 ACTIONS = {
     "get_api_keys": "apigateway:GET",
     "get_rest_apis": "apigateway:GET",
+    "get_api_key": "apigateway:GET",
     "function_active_v2": "lambda:GetFunction",
     "invoke": "lambda:InvokeFunction",
     "bucket_exists": "s3:ListBucket",

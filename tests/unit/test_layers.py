@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "gallery": {"stores", "stores/aws", "stores/face_set"},
     "telemetry": {"vision"},
     "identity": set(),
+    "release": set(),
     "service": {"images", "vision", "gallery", "telemetry", "stores/aws", "stores/face_set"},
     "vector_wiring": {"gallery", *DATA},
     "wiring": {"vision", "gallery", "service", "telemetry", "vector_wiring", *DATA},

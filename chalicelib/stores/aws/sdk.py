@@ -29,6 +29,8 @@ MAX_ATTEMPTS = 3
 # or for one that connects late, delays `100 Continue` by the second that the SDK waits, and then stays silent.
 ATTEMPT_SECONDS = 8
 MAX_CONNECTIONS = 16
+# The variable with the address of a container's credentials.
+CREDENTIALS_URI = "AWS_CONTAINER_CREDENTIALS_FULL_URI"
 
 # Errors with a 4xx status that are temporary.
 _TRANSIENT_CODES = frozenset(
@@ -115,7 +117,34 @@ def _session() -> Session:
 
     session = Session()
     session.register_component("data_loader", LoaderOfFour(file_loader=PlainFileLoader()))
+    if CREDENTIALS_URI in os.environ:
+        _ask_for_credentials_late(session)
     return session
+
+
+def _ask_for_credentials_late(session: Session) -> None:
+    """Let clients ask a container's address for credentials at their first request, not when they are created.
+
+    A function with snapshots gets its credentials there. It creates its clients before the snapshot, and credentials in
+    a snapshot expire: https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
+    """
+    from botocore.credentials import CredentialProvider, DeferredRefreshableCredentials
+    from botocore.utils import ContainerMetadataFetcher
+
+    def ask() -> dict[str, str]:
+        token = os.environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN")
+        headers = {"Authorization": token} if token else None
+        got = ContainerMetadataFetcher().retrieve_full_uri(os.environ[CREDENTIALS_URI], headers)
+        names = {"access_key": "AccessKeyId", "secret_key": "SecretAccessKey", "token": "Token"}
+        return {name: got[theirs] for name, theirs in {**names, "expiry_time": "Expiration"}.items()}
+
+    class LateProvider(CredentialProvider):
+        METHOD = "container-role-late"
+
+        def load(self) -> DeferredRefreshableCredentials:
+            return DeferredRefreshableCredentials(ask, self.METHOD)
+
+    session.get_component("credential_provider").insert_before("container-role", LateProvider())
 
 
 @contextmanager

@@ -34,7 +34,9 @@ class TokenBucket:
     def take(self, amount: float) -> None:
         """Wait until `amount` is available. A larger amount than a second's worth waits for a second's worth only."""
         now = self._clock()
-        self._left = min(self._per_second, self._left + (now - self._at) * self._per_second)
+        # A container restored from a snapshot may have an earlier clock than when this object was made.
+        passed = max(now - self._at, 0)
+        self._left = min(self._per_second, self._left + passed * self._per_second)
         self._at = now
         missing = min(amount, self._per_second) - self._left
         self._left -= amount

@@ -23,6 +23,7 @@ from infra.deploy.package import (
     image,
     stage,
     template,
+    versions,
 )
 from infra.deploy.package.errors import PackageError
 from models import build, sources
@@ -82,9 +83,10 @@ def write(stage_name: str, goal: Target, packs: Sequence[str], into: Path) -> Pa
         parts.write_text(json.dumps(template.parts()), encoding="utf-8")
         chalice_project.package(work / "project", work / "packaged", parts)
         merged = json.loads((work / "packaged" / "sam.json").read_text(encoding="utf-8"))
-        finished = template.finish(merged, goal, packs)
+        finished = template.finish(versions.behind_the_alias(merged), goal, packs)
         template.check_parameters(chosen, finished, stage_name)
         edge.check(chosen)
+        versions.check(chosen, finished, goal.python)
         finished = identity.for_identity(finished, chosen)
         finished = api_snapshot.redeployed(finished, chosen)
         finished = image.for_image(finished, chosen)

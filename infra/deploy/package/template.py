@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parents[1] / "template"
 DEPLOYED = "/var/task/chalicelib/stores/database/certificates"
 FUNCTION = "AWS::Serverless::Function"
 # Parameters that the deployment sets; a stage may not set them.
-GIVEN = ("ArtifactBucket", "FunctionKey", "DepsLayerKey", "ModelsLayerKey", "IdentityLayerKey")
+GIVEN = ("ArtifactBucket", "FunctionKey", "DepsLayerKey", "ModelsLayerKey", "IdentityLayerKey", "Release")
 
 Template = dict[str, Any]
 
