@@ -21,7 +21,7 @@ CANNOT_BE_NAMED = {
     *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"),
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
 }
-ROWS, OWNER = "${Server}/face_search", "${Database.DbiResourceId}/face_search_owner"
+ROWS, OWNER = "${Database.DbiResourceId}/face_search", "${Database.DbiResourceId}/face_search_owner"
 
 
 def _on(resource: Any, *actions: str) -> dict[str, Any]:
@@ -168,7 +168,10 @@ def test_function_code_may_not_change_the_network_that_lambda_creates(stack: Res
 
 def test_with_a_proxy_functions_connect_as_a_user_of_the_proxy(template: dict[str, Any], with_proxy: Resolved) -> None:
     proxy = {"Fn::Select": [6, {"Fn::Split": [":", {"Fn::GetAtt": ["Proxy", "DBProxyArn"]}]}]}
-    direct = {"Fn::GetAtt": ["Database", "DbiResourceId"]}
+    aurora = {
+        "Fn::If": ["AuroraIsCreated", {"Fn::GetAtt": ["Aurora", "DBClusterResourceId"]}, {"Ref": "DatabaseResourceId"}]
+    }
+    direct = {"Fn::If": ["RdsIsCreated", {"Fn::GetAtt": ["Database", "DbiResourceId"]}, aurora]}
     for name in GRANTED.keys() - {"MigrateRole"}:
         policy = template["Resources"][name.replace("Role", "Policy")]["Properties"]
         [connect] = [s for s in policy["PolicyDocument"]["Statement"] if s.get("Action") == "rds-db:connect"]

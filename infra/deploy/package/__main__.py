@@ -13,7 +13,17 @@ from chalicelib.vision.model_pack import ModelPackError, read_card
 from infra.deploy.layers import __main__ as layers
 from infra.deploy.layers.errors import LayerError
 from infra.deploy.layers.target import ARCHITECTURES, RUNTIMES, Target, target
-from infra.deploy.package import api_snapshot, chalice_project, edge, function, gallery, identity, stage, template
+from infra.deploy.package import (
+    api_snapshot,
+    chalice_project,
+    database,
+    edge,
+    function,
+    gallery,
+    identity,
+    stage,
+    template,
+)
 from infra.deploy.package.errors import PackageError
 from models import build, sources
 
@@ -70,6 +80,7 @@ def write(stage_name: str, goal: Target, packs: Sequence[str], into: Path) -> Pa
         finished = template.finish(merged, goal, packs)
         template.check_parameters(chosen, finished, stage_name)
         edge.check(chosen)
+        database.check(chosen)
         finished = identity.for_identity(finished, chosen)
         finished = api_snapshot.redeployed(finished, chosen)
         finished = gallery.for_gallery(finished, chosen.get("Gallery", "memory"))
