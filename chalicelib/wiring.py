@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ from chalicelib.stores.face_set.face_set_names import FaceSetNames
 from chalicelib.stores.face_set.model_change import ModelChange
 from chalicelib.stores.face_set.people import People
 from chalicelib.stores.face_set.referenced_crops import ReferencedCrops
+from chalicelib.stores.face_set.schema_version import is_behind
 from chalicelib.stores.face_set.segments import SegmentStore
 from chalicelib.stores.face_set.vector_indexes import VectorIndexes
 from chalicelib.telemetry.logs import on_lambda
@@ -61,6 +63,7 @@ class Wiring:
         self.packs = PackFolder(Path(settings.model_dir), settings.smallest_face_px, sealed=on_lambda())
         # None of these connects before its first use.
         self.database = connect(settings.database_url)
+        self.database.is_behind = partial(is_behind, self.database)
         self.vectors = self._vectors()
         self.face_set = (
             FaceSet(self.database, changed=self.vectors.try_at_once) if self.vectors else FaceSet(self.database)

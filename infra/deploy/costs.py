@@ -284,7 +284,7 @@ def tables() -> dict[str, str]:
             f"{total(LOADS[0], database):,.2f}",
             f"{total(LOADS[-1], database):,.2f}",
             # Aurora's hours do not grow evenly with the requests.
-            f"{round(break_even(database), -3):,.0f}" if database.instance else "–",
+            f"{round(break_even(database), -3):,.0f}" if database.instance else "-",
         ]
         for database in DATABASES
     ]
