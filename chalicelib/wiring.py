@@ -18,7 +18,7 @@ from chalicelib.service.known_faces import KnownFaces
 from chalicelib.service.known_people import KnownPeople
 from chalicelib.service.removal import Removal
 from chalicelib.settings import Settings, current_settings
-from chalicelib.stores.aws import sdk
+from chalicelib.stores.aws import change_marks, sdk
 from chalicelib.stores.aws.crops import CropStore
 from chalicelib.stores.aws.segment_objects import SegmentObjects
 from chalicelib.stores.aws.tokens import TokenStore
@@ -65,16 +65,19 @@ class Wiring:
         self.database = connect(settings.database_url)
         self.database.is_behind = partial(is_behind, self.database)
         self.vectors = self._vectors()
-        self.face_set = (
-            FaceSet(self.database, changed=self.vectors.try_at_once) if self.vectors else FaceSet(self.database)
-        )
+        self.compaction_marks = self.reconciliation_marks = None
+        if self.database.pauses:
+            self.compaction_marks = change_marks.for_compaction(lambda: self.s3, settings.crops_bucket)
+            self.reconciliation_marks = change_marks.for_reconciliation(lambda: self.s3, settings.crops_bucket)
+        changed = self.vectors.try_at_once if self.vectors else _nothing
+        self.face_set = FaceSet(self.database, changed=changed, changing=self.announce_change)
         self.face_set_names = FaceSetNames(self.database)
         self.face_listing = FaceListing(self.database)
         self.people = People(self.database)
         self.known_people = KnownPeople(self.people, self.face_listing, self.face_set_names)
         objects = SegmentObjects(lambda: self.s3, settings.crops_bucket)
         self.segments = SegmentStore(self.database, objects, in_objects=settings.segments == "s3")
-        self.model_change = ModelChange(self.database)
+        self.model_change = ModelChange(self.database, self.announce_change)
         self.vector_indexes = VectorIndexes(self.database)
         self.referenced_crops = ReferencedCrops(self.database)
         self.exported_faces = ExportedFaces(self.database)
@@ -113,6 +116,12 @@ class Wiring:
         listing, names = self.face_listing, self.face_set_names
         return KnownFaces(listing, names, self.face_set, self.crops, deployed=on_lambda())
 
+    def announce_change(self) -> None:
+        """Have scheduled functions look at a database that pauses, after a change that is about to be made."""
+        for marks in (self.compaction_marks, self.reconciliation_marks):
+            if marks is not None:
+                marks.put()
+
     def close(self) -> None:
         self.database.close()
 
@@ -136,6 +145,9 @@ class Wiring:
         embedding_id, dimension = pack.embedding_id, pack.embedder.dimension
         memory = MemoryGallery(self.face_set, self.segments, embedding_id, dimension)
         return memory if self.vectors is None else self.vectors.gallery(memory, embedding_id, dimension)
+
+
+def _nothing() -> None: ...
 
 
 def model(pack: ModelPack) -> Model:

@@ -61,7 +61,9 @@ def destroy(stage: str, account: Account, *, confirm: str, delete_data: bool) ->
     servers = [] if clusters else stack.resources(SERVER)
     _refuse_protected(account, servers, clusters, stage)
     lost = ", the vector indexes" if vectors else ""
-    lost += ", and the database except for a final snapshot" if servers or clusters else "; your own database stays"
+    chosen = {each.get("ParameterKey"): each.get("ParameterValue") for each in found.get("Parameters", [])}
+    own = chosen.get("DatabaseKind") == "existing"
+    lost += "; your own database stays as it is" if own else ", and the database except for a final snapshot"
     _confirm(stage, account, crops, lost, confirm, delete_data=delete_data)
     if (status := stack.idle()) != GONE:
         before = stack.newest_event()

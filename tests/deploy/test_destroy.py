@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from infra.deploy import vector_bucket
-from tests.deploy.conftest import REGION, Operator
+from tests.deploy.conftest import REGION, STAGES, Operator
 from tests.deploy.vector_buckets import VECTOR_BUCKET, indexed
 
 
@@ -88,6 +90,47 @@ def test_a_protected_database_stops_the_deletion_before_it_starts(operator: Oper
     else:
         assert done.returncode == 0, done.stderr
         assert "--db-instance-identifier faces" in done.stdout
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_a_cluster_is_protected_and_leaves_a_snapshot_as_a_whole(operator: Operator, protected: bool) -> None:
+    operator.change_template(
+        Aurora={
+            "Type": "AWS::RDS::DBCluster",
+            "Properties": {
+                "DBClusterIdentifier": "faces",
+                "Engine": "aurora-mysql",
+                "MasterUsername": "master",
+                "MasterUserPassword": "of-moto-only",
+            },
+        }
+    )
+    operator.deployed()
+    operator.client("rds").modify_db_cluster(DBClusterIdentifier="faces", DeletionProtection=protected)
+
+    done = operator.destroy("--confirm", "dev")
+
+    if protected:
+        assert "the database faces is protected against deletion, and nothing was deleted" in done.stderr
+        assert stacks(operator) == ["face-search-dev"]
+    else:
+        assert done.returncode == 0, done.stderr
+        assert "describe-db-cluster-snapshots --snapshot-type manual --db-cluster-identifier faces" in done.stdout
+
+
+def test_an_own_database_is_left_alone(operator: Operator) -> None:
+    template = operator.root / "build" / "package" / "dev" / "template.json"
+    whole = json.loads(template.read_text())
+    whole["Parameters"]["DatabaseKind"] = {"Type": "String", "Default": "rds"}
+    template.write_text(json.dumps(whole))
+    file = operator.root / STAGES / "dev.toml"
+    file.write_text(file.read_text() + 'DatabaseKind = "existing"\n')
+    operator.deployed()
+
+    done = operator.destroy("--confirm", "dev")
+
+    assert "the functions, the tokens; your own database stays as it is." in done.stdout
+    assert "snapshot" not in done.stdout
 
 
 def test_the_vector_bucket_is_deleted_with_its_indexes(operator: Operator) -> None:

@@ -13,6 +13,7 @@ INDEXES = "${VectorBucket.VectorBucketArn}/index/*"
 FACES, TEMPORARY, EXPORTS, SEGMENTS = (
     f"${{CropsBucket.Arn}}/{prefix}/*" for prefix in ("faces", "temporary", "exports", "segments")
 )
+MARKS = "${CropsBucket.Arn}/changes"
 ARN = "arn:${AWS::Partition}:"
 # Actions without resource-level permissions, according to "Actions, resources, and condition keys" for Amazon EC2 and
 # AWS X-Ray in AWS's service authorization reference. Lambda's guide requires EC2's in the role of every function in a
@@ -139,7 +140,26 @@ def _granted(stack: Resolved, role: str) -> dict[str, Any]:
 def test_a_scheduled_function_lists_its_own_prefix_only(stack: Resolved, role: str, prefix: str) -> None:
     [listing] = [s for name, s in stack.statements() if name == role and s["Action"] == "s3:ListBucket"]
 
-    assert listing["Condition"] == {"StringLike": {"s3:prefix": prefix}}
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": [prefix]}}
+
+
+def test_only_a_database_that_pauses_has_marks_of_changes(template: dict[str, Any]) -> None:
+    aurora = Resolved(template, {"DatabaseKind": "aurora-serverless"})
+
+    marks = f"{MARKS}/*"
+    for role, granted in GRANTED.items():
+        more: dict[str, Any] = {}
+        for action, resources in _granted(aurora, role).items():
+            before = _listed(granted.get(action, []))
+            more |= {action: [each for each in _listed(resources) if each not in before]}
+        of_s3 = {action: each for action, each in more.items() if action.startswith("s3:") and each}
+        puts = {"s3:PutObject": [marks]} if role in ("ApiRole", "ReEmbedRole", "ImportRole", "MigrateRole") else {}
+        work = {"CompactRole": "compact", "ReconcileRole": "reconcile"}.get(role)
+        deletes = {"s3:DeleteObject": [f"{MARKS}/{work}/*"]} if work else {}
+        assert of_s3 == puts | deletes
+    for role, own, other in (("ReconcileRole", "reconcile", "faces/*"), ("CompactRole", "compact", "segments/*")):
+        [listing] = [s for name, s in aurora.statements() if name == role and s["Action"] == "s3:ListBucket"]
+        assert listing["Condition"]["StringLike"]["s3:prefix"] == [other, f"changes/{own}/*"]
 
 
 def test_all_resources_are_allowed_only_for_actions_without_resource_permissions(

@@ -120,6 +120,8 @@ class Database(ABC):
     dialect: ClassVar[str]
     begin: ClassVar[str]
     driver_errors: ClassVar[tuple[type[Exception], ...]]
+    pauses = False
+    """Whether the server stops when it is idle, and starts when it is called."""
 
     def __init__(self, sleep: Callable[[float], None]) -> None:
         self._sleep = sleep

@@ -59,10 +59,11 @@ class MySQLDatabase(Database):
     def __init__(self, login: MySQLLogin, sleep: Callable[[float], None]) -> None:
         super().__init__(sleep)
         self.login = login
+        self.pauses = login.pauses
         self._signer = RdsTokenSigner(login.host, login.port, login.user) if login.iam else None
 
     def open(self) -> Connection:
-        connection = self._connect_or_start() if self.login.pauses else self._connect(CONNECT_TIMEOUT_SECONDS)
+        connection = self._connect_or_start() if self.pauses else self._connect(CONNECT_TIMEOUT_SECONDS)
         connection.cursor().execute("SET innodb_lock_wait_timeout = %s", (LOCK_TIMEOUT_SECONDS,))
         return connection
 
