@@ -1,4 +1,4 @@
-"""With a database that pauses, /health leaves it alone, and /info starts it."""
+"""With a database that pauses, /health and /detect leave it alone, and /info starts it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from chalicelib.stores.database import mysql
 from chalicelib.stores.database.connect import connect
 from chalicelib.stores.face_set.schema import migrate
+from tests.e2e import pictures
 from tests.e2e.lambda_api import handler
 from tests.pausing_front import PausingFront
 from tests.services import mysql_database
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def test_health_leaves_a_paused_database_alone_and_info_starts_it(
+def test_health_and_detect_leave_a_paused_database_alone_and_info_starts_it(
     tokens_table: str, crops_bucket: str, s3: S3Client, mysql_server: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mysql, "STARTING_TIMEOUT_SECONDS", 0.1)
@@ -26,6 +27,7 @@ def test_health_leaves_a_paused_database_alone_and_info_starts_it(
         with handler(tokens_table, crops_bucket, f"mysql://root@127.0.0.1:{front.port}/{name}?pauses=yes") as api:
             for path in ("/health", "/openapi.json", "/"):
                 assert api.get(path).status == 200
+            assert len(api.detect(pictures.astronaut())) == 1
             assert not front.called.is_set()
 
             starting = api.get("/info")

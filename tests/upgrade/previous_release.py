@@ -49,7 +49,7 @@ with handler(table, bucket, database_url, "memory") as api:
 
 def commit() -> str:
     """Return the previous release's commit, and skip the test when the history does not have it."""
-    tags = _git("tag", "--list", "v*", "--sort=-version:refname", "--no-contains", "HEAD")
+    tags = _git("tag", "--list", "v*", "--sort=-version:refname", "--merged", "HEAD^")
     newest = [*(tags or b"").decode().split(), BEFORE_THE_NEWEST_MIGRATION][0]
     found = _git("rev-parse", "--verify", "--quiet", f"{newest}^{{commit}}")
     if not found:
