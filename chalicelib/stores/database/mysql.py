@@ -63,7 +63,9 @@ class MySQLDatabase(Database):
         self._signer = RdsTokenSigner(login.host, login.port, login.user) if login.iam else None
 
     def open(self) -> Connection:
-        connection = self._connect_or_start() if self.pauses else self._connect(CONNECT_TIMEOUT_SECONDS)
+        connection = (
+            self._connect_or_start() if self.pauses else self._connect(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS)
+        )
         connection.cursor().execute("SET innodb_lock_wait_timeout = %s", (LOCK_TIMEOUT_SECONDS,))
         return connection
 
@@ -79,7 +81,7 @@ class MySQLDatabase(Database):
         connection._read_timeout = READ_TIMEOUT_SECONDS
         return connection
 
-    def _connect(self, connect_timeout: float, read_timeout: float = READ_TIMEOUT_SECONDS) -> _TimedConnection:
+    def _connect(self, connect_timeout: float, read_timeout: float) -> _TimedConnection:
         login = self.login
         password = login.password if self._signer is None else self._signer.sign()
         try:
