@@ -43,6 +43,11 @@ def within(seconds: float) -> Iterator[None]:
         _request.reset(token)
 
 
+def is_set() -> bool:
+    """Return whether this thread works for a request, which has a deadline."""
+    return _request.get() is not None
+
+
 def shortened(seconds: float) -> float:
     """Return how long a wait that starts now may last: `seconds`, or the request's time left if that is shorter.
 

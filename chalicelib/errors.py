@@ -92,6 +92,15 @@ def in_another_face_set() -> ServiceError:
     return bad_argument("the face is in another face set; remove it there, or send that face_set")
 
 
+def database_starts() -> ServiceError:
+    detail = "the database starts after an idle time, in some 15 to 30 seconds; try again"
+    return ServiceError("1003", 503, detail, retry_after=15)
+
+
+def schema_is_behind() -> ServiceError:
+    return ServiceError("1003", 503, "the database is about to be migrated; try again", retry_after=5)
+
+
 def took_too_long() -> ServiceError:
     return ServiceError("1003", 503, "the request took too long, although no store failed; try again", retry_after=2)
 

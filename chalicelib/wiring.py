@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from chalicelib.service.known_faces import KnownFaces
 from chalicelib.service.known_people import KnownPeople
 from chalicelib.service.removal import Removal
 from chalicelib.settings import Settings, current_settings
-from chalicelib.stores.aws import sdk
+from chalicelib.stores.aws import change_marks, sdk
 from chalicelib.stores.aws.chosen_tokens import ChosenTokens
 from chalicelib.stores.aws.crops import CropStore
 from chalicelib.stores.aws.event_bus import EventBus
@@ -31,6 +32,7 @@ from chalicelib.stores.face_set.face_set_names import FaceSetNames
 from chalicelib.stores.face_set.model_change import ModelChange
 from chalicelib.stores.face_set.people import People
 from chalicelib.stores.face_set.referenced_crops import ReferencedCrops
+from chalicelib.stores.face_set.schema_version import is_behind
 from chalicelib.stores.face_set.segments import SegmentStore
 from chalicelib.stores.face_set.vector_indexes import VectorIndexes
 from chalicelib.telemetry.logs import on_lambda
@@ -67,17 +69,21 @@ class Wiring:
         self.packs = PackFolder(Path(settings.model_dir), settings.smallest_face_px, sealed=on_lambda())
         # None of these connects before its first use.
         self.database = connect(settings.database_url)
+        self.database.is_behind = partial(is_behind, self.database)
         self.vectors = self._vectors()
-        self.face_set = (
-            FaceSet(self.database, changed=self.vectors.try_at_once) if self.vectors else FaceSet(self.database)
-        )
+        self.compaction_marks = self.reconciliation_marks = None
+        if self.database.pauses:
+            self.compaction_marks = change_marks.for_compaction(lambda: self.s3, settings.crops_bucket)
+            self.reconciliation_marks = change_marks.for_reconciliation(lambda: self.s3, settings.crops_bucket)
+        changed = self.vectors.try_at_once if self.vectors else _nothing
+        self.face_set = FaceSet(self.database, changed=changed, changing=self.announce_change)
         self.face_set_names = FaceSetNames(self.database)
         self.face_listing = FaceListing(self.database)
         self.people = People(self.database)
         self.known_people = KnownPeople(self.people, self.face_listing, self.face_set_names)
         objects = SegmentObjects(lambda: self.s3, settings.crops_bucket)
         self.segments = SegmentStore(self.database, objects, in_objects=settings.segments == "s3")
-        self.model_change = ModelChange(self.database)
+        self.model_change = ModelChange(self.database, self.announce_change)
         self.vector_indexes = VectorIndexes(self.database)
         self.referenced_crops = ReferencedCrops(self.database)
         self.exported_faces = ExportedFaces(self.database)
@@ -124,6 +130,12 @@ class Wiring:
         listing, names = self.face_listing, self.face_set_names
         return KnownFaces(listing, names, self.face_set, self.crops, deployed=on_lambda())
 
+    def announce_change(self) -> None:
+        """Have scheduled functions look at a database that pauses, after a change that is about to be made."""
+        for marks in (self.compaction_marks, self.reconciliation_marks):
+            if marks is not None:
+                marks.put()
+
     def close(self) -> None:
         self.database.close()
 
@@ -151,6 +163,9 @@ class Wiring:
 
 def _events_client() -> Any:
     return sdk.client("events", EVENT_ATTEMPTS, EVENT_SECONDS)
+
+
+def _nothing() -> None: ...
 
 
 def model(pack: ModelPack) -> Model:

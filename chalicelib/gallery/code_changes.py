@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from chalicelib.gallery.codes import CodeBook, encode
-from chalicelib.stores.face_set.change_log import Operation
-from chalicelib.stores.face_set.face_set import Change
+from chalicelib.stores.face_set.change_log import Change, Operation
 
 
 def apply(codes: CodeBook, changes: Sequence[Change]) -> None:

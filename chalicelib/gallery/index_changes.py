@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 
 from chalicelib.stores.aws.vector_store import MAX_VECTORS_WRITTEN, IndexGoneError, StoredVector, VectorStore
-from chalicelib.stores.face_set.change_log import Operation
-from chalicelib.stores.face_set.face_set import Change, FaceSet
+from chalicelib.stores.face_set.change_log import Change, Operation
+from chalicelib.stores.face_set.face_set import FaceSet
 from chalicelib.stores.face_set.vector_indexes import LEASE_SECONDS, IndexState, VectorIndexes, VectorIndexRow
 
 # Changes per recorded step of an index's progress: one request, or two when faces were removed too.

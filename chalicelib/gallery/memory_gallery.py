@@ -14,7 +14,8 @@ from chalicelib.gallery.exact_search import ExactSearch
 from chalicelib.gallery.gallery import Contents
 from chalicelib.gallery.shared_lock import SharedLock
 from chalicelib.gallery.snapshot import Loading
-from chalicelib.stores.face_set.face_set import MAX_CHANGES_PER_POLL, Change, FaceSet
+from chalicelib.stores.face_set.change_log import Change
+from chalicelib.stores.face_set.face_set import MAX_CHANGES_PER_POLL, FaceSet
 from chalicelib.stores.face_set.segments import SegmentStore
 
 

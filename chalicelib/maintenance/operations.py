@@ -18,6 +18,7 @@ from chalicelib.errors import ServiceError
 from chalicelib.gallery import snapshot
 from chalicelib.gallery.index_reconciliation import IndexReconciliation
 from chalicelib.maintenance import re_embedding
+from chalicelib.maintenance.after_changes import after_changes
 from chalicelib.maintenance.orphaned_crops import Reconciliation
 from chalicelib.settings import SettingsError
 from chalicelib.stores.face_set import schema
@@ -43,8 +44,9 @@ FEW_FACES = 10_000
 def migrate(parts: Wiring) -> str:
     """Migrate the schema to the newest version. With GALLERY=s3vectors, also build a missing index of a small face set.
 
-    With another gallery, retire all vector indexes.
+    With another gallery, retire all vector indexes. Scheduled functions look at a database that pauses after this.
     """
+    parts.announce_change()
     done = f"the schema is at version {schema.migrate(parts.database)}"
     if parts.vectors is None:
         # With another gallery no process updates the indexes, so a later return to s3vectors must build new ones.
@@ -104,19 +106,26 @@ def compact(parts: Wiring, *, may_go_on: Callable[[], bool] = lambda: True) -> s
 
     First apply pending changes to the vector indexes, if there are any. Changes that they still lack stay in the log.
     """
-    needed_from, applied = None, ""
+    return _compact(parts, may_go_on)[0]
+
+
+def _compact(parts: Wiring, may_go_on: Callable[[], bool]) -> tuple[str, bool]:
+    """Do what `compact` says; also return whether nothing is left for the next run."""
+    needed_from, applied, behind = None, "", 0
     if parts.vectors is not None:
-        applied = f"; {_apply(parts, parts.vectors, may_go_on)}"
+        behind = _apply(parts, parts.vectors, may_go_on)
+        applied = f"; the vector index lacks {behind} changes"
         needed_from = parts.vectors.indexes.oldest_version()
     version = snapshot.compact(parts.face_set, parts.segments, needed_from, may_go_on)
     if version is None:
         measure(Metric.SKIPPED, 1)
         log.warning("nothing was compacted: another compaction is at work")
-        return f"another compaction is at work{applied}"
-    return f"the segments show version {version}{applied}"
+        return f"another compaction is at work{applied}", False
+    return f"the segments show version {version}{applied}", not behind and may_go_on()
 
 
-def _apply(parts: Wiring, vectors: VectorWiring, may_go_on: Callable[[], bool]) -> str:
+def _apply(parts: Wiring, vectors: VectorWiring, may_go_on: Callable[[], bool]) -> int:
+    """Apply pending changes to the vector indexes; return how many they still lack."""
     try:
         vectors.changes.apply(may_go_on)
         vectors.changes.delete_retired()
@@ -128,7 +137,7 @@ def _apply(parts: Wiring, vectors: VectorWiring, may_go_on: Callable[[], bool]) 
     measure(Metric.INDEX_BEHIND, behind)
     if vectors.indexes.used(_active(parts).embedding_id) is None:
         log.warning("there is no vector index of the face set's model: searches use memory until `rebuild-index`")
-    return f"the vector index lacks {behind} changes"
+    return behind
 
 
 def rebuild_index(
@@ -157,14 +166,20 @@ def reconcile(parts: Wiring, *, however_many: bool = False, may_go_on: Callable[
     With GALLERY=s3vectors, first measure the index's recall, which is quick for any number of faces, and last repair
     the index's differences from the rows.
     """
+    return _reconcile(parts, however_many=however_many, may_go_on=may_go_on)[0]
+
+
+def _reconcile(parts: Wiring, *, however_many: bool, may_go_on: Callable[[], bool]) -> tuple[str, bool]:
+    """Do what `reconcile` says; also return whether all crops were judged."""
     if parts.vectors is None:
         return _reconcile_crops(parts, however_many=however_many, may_go_on=may_go_on)
     pack = _active(parts)
     index = parts.vectors.reconciliation(pack.embedding_id, pack.embedder.dimension, may_go_on)
     recall = index.measure()
-    crops = _reconcile_crops(parts, however_many=however_many, may_go_on=may_go_on)
+    crops, complete = _reconcile_crops(parts, however_many=however_many, may_go_on=may_go_on)
     compared = _reconcile_index(index)
-    return f"{crops}; {compared}; recall {'not measured' if recall is None else f'{recall.share:.4f}'}"
+    measured = "not measured" if recall is None else f"{recall.share:.4f}"
+    return f"{crops}; {compared}; recall {measured}", complete
 
 
 def _reconcile_index(index: IndexReconciliation) -> str:
@@ -179,19 +194,21 @@ def _reconcile_index(index: IndexReconciliation) -> str:
     )
 
 
-def _reconcile_crops(parts: Wiring, *, however_many: bool, may_go_on: Callable[[], bool]) -> str:
+def _reconcile_crops(parts: Wiring, *, however_many: bool, may_go_on: Callable[[], bool]) -> tuple[str, bool]:
     report = Reconciliation(parts.referenced_crops, parts.crops, however_many=however_many, may_go_on=may_go_on).run()
     if report.missing:
         log.error("%d faces have no crop: searches find them, but `re_embed` cannot embed them", report.missing)
     if not report.complete:
         log.warning("time was up before all crops were checked")
-    if not (report.complete and report.credible):
+    complete = report.complete and report.credible
+    if not complete:
         measure(Metric.SKIPPED, 1)
     missing = "unknown" if report.missing is None else report.missing
-    return (
+    text = (
         f"{report.crops} crops: {report.deleted} of {report.orphans} without a face deleted, "
         f"{report.young} too new to judge; faces without a crop: {missing}"
     )
+    return text, complete and not report.failed
 
 
 def discard(parts: Wiring) -> str:
@@ -233,18 +250,29 @@ def re_embed(
 
 
 def reconcile_in_time(parts: Wiring, remaining_milliseconds: Callable[[], int]) -> str:
-    """Do as much of `reconcile` as one invocation's time allows. The next invocation starts again."""
-    return reconcile(parts, may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS)
+    """Do as much of `reconcile` as one invocation's time allows. The next invocation starts again.
+
+    Leave a database that pauses alone when nothing has changed since the last run.
+    """
+    work = partial(_reconcile, parts, however_many=False, may_go_on=_time_is_left(remaining_milliseconds))
+    return after_changes(parts.reconciliation_marks, work)
 
 
 def compact_in_time(parts: Wiring, remaining_milliseconds: Callable[[], int]) -> str:
-    """Run `compact`. When time is up, leave the vector index's pending changes to the next invocation."""
-    return compact(parts, may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS)
+    """Run `compact`. When time is up, leave the vector index's pending changes to the next invocation.
+
+    Leave a database that pauses alone when nothing has changed since the last run.
+    """
+    return after_changes(parts.compaction_marks, partial(_compact, parts, _time_is_left(remaining_milliseconds)))
+
+
+def _time_is_left(remaining_milliseconds: Callable[[], int]) -> Callable[[], bool]:
+    return lambda: remaining_milliseconds() > RESERVED_MILLISECONDS
 
 
 def rebuild_index_in_time(parts: Wiring, remaining_milliseconds: Callable[[], int]) -> str:
     """Do as much of `rebuild_index` as one invocation's time allows. The next invocation continues."""
-    return rebuild_index(parts, may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS)
+    return rebuild_index(parts, may_go_on=_time_is_left(remaining_milliseconds))
 
 
 def re_embed_in_time(parts: Wiring, event: dict[str, Any], remaining_milliseconds: Callable[[], int]) -> dict[str, Any]:
@@ -265,7 +293,7 @@ def re_embed_in_time(parts: Wiring, event: dict[str, Any], remaining_millisecond
         parts,
         parts.packs.named(str(event.get("pack", ""))),
         leave_behind=event.get("leave_behind") is True,
-        may_go_on=lambda: remaining_milliseconds() > RESERVED_MILLISECONDS,
+        may_go_on=_time_is_left(remaining_milliseconds),
     )
     return asdict(report) | {"not_found_again": listed(report.not_found_again), "lost": listed(report.lost)}
 

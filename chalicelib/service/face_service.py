@@ -202,6 +202,7 @@ class FaceService:
         face = self._embeddings.temporary(token)
         if refuse_poor and face.poor_because:
             raise errors.poor_face(face.poor_because)
+        self._face_set.announce()  # before a crop exists that a crash would leave without a face
         crop = self._crops.keep(face.crop)
         if crop is None:
             raise errors.unknown_token()

@@ -63,7 +63,14 @@ AUDIT_GB, AUDIT_GB_SECONDS, CHECK_GB_SECONDS = 0.4e-6, 0.05 / 4, 0.1 / 2
 
 STORAGE_GB = 20
 METRICS = 5
-ALARMS = 10
+ALARMS, AURORA_ALARMS = 10, 7
+
+# Aurora Serverless: the hours of a month that it is awake with each number of requests, with the smallest capacity, and
+# its storage. Each time it stays awake for at least six minutes after the last request.
+AURORA_HOURS = {0: 0, 10_000: 120, 1_000_000: HOURS}
+AURORA_ACU = 0.5
+AURORA_GB = 1
+AURORA_IO = 10  # reads and writes of storage for each request
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,9 @@ PRICES = {
     "db.t4g.small": Price(0.032, "hour", "infratally.com/articles/aws-rds-pricing-explained-2026.html, 2026"),
     "db.t4g.medium": Price(0.065, "hour", "infratally.com/articles/aws-rds-pricing-explained-2026.html, 2026"),
     "RDS, gp3": Price(0.115, "GB-month", "usage.ai/blogs/aws/reserved-instances/rds/pricing-calculator, June 2026"),
+    "Aurora Serverless": Price(0.12, "capacity unit and hour", "c3x.dev/blog/aws-aurora-serverless-v2-cost, undated"),
+    "Aurora, storage": Price(0.10, "GB-month", "awsnegotiations.com/blog/aurora-serverless-v2-pricing.html, May 2026"),
+    "Aurora, I/O": Price(0.20, "million", "from memory"),
     "RDS Proxy": Price(0.015, "vCPU-hour", "several public cost notes, one of July 2026"),
     "Secrets Manager": Price(0.40, "secret and month", "hivebook.wiki, AWS Secrets Manager, undated"),
     "DynamoDB, write": Price(0.625, "million", "airbyte.com/data-engineering-resources/dynamodb-pricing, July 2025"),
@@ -153,6 +163,8 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Database:
+    """A server on RDS; Aurora Serverless if `instance` is empty."""
+
     name: str
     instance: str
     servers: int = 1
@@ -166,6 +178,7 @@ DATABASES = (
     Database("the defaults: db.t4g.small, Multi-AZ", "db.t4g.small", 2),
     Database("`prod`: db.t4g.medium, Multi-AZ", "db.t4g.medium", 2),
     Database("the same with RDS Proxy", "db.t4g.medium", 2, proxy=True),
+    Database('`DatabaseKind = "aurora-serverless"`', ""),
 )
 
 
@@ -177,8 +190,9 @@ def parts(load: Load, database: Database = SMALLEST) -> dict[str, float]:
     between_gb = load.requests * ROWS_GB * OTHER_DATA_CENTRE_SHARE
     kept_gb = CROP_GB * (FACES + load.requests * TEMPORARY_DAYS / 30)
     return {
-        "Database: server, storage, secret": database_costs(database),
-        "CloudWatch: dashboard, alarms": usd("CloudWatch, dashboard") + usd("CloudWatch, alarm", ALARMS),
+        "Database: server, storage, secret": database_costs(database, load.requests),
+        "CloudWatch: dashboard, alarms": usd("CloudWatch, dashboard")
+        + usd("CloudWatch, alarm", ALARMS if database.instance else AURORA_ALARMS),
         "CloudWatch: metrics, logs": usd("CloudWatch, metric", METRICS if load.requests else 0)
         + usd("CloudWatch, logs", load.requests * LOG_GB),
         "Lambda: scheduled": usd("Lambda, arm64", scheduled) + usd("Lambda, request", COMPACTIONS / 1e6),
@@ -192,11 +206,15 @@ def parts(load: Load, database: Database = SMALLEST) -> dict[str, float]:
     }
 
 
-def database_costs(database: Database) -> float:
+def database_costs(database: Database, requests: int = 0) -> float:
     """Return the database's monthly cost in US dollars. Backups up to the size of its storage are free."""
+    secret = usd("Secrets Manager")
+    if not database.instance:
+        awake = usd("Aurora Serverless", AURORA_ACU * AURORA_HOURS[requests])
+        return awake + usd("Aurora, storage", AURORA_GB) + usd("Aurora, I/O", AURORA_IO * requests / 1e6) + secret
     proxy = usd("RDS Proxy", 2 * HOURS) if database.proxy else 0
     server = usd(database.instance, HOURS) + usd("RDS, gp3", STORAGE_GB)
-    return database.servers * server + usd("Secrets Manager") + proxy
+    return database.servers * server + secret + proxy
 
 
 def additions(requests: int) -> dict[str, float]:
@@ -306,7 +324,8 @@ def tables() -> dict[str, str]:
             database.name,
             f"{total(LOADS[0], database):,.2f}",
             f"{total(LOADS[-1], database):,.2f}",
-            f"{round(break_even(database), -3):,.0f}",
+            # Aurora's hours do not grow evenly with the requests.
+            f"{round(break_even(database), -3):,.0f}" if database.instance else "-",
         ]
         for database in DATABASES
     ]

@@ -17,7 +17,7 @@ from infra.deploy.stack import GONE, Stack, stack_name
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-DATABASE = "AWS::RDS::DBInstance"
+SERVER, CLUSTER = "AWS::RDS::DBInstance", "AWS::RDS::DBCluster"
 BUCKET = "AWS::S3::Bucket"
 # The buckets that `--data delete` deletes, by logical id, and what they contain. A bucket of CloudTrail's events stays.
 CONTENTS = {"CropsBucket": "crops", "IncomingBucket": "incoming pictures"}
@@ -56,10 +56,16 @@ def destroy(stage: str, account: Account, *, confirm: str, delete_data: bool) ->
     stack = Stack(stack.client, found["StackId"])  # a deleted stack is found only by its id
     # Read from the resources, because a stack has no outputs if its first deployment failed.
     buckets = {what: name for logical, what in CONTENTS.items() for name in stack.resources(BUCKET, logical)}
-    databases, vectors = stack.resources(DATABASE), stack.resources(vector_bucket.TYPE)
-    for database in databases:
-        _refuse_protected(account, database, stage)
-    _confirm(stage, account, buckets, vectors, confirm, delete_data=delete_data)
+    vectors = stack.resources(vector_bucket.TYPE)
+    clusters = stack.resources(CLUSTER)
+    # A cluster has the data, the protection and the snapshots of its servers.
+    servers = [] if clusters else stack.resources(SERVER)
+    _refuse_protected(account, servers, clusters, stage)
+    lost = ", the vector indexes" if vectors else ""
+    chosen = {each.get("ParameterKey"): each.get("ParameterValue") for each in found.get("Parameters", [])}
+    own = chosen.get("DatabaseKind") == "existing"
+    lost += "; your own database stays as it is" if own else ", and the database except for a final snapshot"
+    _confirm(stage, account, buckets, lost, confirm, delete_data=delete_data)
     if (status := stack.idle()) != GONE:
         before = stack.newest_event()
         stack.client.delete_stack(StackName=stack.name)
@@ -79,36 +85,38 @@ def destroy(stage: str, account: Account, *, confirm: str, delete_data: bool) ->
             _delete_bucket(account.session.client("s3", config=CONFIG), bucket, account.id)
             print(f"Deleted the bucket {bucket} with all {what}.")
         buckets = {}
-    _print_what_remains(account, buckets, databases)
+    _print_what_remains(account, buckets, servers, clusters)
 
 
-def _refuse_protected(account: Account, database: str, stage: str) -> None:
-    """Fail if the database is protected, before anything is deleted.
+def _refuse_protected(account: Account, servers: Sequence[str], clusters: Sequence[str], stage: str) -> None:
+    """Fail if a database is protected, before anything is deleted.
 
     CloudFormation would notice the protection only after deleting everything else.
     """
     rds: Any = account.session.client("rds", config=CONFIG)
-    try:
-        found = rds.describe_db_instances(DBInstanceIdentifier=database)["DBInstances"]
-    except rds.exceptions.DBInstanceNotFoundFault:
-        return
-    if any(instance.get("DeletionProtection") for instance in found):
+    found: list[dict[str, Any]] = []
+    for database in servers:
+        with suppress(rds.exceptions.DBInstanceNotFoundFault):
+            found += rds.describe_db_instances(DBInstanceIdentifier=database)["DBInstances"]
+    for database in clusters:
+        with suppress(rds.exceptions.DBClusterNotFoundFault):
+            found += rds.describe_db_clusters(DBClusterIdentifier=database)["DBClusters"]
+    if any(each.get("DeletionProtection") for each in found):
         raise DeployError(
-            f"the database {database} is protected against deletion, and nothing was deleted. To destroy it anyway, "
-            f'set DatabaseDeletionProtection = "false" in infra/deploy/stages/{stage}.toml and run `make deploy '
-            f"STAGE={stage}`, then run this again"
+            f"the database {', '.join([*servers, *clusters])} is protected against deletion, and nothing was deleted. "
+            f'To destroy it anyway, set DatabaseDeletionProtection = "false" in infra/deploy/stages/{stage}.toml and '
+            f"run `make deploy STAGE={stage}`, then run this again"
         )
 
 
 def _confirm(
-    stage: str, account: Account, buckets: dict[str, str], vectors: list[str], confirm: str, *, delete_data: bool
+    stage: str, account: Account, buckets: dict[str, str], lost: str, confirm: str, *, delete_data: bool
 ) -> None:
     fate = "deleted permanently, with their bucket" if delete_data else "kept in their bucket"
     pictures = [f"\nThe {what} in {bucket} are {fate}." for what, bucket in buckets.items()]
     print(
         f"This deletes stage {stage} of account {account.id}, region {account.region}: the API, its key and address, "
-        f"the functions, the tokens{', the vector indexes' if vectors else ''}, and the database except for a final "
-        f"snapshot.{''.join(pictures)}"
+        f"the functions, the tokens{lost}.{''.join(pictures)}"
     )
     if not confirm and sys.stdin.isatty():
         with suppress(EOFError):
@@ -135,17 +143,23 @@ def _delete_bucket(s3: S3Client, bucket: str, owner: str) -> None:
     s3.delete_bucket(Bucket=bucket, ExpectedBucketOwner=owner)
 
 
-def _print_what_remains(account: Account, buckets: dict[str, str], databases: list[str]) -> None:
+def _print_what_remains(
+    account: Account, buckets: dict[str, str], servers: Sequence[str], clusters: Sequence[str]
+) -> None:
     region = account.region
     print("\nThese remain, at a small cost, until you delete them:")
     for what, bucket in buckets.items():
         print(f"  {f'the {what}:':24} aws s3 rb s3://{bucket} --force --region {region}")
-    for database in databases:
-        print(
-            "  the database's snapshot: aws rds describe-db-snapshots --snapshot-type manual "
-            f"--db-instance-identifier {database} --query 'DBSnapshots[].DBSnapshotIdentifier' --region {region}\n"
-            f"                           aws rds delete-db-snapshot --db-snapshot-identifier NAME --region {region}"
-        )
+    kinds = (("db", "DB", "instance", servers), ("db-cluster", "DBCluster", "cluster", clusters))
+    for command, field, kind, databases in kinds:
+        for database in databases:
+            print(
+                f"  the database's snapshot: aws rds describe-{command}-snapshots --snapshot-type manual "
+                f"--db-{kind}-identifier {database} --query '{field}Snapshots[].{field}SnapshotIdentifier' "
+                f"--region {region}\n"
+                f"                           aws rds delete-{command}-snapshot --{command}-snapshot-identifier NAME "
+                f"--region {region}"
+            )
     print(f"  all stages' artifacts:   aws s3 rb s3://{bucket_name(account)} --force --region {region}")
 
 

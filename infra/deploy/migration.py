@@ -58,8 +58,8 @@ def migrate(account: Account, *, function: str, secret: str | None, stage: str) 
         group = log_group(client, function)
         raise DeployError(
             f"the database was not migrated: {_reason(body)}. For details, run `aws logs tail {group} --since 15m "
-            f"--region {account.region}`. The new code is deployed, and requests that need the new schema fail until "
-            f"the migration succeeds: run `make deploy STAGE={stage}` again"
+            f"--region {account.region}`. The new code is deployed. Requests that need the new schema "
+            f"are answered 503 until the migration succeeds: run `make deploy STAGE={stage}` again"
         )
     text: Any = json.loads(body)
     return text if isinstance(text, str) else "migrated"

@@ -14,8 +14,12 @@ from infra.deploy.package import template
 UNRESERVED_EXECUTIONS = 100
 # In Service Quotas: VPCs per Region.
 VPC_QUOTA = {"ServiceCode": "vpc", "QuotaCode": "L-F678F1CE"}
-# The quotas of RDS that a stage needs one more of.
-RDS_QUOTAS = ("DBInstances", "DBParameterGroups", "DBSubnetGroups")
+# The quotas of RDS that a stage needs one more of, by its DatabaseKind.
+RDS_QUOTAS = {
+    "rds": ("DBInstances", "DBParameterGroups", "DBSubnetGroups"),
+    "aurora-serverless": ("DBClusters", "DBInstances", "DBClusterParameterGroups", "DBSubnetGroups"),
+    "existing": (),
+}
 # API Gateway's fixed quotas for each account and region: "Quotas for configuring and running a REST API".
 MAX_API_KEYS, MAX_APIS = 10_000, 600
 
@@ -33,7 +37,7 @@ def check(account: Account, chosen: Mapping[str, str]) -> None:
     DeployError
         With every quota that has no room, and what to do.
     """
-    problems = [*_concurrency(account, chosen), *_counted(account)]
+    problems = [*_concurrency(account, chosen), *_counted(account, chosen)]
     if problems:
         lines = "".join(f"\n  {problem}" for problem in problems)
         raise DeployError(f"the account has no room for the stage, and nothing was created:{lines}\nSee Service Quotas")
@@ -65,14 +69,16 @@ def _concurrency(account: Account, chosen: Mapping[str, str]) -> Iterator[str]:
         print(f"The account allows {limits['ConcurrentExecutions']} concurrent executions for all of its functions.")
 
 
-def _counted(account: Account) -> Iterator[str]:
+def _counted(account: Account, chosen: Mapping[str, str]) -> Iterator[str]:
     session: Any = account.session
-    quota = session.client("service-quotas", config=CONFIG).get_service_quota(**VPC_QUOTA)["Quota"]
-    ec2, gateway = session.client("ec2", config=CONFIG), session.client("apigateway", config=CONFIG)
-    yield from _full("networks (VPCs)", _count(ec2, "describe_vpcs", "Vpcs"), int(quota["Value"]))
+    gateway = session.client("apigateway", config=CONFIG)
+    if not chosen.get("VpcId"):
+        quota = session.client("service-quotas", config=CONFIG).get_service_quota(**VPC_QUOTA)["Quota"]
+        networks = _count(session.client("ec2", config=CONFIG), "describe_vpcs", "Vpcs")
+        yield from _full("networks (VPCs)", networks, int(quota["Value"]))
     attributes = session.client("rds", config=CONFIG).describe_account_attributes()["AccountQuotas"]
     for each in attributes:
-        if each["AccountQuotaName"] in RDS_QUOTAS:
+        if each["AccountQuotaName"] in RDS_QUOTAS[chosen.get("DatabaseKind", "rds")]:
             yield from _full(f"RDS's {each['AccountQuotaName']}", each["Used"], each["Max"])
     yield from _full("API Gateway's API keys", _count(gateway, "get_api_keys", "items"), MAX_API_KEYS)
     yield from _full("API Gateway's regional APIs", _count(gateway, "get_rest_apis", "items"), MAX_APIS)

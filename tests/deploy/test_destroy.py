@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from infra.deploy import vector_bucket
-from tests.deploy.conftest import REGION, Operator
+from infra.deploy import destroy, vector_bucket
+from infra.deploy.account import Account
+from infra.deploy.errors import DeployError
+from tests.deploy.conftest import REGION, STAGES, Operator
 from tests.deploy.vector_buckets import VECTOR_BUCKET, indexed
 
 
@@ -103,6 +107,48 @@ def test_a_protected_database_stops_the_deletion_before_it_starts(operator: Oper
     else:
         assert done.returncode == 0, done.stderr
         assert "--db-instance-identifier faces" in done.stdout
+
+
+@pytest.mark.parametrize("protected", [True, False])
+def test_a_cluster_is_protected_and_leaves_a_snapshot_as_a_whole(
+    operator: Operator, protected: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """moto's CloudFormation has no clusters, so this calls the parts of the command."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", operator.endpoint)
+    operator.client("rds").create_db_cluster(
+        DBClusterIdentifier="faces",
+        Engine="aurora-mysql",
+        MasterUsername="master",
+        MasterUserPassword="of-moto-only",
+        DeletionProtection=protected,
+    )
+    account = Account(operator.session, operator.account, "aws", REGION)
+
+    destroy._refuse_protected(account, [], ["gone"], "dev")
+    if protected:
+        with pytest.raises(DeployError, match="the database faces is protected against deletion"):
+            destroy._refuse_protected(account, [], ["faces"], "dev")
+    else:
+        destroy._refuse_protected(account, [], ["faces"], "dev")
+    destroy._print_what_remains(account, {}, [], ["faces"])
+    assert (
+        "describe-db-cluster-snapshots --snapshot-type manual --db-cluster-identifier faces" in capsys.readouterr().out
+    )
+
+
+def test_an_own_database_is_left_alone(operator: Operator) -> None:
+    template = operator.root / "build" / "package" / "dev" / "template.json"
+    whole = json.loads(template.read_text())
+    whole["Parameters"]["DatabaseKind"] = {"Type": "String", "Default": "rds"}
+    template.write_text(json.dumps(whole))
+    file = operator.root / STAGES / "dev.toml"
+    file.write_text(file.read_text() + 'DatabaseKind = "existing"\n')
+    operator.deployed()
+
+    done = operator.destroy("--confirm", "dev")
+
+    assert "the functions, the tokens; your own database stays as it is." in done.stdout
+    assert "snapshot" not in done.stdout
 
 
 def test_the_vector_bucket_is_deleted_with_its_indexes(operator: Operator) -> None:

@@ -55,6 +55,22 @@ def test_every_full_quota_is_named(operator: Operator) -> None:
     assert not created(operator)
 
 
+def test_quotas_of_what_is_not_created_are_not_asked(operator: Operator) -> None:
+    DATABASES[operator.account] = 40
+    ec2 = operator.client("ec2")
+    while len(ec2.describe_vpcs()["Vpcs"]) < 5:
+        ec2.create_vpc(CidrBlock="10.0.0.0/24")
+    file = operator.root / STAGES / "dev.toml"
+    before = file.read_text()
+
+    file.write_text(before + 'DatabaseKind = "existing"\nVpcId = "vpc-1"\n')
+    assert operator.deploy("--check").returncode == 0
+    file.write_text(before + 'DatabaseKind = "aurora-serverless"\nVpcId = "vpc-1"\n')
+    told = operator.deploy("--check").stderr
+    assert "RDS's DBInstances: the account has 40 of at most 40." in told
+    assert "networks" not in told
+
+
 def test_api_keys_are_counted(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
         operator.client("apigateway").create_api_key()

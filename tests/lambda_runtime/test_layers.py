@@ -31,7 +31,7 @@ places = [module.__file__ for module in (cv2, multipart, numpy, onnxruntime, pym
 print(json.dumps([embeddings.tolist(), places, cached]))
 """
 
-# Import the SDK as a function does, and print its folder, the members of S3 Vectors' reply to a query, and EventBridge's
+# Import the SDK as a function does. Print its folder, the members of S3 Vectors' reply to a query, and EventBridge's
 # operations.
 SDK = """
 import json

@@ -70,8 +70,8 @@ class Resolved:
             return self._holds(operands)
         if function == "Fn::Not":
             return not self._test(operands[0])
-        if function == "Fn::And":
-            return all(map(self._test, operands))
+        if function in ("Fn::And", "Fn::Or"):
+            return (all if function == "Fn::And" else any)(map(self._test, operands))
         assert function == "Fn::Equals", function
         first, second = map(self._value, operands)
         return str(first) == str(second)
@@ -96,6 +96,8 @@ class Resolved:
             case "Fn::FindInMap":
                 mapping, first, second = map(self._value, operands)
                 return self._template["Mappings"][mapping][first][second]
+            case "Fn::Join" if isinstance(listed := self._value(operands[1]), str):  # a parameter that is a list
+                return operands[0].join(listed.split(","))
             case "Fn::Sub":
                 return self._substituted(operands)
         return None
@@ -104,8 +106,11 @@ class Resolved:
         """Replace every ${...} with a known value, and keep the others."""
         text, own = operands if isinstance(operands, list) else (operands, {})
         for name, value in {**self.parameters, **{key: self._value(item) for key, item in own.items()}}.items():
-            if isinstance(value, (str, int)):
-                text = text.replace(f"${{{name}}}", str(value))
+            match value:
+                case {"Fn::GetAtt": [resource, attribute]}:
+                    text = text.replace(f"${{{name}}}", f"${{{resource}.{attribute}}}")
+                case str() | int():
+                    text = text.replace(f"${{{name}}}", str(value))
         return str(text)
 
 

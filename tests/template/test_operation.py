@@ -120,12 +120,14 @@ def test_every_alarm_notifies_the_topic_when_it_starts_and_ends(stack: Resolved)
         assert alarm["AlarmDescription"]
 
 
-def test_the_runbook_has_a_section_for_every_alarm_and_no_other(with_extras: Resolved) -> None:
+def test_the_runbook_has_a_section_for_every_alarm_and_no_other(with_extras: Resolved, template: Template) -> None:
+    aurora = Resolved(template, {"DatabaseKind": "aurora-serverless"})
     text = (ROOT / "docs" / "runbook.md").read_text("utf-8")
     sections = re.split(r"^### (\w+Alarmed)$", text, flags=re.MULTILINE)
     said = dict(zip(sections[1::2], sections[2::2], strict=True))
 
-    assert said.keys() == with_extras.of_type("AWS::CloudWatch::Alarm").keys()
+    alarms = [stack.of_type("AWS::CloudWatch::Alarm").keys() for stack in (with_extras, aurora)]
+    assert said.keys() == alarms[0] | alarms[1]
     for name, section in said.items():
         assert all(f"\n- {what}: " in section for what in ("Look", "Do", "Escalate")), name
         assert "sers " in section.split("- Look")[0], name
@@ -142,14 +144,24 @@ def test_alarms_are_sent_to_the_given_address(template: Template) -> None:
     }
 
 
-@pytest.mark.parametrize("incoming", ["false", "true"])
-@pytest.mark.parametrize("gallery", ["memory", "s3vectors"])
-def test_the_dashboard_refers_only_to_existing_resources(whole: Template, gallery: str, incoming: str) -> None:
-    stack = Resolved(whole, {"Gallery": gallery, "Incoming": incoming})
+@pytest.mark.parametrize(
+    ("gallery", "incoming", "kind"),
+    [
+        ("memory", "false", "rds"),
+        ("memory", "true", "aurora-serverless"),
+        ("s3vectors", "true", "rds"),
+        ("s3vectors", "false", "existing"),
+        ("s3vectors", "true", "aurora-serverless"),
+    ],
+)
+def test_the_dashboard_refers_only_to_existing_resources(
+    whole: Template, gallery: str, incoming: str, kind: str
+) -> None:
+    stack = Resolved(whole, {"Gallery": gallery, "Incoming": incoming, "DatabaseKind": kind})
     body = stack.properties("Dashboard")["DashboardBody"]
     widgets = json.loads(body)["widgets"]
 
-    assert len(widgets) >= 9
+    assert len(widgets) >= (9 if kind == "existing" else 12)
     named = {name.split(".")[0] for name in re.findall(r"\$\{([^}]+)\}", body)}
     assert named - {"Stage"} <= stack.resources.keys()
     alarms = next(widget for widget in widgets if widget["type"] == "alarm")["properties"]["alarms"]

@@ -50,7 +50,6 @@ def test_the_first_pack_is_the_default_and_only_packaged_packs_are_allowed(templ
 
 def test_every_parameter_is_described(template: Template) -> None:
     said_by_the_name = {
-        "DatabaseClass",
         "DatabaseDeletionProtection",
         "DatabaseStorageGb",
         "LogLevel",

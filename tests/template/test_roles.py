@@ -13,6 +13,7 @@ INDEXES = "${VectorBucket.VectorBucketArn}/index/*"
 FACES, TEMPORARY, EXPORTS, SEGMENTS = (
     f"${{CropsBucket.Arn}}/{prefix}/*" for prefix in ("faces", "temporary", "exports", "segments")
 )
+MARKS = "${CropsBucket.Arn}/changes"
 ARN = "arn:${AWS::Partition}:"
 # Actions without resource-level permissions, according to "Actions, resources, and condition keys" for Amazon EC2 and
 # AWS X-Ray in AWS's service authorization reference. Lambda's guide requires EC2's in the role of every function in a
@@ -21,7 +22,7 @@ CANNOT_BE_NAMED = {
     *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"),
     *("xray:PutTraceSegments", "xray:PutTelemetryRecords"),
 }
-ROWS, OWNER = "${Server}/face_search", "${Database.DbiResourceId}/face_search_owner"
+ROWS, OWNER = "${Database.DbiResourceId}/face_search", "${Database.DbiResourceId}/face_search_owner"
 
 
 def _on(resource: Any, *actions: str) -> dict[str, Any]:
@@ -139,7 +140,26 @@ def _granted(stack: Resolved, role: str) -> dict[str, Any]:
 def test_a_scheduled_function_lists_its_own_prefix_only(stack: Resolved, role: str, prefix: str) -> None:
     [listing] = [s for name, s in stack.statements() if name == role and s["Action"] == "s3:ListBucket"]
 
-    assert listing["Condition"] == {"StringLike": {"s3:prefix": prefix}}
+    assert listing["Condition"] == {"StringLike": {"s3:prefix": [prefix]}}
+
+
+def test_only_a_database_that_pauses_has_marks_of_changes(template: dict[str, Any]) -> None:
+    aurora = Resolved(template, {"DatabaseKind": "aurora-serverless"})
+
+    marks = f"{MARKS}/*"
+    for role, granted in GRANTED.items():
+        more: dict[str, Any] = {}
+        for action, resources in _granted(aurora, role).items():
+            before = _listed(granted.get(action, []))
+            more |= {action: [each for each in _listed(resources) if each not in before]}
+        of_s3 = {action: each for action, each in more.items() if action.startswith("s3:") and each}
+        puts = {"s3:PutObject": [marks]} if role in ("ApiRole", "ReEmbedRole", "ImportRole", "MigrateRole") else {}
+        work = {"CompactRole": "compact", "ReconcileRole": "reconcile"}.get(role)
+        deletes = {"s3:DeleteObject": [f"{MARKS}/{work}/*"]} if work else {}
+        assert of_s3 == puts | deletes
+    for role, own, other in (("ReconcileRole", "reconcile", "faces/*"), ("CompactRole", "compact", "segments/*")):
+        [listing] = [s for name, s in aurora.statements() if name == role and s["Action"] == "s3:ListBucket"]
+        assert listing["Condition"]["StringLike"]["s3:prefix"] == [other, f"changes/{own}/*"]
 
 
 def test_all_resources_are_allowed_only_for_actions_without_resource_permissions(
@@ -168,7 +188,10 @@ def test_function_code_may_not_change_the_network_that_lambda_creates(stack: Res
 
 def test_with_a_proxy_functions_connect_as_a_user_of_the_proxy(template: dict[str, Any], with_proxy: Resolved) -> None:
     proxy = {"Fn::Select": [6, {"Fn::Split": [":", {"Fn::GetAtt": ["Proxy", "DBProxyArn"]}]}]}
-    direct = {"Fn::GetAtt": ["Database", "DbiResourceId"]}
+    aurora = {
+        "Fn::If": ["AuroraIsCreated", {"Fn::GetAtt": ["Aurora", "DBClusterResourceId"]}, {"Ref": "DatabaseResourceId"}]
+    }
+    direct = {"Fn::If": ["RdsIsCreated", {"Fn::GetAtt": ["Database", "DbiResourceId"]}, aurora]}
     for name in GRANTED.keys() - {"MigrateRole"}:
         policy = template["Resources"][name.replace("Role", "Policy")]["Properties"]
         [connect] = [s for s in policy["PolicyDocument"]["Statement"] if s.get("Action") == "rds-db:connect"]

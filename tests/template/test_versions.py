@@ -172,6 +172,7 @@ class TestStarts:
         ("chosen", "python", "reason"),
         [
             ({"SnapStart": "true", "ProvisionedContainers": "2"}, "3.13", "Lambda has one or the other"),
+            ({"SnapStart": "true", "ImageUri": "an image"}, "3.13", "Lambda takes no snapshots of images"),
             ({"SnapStart": "true"}, "3.11", r"SnapStart, which python3\.11 does not have"),
             ({"ProvisionedContainers": "61"}, "3.13", "ProvisionedContainers to 61, but reserves 60 containers"),
             ({"ProvisionedContainers": "two"}, "3.13", "to two: it must be a whole number from 0"),

@@ -65,13 +65,23 @@ def test_every_rule_of_the_firewall_is_paid_for() -> None:
     assert costs.additions(1_000_000)["`RequestsPerAddress`: WAF with three rules"] == pytest.approx(8.60)
 
 
+def test_aurora_costs_nothing_but_storage_and_its_secret_while_it_is_paused() -> None:
+    [aurora] = [database for database in costs.DATABASES if not database.instance]
+
+    assert costs.database_costs(aurora) == pytest.approx(0.10 + 0.40)
+    assert costs.database_costs(aurora, 1_000_000) == pytest.approx(0.5 * 730 * 0.12 + 0.10 + 10 * 0.20 + 0.40)
+    assert costs.total(IDLE, aurora) < 5
+
+
 def test_every_alarm_is_paid_for() -> None:
     alarms = (ROOT / "infra" / "deploy" / "template" / "alarms.yaml").read_text("utf-8")
-    assert alarms.count("Type: AWS::CloudWatch::Alarm") == costs.ALARMS
+    every = alarms.count("Type: AWS::CloudWatch::Alarm")
+    of_aurora, of_rds = (alarms.count(f"Condition: {name}IsCreated") for name in ("Aurora", "Rds"))
+    assert (every - of_aurora, every - of_rds) == (costs.ALARMS, costs.AURORA_ALARMS)
 
 
 def test_at_the_break_even_both_cost_the_same() -> None:
-    for database in costs.DATABASES:
+    for database in (each for each in costs.DATABASES if each.instance):
         each = (costs.total(MILLION, database) - costs.total(IDLE, database)) / MILLION.requests
         requests = costs.break_even(database)
         assert costs.total(IDLE, database) + requests * each == pytest.approx(requests * 0.001 + 0.10)

@@ -29,7 +29,9 @@ _RETRY_AFTER = {
 }
 
 SERVER = (errors.internal_error(),)
-STORES = (*SERVER, errors.StoreUnavailableError(), errors.took_too_long(), errors.too_busy())
+# Errors of every route that reads the database.
+DATABASE = (errors.database_starts(), errors.schema_is_behind())
+STORES = (*SERVER, errors.StoreUnavailableError(), errors.took_too_long(), errors.too_busy(), *DATABASE)
 # Errors that API Gateway itself answers for a deployed service.
 GATEWAY = (
     ServiceError("1001", HTTPStatus.FORBIDDEN, "an API key is required in the header x-api-key"),

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from chalicelib import deadline
-from chalicelib.errors import ServiceError, StoreFailedError, StoreUnavailableError
+from chalicelib.errors import ServiceError, StoreFailedError, StoreUnavailableError, database_starts, schema_is_behind
 from chalicelib.stores.backoff import backoff_seconds
 from chalicelib.stores.database.pool import Pool
 
@@ -51,6 +51,7 @@ class Fault(Enum):
     CONFLICT = auto()  # another transaction interfered; a retry may succeed
     DUPLICATE = auto()  # a unique key is already taken
     UNAVAILABLE = auto()
+    STARTING = auto()  # the server was paused; it takes up to half a minute to start
     SCHEMA = auto()  # a table or column is missing or already exists
     UNEXPECTED = auto()
 
@@ -119,9 +120,13 @@ class Database(ABC):
     dialect: ClassVar[str]
     begin: ClassVar[str]
     driver_errors: ClassVar[tuple[type[Exception], ...]]
+    pauses = False
+    """Whether the server stops when it is idle, and starts when it is called."""
 
     def __init__(self, sleep: Callable[[float], None]) -> None:
         self._sleep = sleep
+        self.is_behind: Callable[[], bool] = lambda: False
+        """Whether the schema is older than the code needs. Called after a schema fault; must not raise one itself."""
         self._pool = Pool(self._open, self._close)
 
     @abstractmethod
@@ -227,7 +232,7 @@ class Database(ABC):
                         backoff_seconds(conflicts, first=FIRST_BACKOFF_SECONDS, longest=LONGEST_BACKOFF_SECONDS)
                     )
                 else:
-                    raise _as_service_error(error) from None
+                    raise self._as_service_error(error) from None
                 deadline.store_failed()
 
     def _open(self) -> Connection:
@@ -236,17 +241,19 @@ class Database(ABC):
         except self.driver_errors as error:
             raise DatabaseFault(self.fault(error), f"connecting to {self.dialect}: {error}") from None
 
+    def _as_service_error(self, error: DatabaseFault) -> ServiceError:
+        if error.fault in (Fault.LOST, Fault.CONFLICT, Fault.UNAVAILABLE):
+            _log.warning("the database is unavailable: %s", error.description)
+            return StoreUnavailableError()
+        if error.fault is Fault.STARTING:
+            _log.warning("the database is starting, or cannot be reached: %s", error.description)
+            return database_starts()
+        if error.fault is Fault.SCHEMA:
+            _log.error("the database schema is missing or old: run the migration (%s)", error.description)
+            return schema_is_behind() if self.is_behind() else StoreFailedError()
+        _log.error("the database failed: %s", error.description)
+        return StoreFailedError()
+
     def _close(self, connection: Connection) -> None:
         with suppress(*self.driver_errors):
             connection.close()
-
-
-def _as_service_error(error: DatabaseFault) -> ServiceError:
-    if error.fault in (Fault.LOST, Fault.CONFLICT, Fault.UNAVAILABLE):
-        _log.warning("the database is unavailable: %s", error.description)
-        return StoreUnavailableError()
-    if error.fault is Fault.SCHEMA:
-        _log.error("the database schema is missing or old: run the migration (%s)", error.description)
-    else:
-        _log.error("the database failed: %s", error.description)
-    return StoreFailedError()

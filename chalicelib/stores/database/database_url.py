@@ -18,7 +18,7 @@ class MySQLLogin:
     """A user of a database on a server.
 
     `ca` is a file of PEM certificates, or `system`; None leaves the server unverified. With `iam`, the password is a
-    token signed with AWS credentials.
+    token signed with AWS credentials. `pauses` says that the server stops when it is idle.
     """
 
     host: str
@@ -28,6 +28,7 @@ class MySQLLogin:
     database: str | None
     ca: str | None
     iam: bool = False
+    pauses: bool = False
 
 
 def parse(url: str) -> MySQLLogin | Path:
@@ -40,7 +41,8 @@ def parse(url: str) -> MySQLLogin | Path:
         `ca` is a file of PEM certificates: it requires TLS and verifies the server's certificate and host name.
         ``ca=system`` verifies with the system's certificates, as RDS Proxy needs. Without `ca`, TLS is used when the
         server offers it, unverified. ``auth=iam`` requires `ca` and no password: each connection is authenticated by a
-        token signed with AWS credentials.
+        token signed with AWS credentials. ``pauses=yes`` is for a server that stops when it is idle, as Aurora
+        Serverless does: connecting may take half a minute.
         Or ``sqlite:///relative/file``, ``sqlite:////absolute/file``.
 
     Raises
@@ -58,23 +60,28 @@ def parse(url: str) -> MySQLLogin | Path:
         return Path(name)
     if parts.scheme != "mysql" or not host or not name:
         raise SettingsError(_URL_FORMS)
-    ca, iam = _options(parts.query)
+    ca, iam, pauses = _options(parts.query)
     password = unquote(parts.password or "")
     if iam and (ca is None or password or not parts.username):
         raise SettingsError("DATABASE_URL with auth=iam must have a user, ca= and no password")
-    return MySQLLogin(host, port, unquote(parts.username or ""), password, name, ca, iam)
+    return MySQLLogin(host, port, unquote(parts.username or ""), password, name, ca, iam, pauses)
 
 
-def _options(query: str) -> tuple[str | None, bool]:
-    """Return `ca` and whether `auth` is iam.
+def _options(query: str) -> tuple[str | None, bool, bool]:
+    """Return `ca`, whether `auth` is iam, and whether `pauses` is yes.
 
     Unknown options are refused: ignoring a misspelt `ca` would leave the server unverified.
     """
     given = parse_qsl(query, keep_blank_values=True)
     options = dict(given)
-    if len(options) < len(given) or not options.keys() <= {"ca", "auth"} or options.get("auth", "iam") != "iam":
-        raise SettingsError("DATABASE_URL may have the options ca=file, ca=system and auth=iam, each once")
+    known = options.keys() <= {"ca", "auth", "pauses"}
+    if (
+        len(options) < len(given)
+        or not known
+        or (options.get("auth", "iam"), options.get("pauses", "yes")) != ("iam", "yes")
+    ):
+        raise SettingsError("DATABASE_URL may have the options ca=file, ca=system, auth=iam and pauses=yes, each once")
     ca = options.get("ca")
     if ca is not None and ca != SYSTEM_CA and not Path(ca).is_file():
         raise SettingsError(f"DATABASE_URL names {ca} as the CA file, but it is not a file")
-    return ca, "auth" in options
+    return ca, "auth" in options, "pauses" in options

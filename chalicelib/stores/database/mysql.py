@@ -12,12 +12,15 @@ from pymysql.constants import CLIENT
 
 from chalicelib import deadline
 from chalicelib.errors import migration_under_way
-from chalicelib.stores.database.base import Connection, Database, Fault, Transaction
+from chalicelib.stores.database.base import Connection, Database, DatabaseFault, Fault, Transaction
 from chalicelib.stores.database.database_url import SYSTEM_CA, MySQLLogin
 from chalicelib.stores.database.mysql_faults import FAULT_OF_CODE
 from chalicelib.stores.database.rds_token import RdsTokenSigner
 
 CONNECT_TIMEOUT_SECONDS = 5
+# How long connecting to a server that pauses may take. A request does not wait until it has started: it is tried again.
+STARTING_TIMEOUT_SECONDS = 5
+STARTED_TIMEOUT_SECONDS = 60
 READ_TIMEOUT_SECONDS = 10
 WRITE_TIMEOUT_SECONDS = 10
 # Shorter than the read timeout: a wait of 50 s, the server's default, would look like a lost connection.
@@ -28,6 +31,8 @@ _SQL_MODE = "STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION
 # GET_LOCK's names are shared by the whole server and limited to 64 characters, hence the hash of the database's name.
 _MIGRATION_LOCK = "CONCAT('face_search.migrate.', LEFT(SHA2(DATABASE(), 256), 40))"
 _ACCESS_DENIED = 1045
+# Connecting fails with these while a paused server starts: no connection, and no greeting.
+_NO_ANSWER = (2003, 2013)
 _IAM_HINT = "check that the role has rds-db:connect for this user and that the migrate function has created the user"
 
 # Plugins that make the client send the password in clear text.
@@ -54,14 +59,29 @@ class MySQLDatabase(Database):
     def __init__(self, login: MySQLLogin, sleep: Callable[[float], None]) -> None:
         super().__init__(sleep)
         self.login = login
+        self.pauses = login.pauses
         self._signer = RdsTokenSigner(login.host, login.port, login.user) if login.iam else None
 
     def open(self) -> Connection:
-        connection = self._connect()
+        connection = (
+            self._connect_or_start() if self.pauses else self._connect(CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS)
+        )
         connection.cursor().execute("SET innodb_lock_wait_timeout = %s", (LOCK_TIMEOUT_SECONDS,))
         return connection
 
-    def _connect(self) -> pymysql.Connection[Any]:
+    def _connect_or_start(self) -> _TimedConnection:
+        """Connect to a server that may be paused, which starts it. Only outside requests, wait until it has started."""
+        wait = STARTING_TIMEOUT_SECONDS if deadline.is_set() else STARTED_TIMEOUT_SECONDS
+        try:
+            connection = self._connect(wait, wait)
+        except self.driver_errors as error:
+            if isinstance(error, OSError) or _number(error) in _NO_ANSWER:
+                raise DatabaseFault(Fault.STARTING, f"connecting to {self.dialect}: {error}") from None
+            raise
+        connection._read_timeout = READ_TIMEOUT_SECONDS
+        return connection
+
+    def _connect(self, connect_timeout: float, read_timeout: float) -> _TimedConnection:
         login = self.login
         password = login.password if self._signer is None else self._signer.sign()
         try:
@@ -74,8 +94,8 @@ class MySQLDatabase(Database):
                 charset="utf8mb4",
                 autocommit=True,
                 client_flag=CLIENT.FOUND_ROWS,
-                connect_timeout=deadline.shortened(CONNECT_TIMEOUT_SECONDS),
-                read_timeout=READ_TIMEOUT_SECONDS,
+                connect_timeout=deadline.shortened(connect_timeout),
+                read_timeout=read_timeout,
                 write_timeout=WRITE_TIMEOUT_SECONDS,
                 sql_mode=_SQL_MODE,
                 init_command="SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",

@@ -1,4 +1,4 @@
-"""Writes the log of the face set's changes.
+"""Writes and reads the log of the face set's changes.
 
 As its last step, each transaction raises the counter in `face_set_version` and logs its changes. The lock on the
 counter's row makes versions appear in commit order, without gaps. The lock also blocks a switch of the model until the
@@ -10,9 +10,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from enum import IntEnum
+from typing import NamedTuple
 
 from chalicelib.errors import StoreFailedError
-from chalicelib.stores.database.base import Transaction
+from chalicelib.faces import Embedding
+from chalicelib.stores.database.base import Database, Row, Transaction
+from chalicelib.stores.embedding_bytes import from_bytes
 from chalicelib.stores.face_set.active_model import NO_MODEL, check_model, only_row
 
 _RAISE_VERSION = "UPDATE face_set_version SET version = version + ? WHERE id = 1"
@@ -30,6 +33,13 @@ _VERSION = "SELECT version FROM face_set_version WHERE id = 1 FOR UPDATE"
 _INSERT = "INSERT INTO face_set_change (version, op, face_id, counts_people) VALUES (?, ?, ?, 1)"
 _CLAIM = "UPDATE face_set_model SET embedding_id = ? WHERE id = 1 AND embedding_id = ?"
 _MODEL = "SELECT embedding_id FROM face_set_model WHERE id = 1"
+# Returns the counter's row even without a change, which distinguishes a pruned log from an unchanged one.
+_CHANGES = """SELECT latest.version, log.version, log.op, log.face_id, vector.embedding, face.set_id
+    FROM face_set_version AS latest
+    LEFT JOIN face_set_change AS log ON log.version > ? AND log.version <= ?
+    LEFT JOIN face_set AS face ON face.id = log.face_id
+    LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id AND vector.embedding_id = ?
+    WHERE latest.id = 1"""
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +50,16 @@ class Operation(IntEnum):
     REMOVE = 2
     DISCARD = 3
     """Vectors of inactive models were erased in this id's range: its segments must be packed again."""
+
+
+class Change(NamedTuple):
+    """One entry of the log. `embedding` is None when the face was removed or has no vector under the reader's model."""
+
+    version: int
+    operation: Operation
+    face_id: int
+    embedding: Embedding | None
+    set_id: int | None
 
 
 def lock_log(transaction: Transaction) -> int:
@@ -84,6 +104,23 @@ def log_additions(transaction: Transaction, face_ids: Sequence[int], active: str
         else:
             check_model(only_row(transaction.query(_MODEL))[0], active)
     _expect(logged, len(face_ids))
+
+
+def read_changes(database: Database, version: int, embedding_id: str, limit: int) -> list[Change] | None:
+    """Return what `FaceSet.changes_since` does."""
+    rows = database.read(_CHANGES, (version, version + limit, embedding_id))
+    # Sorted in Python: to sort them, MySQL would copy the embeddings into a temporary table.
+    changes = sorted((_change(row) for row in rows if row[1] is not None), key=lambda change: change.version)
+    latest = rows[0][0]
+    expected = range(version + 1, min(latest, version + limit) + 1)
+    if version > latest or [change.version for change in changes] != list(expected):
+        return None
+    return changes
+
+
+def _change(row: Row) -> Change:
+    _, version, operation, face_id, embedding, set_id = row
+    return Change(version, Operation(operation), face_id, None if embedding is None else from_bytes(embedding), set_id)
 
 
 def _expect(logged: int, changes: int) -> None:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from chalicelib import errors
 from chalicelib.faces import Embedding, KnownFace
-from chalicelib.stores.database.base import Database, Row, Transaction
+from chalicelib.stores.database.base import Database, Transaction
 from chalicelib.stores.embedding_bytes import from_bytes, to_bytes
 from chalicelib.stores.face_set.active_model import READ_STATE, State, only_row
-from chalicelib.stores.face_set.change_log import Operation, lock_log, log_additions, log_removals
+from chalicelib.stores.face_set.change_log import Change, lock_log, log_additions, log_removals, read_changes
 from chalicelib.stores.face_set.face_counts import TOTAL, count_added, count_removed
 from chalicelib.stores.face_set.face_set_names import lock_face_set
 from chalicelib.stores.face_set.faces_by_token import faces_by_token
@@ -45,14 +45,6 @@ _FETCH = """SELECT face.id, face.face_token, face.face_name, vector.embedding
     FROM face_set AS face
     JOIN face_set_embedding AS vector ON vector.face_id = face.id AND vector.embedding_id = ?
     WHERE face.id IN ({marks})"""
-# Returns the counter's row even without a change, which distinguishes a pruned log from an unchanged one.
-_CHANGES = """SELECT latest.version, log.version, log.op, log.face_id, vector.embedding, face.set_id
-    FROM face_set_version AS latest
-    LEFT JOIN face_set_change AS log ON log.version > ? AND log.version <= ?
-    LEFT JOIN face_set AS face ON face.id = log.face_id
-    LEFT JOIN face_set_embedding AS vector ON vector.face_id = face.id AND vector.embedding_id = ?
-    WHERE latest.id = 1"""
-
 _VECTORS = """SELECT face.id, vector.embedding_id, vector.embedding, face.set_id
     FROM face_set AS face JOIN face_set_embedding AS vector ON vector.face_id = face.id
     WHERE face.id >= ? AND face.id < ?"""
@@ -86,16 +78,6 @@ class PlacedFace(NamedTuple):
     folded: bytes
 
 
-class Change(NamedTuple):
-    """One entry of the log. `embedding` is None when the face was removed or has no vector under the reader's model."""
-
-    version: int
-    operation: Operation
-    face_id: int
-    embedding: Embedding | None
-    set_id: int | None
-
-
 class FaceSet:
     """The known faces.
 
@@ -109,6 +91,8 @@ class FaceSet:
         Returns the seconds since 1970.
     changed
         Called after every transaction that added or removed faces; must not raise.
+    changing
+        Called before every transaction that may add or remove faces. An error prevents the change.
     """
 
     def __init__(
@@ -116,10 +100,12 @@ class FaceSet:
         database: Database,
         clock: Callable[[], float] = time.time,
         changed: Callable[[], None] = lambda: None,
+        changing: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._changed = changed
+        self.announce = changing
 
     def add(self, face: KnownFace) -> bool:
         """Add a face and return True; if its token already exists, only rename that face and return False.
@@ -146,6 +132,7 @@ class FaceSet:
             count_named(transaction, [Named(face_id, face.set_id, face.name)])
             return True
 
+        self.announce()
         added = self._database.write(work)
         if added:
             self._changed()
@@ -195,6 +182,7 @@ class FaceSet:
             count_added(transaction, [face.set_id for face in new])
             return placed
 
+        self.announce()
         added = self._database.write(work)
         if added:
             self._changed()
@@ -238,6 +226,7 @@ class FaceSet:
                 count_named(transaction, [], _unnamed(found))
             return [face.crop for face in found.values()]
 
+        self.announce()
         crops = self._database.write(work)
         if crops:
             self._changed()
@@ -312,14 +301,7 @@ class FaceSet:
             history since `version`: it was pruned, or the database was replaced. The caller must then read the whole
             face set again.
         """
-        rows = self._database.read(_CHANGES, (version, version + limit, embedding_id))
-        # Sorted in Python: to sort them, MySQL would copy the embeddings into a temporary table.
-        changes = sorted((_change(row) for row in rows if row[1] is not None), key=lambda change: change.version)
-        latest = rows[0][0]
-        expected = range(version + 1, min(latest, version + limit) + 1)
-        if version > latest or [change.version for change in changes] != list(expected):
-            return None
-        return changes
+        return read_changes(self._database, version, embedding_id, limit)
 
 
 def _prune(transaction: Transaction, *, after: int, upto: int) -> None:
@@ -345,8 +327,3 @@ def _rename(transaction: Transaction, face: KnownFace, there: Mapping[str, Place
     if there[face.token].set_id != face.set_id:
         raise errors.in_another_face_set()
     transaction.execute(_RENAME, (face.name, fold(face.name), face.token))
-
-
-def _change(row: Row) -> Change:
-    _, version, operation, face_id, embedding, set_id = row
-    return Change(version, Operation(operation), face_id, None if embedding is None else from_bytes(embedding), set_id)

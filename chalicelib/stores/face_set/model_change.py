@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 from chalicelib.faces import Embedding
@@ -52,10 +52,16 @@ class ModelChange:
     """Adds and erases vectors of inactive models, and switches the active model.
 
     Every method raises ServiceError as `Database.read` and `Database.write` do.
+
+    Parameters
+    ----------
+    changing
+        Called before every transaction that may log a change. An error prevents the change.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, changing: Callable[[], None] = lambda: None) -> None:
         self._database = database
+        self._changing = changing
 
     def ranges(self) -> list[tuple[int, int]]:
         """Return ranges of ids that cover all present faces; each range excludes its end."""
@@ -121,7 +127,10 @@ class ModelChange:
                 log_additions(transaction, chosen)
             return len(chosen)
 
-        return self._database.write(work) if embeddings else 0
+        if not embeddings:
+            return 0
+        self._changing()
+        return self._database.write(work)
 
     def switch(self, embedding_id: str, seen: State, without: Collection[int] = ()) -> bool:
         """Switch the face set to a model unless a face has no vector under it; return whether the model is active.
@@ -191,4 +200,5 @@ class ModelChange:
                 log_change(transaction, Operation.DISCARD, first_id)
             return erased
 
+        self._changing()
         return self._database.write(work)

@@ -13,6 +13,7 @@ from chalicelib.stores.face_set.change_log import lock_log
 from chalicelib.stores.face_set.folded_name import fold, is_person
 from chalicelib.stores.face_set.person_rows import insert_people
 from chalicelib.stores.face_set.schema_types import TYPES
+from chalicelib.stores.face_set.schema_version import version_of
 
 # Rows copied per statement: more would exceed the connection's read timeout.
 ROWS_PER_COPY = 20_000
@@ -306,8 +307,8 @@ MIGRATIONS: tuple[tuple[Step, ...], ...] = (
 )
 
 
-def migrate(database: Database) -> int:
-    """Migrate the database to the newest version of the schema; return that version.
+def migrate(database: Database, upto: int = len(MIGRATIONS)) -> int:
+    """Migrate the database to a version of the schema, by default the newest; return its version.
 
     Any number of processes may migrate at once, and again after one was killed during a migration.
 
@@ -320,8 +321,8 @@ def migrate(database: Database) -> int:
 
     def bring_up_to_date(transaction: Transaction) -> int:
         transaction.execute(_LEDGER.format(**types))
-        version: int = transaction.query("SELECT COALESCE(MAX(version), 0) FROM schema_version")[0][0]
-        for steps in MIGRATIONS[version:]:
+        version = version_of(transaction)
+        for steps in MIGRATIONS[version:upto]:
             for step in steps:
                 if isinstance(step, str):
                     transaction.execute(step.format(**types))

@@ -16,6 +16,7 @@ from infra.deploy.layers.target import ARCHITECTURES, RUNTIMES, Target, target
 from infra.deploy.package import (
     api_snapshot,
     chalice_project,
+    database,
     edge,
     function,
     gallery,
@@ -87,6 +88,7 @@ def write(stage_name: str, goal: Target, packs: Sequence[str], into: Path) -> Pa
         template.check_parameters(chosen, finished, stage_name)
         edge.check(chosen)
         versions.check(chosen, finished, goal.python)
+        database.check(chosen)
         finished = identity.for_identity(finished, chosen)
         finished = api_snapshot.redeployed(finished, chosen)
         finished = image.for_image(finished, chosen)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from chalicelib.stores.face_set.schema import MIGRATIONS
+from infra.deploy.package import image
 from infra.deploy.package.errors import PackageError
 from infra.deploy.package.template import Template
 
@@ -45,13 +46,15 @@ def check(chosen: Mapping[str, str], finished: Template, python: str) -> None:
     ------
     PackageError
         When the stage wants snapshots and provisioned containers, which Lambda does not combine, snapshots of a Python
-        that has none, or more provisioned containers than it reserves.
+        that has none or of an image, or more provisioned containers than it reserves.
     """
     provisioned = chosen.get("ProvisionedContainers", "0")
     if not provisioned.isdecimal():
         raise PackageError(f"the stage sets ProvisionedContainers to {provisioned}: it must be a whole number from 0")
     if chosen.get("SnapStart") == "true" and python in WITHOUT_SNAPSHOTS:
         raise PackageError(f"the stage sets SnapStart, which python{python} does not have")
+    if chosen.get("SnapStart") == "true" and chosen.get(image.PARAMETER):
+        raise PackageError(f"the stage sets SnapStart and {image.PARAMETER}: Lambda takes no snapshots of images")
     if chosen.get("SnapStart") == "true" and int(provisioned):
         raise PackageError("the stage sets SnapStart and ProvisionedContainers: Lambda has one or the other")
     if chosen.get("ReserveConcurrency", "true") == "true":

@@ -11,8 +11,8 @@ from chalicelib.gallery.exact_search import ExactSearch
 from chalicelib.gallery.memory_gallery import MemoryGallery
 from chalicelib.stores.database.base import Database
 from chalicelib.stores.embedding_bytes import from_bytes
-from chalicelib.stores.face_set.change_log import Operation
-from chalicelib.stores.face_set.face_set import MAX_CHANGES_PER_POLL, Change, FaceSet
+from chalicelib.stores.face_set.change_log import Change, Operation
+from chalicelib.stores.face_set.face_set import MAX_CHANGES_PER_POLL, FaceSet
 from chalicelib.vector_wiring import VectorWiring
 from tests.embeddings import MODEL
 from tests.harness.stress.addresses import bucket, lead_to
