@@ -24,6 +24,7 @@ PLACES = (
     "chalicelib/vision",
     "chalicelib/images",
     "chalicelib/identity",
+    "chalicelib/release",
     "chalicelib/telemetry",
     "chalicelib/stores/database",
     "chalicelib/stores/face_set",
