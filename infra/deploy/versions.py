@@ -10,9 +10,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from chalicelib.release import health
-from infra.deploy.account import CONFIG, Account
+from infra.deploy.account import CONFIG, Account, error_code
 from infra.deploy.package.gallery import references
 
 if TYPE_CHECKING:
@@ -68,12 +69,16 @@ class Versions:
             FunctionName=self.function, Name=ALIAS, FunctionVersion=version, RoutingConfig={}, RevisionId=revision
         )
 
-    def prune(self, keep: set[str]) -> list[str]:
-        """Delete all other versions; return their numbers. Each one costs storage, and money with a snapshot."""
-        unused = [each["Version"] for each in self.published() if each["Version"] not in keep]
-        for version in unused:
-            self._client.delete_function(FunctionName=self.function, Qualifier=version)
-        return unused
+    def prune(self, keep: set[str]) -> None:
+        """Delete all other versions: each one costs storage, and money with a snapshot.
+
+        A version that cannot be deleted, such as one with an alias made by hand, is printed and stays.
+        """
+        for version in [each["Version"] for each in self.published() if each["Version"] not in keep]:
+            try:
+                self._client.delete_function(FunctionName=self.function, Qualifier=version)
+            except ClientError as error:
+                print(f"Version {version} of the API's function was not deleted: {error_code(error)}.")
 
 
 def number(version: FunctionConfigurationTypeDef) -> int:

@@ -114,6 +114,22 @@ def test_an_inactive_version_is_asked_again_once_it_is_active() -> None:
         stub.assert_no_pending_responses()
 
 
+def test_a_version_that_cannot_be_deleted_does_not_stop_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    session = Session("lambda", "eu-central-1")
+    listed = [{"Version": version} for version in ("$LATEST", "8", "9", "10", "11")]
+    with Stubber(session.stubbed) as stub:
+        stub.add_response("list_versions_by_function", {"Versions": listed}, {"FunctionName": "f"})
+        stub.add_client_error(
+            "delete_function", "ResourceConflictException", expected_params={"FunctionName": "f", "Qualifier": "9"}
+        )
+        stub.add_response("delete_function", {}, {"FunctionName": "f", "Qualifier": "8"})
+
+        Versions(account(session, "eu-central-1"), "f").prune({"11", "10"})
+
+        stub.assert_no_pending_responses()
+    assert "Version 9 of the API's function was not deleted: ResourceConflictException." in capsys.readouterr().out
+
+
 def test_a_failed_migration_names_the_functions_log() -> None:
     session = Session("lambda", "eu-central-1")
     with Stubber(session.stubbed) as stub:

@@ -25,6 +25,7 @@ PLACES = (
     "chalicelib/images",
     "chalicelib/incoming",
     "chalicelib/identity",
+    "chalicelib/release",
     "chalicelib/telemetry",
     "chalicelib/stores/database",
     "chalicelib/stores/face_set",

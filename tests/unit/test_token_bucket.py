@@ -1,4 +1,4 @@
-"""The limit of a rate, in a container whose clock may not be the one that the limit began with."""
+"""The limit of a rate, also in a container with another clock than the limit began with."""
 
 from __future__ import annotations
 
