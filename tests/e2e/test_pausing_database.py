@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from chalicelib import wiring
+from chalicelib.stores.aws import change_marks
 from chalicelib.stores.database import mysql
 from chalicelib.stores.database.connect import connect
 from chalicelib.stores.face_set.schema import migrate
@@ -38,3 +40,22 @@ def test_health_and_detect_leave_a_paused_database_alone_and_info_starts_it(
             front.start()
             monkeypatch.undo()
             assert api.get("/info").status == 200
+
+
+def test_an_addition_that_cannot_be_announced_leaves_no_crop(
+    tokens_table: str, crops_bucket: str, s3: S3Client, mysql_server: int
+) -> None:
+    """A crop without a face would stay until something else changes, as nothing would start the reconciliation."""
+    with mysql_database(mysql_server) as name:
+        url = f"mysql://root@127.0.0.1:{mysql_server}/{name}?pauses=yes"
+        migrate(connect(url))
+        with handler(tokens_table, crops_bucket, url) as api:
+            token = api.token(pictures.astronaut())
+            before = s3.list_objects_v2(Bucket=crops_bucket, Prefix="faces/")["KeyCount"]
+            wiring.wiring().reconciliation_marks = change_marks.for_reconciliation(lambda: s3, "no-such-bucket")
+
+            refused = api.post("/addface", face_token=token, face_name="Ada")
+
+            assert (refused.status, refused.body["error_code"]) == (500, "1003")
+            assert s3.list_objects_v2(Bucket=crops_bucket, Prefix="faces/")["KeyCount"] == before
+            assert api.get("/faces").body["faces"] == []

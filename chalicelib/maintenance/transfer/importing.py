@@ -155,6 +155,7 @@ class Import:
         there = self._whole_faces.present([face.token for face in faces])
         new = [face for face in faces if face.token not in there]
         sets = {name: self._set_id(name) for name in {face.face_set for face in new}}
+        self._face_set.announce()  # before crops exist that a crash would leave without a face
         crops = self._crops.save([face.crop for face in new])
         known = [
             KnownFace(face.token, face.name, face.embedding, manifest.embedding_id, crop, sets[face.face_set])

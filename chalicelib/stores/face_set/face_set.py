@@ -106,6 +106,7 @@ class FaceSet:
         self._clock = clock
         self._changed = changed
         self.announce = changing
+        """Says that a change follows. Methods that change faces call it; call it before you store a face's crop."""
 
     def add(self, face: KnownFace) -> bool:
         """Add a face and return True; if its token already exists, only rename that face and return False.
