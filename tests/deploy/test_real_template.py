@@ -21,7 +21,9 @@ BEYOND_MOTO = {
     "AWS::IAM::Policy",  # moto keeps AWS::NoValue among the statements and then refuses them
 }
 # In an update moto also changes resources with a false condition, and then misses what they refer to.
-CONDITIONS_BEYOND_MOTO = {"AuditIsLogged", "TokensAreChecked"}
+CONDITIONS_BEYOND_MOTO = {
+    *("AuditIsLogged", "EventsAreSent", "IntakeIsAudited", "PicturesComeByS3", "TokensAreChecked")
+}
 PROPERTIES_BEYOND_MOTO = {
     "AWS::Lambda::Function": "Layers",  # mistaken for their ARNs in an update
     "AWS::Logs::LogGroup": "Tags",  # expected to belong to another resource

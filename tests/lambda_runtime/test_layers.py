@@ -31,8 +31,8 @@ places = [module.__file__ for module in (cv2, multipart, numpy, onnxruntime, pym
 print(json.dumps([embeddings.tolist(), places, cached]))
 """
 
-# Import the SDK as a function does, and print its folder, the members of S3 Vectors' reply to a query, and the operations
-# of EventBridge.
+# Import the SDK as a function does. Print its folder, the members of S3 Vectors' reply to a query, and what EventBridge
+# can do.
 SDK = """
 import json
 from pathlib import Path
