@@ -49,8 +49,11 @@ def reserved_executions(chosen: Mapping[str, str]) -> int:
     values = {name: chosen.get(name, described.get("Default")) for name, described in parts["Parameters"].items()}
     if values["ReserveConcurrency"] != "true":
         return 0
+    # The function for incoming pictures, the only one with a condition, takes its reservation from the API's.
     reserving = [
-        each for each in parts["Resources"].values() if "ReservedConcurrentExecutions" in each.get("Properties", {})
+        each
+        for each in parts["Resources"].values()
+        if "ReservedConcurrentExecutions" in each.get("Properties", {}) and "Condition" not in each
     ]
     # Each function but the API's reserves one.
     return int(parts["Mappings"]["Capacity"][values["DatabaseClass"]]["ApiConcurrency"]) + len(reserving) - 1

@@ -111,11 +111,14 @@ def serve(bind: str, port: int, state: Path, settings: Settings, hurry: threadin
     import app
     from chalicelib import wiring
     from chalicelib.errors import ServiceError
-    from infra.local import sample_face
+    from infra.local import sample_face, watched_folder
     from infra.local.regular_compaction import compacted_regularly
     from infra.local.server import make_server
-    from infra.local.watched_folder import taken_in
 
+    try:
+        watched_folder.create(watched)
+    except OSError as error:
+        sys.exit(f"{error.filename} cannot be created ({error.strerror}): choose another folder with INCOMING=.")
     try:  # loads the models: what is wrong shows now, not at the first request
         served, _ = wiring.wiring().active_pack.answer(lambda service: (service.pack, service.count()))
     except ServiceError:
@@ -133,7 +136,7 @@ def serve(bind: str, port: int, state: Path, settings: Settings, hurry: threadin
     print(f"  curl -F image_file=@{state / 'sample.jpg'} {url}/detect", flush=True)
     try:
         with (
-            taken_in(wiring.wiring(), watched),
+            watched_folder.taken_in(wiring.wiring(), watched),
             compacted_regularly(wiring.wiring(), app.COMPACTION_MINUTES * 60),
         ):
             server.serve_forever()

@@ -111,17 +111,21 @@ class WatchedFolder:
                     yield path, version
 
 
-@contextmanager
-def taken_in(parts: Wiring, root: Path) -> Iterator[None]:
-    """Take in the folder's pictures in another thread until the block ends. Create the folder if it is missing.
+def create(root: Path) -> None:
+    """Create the folders of pictures and results if they are missing.
 
     Raises
     ------
     OSError
-        When the folder cannot be created.
+        When they cannot be created.
     """
     for name in (paths.PICTURES, paths.RESULTS):
         (root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextmanager
+def taken_in(parts: Wiring, root: Path) -> Iterator[None]:
+    """Take in the folder's pictures in another thread until the block ends."""
     folder, stopping = WatchedFolder(root), threading.Event()
     use_case = messages.intake(parts, folder)
 

@@ -96,4 +96,5 @@ def test_the_reserved_executions_are_those_of_the_template(name: str) -> None:
     classes = template.parts()["Mappings"]["Capacity"]
 
     assert quotas.reserved_executions(chosen) == int(classes[chosen["DatabaseClass"]]["ApiConcurrency"]) + 7
+    assert quotas.reserved_executions(chosen | {"Incoming": "true"}) == quotas.reserved_executions(chosen)
     assert quotas.reserved_executions(chosen | {"ReserveConcurrency": "false"}) == 0

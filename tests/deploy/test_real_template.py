@@ -24,6 +24,9 @@ BEYOND_MOTO = {
 CONDITIONS_BEYOND_MOTO = {
     "AuditIsLogged",
     "AuroraIsCreated",
+    "EventsAreSent",
+    "IntakeIsAudited",
+    "PicturesComeByS3",
     "TokensAreChecked",
     "TrafficIsShifted",
     "YourDatabaseIsAllowed",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -14,11 +13,8 @@ from tests.e2e.local_stack import LocalStack
 
 @pytest.fixture
 def _empty_folder(sqlite_stack: LocalStack) -> Iterator[None]:
-    """Leave no picture in the watched folder, which other tests share."""
     yield
-    for name in ("incoming", "results"):
-        for path in (sqlite_stack.state / name).iterdir():
-            shutil.rmtree(path)
+    sqlite_stack.empty_watched_folder()
 
 
 @pytest.mark.usefixtures("_empty_folder")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -108,6 +109,12 @@ class LocalStack:
     def left_behind(self) -> list[Process]:
         """Return running processes of the stack: children from its start, and members of its process group."""
         return alive((child.pid for child in self._children), self.process.pid)
+
+    def empty_watched_folder(self) -> None:
+        """Delete the incoming pictures and their results, which tests share."""
+        for name in ("incoming", "results"):
+            for path in (self.state / name).iterdir():
+                shutil.rmtree(path)
 
     def refused_vector_requests(self) -> list[str]:
         """Return the S3 Vectors requests since the last call that violate the service model or its limits."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from chalicelib.incoming import paths
 from tests.e2e import pictures
 from tests.e2e.http_api import HttpApi
 from tests.e2e.local_stack import MAX_LOG_SECONDS, LocalStack
+from tests.e2e.test_local_stack import refused
+from tests.services import free_port
 
 THRESHOLD = 0.65
 
@@ -27,6 +32,13 @@ def taken_in(root: Path, path: str, picture: bytes) -> dict[str, Any]:
     return read
 
 
+@pytest.fixture
+def _empty_folder(sqlite_stack: LocalStack) -> Iterator[None]:
+    yield
+    sqlite_stack.empty_watched_folder()
+
+
+@pytest.mark.usefixtures("_empty_folder")
 def test_pictures_of_the_folder_are_added_and_identified(sqlite_stack: LocalStack, sqlite_api: HttpApi) -> None:
     added = taken_in(sqlite_stack.state, "incoming/add/default/Zoë + Ada/1 a.jpg", pictures.astronaut())
     found = taken_in(sqlite_stack.state, "incoming/identify/default/gate.jpg", pictures.astronaut_png())
@@ -41,3 +53,12 @@ def test_pictures_of_the_folder_are_added_and_identified(sqlite_stack: LocalStac
     assert "Zoë" not in sqlite_stack.log
     refused = taken_in(sqlite_stack.state, "incoming/add/1.jpg", pictures.cat())
     assert (refused["success"], refused["error_code"]) == (False, "1001")
+
+
+def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    arguments = ("--port", str(free_port()), "--state", str(tmp_path / "state"), "--incoming", str(tmp_path / "file"))
+
+    said = refused("run", *arguments)
+
+    assert said.endswith("incoming cannot be created (Not a directory): choose another folder with INCOMING=.\n")

@@ -55,7 +55,9 @@ def test_a_picture_with_a_result_is_done_also_after_a_restart(folder: WatchedFol
 
 
 @pytest.mark.parametrize("earlier", [True, False])
-def test_a_changed_picture_is_new_whatever_its_time(folder: WatchedFolder, tmp_path: Path, earlier: bool) -> None:
+def test_a_changed_picture_is_new_with_an_earlier_time_too(
+    folder: WatchedFolder, tmp_path: Path, earlier: bool
+) -> None:
     put(tmp_path, changed_ns=2 * 10**18)
     taken(folder)
     put(tmp_path, content=b"another picture", changed_ns=10**18 if earlier else 3 * 10**18)
