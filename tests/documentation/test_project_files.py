@@ -45,6 +45,13 @@ def test_no_command_of_a_workflow_contains_an_expression(path: Path) -> None:
     assert [step["run"] for step in steps if "${{" in step.get("run", "")] == []
 
 
+def test_the_checks_fetch_the_previous_release() -> None:
+    [workflow] = [read(path) for path in WORKFLOWS if path.name == "ci.yml"]
+    checkouts = [step for step in workflow["jobs"]["run"]["steps"] if "checkout" in step.get("uses", "")]
+
+    assert [step["with"]["fetch-depth"] for step in checkouts] == [0]
+
+
 def test_the_deployment_is_on_demand_measures_and_deletes_the_stage() -> None:
     [workflow] = [read(path) for path in WORKFLOWS if path.name == "deploy.yml"]
     steps = workflow["jobs"]["deploy"]["steps"]
