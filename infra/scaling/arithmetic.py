@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from infra.deploy import costs
+from infra.deploy import costs, prices
 from infra.scaling.figures import BANDWIDTHS, CLASSES, GUESSED, LIMITS, MEASURED
 
 MEBIBYTE = 1 << 20
@@ -156,15 +156,15 @@ def million(request: Request, gallery: Gallery, faces: int) -> dict[str, float]:
     """
     gb_seconds = 1e6 * seconds(request, gallery, faces) * memory_mb(gallery, faces) / 1_024
     parts = {
-        "Lambda": costs.usd("Lambda, arm64", gb_seconds) + costs.usd("Lambda, request"),
-        "API Gateway": costs.usd("API Gateway, REST") + costs.usd("Traffic to the internet", 1e6 * costs.REPLY_GB),
-        "S3": costs.usd("S3, PUT"),
-        "DynamoDB": costs.usd("DynamoDB, read"),
-        "logs": costs.usd("CloudWatch, logs", 1e6 * costs.LOG_GB),
+        "Lambda": prices.usd("Lambda, arm64", gb_seconds) + prices.usd("Lambda, request"),
+        "API Gateway": prices.usd("API Gateway, REST") + prices.usd("Traffic to the internet", 1e6 * costs.REPLY_GB),
+        "S3": prices.usd("S3, PUT"),
+        "DynamoDB": prices.usd("DynamoDB, read"),
+        "logs": prices.usd("CloudWatch, logs", 1e6 * costs.LOG_GB),
     }
     if request is not Request.ADD:
-        parts["S3"] += costs.usd("S3, storage", 1e6 * costs.CROP_GB * costs.TEMPORARY_DAYS / 30)
-        parts["DynamoDB"] = costs.usd("DynamoDB, write", costs.TOKEN_WRITE_UNITS)
+        parts["S3"] += prices.usd("S3, storage", 1e6 * costs.CROP_GB * costs.TEMPORARY_DAYS / 30)
+        parts["DynamoDB"] = prices.usd("DynamoDB, write", costs.TOKEN_WRITE_UNITS)
     if gallery is Gallery.S3_VECTORS and request is Request.SEARCH:
         parts["S3 Vectors"] = 1e6 * costs.vector_query(faces)
     elif gallery is Gallery.S3_VECTORS and request is Request.ADD:
@@ -185,11 +185,11 @@ def month(gallery: Gallery, faces: int, rate: float) -> dict[str, float] | None:
     server = database_class(rate * sum(share * seconds(request, gallery, faces) for request, share in shares.items()))
     assert server
     storage_gb = max(costs.STORAGE_GB, faces / 1e6)
-    parts = {"database": 2 * (CLASSES[server][1] * costs.HOURS + costs.usd("RDS, gp3", storage_gb))}
+    parts = {"database": 2 * (CLASSES[server][1] * costs.HOURS + prices.usd("RDS, gp3", storage_gb))}
     for request, share in shares.items():
         for part, cost in million(request, gallery, faces).items():
             parts[part] = parts.get(part, 0) + cost * share * requests / 1e6
-    parts["S3"] += costs.usd("S3, storage", costs.CROP_GB * faces)
+    parts["S3"] += prices.usd("S3, storage", costs.CROP_GB * faces)
     if gallery is Gallery.S3_VECTORS:
         copies = index_copies(rate * shares[Request.SEARCH])
         kept = costs.vector_storage(faces) + costs.vector_comparison(faces)

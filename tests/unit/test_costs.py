@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.deploy import costs
+from infra.deploy import costs, prices
 from infra.deploy.packaged_stage import ROOT
 
 IDLE, _, MILLION = costs.LOADS
@@ -32,7 +32,7 @@ def test_the_page_names_the_dominant_costs() -> None:
     idle = costs.total(IDLE)
     assert costs.database_costs(costs.SMALLEST) / idle == pytest.approx(7 / 8, abs=0.02)
     assert costs.total(MILLION) - idle == pytest.approx(16, abs=0.5)
-    slower = 1e6 * 0.30 * costs.MEMORY_GB * costs.PRICES["Lambda, arm64"].usd
+    slower = 1e6 * 0.30 * costs.MEMORY_GB * prices.PRICES["Lambda, arm64"].usd
     assert slower == pytest.approx(7, abs=0.5)
 
 
@@ -48,11 +48,11 @@ def test_the_page_compares_the_costs_of_vectors_and_memory() -> None:
     page = (ROOT / "docs" / "costs.md").read_text("utf-8")
     for figure in (costs.idle_endpoint(), 1e6 * costs.vector_query(10_000_000)):
         assert f" {figure:.2f} " in page
-    scan = 1e6 * 0.0908 * costs.MEMORY_GB * costs.usd("Lambda, arm64")  # docs/benchmarks.md, at ten million
+    scan = 1e6 * 0.0908 * costs.MEMORY_GB * prices.usd("Lambda, arm64")  # docs/benchmarks.md, at ten million
     assert f"scan takes {scan:.2f} " in page.replace("\n", " ")
     template = (ROOT / "infra" / "deploy" / "template" / "vectors.yaml").read_text("utf-8")
     alarms, metrics = template.count("Type: AWS::CloudWatch::Alarm"), 2
-    more = costs.usd("CloudWatch, alarm", alarms) + costs.usd("CloudWatch, metric", metrics)
+    more = prices.usd("CloudWatch, alarm", alarms) + prices.usd("CloudWatch, metric", metrics)
     assert f"two alarms and two metrics more are {more:.2f}." in " ".join(page.split())
     one_by_one, batched = costs.vector_put(1), costs.vector_put(costs.PUT_BATCH) / costs.PUT_BATCH
     assert one_by_one / batched == pytest.approx(240, abs=2)
