@@ -83,6 +83,7 @@ FIGURES = {
     "hard-other-strict": Figure("docs/benchmarks.md", (_OTHER.format("facenet-pytorch, last threshold 0.9"),), 0),
     "break-even": Figure("docs/costs.md", (r"^\| `dev`: .*\| ([\d,]+) \|$",)),
     "cost-idle": Figure("docs/costs.md", (r"^\| \*\*Together\*\* \| \*\*([\d.]+)",), 0),
+    "cost-paused": Figure("docs/costs.md", (r"^\| `DatabaseKind = \"aurora-serverless\"` \| ([\d.]+)",), 0),
     "cost-million": Figure("docs/costs.md", (r"^\| \*\*Together\*\* \|.*\| \*\*([\d.]+)\*\* \|$",), 0),
     "rekognition-million": Figure("docs/costs.md", (r"^\| Rekognition \|.*\| ([\d,.]+) \|$",), 0),
     "database-idle": Figure("docs/costs.md", (r"^\| Database: [^|]+\| ([\d.]+)",), 0),
