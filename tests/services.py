@@ -23,8 +23,16 @@ MAX_START_SECONDS = 120.0
 FIRST_PORT, PORTS_PER_WORKER, MAX_WORKERS = 20_000, 500, 24
 
 
-# The first two as parameter groups of RDS may have them. MariaDB does not know the first and the last.
-MYSQL_OPTIONS = ("--partial-revokes=ON", "--sql-require-primary-key=ON", "--secure-file-priv=NULL", "--mysqlx=OFF")
+# The first two as parameter groups of RDS may have them. RDS has no GTIDs unless a parameter group turns them on, as
+# "Using GTID-based replication" in its user guide says; MySQL 9 has them. MariaDB does not know some of these options.
+MYSQL_OPTIONS = (
+    "--partial-revokes=ON",
+    "--sql-require-primary-key=ON",
+    "--gtid-mode=OFF",
+    "--enforce-gtid-consistency=OFF",
+    "--secure-file-priv=NULL",
+    "--mysqlx=OFF",
+)
 
 
 def free_port() -> int:
