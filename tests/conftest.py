@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -132,6 +133,16 @@ def facenet_pack(tmp_path_factory: pytest.TempPathFactory) -> ModelPack:
     checkpoint = folder / "checkpoint.pt"
     checkpoint.write_bytes(torch_files.older_form(facenet_weights.recorded_weights()))
     return build_with("facenet", folder, embedder=checkpoint)
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Restore Ctrl-C and SIGHUP. Processes that a shell starts in the background, and their children, ignore Ctrl-C."""
+    interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hung_up = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGHUP, hung_up)
 
 
 @pytest.fixture(params=["sqlite", "mysql"])

@@ -99,6 +99,7 @@ def test_poor_faces_can_be_refused(run: Run, folder: Path) -> None:
     assert listed(run) == []
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_or_killed_import_continues_and_adds_no_face_twice(
     run: Run, stack: LocalStack, folder: Path, number: signal.Signals
@@ -114,8 +115,6 @@ def test_an_interrupted_or_killed_import_continues_and_adds_no_face_twice(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # A shell makes its background processes, and their children, ignore Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
     )
     journal, end = folder / "many.import.jsonl", time.monotonic() + MAX_SECONDS
     while not journal.exists() or journal.read_bytes().count(b'"added"') < 5:

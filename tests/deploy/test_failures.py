@@ -150,6 +150,7 @@ def test_the_migration_does_not_wait_for_the_cleanup(operator: Operator) -> None
     assert len(operator.events) == 2
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_deployment_shows_how_to_continue(operator: Operator) -> None:
     operator.deployed()
     operator.stack.status = "UPDATE_IN_PROGRESS"

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
@@ -138,16 +137,6 @@ class TestRefusals:
     @staticmethod
     def refused_database(url: str, state: Path) -> str:
         return refused("run", "--port", str(free_port()), "--state", str(state), DATABASE_URL=url)
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Restore Ctrl-C and SIGHUP. Processes that a shell starts in the background, and their children, ignore Ctrl-C."""
-    interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)
-    hung_up = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGINT, interrupted)
-    signal.signal(signal.SIGHUP, hung_up)
 
 
 class TestEnds:

@@ -33,7 +33,6 @@ def start(what: str, file: Path, state: Path, script: str = "", **settings: str)
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
     )
 
 
@@ -69,6 +68,7 @@ def test_exported_faces_are_imported_into_another_stack(tmp_path: Path) -> None:
         assert "Added 0 faces; left 2 existing faces unchanged" in transfer("import", archive, tmp_path / "two")
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_export_continues(tmp_path: Path, number: signal.Signals) -> None:
     state, archive = tmp_path / "state", tmp_path / "faces.zip"
