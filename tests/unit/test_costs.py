@@ -48,7 +48,7 @@ def test_the_page_compares_the_costs_of_vectors_and_memory() -> None:
     page = (ROOT / "docs" / "costs.md").read_text("utf-8")
     for figure in (costs.idle_endpoint(), 1e6 * costs.vector_query(10_000_000)):
         assert f" {figure:.2f} " in page
-    scan = 1e6 * 0.0908 * costs.MEMORY_GB * prices.usd("Lambda, arm64")  # docs/benchmarks.md, at ten million
+    scan = 1e6 * 0.0598 * costs.MEMORY_GB * prices.usd("Lambda, arm64")  # docs/benchmarks.md, at ten million
     assert f"scan takes {scan:.2f} " in page.replace("\n", " ")
     template = (ROOT / "infra" / "deploy" / "template" / "vectors.yaml").read_text("utf-8")
     alarms, metrics = template.count("Type: AWS::CloudWatch::Alarm"), 2
