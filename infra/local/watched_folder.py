@@ -153,7 +153,7 @@ def _take_all(folder: WatchedFolder, use_case: Intake, parts: Wiring, stopping: 
         except ServiceError:
             log.warning("a picture in the watched folder was not taken in; the next attempt follows")
             return False
-        except Exception:
+        except Exception:  # one picture must not stop the thread that takes in the others
             log.exception("a picture in the watched folder was not taken in; it is left alone until it changes")
         folder.finish(path)
     return True

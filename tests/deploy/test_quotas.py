@@ -47,11 +47,11 @@ def test_every_full_quota_is_named(operator: Operator) -> None:
     while len(ec2.describe_vpcs()["Vpcs"]) < 5:
         ec2.create_vpc(CidrBlock="10.0.0.0/24")
 
-    told = operator.deploy("--check").stderr
+    refusal = operator.deploy("--check").stderr
 
-    assert "networks (VPCs): the account has 5 of at most 5." in told
-    assert "RDS's DBInstances: the account has 40 of at most 40." in told
-    assert "API keys" not in told
+    assert "networks (VPCs): the account has 5 of at most 5." in refusal
+    assert "RDS's DBInstances: the account has 40 of at most 40." in refusal
+    assert "API keys" not in refusal
     assert not created(operator)
 
 
@@ -66,9 +66,9 @@ def test_quotas_of_what_is_not_created_are_not_asked(operator: Operator) -> None
     file.write_text(before + 'DatabaseKind = "existing"\nVpcId = "vpc-1"\n')
     assert operator.deploy("--check").returncode == 0
     file.write_text(before + 'DatabaseKind = "aurora-serverless"\nVpcId = "vpc-1"\n')
-    told = operator.deploy("--check").stderr
-    assert "RDS's DBInstances: the account has 40 of at most 40." in told
-    assert "networks" not in told
+    refusal = operator.deploy("--check").stderr
+    assert "RDS's DBInstances: the account has 40 of at most 40." in refusal
+    assert "networks" not in refusal
 
 
 def test_api_keys_are_counted(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:

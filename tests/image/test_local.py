@@ -28,7 +28,7 @@ LOCAL = stages()["local"]
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the image's files, without packages: installing them takes minutes where the index is slow."""
-    if not supported():
+    if not supported():  # such as macOS: the layers are for Linux
         pytest.skip("the packages have no wheels for this machine's system")
     folder = tmp_path_factory.mktemp("image") / "contents"
 

@@ -59,7 +59,7 @@ class TestApplying:
 
     @on_sqlite
     @pytest.mark.usefixtures("_at_once_however_long")
-    def test_the_wiring_tells_the_index_of_its_own_changes(self, faces: VectorFaces, database_url: str) -> None:
+    def test_the_wiring_sends_its_own_changes_to_the_index(self, faces: VectorFaces, database_url: str) -> None:
         environment = {"DATABASE_URL": database_url, "GALLERY": "s3vectors", "VECTOR_BUCKET": faces.bucket}
 
         Wiring(Settings.from_environment(environment)).face_set.add_many(clustered(5))

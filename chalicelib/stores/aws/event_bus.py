@@ -53,7 +53,7 @@ class EventBus:
             self._send(list(_entries(happenings, self._name, self._clock())))
         except ServiceError:
             log.warning("events could not be sent")
-        except Exception:
+        except Exception:  # the change is made, so nothing after it may fail the request
             log.exception("events could not be sent")
 
     def _send(self, entries: Sequence[dict[str, Any]]) -> None:
